@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import CrucibleError, UsageError
-from .settings import split_path
+from .spelling import split_path
 
 
 def lookup(dotted: str, *, option: str, root: Path) -> object:
@@ -81,7 +81,9 @@ def _no_module(error: ModuleNotFoundError, module: str, place: str, root: Path) 
     else:
         why = f"Looked in {root}, {root / 'src'} and in sys.path: {', '.join(entry or '.' for entry in sys.path)}."
         there = _siblings([str(root), str(root / "src")])
-        do = _advice(name, there, "Write the path as the application imports it, or install the project: `pip install -e .`.")
+        do = _advice(
+            name, there, "Write the path as the application imports it, or install the project: `pip install -e .`."
+        )
     return UsageError(f"{place}: there is no module {missing!r}.", why=why, do=do)
 
 

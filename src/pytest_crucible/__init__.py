@@ -1,0 +1,55 @@
+"""Tests of FastAPI and SQLAlchemy applications against a real, private PostgreSQL.
+
+The public names are loaded when they are used: pytest imports this package in every project in which the
+plugin is installed, also in those that never set it up.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import (
+        BlockedError,
+        CrucibleError,
+        IsolationError,
+        LeakError,
+        PermissionMissing,
+        RedirectError,
+        ResetError,
+        ServerError,
+        TemplateError,
+        UsageError,
+    )
+    from .fingerprint import reads
+
+__all__ = [
+    "BlockedError",
+    "CrucibleError",
+    "IsolationError",
+    "LeakError",
+    "PermissionMissing",
+    "RedirectError",
+    "ResetError",
+    "ServerError",
+    "TemplateError",
+    "UsageError",
+    "reads",
+]
+
+_HOMES = {"reads": "fingerprint"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    home = importlib.import_module(f".{_HOMES.get(name, 'errors')}", __name__)
+    found: object = getattr(home, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

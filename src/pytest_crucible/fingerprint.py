@@ -1,0 +1,125 @@
+"""What shaped a template, as one stable number.
+
+A template is kept between runs under its fingerprint: whatever can change what the template holds must be
+in it, or a change goes unseen. What belongs in is collected where it is known; here it becomes a number.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import hashlib
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from .errors import UsageError
+
+Loader = TypeVar("Loader", bound=Callable[..., object])
+
+READS = "__crucible_reads__"
+
+
+def fingerprint(parts: Mapping[str, bytes | str]) -> str:
+    """The SHA-256 of named *parts*, in hexadecimal digits.
+
+    The order of the parts does not count. Each name and value goes in with its length, so that no text can
+    pass from one part to its neighbour unseen.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(parts):
+        for text in (name, parts[name]):
+            data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def of_files(root: Path, patterns: Iterable[str]) -> str:
+    """The fingerprint of files: their contents, and their names relative to *root*.
+
+    Args:
+        root: The project's root folder.
+        patterns: Files, folders (everything in them) and globs (``**`` crosses folders), relative to *root*.
+
+    Raises:
+        UsageError: If a pattern matches no file: a fingerprint of nothing would never change.
+    """
+    files = {path for pattern in patterns for path in _matches(root, pattern)}
+    return fingerprint({Path(os.path.relpath(path, root)).as_posix(): _digest(path) for path in files})
+
+
+def of_module_source(function: Callable[..., object]) -> str:
+    """The fingerprint of the module in which *function* is written; what it imports is not part of it.
+
+    The whole module counts, since the function calls its neighbours. A function without a file (built in, or
+    typed into a prompt) is known by its name only.
+    """
+    function = _innermost(function)
+    name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+    file = inspect.getsourcefile(_written(function))
+    source = Path(file).read_bytes() if file and Path(file).is_file() else b""
+    return fingerprint({"name": name, "source": source})
+
+
+def reads(*patterns: str) -> Callable[[Loader], Loader]:
+    """Declare the files that a ``crucible_load`` callable reads, so that a change in them builds a new template.
+
+    ::
+
+        @pytest_crucible.reads("tests/data/*.csv")
+        async def load(session): ...
+
+    Args:
+        *patterns: Files, folders and globs, relative to the project's root folder.
+    """
+
+    def declare(loader: Loader) -> Loader:
+        setattr(loader, READS, (*declared(loader), *patterns))
+        return loader
+
+    return declare
+
+
+def declared(loader: Callable[..., object]) -> tuple[str, ...]:
+    """The patterns that `reads` declared for *loader*."""
+    return tuple(getattr(loader, READS, ()))
+
+
+def _matches(root: Path, pattern: str) -> list[Path]:
+    found = [Path(root, name) for name in glob.glob(pattern, root_dir=root, recursive=True)]
+    inside = [path for folder in found if folder.is_dir() for path in folder.rglob("*")]
+    # Compiled modules change with the interpreter, not with what somebody wrote.
+    files = [path for path in found + inside if path.is_file() and path.suffix != ".pyc"]
+    if files:
+        return files
+    raise UsageError(
+        f"No file matches {pattern!r} in {root}.",
+        why="A template is rebuilt when the files change that shaped it; files that are not found cannot be watched.",
+        do="Correct the pattern: it is relative to the project's root folder, and ** crosses folders.",
+    )
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.digest()
+
+
+def _innermost(function: Callable[..., object]) -> Callable[..., object]:
+    """What is left of *function* without ``functools.partial`` and ``functools.wraps``."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    innermost: Callable[..., object] = inspect.unwrap(function)
+    return innermost
+
+
+def _written(function: Callable[..., object]) -> Callable[..., object]:
+    """What has a place in a file: the function itself, or the class of a callable object."""
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return function
+    return type(function)

@@ -1,0 +1,135 @@
+"""How the strings of the options are spelled: each function takes what the user wrote and the place where
+it stands, and returns the value to use, or raises a `UsageError` that says what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from .errors import UsageError
+
+ISOLATIONS = ("reset", "rollback", "clone")
+SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
+
+
+def split_path(dotted: str, place: str) -> tuple[str, str]:
+    """Split ``"app.main:app"`` into module and attribute.
+
+    Args:
+        dotted: What the user wrote.
+        place: Where it was written, for the error.
+
+    Raises:
+        UsageError: If it is not of the form ``package.module:attribute``.
+    """
+    module, colon, attribute = dotted.partition(":")
+    if colon and _is_dotted(module) and _is_dotted(attribute):
+        return module, attribute
+    raise UsageError(
+        f"{place}: {dotted!r} is not a dotted path.",
+        why="A dotted path names a module and, after a colon, what to take from it: package.module:attribute.",
+        do=f"Write {_likely_path(dotted)!r}.",
+    )
+
+
+def mask(text: str) -> str:
+    """*text* with the passwords of the URLs in it replaced by ``***``."""
+    text = re.sub(r"(://[^:/?#@\s]*):\S*@", r"\1:***@", text)
+    return re.sub(r"([?&](?:ssl)?password=)[^&\s]*", r"\1***", text)
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _likely_path(dotted: str) -> str:
+    """What was probably meant by something like ``app.main.app`` or ``app/main.py:app``."""
+    text = re.sub(r"\.py(?=:|$)", "", dotted.strip()).replace("/", ".").replace("\\", ".").strip(".")
+    module, colon, attribute = text.partition(":")
+    if not colon:
+        module, _, attribute = text.rpartition(".")
+    likely = f"{module}:{attribute}"
+    return likely if _is_dotted(module) and _is_dotted(attribute) else "app.main:app"
+
+
+def dotted(text: str, place: str) -> str:
+    split_path(text, place)
+    return text
+
+
+def isolation(text: str, place: str) -> str:
+    if text in ISOLATIONS:
+        return text
+    raise UsageError(
+        f"{place}: there is no isolation {text!r}.",
+        why="The isolations are reset (real commits, then what changed is put back), rollback (one outer "
+        "transaction) and clone (a database of the test's own).",
+        do=_closest(text, ISOLATIONS, default='Leave it out for "reset".'),
+    )
+
+
+def server(text: str, place: str) -> str:
+    scheme, mark, rest = text.partition("://")
+    if mark:
+        _postgresql(scheme, text, place)
+        return f"postgresql://{rest}"
+    if text.partition(":")[0] in ("embedded", "container"):
+        return text
+    raise UsageError(
+        f"{place}: there is no server {text!r}.",
+        why="A server is embedded (started by Crucible), container (container:IMAGE) or the URL of one that runs.",
+        do=_closest(
+            text,
+            ("embedded", "container"),
+            default='Write "embedded", "container", or "postgresql://user:password@host:5432/postgres".',
+        ),
+    )
+
+
+def _postgresql(scheme: str, text: str, place: str) -> None:
+    if SCHEME.fullmatch(scheme):
+        return
+    raise UsageError(
+        f"{place}: {mask(text)!r} is not a PostgreSQL URL.",
+        why="Crucible tests against PostgreSQL, and never against SQLite or another database as a substitute: JSONB "
+        "operators, arrays, row locks, savepoints and the moment at which constraints are checked differ, so that "
+        "tests pass there and the application fails in production.",
+        do='Leave the option out: "embedded" starts a real PostgreSQL and needs nothing installed. Or write the URL '
+        'of a server: "postgresql://user:password@host:5432/postgres".',
+    )
+
+
+def database(text: str, place: str) -> str:
+    name, equals, path = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(
+            f"{place}: {text!r} does not say which database has which metadata.",
+            why="An entry is the database's name as in the application's URL, an equals sign, and a dotted path.",
+            do='Write "analytics=app.stats:Base" where the application connects to "postgresql://…/analytics".',
+        )
+    return f"{name.strip()}={dotted(path.strip(), place)}"
+
+
+def url_env(text: str, place: str) -> str:
+    name, equals, scheme = text.partition("=")
+    if equals and name.isidentifier() and SCHEME.fullmatch(scheme):
+        return text
+    raise UsageError(
+        f"{place}: {text!r} does not say which variable gets which kind of URL.",
+        why="An entry is the name of an environment variable, an equals sign, and how its URL begins.",
+        do=f'Write "{name if name.isidentifier() else "DATABASE_URL"}=postgresql+asyncpg", or "=postgresql" for a '
+        "URL that libpq, asyncpg and psycopg read.",
+    )
+
+
+def word(text: str, place: str) -> str:
+    if text.strip():
+        return text
+    raise UsageError(f"{place}: an entry is empty.", do="Remove it.")
+
+
+def _closest(text: str, words: Iterable[str], *, default: str) -> str:
+    close = get_close_matches(text.lower(), list(words), n=1)
+    return f'Did you mean "{close[0]}"?' if close else default
