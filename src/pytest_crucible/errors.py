@@ -1,0 +1,71 @@
+"""Every error that Crucible raises, in one tree.
+
+::
+
+    CrucibleError
+    ├── UsageError         a setting or a call is wrong
+    ├── ServerError        no server, or it went away
+    ├── PermissionMissing  the server's role may not do what is needed
+    ├── TemplateError      the template could not be built or cloned
+    ├── RedirectError      an engine goes past its dialect, or no database is allowed here
+    ├── ResetError         the worker database could not be put back
+    ├── LeakError          a test left a transaction open
+    ├── BlockedError       a test waits for a row that it holds itself
+    └── IsolationError     rollback isolation cannot keep what this test relies on
+
+A message is a short paragraph in three parts: what was found, the probable cause, and what to write instead.
+"""
+
+from __future__ import annotations
+
+
+class CrucibleError(Exception):
+    """An error with three parts: what was found, why, and what to do.
+
+    Args:
+        found: What was found, in one sentence.
+        why: The probable cause.
+        do: What to write or run instead.
+    """
+
+    def __init__(self, found: str, *, why: str = "", do: str = "") -> None:
+        self.found = found
+        self.why = why
+        self.do = do
+        super().__init__("\n".join(part for part in (found, why, do) if part))
+
+
+class UsageError(CrucibleError):
+    """A setting or a call is wrong."""
+
+
+class ServerError(CrucibleError):
+    """There is no server, or it went away."""
+
+
+class PermissionMissing(CrucibleError):
+    """The role on the server may not do what is needed."""
+
+
+class TemplateError(CrucibleError):
+    """The template could not be built or cloned."""
+
+
+class RedirectError(CrucibleError):
+    """An engine goes past its dialect, or a test may not touch a database."""
+
+
+class ResetError(CrucibleError):
+    """The worker database could not be put back to its baseline."""
+
+
+class LeakError(CrucibleError):
+    """A test left a transaction open."""
+
+
+class BlockedError(CrucibleError):
+    """A test waits for a row that it holds itself."""
+
+
+class IsolationError(CrucibleError):
+    """Rollback isolation cannot keep what this test relies on."""
