@@ -1,0 +1,1 @@
+"""Accounts, transfers and an audit trail over HTTP."""
