@@ -89,7 +89,8 @@ def declared(loader: Callable[..., object]) -> tuple[str, ...]:
 
 
 def _matches(root: Path, pattern: str) -> list[Path]:
-    found = [Path(root, name) for name in glob.glob(pattern, root_dir=root, recursive=True)]
+    # Path.glob takes no absolute pattern, and a template may well depend on a file beside the project.
+    found = [Path(root, name) for name in glob.glob(pattern, root_dir=root, recursive=True)]  # noqa: PTH207
     inside = [path for folder in found if folder.is_dir() for path in folder.rglob("*")]
     # Compiled modules change with the interpreter, not with what somebody wrote.
     files = [path for path in found + inside if path.is_file() and path.suffix != ".pyc"]

@@ -10,8 +10,9 @@ else; is lower case, since an unquoted name folds to it in whatever shell it is 
     crucible_w_<project>_<run>_<worker>_<generation>  worker database
     crucible_k_<test>_<hash>_<run>                    kept failure
 
-Only the first field is free text, shortened to what is left of the 63 bytes; a project's ends in a hash where
-it had to be changed. It may hold underscores; the others hold letters and digits only, so that `parse` reads from the end.
+Only the first field is free text, shortened to what is left of the 63 bytes; a project's ends in a hash
+where it had to be changed. It may hold underscores; the others hold letters and digits only, so that `parse`
+reads from the end.
 """
 
 from __future__ import annotations

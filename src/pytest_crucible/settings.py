@@ -18,7 +18,8 @@ from typing import Any
 
 from . import spelling
 from .options import Option
-from .spelling import ISOLATIONS as ISOLATIONS
+
+ISOLATIONS = spelling.ISOLATIONS
 
 OPTIONS: tuple[Option, ...] = (
     Option(

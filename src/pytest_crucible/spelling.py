@@ -55,11 +55,13 @@ def _likely_path(dotted: str) -> str:
 
 
 def dotted(text: str, place: str) -> str:
+    """A dotted path."""
     split_path(text, place)
     return text
 
 
 def isolation(text: str, place: str) -> str:
+    """One of `ISOLATIONS`."""
     if text in ISOLATIONS:
         return text
     raise UsageError(
@@ -71,6 +73,7 @@ def isolation(text: str, place: str) -> str:
 
 
 def server(text: str, place: str) -> str:
+    """A kind of server, or the URL of one; normalised to ``postgresql://``."""
     scheme, mark, rest = text.partition("://")
     if mark:
         _postgresql(scheme, text, place)
@@ -102,6 +105,7 @@ def _postgresql(scheme: str, text: str, place: str) -> None:
 
 
 def database(text: str, place: str) -> str:
+    """``name=package.module:attribute``."""
     name, equals, path = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(
@@ -113,6 +117,7 @@ def database(text: str, place: str) -> str:
 
 
 def url_env(text: str, place: str) -> str:
+    """``VARIABLE=postgresql+driver``."""
     name, equals, scheme = text.partition("=")
     if equals and name.isidentifier() and SCHEME.fullmatch(scheme):
         return text
@@ -125,6 +130,7 @@ def url_env(text: str, place: str) -> str:
 
 
 def word(text: str, place: str) -> str:
+    """Any text but none."""
     if text.strip():
         return text
     raise UsageError(f"{place}: an entry is empty.", do="Remove it.")

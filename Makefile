@@ -1,0 +1,61 @@
+# Everything from nothing: Python 3.10 or newer and make are enough. Another interpreter: make PYTHON=python3.13
+# VENV=.venv-3.13. More arguments for pytest: make test ARGS="-k reset -x".
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet
+
+# The suites start many interpreters; without compiled modules each start takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test slow lint format docs clean
+.NOTPARALLEL:
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## run the suite of the example application, examples/ledger, on embedded PostgreSQL
+	cd examples/ledger && $(abspath $(BIN))/pytest $(ARGS)
+
+test: $(VENV)/.test ## run our own tests, without the slow tier
+	$(BIN)/pytest $(ARGS)
+
+slow: $(VENV)/.test ## run the slow tier
+	$(BIN)/pytest -m "slow and not container" $(ARGS)
+
+lint: $(VENV)/.lint ## check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.lint ## format, and mend what can be mended by machine
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.test ## write docs/options.md anew from the table of options
+	$(BIN)/python docs/generate.py
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is newer than what it was installed from; where nothing changed, nothing is asked of pip.
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml examples/ledger/pyproject.toml
+	$(PIP) --editable . --editable 'examples/ledger[test]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml
+	$(PIP) --editable . --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.made pyproject.toml
+	$(PIP) --editable . --group lint
+	@touch $@
