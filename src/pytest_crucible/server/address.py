@@ -1,0 +1,60 @@
+"""Where a PostgreSQL server listens, and as whom to authenticate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One database on one server, as one role.
+
+    Attributes:
+        host: A host name, or the directory of a unix socket (then it begins with ``/``).
+        port: The port; for a unix socket the number in the socket's name.
+        user: The role to authenticate as.
+        database: The database to connect to.
+        password: The role's password, or None where the server asks for none.
+        tls: libpq's TLS parameters (``sslmode``, ``sslrootcert``, …) as pairs; empty on a server of ours.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str | None = None
+    tls: tuple[tuple[str, str], ...] = ()
+
+    def to(self, database: str, *, user: str | None = None) -> Address:
+        """The same server, another database, and another role if *user* is given."""
+        return replace(self, database=database, user=self.user if user is None else user)
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether the server is reached over a unix socket."""
+        return self.host.startswith("/")
+
+    def libpq(self) -> dict[str, str]:
+        """libpq's keyword arguments (PostgreSQL manual, 32.1.2), ready for ``psycopg.connect(**…)``."""
+        words = {"host": self.host, "port": str(self.port), "user": self.user, "dbname": self.database}
+        if self.password is not None:
+            words["password"] = self.password
+        return words | dict(self.tls)
+
+    def url(self, drivername: str = "postgresql") -> str:
+        """The address as a URL, for example ``postgresql+asyncpg://user:password@host:5432/name``.
+
+        A unix socket stands in the query (``?host=/run/x``), as SQLAlchemy, libpq and asyncpg all read it.
+        """
+        who = quote(self.user, safe="")
+        if self.password is not None:
+            who += ":" + quote(self.password, safe="")
+        query = dict(self.tls)
+        if self.is_socket:
+            where, query = "", {"host": self.host, "port": str(self.port), **query}
+        else:
+            where = f"[{self.host}]" if ":" in self.host else self.host
+            where += f":{self.port}"
+        tail = "?" + urlencode(query, safe="/") if query else ""
+        return f"{drivername}://{who}@{where}/{quote(self.database, safe='')}{tail}"

@@ -1,0 +1,155 @@
+"""Cluster images: a stopped data directory in one file.
+
+One file because reading a thousand small ones is what makes a cold start slow, because a rename makes it appear whole
+or not at all, and because its age and size are all that a bounded cache needs.
+
+::
+
+    MAGIC │ the files' contents, one after another │ table │ footer (table's offset and checksum, MAGIC)
+
+The footer comes last: an image whose writing was interrupted has none. Each file carries a checksum, since a data
+directory that was damaged in the cache would fail in the middle of somebody's tests.
+
+The supervisor imports this module: it must stay cheap to import.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import zlib
+
+MAGIC = b"crucible image 1\n"
+FOOTER = struct.Struct(f"<QI{len(MAGIC)}s")
+CHUNK = 1 << 20
+LIMIT = 2 << 30
+
+# What pg_basebackup leaves out as well: PostgreSQL makes these afresh when it starts.
+EMPTY = {"pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"}
+SKIPPED = {"postmaster.pid", "postmaster.opts"}
+
+
+class BadImage(Exception):
+    """The file is not a whole image."""
+
+
+def pack(source: str, image: str) -> None:
+    """Save the data directory *source* of a stopped server as *image*, whole or not at all."""
+    stage = f"{image}.{os.getpid()}.new"
+    try:
+        with open(stage, "wb", buffering=0) as out:
+            out.write(MAGIC)
+            table = "".join(_append(out.fileno(), source, path) for path in _entries(source)).encode()
+            offset = os.lseek(out.fileno(), 0, os.SEEK_CUR)
+            _write(out.fileno(), memoryview(table + FOOTER.pack(offset, zlib.crc32(table), MAGIC)))
+            # Without it a power cut leaves a file of the right size that is full of zeros.
+            os.fsync(out.fileno())
+        os.replace(stage, image)
+    finally:
+        if os.path.exists(stage):
+            os.unlink(stage)
+
+
+def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> None:
+    """Make *target* the data directory that *image* holds, belonging to *owner* if given.
+
+    Raises:
+        BadImage: The file is damaged; *target* may be there in part.
+    """
+    with open(image, "rb") as file:
+        if os.fstat(file.fileno()).st_size <= len(MAGIC) + FOOTER.size:
+            raise BadImage(f"{image} is cut short")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole, memoryview(whole) as view:
+            os.mkdir(target, 0o700)
+            if owner:
+                os.chown(target, *owner)
+            _unpack_all(view, target, owner)
+    os.utime(image)
+
+
+def size(image: str) -> int:
+    """How many bytes the data directory in *image* needs, give or take a block for each file."""
+    return os.stat(image).st_size
+
+
+def prune(folder: str, *, keep: str, limit: int = LIMIT) -> None:
+    """Remove the images of *folder* that were not used for longest, until the rest fits into *limit* bytes."""
+    seen = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder) if entry.is_file()]
+    total = sum(bytes_ for _, bytes_, _ in seen)
+    for _, bytes_, path in sorted(seen):
+        if total > limit and path != keep:
+            _forget(path)
+            total -= bytes_
+
+
+def _entries(source: str) -> list[str]:
+    """Every path below *source*, parents before children; a trailing slash marks a directory."""
+    found = []
+    for folder, folders, files in os.walk(source):
+        inside = os.path.relpath(folder, source)
+        prefix = "" if inside == "." else inside + "/"
+        found += [f"{prefix}{name}/" for name in folders]
+        if inside not in EMPTY:
+            found += [prefix + name for name in files if name not in SKIPPED]
+        folders[:] = [name for name in folders if name not in EMPTY]
+    return found
+
+
+def _append(out: int, source: str, path: str) -> str:
+    if path.endswith("/"):
+        return f"0 0 {path}\n"
+    checksum = length = 0
+    with open(f"{source}/{path}", "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+            length += len(chunk)
+            _write(out, memoryview(chunk))
+    return f"{length} {checksum} {path}\n"
+
+
+def _unpack_all(view: memoryview, target: str, owner: tuple[int, int] | None) -> None:
+    position = len(MAGIC)
+    for line in _table(view).decode().splitlines():
+        length, checksum, path = line.split(" ", 2)
+        end = position + int(length)
+        with view[position:end] as content:
+            if zlib.crc32(content) != int(checksum):
+                raise BadImage(f"{path} is damaged")
+            _create(f"{target}/{path}", content, owner)
+        position = end
+
+
+def _table(view: memoryview) -> bytes:
+    offset, checksum, magic = FOOTER.unpack(view[-FOOTER.size :])
+    table = bytes(view[offset : -FOOTER.size]) if offset < len(view) else b""
+    if magic != MAGIC or zlib.crc32(table) != checksum:
+        raise BadImage("its table of contents is damaged")
+    return table
+
+
+def _create(path: str, content: memoryview, owner: tuple[int, int] | None) -> None:
+    if path.endswith("/"):
+        os.mkdir(path, 0o700)
+        if owner:
+            os.chown(path, *owner)
+        return
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _write(file, content)
+        if owner:
+            os.fchown(file, *owner)
+    finally:
+        os.close(file)
+
+
+def _write(file: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(file, content) :]
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:  # somebody else pruned it first
+        pass

@@ -1,0 +1,92 @@
+"""How a child process of ours is started: the interpreter for the supervisor, and PostgreSQL's command line."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from pathlib import Path
+
+from . import identity
+from .identity import Identity
+
+# The superuser of a server of ours: applications often connect as "postgres", and must not be superusers by accident.
+SUPERUSER = "crucible_admin"
+
+# Loads modules of this folder without what surrounds them: the package's own import would cost more than postgres.
+BOOT = """
+import sys
+for name, path in (("pytest_crucible", sys.argv[1]), ("pytest_crucible.server", sys.argv[1] + "/server")):
+    module = type(sys)(name)
+    module.__path__ = [path]
+    sys.modules[name] = module
+"""
+
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "jit": "off",
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "huge_pages": "off",
+    "checkpoint_timeout": "1d",
+    # The data directory may lie in memory: no WAL is kept that nobody will read.
+    "max_wal_size": "256MB",
+    "min_wal_size": "2MB",
+    "wal_recycle": "off",
+    # In the data directory, so that it goes with it: segments of the other kinds outlive a killed server.
+    "dynamic_shared_memory_type": "mmap",
+    "listen_addresses": "",
+    "unix_socket_directories": "{nest}/s",
+    "port": "5432",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+    "cluster_name": "crucible",
+}
+
+
+def settings(major: int, *, overlay: bool) -> dict[str, str]:
+    """The settings for a server of this major version."""
+    chosen = dict(FAST)
+    if major >= 18:
+        chosen["io_method"] = "sync"
+    if overlay:
+        chosen["extension_control_path"] = "{nest}/share:$system"
+    return chosen
+
+
+def postgres(binary: Path, major: int, *, overlay: bool) -> list[str]:
+    """The command line of a server; ``{nest}`` stands for its nest."""
+    words = [str(binary), "-D", "{nest}/data"]
+    for name, value in settings(major, overlay=overlay).items():
+        words += ["-c", f"{name}={value}"]
+    return words
+
+
+def interpreter(code: str, *arguments: str) -> list[str]:
+    """The command line of a light Python process that runs *code*."""
+    package = Path(__file__).parent.parent
+    return [sys.executable, "-I", "-S", "-c", BOOT + code, str(package), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """What PostgreSQL sees: nothing of the user's own settings for it."""
+    passed = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+    return {name: os.environ[name] for name in passed if name in os.environ} | {"LC_ALL": "C"}
+
+
+def identities() -> list[Identity]:
+    """As whom PostgreSQL may run here, best first."""
+    if os.geteuid() != 0:
+        return [identity.SELF]
+    ordinary = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
+    nobody = [entry for entry in ordinary if entry.pw_name == "nobody"]
+    # Inside a namespace "nobody" is also what every foreign file belongs to, so another one is clearer.
+    inside = [entry for entry in ordinary if entry not in nobody]
+    named = [("namespace", entry) for entry in (inside + nobody)[:1]] + [("user", entry) for entry in (nobody + inside)[:1]]
+    return [(kind, entry.pw_uid, entry.pw_gid) for kind, entry in named]
