@@ -26,9 +26,10 @@ def page() -> str:
 
 
 def _row(option: Option) -> str:
-    default = "" if option.default in (None, ()) else f"`{json.dumps(option.default)}`"
-    example = "" if option.default is not None and option.default != () else f", for example `{option.metavar}`"
-    return f"| `{option.name}` | `{option.flag}` `{option.env}` | {default} | {option.help}{example} |\n"
+    unset = option.default in (None, ())
+    default = "" if unset else f"`{json.dumps(option.default)}`"
+    meaning = f"`{option.metavar}`: {option.help}" if unset else option.help
+    return f"| `{option.name}` | `{option.flag}` `{option.env}` | {default} | {meaning} |\n"
 
 
 if __name__ == "__main__":

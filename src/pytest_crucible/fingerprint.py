@@ -59,9 +59,7 @@ def of_module_source(function: Callable[..., object]) -> str:
     """
     function = _innermost(function)
     name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
-    file = inspect.getsourcefile(_written(function))
-    source = Path(file).read_bytes() if file and Path(file).is_file() else b""
-    return fingerprint({"name": name, "source": source})
+    return fingerprint({"name": name, "source": _source(function)})
 
 
 def reads(*patterns: str) -> Callable[[Loader], Loader]:
@@ -119,8 +117,11 @@ def _innermost(function: Callable[..., object]) -> Callable[..., object]:
     return innermost
 
 
-def _written(function: Callable[..., object]) -> Callable[..., object]:
-    """What has a place in a file: the function itself, or the class of a callable object."""
-    if inspect.isroutine(function) or inspect.isclass(function):
-        return function
-    return type(function)
+def _source(function: Callable[..., object]) -> bytes:
+    """The text of the file in which the function, or the class of a callable object, is written."""
+    written = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
+    try:
+        file = inspect.getsourcefile(written)
+    except TypeError:  # built in
+        return b""
+    return Path(file).read_bytes() if file and Path(file).is_file() else b""

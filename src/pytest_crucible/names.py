@@ -29,10 +29,12 @@ HASH = 8
 Kind = Literal["template", "worker", "kept"]
 LETTERS: dict[Kind, str] = {"template": "t", "worker": "w", "kept": "k"}
 TOKEN = r"[a-z0-9]+"  # noqa: S105 - a pattern, not a secret
+LABEL = r"(?P<label>[a-z0-9_]+)"
+DIGITS = "[0-9a-f]"
 PATTERNS: dict[Kind, str] = {
-    "template": rf"(?P<label>\w+)_(?P<fingerprint>{TOKEN})",
-    "worker": rf"(?P<label>\w+)_(?P<run>{TOKEN})_(?P<worker>{TOKEN})_(?P<generation>[0-9]+)",
-    "kept": rf"(?P<label>\w+)_(?P<hash>{TOKEN})_(?P<run>{TOKEN})",
+    "template": rf"{LABEL}_(?P<fingerprint>{DIGITS}{{16}})",
+    "worker": rf"{LABEL}_(?P<run>{TOKEN})_(?P<worker>{TOKEN})_(?P<generation>[0-9]+)",
+    "kept": rf"{LABEL}_(?P<hash>{DIGITS}{{8}})_(?P<run>{TOKEN})",
 }
 
 
@@ -61,7 +63,9 @@ class Name:
 
 def template(project: str, fingerprint: str) -> str:
     """The name of the template of *project* with this *fingerprint* (its first 16 digits stand in the name)."""
-    return _join("template", _token(fingerprint[:16]), project=project)
+    digits = fingerprint[:16]
+    token = digits if re.fullmatch(f"{DIGITS}{{16}}", digits) else _hash(fingerprint, 16)
+    return _join("template", token, project=project)
 
 
 def worker(project: str, run: str, worker: str, generation: int) -> str:
@@ -80,7 +84,7 @@ def kept(test: str, run: str) -> str:
 def parse(name: str) -> Name | None:
     """Take one of our names apart; None where it is not ours."""
     for kind, letter in LETTERS.items():
-        match = re.fullmatch(f"{PREFIX}{letter}_{PATTERNS[kind]}", name, re.ASCII)
+        match = re.fullmatch(f"{PREFIX}{letter}_{PATTERNS[kind]}", name)
         if match and len(name) <= LIMIT:
             fields = match.groupdict()
             generation = int(fields.pop("generation", "0"))
@@ -115,5 +119,5 @@ def _token(text: str) -> str:
     return _hash(text)
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH]
+def _hash(text: str, length: int = HASH) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

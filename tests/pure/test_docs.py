@@ -1,0 +1,47 @@
+"""The documents say what the code does."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.settings import OPTIONS
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    *(str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("docs/*.md")),
+]
+
+
+def test_the_table_of_options_is_the_code_s():
+    """docs/options.md is what `make docs` writes from the table in the code."""
+    generate = runpy.run_path(str(REPOSITORY / "docs" / "generate.py"))
+    assert (REPOSITORY / "docs" / "options.md").read_text("utf-8") == generate["page"](), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_only_options_that_exist(page: str):
+    """No page names an option, a flag or a variable that there is none of."""
+    known = {word for option in OPTIONS for word in (option.name, option.flag, option.env)} | {"CRUCIBLE_CACHE"}
+    text = (REPOSITORY / page).read_text("utf-8")
+    named = set(re.findall(r"`(crucible_[a-z_]+|--crucible-[a-z-]+|CRUCIBLE_[A-Z_]+)\b(?![:.*])", text))
+    assert named - known - {"crucible_admin"} == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str):
+    """Every link to a file of the repository finds it."""
+    file = REPOSITORY / page
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", file.read_text("utf-8"))
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_the_readme_begins_with_a_test():
+    """A reader sees a whole test before line 30."""
+    head = (REPOSITORY / "README.md").read_text("utf-8").splitlines()[:29]
+    assert any(line.startswith("async def test_") for line in head)
+    assert head.count("```") >= 3

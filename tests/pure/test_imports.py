@@ -1,0 +1,80 @@
+"""What is imported, and from where: the package stays light and its layers apart."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_crucible
+from pytest_crucible import errors
+
+SOURCE = Path(pytest_crucible.__file__).parent
+HEAVY = ("sqlalchemy", "fastapi", "starlette", "psycopg", "psycopg2", "asyncpg", "alembic", "polyfactory", "httpx")
+BELOW_REDIRECT = (
+    "errors",
+    "spelling",
+    "options",
+    "settings",
+    "lookup",
+    "names",
+    "fingerprint",
+    "server",
+    "admin",
+    "templates",
+)
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import pytest, {module}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["pytest_crucible", "pytest_crucible.pytest_plugin"])
+def test_loading_is_light(module: str):
+    """Neither the package nor its plugin loads what a project without settings of ours would pay for."""
+    assert loaded_by(module).isdisjoint(HEAVY)
+
+
+def test_all_is_exact():
+    """`__all__` is sorted, everything in it exists, and every error is in it."""
+    assert pytest_crucible.__all__ == sorted(set(pytest_crucible.__all__))
+    assert all(getattr(pytest_crucible, name).__name__ == name for name in pytest_crucible.__all__)
+    tree = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    assert tree <= set(pytest_crucible.__all__)
+    assert set(pytest_crucible.__all__) <= set(dir(pytest_crucible))
+
+
+def test_an_unknown_public_name():
+    """A name that is not public is an AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="module 'pytest_crucible' has no attribute 'nothing'"):
+        _ = pytest_crucible.nothing
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_private_name_of_pytest(path: Path):
+    """A private name of pytest would break every project with its next release."""
+    assert not [name for name in imported(path) if name.split(".")[0] == "_pytest"]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_asyncio_stays_above(path: Path):
+    """What stands below redirect is synchronous, and imports nothing of SQLAlchemy's asyncio."""
+    if path.relative_to(SOURCE).parts[0].removesuffix(".py") in BELOW_REDIRECT:
+        assert not [name for name in imported(path) if name.startswith("sqlalchemy.ext.asyncio")]
