@@ -1,0 +1,9 @@
+"""Every SQLAlchemy engine in the process that speaks PostgreSQL leads to the database that Crucible names."""
+
+from __future__ import annotations
+
+from .connections import Opened
+from .engines import Redirect
+from .targets import Origin, Target
+
+__all__ = ["Opened", "Origin", "Redirect", "Target"]

@@ -1,0 +1,173 @@
+"""Connect arguments, rewritten: where to and as whom change, everything else stays as the application wrote it.
+
+Pure functions, one pair per driver: what did the application ask for (`asked`), and what does the driver get
+instead (`rewritten`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from .environment import neutral_keywords
+
+if TYPE_CHECKING:
+    from ..server.address import Address
+
+Words = dict[str, Any]
+Parse = Callable[[str], Mapping[str, Any]]
+
+DRIVERS = ("asyncpg", "psycopg", "psycopg2")
+
+# What asyncpg.connect() takes for where to and as whom. `dsn` is taken apart before.
+_ASYNCPG_WHERE = frozenset(
+    "dsn host port user password passfile service servicefile database ssl direct_tls"
+    " target_session_attrs krbsrvname gsslib".split()
+)
+# What asyncpg reads from a dsn's query; anything else there is a server setting and stays.
+_ASYNCPG_QUERY = frozenset(
+    "host port dbname database user password passfile sslmode sslcert sslkey sslrootcert sslnegotiation sslcrl"
+    " sslpassword ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib service".split()
+)
+_ASYNCPG_TLS = frozenset(word for word in _ASYNCPG_QUERY if word.startswith("ssl"))
+_ASYNCPG_TLS_FILES = ("PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGSSLCRL")
+
+# libpq's parameters for where to and as whom (PostgreSQL manual, 32.1.2); unknown to an older libpq is no harm,
+# since they are only taken away. `replication`, `options`, timeouts and keepalives belong to the application.
+_LIBPQ_WHERE = frozenset(
+    "host hostaddr port dbname database user password passfile service servicefile target_session_attrs"
+    " load_balance_hosts channel_binding require_auth requirepeer krbsrvname gsslib gssencmode gssdelegation"
+    " min_protocol_version max_protocol_version scram_client_key scram_server_key requiressl"
+    " oauth_issuer oauth_client_id oauth_client_secret oauth_scope".split()
+)
+
+
+class Asked(NamedTuple):
+    """As whom, and for which database, the application asked."""
+
+    user: str | None
+    database: str | None
+
+
+def asked(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], environ: Mapping[str, str]) -> Asked:
+    """What the application asked for, with the same precedence as the driver: arguments, dsn, environment."""
+    words = _asyncpg_words(cargs, cparams) if driver == "asyncpg" else _libpq_words(driver, cargs, cparams)
+    user = words.get("user") or environ.get("PGUSER")
+    database = words.get("dbname") or words.get("database") or environ.get("PGDATABASE")
+    return Asked(_text(user), _text(database))
+
+
+def rewritten(
+    driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], address: Address, environ: Mapping[str, str]
+) -> Words:
+    """Keyword arguments for *driver* that lead to *address*; the given ones are not changed."""
+    if driver == "asyncpg":
+        return _rewritten_asyncpg(cargs, cparams, address, environ)
+    return _rewritten_libpq(driver, cargs, cparams, address, environ)
+
+
+def _rewritten_asyncpg(
+    cargs: Sequence[Any], cparams: Mapping[str, Any], address: Address, environ: Mapping[str, str]
+) -> Words:
+    kept = {word: value for word, value in cparams.items() if word not in _ASYNCPG_WHERE}
+    settings = {word: value for word, value in _dsn_query(cargs, cparams) if word not in _ASYNCPG_QUERY}
+    if settings:
+        kept["server_settings"] = settings | dict(kept.get("server_settings") or {})
+    return kept | {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        # Not None: asyncpg would go on to look at PGPASSWORD and ~/.pgpass.
+        "password": address.password or "",
+        "database": address.database,
+        "target_session_attrs": "any",
+        # A file without services, so that neither PGSERVICE nor PGSERVICEFILE counts.
+        "servicefile": os.devnull,
+        **_asyncpg_tls(address, environ),
+    }
+
+
+def _asyncpg_tls(address: Address, environ: Mapping[str, str]) -> Words:
+    if address.tls:
+        # asyncpg takes certificates from a dsn only.
+        query = [(word, value) for word, value in address.tls if word in _ASYNCPG_TLS]
+        return {"dsn": "postgresql://?" + urlencode(query)}
+    plain = address.is_socket or any(word in environ for word in _ASYNCPG_TLS_FILES)
+    return {"ssl": False if plain else "prefer", "direct_tls": False}
+
+
+def _rewritten_libpq(
+    driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], address: Address, environ: Mapping[str, str]
+) -> Words:
+    words = _libpq_words(driver, cargs, cparams)
+    kept = {word: value for word, value in words.items() if not _is_libpq_where(word)}
+    neutral = neutral_keywords(environ, known=lambda word: _knows(driver, word))
+    # An empty password, not none: libpq would go on to look at PGPASSWORD.
+    return kept | neutral | {"password": ""} | address.libpq()
+
+
+def _is_libpq_where(word: str) -> bool:
+    return word in _LIBPQ_WHERE or word.startswith("ssl")
+
+
+def _asyncpg_words(cargs: Sequence[Any], cparams: Mapping[str, Any]) -> Words:
+    dsn = _dsn(cargs, cparams)
+    parts = urlsplit(dsn)
+    words: Words = dict(parse_qsl(parts.query))
+    if parts.username:
+        words["user"] = unquote(parts.username)
+    if parts.path.strip("/"):
+        words["database"] = unquote(parts.path.lstrip("/"))
+    return words | {word: value for word, value in cparams.items() if value is not None}
+
+
+def _dsn(cargs: Sequence[Any], cparams: Mapping[str, Any]) -> str:
+    return str(cparams.get("dsn") or (cargs[0] if cargs else "") or "")
+
+
+def _dsn_query(cargs: Sequence[Any], cparams: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(_dsn(cargs, cparams)).query)
+
+
+def _libpq_words(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any]) -> Words:
+    """Positional and keyword arguments as one mapping, the connection string taken apart by libpq itself."""
+    words = dict(cparams)
+    strings = [words.pop(word, None) for word in ("dsn", "conninfo")]
+    strings += cargs[:1]
+    given: Words = {}
+    for string in strings:
+        if string:
+            given |= _parser(driver)(str(string))
+    return given | words
+
+
+def _parser(driver: str) -> Parse:
+    if driver == "psycopg2":
+        from psycopg2.extensions import parse_dsn  # only the driver that the application has is imported
+
+        return parse_dsn  # type: ignore[no-any-return]
+    from psycopg.conninfo import conninfo_to_dict
+
+    return conninfo_to_dict
+
+
+_known: dict[tuple[str, str], bool] = {}
+
+
+def _knows(driver: str, word: str) -> bool:
+    """Whether the libpq that *driver* is linked with knows the parameter *word*."""
+    key = driver, word
+    if key not in _known:
+        try:
+            _parser(driver)(f"{word}=''")
+        except Exception:  # each driver has its own class for a syntax error
+            _known[key] = False
+        else:
+            _known[key] = True
+    return _known[key]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

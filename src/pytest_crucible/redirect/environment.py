@@ -1,0 +1,62 @@
+"""libpq's environment variables, made ineffective without changing ``os.environ``, which applications read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+# Variable → the parameter it stands for, and the value that has no effect. Host, port, user, database and password
+# are always given, and an argument wins over its variable.
+_NEUTRAL: dict[str, tuple[str, str]] = {
+    "PGHOSTADDR": ("hostaddr", ""),
+    "PGPASSFILE": ("passfile", ""),
+    "PGSSLMODE": ("sslmode", "prefer"),
+    "PGREQUIRESSL": ("sslmode", "prefer"),
+    "PGSSLNEGOTIATION": ("sslnegotiation", "postgres"),
+    "PGSSLCERT": ("sslcert", ""),
+    "PGSSLKEY": ("sslkey", ""),
+    "PGSSLCERTMODE": ("sslcertmode", "allow"),
+    "PGSSLROOTCERT": ("sslrootcert", ""),
+    "PGSSLCRL": ("sslcrl", ""),
+    "PGSSLCRLDIR": ("sslcrldir", ""),
+    "PGSSLSNI": ("sslsni", "1"),
+    "PGSSLCOMPRESSION": ("sslcompression", "0"),
+    "PGSSLMINPROTOCOLVERSION": ("ssl_min_protocol_version", "TLSv1.2"),
+    "PGSSLMAXPROTOCOLVERSION": ("ssl_max_protocol_version", ""),
+    "PGMINPROTOCOLVERSION": ("min_protocol_version", "3.0"),
+    "PGMAXPROTOCOLVERSION": ("max_protocol_version", "3.0"),
+    "PGREQUIREPEER": ("requirepeer", ""),
+    "PGREQUIREAUTH": ("require_auth", ""),
+    "PGCHANNELBINDING": ("channel_binding", "prefer"),
+    "PGGSSENCMODE": ("gssencmode", "disable"),
+    "PGKRBSRVNAME": ("krbsrvname", "postgres"),
+    "PGGSSLIB": ("gsslib", "gssapi"),
+    "PGGSSDELEGATION": ("gssdelegation", "0"),
+    "PGTARGETSESSIONATTRS": ("target_session_attrs", "any"),
+    "PGLOADBALANCEHOSTS": ("load_balance_hosts", "disable"),
+}
+
+
+def neutral_keywords(environ: Mapping[str, str], *, known: Callable[[str], bool]) -> dict[str, str]:
+    """libpq parameters that undo the variables set in *environ*.
+
+    Only those set, and only those that this libpq knows: an older one refuses a parameter that it does not know.
+    """
+    words = (_NEUTRAL[variable] for variable in _NEUTRAL if variable in environ)
+    return {word: value for word, value in words if known(word)}
+
+
+def hide_service() -> None:
+    """Take PGSERVICE away from libpq, which has no neutral value for it; ``os.environ`` keeps it.
+
+    libpq reads the environment of the C library, Python's mapping is a copy of it: ``os.unsetenv`` changes the first
+    alone.
+    """
+    if "PGSERVICE" in os.environ:
+        os.unsetenv("PGSERVICE")
+
+
+def show_service() -> None:
+    """Give PGSERVICE back to libpq."""
+    if "PGSERVICE" in os.environ:
+        os.putenv("PGSERVICE", os.environ["PGSERVICE"])
