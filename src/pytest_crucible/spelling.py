@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from .errors import UsageError
 
@@ -137,5 +136,7 @@ def word(text: str, place: str) -> str:
 
 
 def _closest(text: str, words: Iterable[str], *, default: str) -> str:
+    from difflib import get_close_matches  # loaded with the plugin by every project, used by none that is right
+
     close = get_close_matches(text.lower(), list(words), n=1)
     return f'Did you mean "{close[0]}"?' if close else default
