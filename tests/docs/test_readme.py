@@ -37,7 +37,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
         yield session
 
 @app.post("/items", status_code=201)
-async def create(name: Annotated[str, Body(embed=True)], db: Annotated[AsyncSession, Depends(get_db)]) -> dict[str, int]:
+async def create(name: Annotated[str, Body(embed=True)], db: Annotated[AsyncSession, Depends(get_db)]):
     item = Item(name=name)
     db.add(item)
     await db.flush()

@@ -45,3 +45,12 @@ def test_the_readme_begins_with_a_test():
     head = (REPOSITORY / "README.md").read_text("utf-8").splitlines()[:29]
     assert any(line.startswith("async def test_") for line in head)
     assert head.count("```") >= 3
+
+
+def test_every_module_is_on_the_map():
+    """ARCHITECTURE.md names each module of the package."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text("utf-8")
+    source = REPOSITORY / "src" / "pytest_crucible"
+    names = {path.stem + "/" * path.is_dir() for path in source.iterdir() if path.suffix == ".py" or path.is_dir()}
+    names -= {"__init__", "__pycache__/"}
+    assert {name for name in names if f"`{name}`" not in text and f"`{name.rstrip('/')}`" not in text} == set()

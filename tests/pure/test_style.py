@@ -1,0 +1,37 @@
+"""The budgets that keep the code readable, and the sentence that each test begins with."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCE = sorted((REPOSITORY / "src").rglob("*.py"))
+# A folder "inner" is a project of its own, with tests as a user writes them.
+TESTS = sorted(path for path in (REPOSITORY / "tests").rglob("test_*.py") if "inner" not in path.parts)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("path", SOURCE, ids=name)
+def test_no_file_and_no_function_is_too_long(path: Path):
+    """A file has at most 400 lines, a function at most 50."""
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+    assert [node.name for node in functions(path) if (node.end_lineno or 0) - node.lineno >= 50] == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_every_test_says_what_holds(path: Path):
+    """Each test has a docstring whose first line is a sentence."""
+    tests = [node for node in functions(path) if node.name.startswith("test_")]
+    assert [node.name for node in tests if not (ast.get_docstring(node) or "").partition("\n")[0].endswith(".")] == []
