@@ -50,6 +50,11 @@ class Folders:
         return self.locks / f"{self.key}.ready"
 
     @property
+    def last_log(self) -> Path:
+        """What a server wrote that died."""
+        return self.locks / f"{self.key}.log"
+
+    @property
     def image(self) -> Path:
         """What outlives this project's server."""
         return self.images / f"{self.key}.image"
@@ -57,21 +62,41 @@ class Folders:
 
 def folders(root: Path, cache: Path | None, identity: str) -> Folders:
     """The folders for the project at *root* with the PostgreSQL of this *identity*."""
-    chosen = cache or default_cache()
-    # By user, since root's runs and everybody else's may share a home directory.
-    images = chosen / str(os.geteuid()) / "images"
-    images.mkdir(parents=True, exist_ok=True, mode=0o700)
+    images = _images(cache)
     key = hashlib.sha256(f"{root.resolve()}\0{identity}\0{images.resolve()}".encode()).hexdigest()[:12]
     return Folders(images, own(short()), key)
 
 
+def _images(cache: Path | None) -> Path:
+    # By user, since root's runs and everybody else's may share a home directory.
+    tail = Path(str(os.geteuid()), "images")
+    named = cache or _named_cache()
+    images = (named or default_cache()) / tail
+    try:
+        images.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        if named:
+            raise UsageError(
+                f"The cache folder {named} cannot be made: {error}",
+                why="Crucible keeps clusters there between runs.",
+                do="Set CRUCIBLE_CACHE to a folder that you may write, or unset it.",
+            ) from error
+        images = own(short()) / "cache" / tail  # a user without a home directory, as in many containers
+        images.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return images
+
+
 def default_cache() -> Path:
-    """Where images are kept unless somebody says otherwise."""
+    """Where images are kept where nobody says otherwise."""
+    home = Path(os.path.expanduser("~"))
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "pytest-crucible"
+
+
+def _named_cache() -> Path | None:
     for variable, tail in (("CRUCIBLE_CACHE", ""), ("XDG_CACHE_HOME", "pytest-crucible")):
         if os.environ.get(variable):
             return Path(os.environ[variable]) / tail
-    home = Path.home()
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "pytest-crucible"
+    return None
 
 
 def short() -> Path:
@@ -95,14 +120,24 @@ def own(place: Path) -> Path:
         path.chmod(mode)
     except FileExistsError:
         pass
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+    if not _is_own(path):
         raise ServerError(
             f"{path} is not a folder of this user's alone.",
             why="Somebody else made it, and could then reach the test databases.",
             do=f"Remove it: rm -r {path}",
         )
     return path
+
+
+def _is_own(path: Path) -> bool:
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def nests() -> list[str]:
+    """The folders of this user in which nests may be."""
+    paths = [place / f"crucible-{os.geteuid()}" for place in places()]
+    return [str(path) for path in paths if path.is_dir() and _is_own(path)]
 
 
 def with_room(needed: int) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 import sys
 from pathlib import Path
 
-from . import identity
-from .identity import Identity
+from .identity import REFUSED, SELF, Identity, Refused
 
 # The superuser of a server of ours: applications often connect as "postgres", and must not be superusers by accident.
 SUPERUSER = "crucible_admin"
@@ -74,6 +74,23 @@ def interpreter(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", BOOT + code, str(package), *arguments]
 
 
+def run(identity: Identity, argv: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL to its end.
+
+    Raises:
+        Refused: It may not run with this identity here.
+    """
+    if identity != SELF:
+        code = f"from pytest_crucible.server.identity import execute; execute({identity!r}, sys.argv[2:])"
+        argv = interpreter(code, *argv)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, errors="replace", env=environment(), cwd="/", stdin=subprocess.DEVNULL
+    )
+    if done.returncode == REFUSED and identity != SELF:
+        raise Refused(done.stderr)
+    return done
+
+
 def environment() -> dict[str, str]:
     """What PostgreSQL sees: nothing of the user's own settings for it."""
     passed = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
@@ -83,10 +100,10 @@ def environment() -> dict[str, str]:
 def identities() -> list[Identity]:
     """As whom PostgreSQL may run here, best first."""
     if os.geteuid() != 0:
-        return [identity.SELF]
+        return [SELF]
     ordinary = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
     nobody = [entry for entry in ordinary if entry.pw_name == "nobody"]
     # Inside a namespace "nobody" is also what every foreign file belongs to, so another one is clearer.
     inside = [entry for entry in ordinary if entry not in nobody]
-    named = [("namespace", entry) for entry in (inside + nobody)[:1]] + [("user", entry) for entry in (nobody + inside)[:1]]
-    return [(kind, entry.pw_uid, entry.pw_gid) for kind, entry in named]
+    kinds = {"namespace": inside + nobody, "user": nobody + inside}
+    return [(kind, entry.pw_uid, entry.pw_gid) for kind, choice in kinds.items() for entry in choice[:1]]
