@@ -14,6 +14,7 @@ from ledger.settings import settings
 
 ALGORITHM = "HS256"
 SALT_BYTES = 16
+DIGEST_BYTES = 32
 
 
 def hash_password(password: str) -> str:
@@ -45,4 +46,4 @@ def read_access_token(token: str) -> int:
 
 
 def _digest(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=DIGEST_BYTES)

@@ -1,0 +1,59 @@
+import asyncio
+import json
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ledger import outbox
+from ledger.database import sessions
+from ledger.models import OutboxMessage
+from tests.fixtures.listening import Listen
+from tests.fixtures.people import Pay, Person
+
+SECONDS = 5.0
+
+
+async def leave_message(session: AsyncSession, transfer_id: int) -> None:
+    """What a transfer leaves in the outbox, without the transfer."""
+    session.add(OutboxMessage(topic="transfer.made", payload={"transfer": {"id": transfer_id}, "users": []}))
+    await session.flush()
+    await session.execute(select(func.pg_notify(outbox.OUTBOX, str(transfer_id))))
+
+
+async def test_notification_arrives_at_commit(listen: Listen, db_session: AsyncSession):
+    """PostgreSQL delivers a notification when its transaction commits, and not before."""
+    async with listen(outbox.OUTBOX) as heard:
+        await leave_message(db_session, 1)
+        assert heard.empty()
+        await db_session.commit()
+        assert await asyncio.wait_for(heard.get(), SECONDS) == "1"
+
+
+async def test_rollback_notifies_nobody(listen: Listen, db_session: AsyncSession):
+    """What was rolled back is never heard of: the first notification is the second transaction's."""
+    async with listen(outbox.OUTBOX) as heard:
+        await leave_message(db_session, 1)
+        await db_session.rollback()
+        await leave_message(db_session, 2)
+        await db_session.commit()
+        assert await asyncio.wait_for(heard.get(), SECONDS) == "2"
+
+
+async def test_running_application_relays(listen: Listen, pay: Pay, alice: Person, bob: Person):
+    """The lifespan's task picks the message up and tells every process of the service."""
+    async with listen(outbox.EVENTS) as heard:
+        await pay(alice, bob, 5_00)
+        event = json.loads(await asyncio.wait_for(heard.get(), SECONDS))
+    assert event["transfer"]["amount"] == 5_00
+    assert event["users"] == [alice.user_id, bob.user_id]
+
+
+async def test_relays_share_the_work(db_session: AsyncSession):
+    """A relay passes over what another one has locked: no message is told twice, and nobody waits."""
+    # Without NOTIFY, so that the application's own relay stays out of it.
+    db_session.add_all(OutboxMessage(topic="test", payload={"users": []}) for _ in range(3))
+    await db_session.commit()
+    async with sessions() as first, sessions() as second:
+        mine = await outbox.claim(first, limit=2)
+        others = await outbox.claim(second, limit=2)
+        assert [[message.id for message in claimed] for claimed in (mine, others)] == [[1, 2], [3]]
