@@ -1,4 +1,14 @@
-"""PostgreSQL servers behind one protocol: embedded, container, external."""
+"""PostgreSQL servers behind one protocol: embedded, container, external.
+
+A *lease* is a share in a server. Whoever needs the database takes one and gives it back; who else uses the same server,
+and when it starts and ends, is not theirs to know::
+
+    held = lease("embedded", root=Path.cwd())
+    psycopg.connect(**held.admin.libpq())
+    held.release()
+
+Importing this package costs next to nothing: drivers and servers are only looked for when a lease is taken.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +16,79 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
+from . import url
 from .address import Address
 
-__all__ = ["Address", "Lease", "lease"]
+__all__ = ["Address", "Lease", "lease", "missing_extension", "missing_feature"]
 
 
 class Lease(Protocol):
-    """A share in a server.
-
-    Attributes:
-        kind: ``embedded``, ``container`` or ``external``.
-        owned: Whether it is a server of Crucible's own: the administrator is a superuser, and roles may be created.
-        admin: Who administers it; the database is the maintenance database.
-        note: One line for pytest's header.
-    """
+    """A share in a server."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """``embedded``, ``container`` or ``external``."""
+
     @property
-    def owned(self) -> bool: ...
+    def owned(self) -> bool:
+        """Whether it is a server of Crucible's own: its administrator is a superuser, and may create roles."""
+
     @property
-    def admin(self) -> Address: ...
+    def admin(self) -> Address:
+        """Who administers it; the database is the maintenance database."""
+
     @property
-    def note(self) -> str: ...
+    def note(self) -> str:
+        """One line for pytest's header."""
+
     def keep_image(self) -> None:
-        """Have what was built outlive the server."""
+        """Have what was built on it outlive it."""
+
+    def log(self) -> str:
+        """The server's last words, also after it died; nothing where they cannot be read."""
 
     def release(self) -> None:
         """Give the share back; again does nothing."""
 
 
 def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
-    """A share in the server that *spec* names."""
+    """Take a share in the server that *spec* names.
+
+    Args:
+        spec: ``embedded``, or the URL of an external server.
+        root: The project's root folder: one embedded server for each project and user.
+        cache: Where images are kept; ``$CRUCIBLE_CACHE``, ``$XDG_CACHE_HOME/pytest-crucible`` or the like by default.
+
+    Raises:
+        UsageError: *spec* names no server.
+        ServerError: The server could not be started or reached.
+        PermissionMissing: The role may not do there what Crucible needs.
+    """
+    if url.is_url(spec):
+        from . import external
+
+        return external.lease(spec)
     if spec == "embedded":
-        from . import embedded
+        from . import embedded  # needs a POSIX system, which an external server does not
 
         return embedded.lease(root, cache)
-    raise UsageError(f"crucible_server = {spec!r} is not supported yet.")
+    raise _unknown(spec)
+
+
+def _unknown(spec: str) -> UsageError:
+    works = f'Write crucible_server = "embedded", which needs nothing installed, or {url.EXAMPLE}.'
+    if spec.partition(":")[0] == "container":
+        return UsageError(
+            f"crucible_server = {spec!r}: containers are not supported yet.",
+            why="They come with a later release.",
+            do=f"{works} A container that you start yourself is an external server.",
+        )
+    return UsageError(f"crucible_server = {spec!r} names no server.", why="It is no URL either.", do=works)
+
+
+def __getattr__(name: str) -> object:
+    if name in ("missing_extension", "missing_feature"):
+        from . import missing
+
+        return getattr(missing, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

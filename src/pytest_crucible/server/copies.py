@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import ServerError
 from . import folders, launcher
-from .binaries import VARIABLE, Installation
+from .binaries import ELSEWHERE, Installation
 from .identity import Identity, owner
 
 
@@ -32,8 +32,7 @@ def readable(installation: Installation, identity: Identity) -> Installation:
     raise ServerError(
         f"PostgreSQL must not run as root, and another user cannot run it from {installation.bin}.",
         why="User namespaces are refused here, and so are programs copied to /tmp and /var/tmp.",
-        do=f"Install PostgreSQL where all users may read it and name its folder with {VARIABLE}=/usr/lib/postgresql/18, "
-        "or run the tests as an ordinary user.",
+        do=f"Run the tests as an ordinary user, or install PostgreSQL where all may read it. {ELSEWHERE}",
     )
 
 
@@ -62,7 +61,7 @@ def _copy(installation: Installation, target: Path) -> Installation:
 def _open(stage: Path) -> None:
     """Let everybody read our copy, whatever this process's umask is."""
     for folder, _, files in os.walk(stage):
-        os.chmod(folder, 0o755)
-        for path in (Path(folder, name) for name in files):
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode & 0o700 | 0o055 if os.access(path, os.X_OK) else 0o644)
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from ..errors import ServerError, UsageError
 
+# What lies there is only used once it is known to be this user's alone.
+TMP = Path("/tmp")
+MEMORY = Path("/dev/shm")
 # Room for the data that tests write, beyond the image.
 SPARE = 512 << 20
 LEAST = 96 << 20
@@ -101,12 +104,12 @@ def _named_cache() -> Path | None:
 
 def short() -> Path:
     """A folder for temporary files with a short path."""
-    return Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())
+    return TMP if os.access(TMP, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def places() -> list[Path]:
     """Where nests may be, best first: in memory, then among the temporary files."""
-    memory = [Path("/dev/shm")] if os.access("/dev/shm", os.W_OK) else []
+    memory = [MEMORY] if os.access(MEMORY, os.W_OK) else []
     return list(dict.fromkeys([*memory, short(), Path(tempfile.gettempdir())]))
 
 

@@ -75,12 +75,12 @@ def size(image: str) -> int:
 
 def prune(folder: str, *, keep: str, limit: int = LIMIT) -> None:
     """Remove the images of *folder* that were not used for longest, until the rest fits into *limit* bytes."""
-    seen = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder) if entry.is_file()]
-    total = sum(bytes_ for _, bytes_, _ in seen)
-    for _, bytes_, path in sorted(seen):
+    seen = sorted((file.stat().st_mtime, file.stat().st_size, file.path) for file in os.scandir(folder))
+    total = sum(length for _, length, _ in seen)
+    for _, length, path in seen:
         if total > limit and path != keep:
             _forget(path)
-            total -= bytes_
+            total -= length
 
 
 def _entries(source: str) -> list[str]:
@@ -149,7 +149,7 @@ def _write(file: int, content: memoryview) -> None:
 
 
 def _forget(path: str) -> None:
-    try:
+    try:  # noqa: SIM105 - contextlib costs the supervisor 2 ms
         os.unlink(path)
     except FileNotFoundError:  # somebody else pruned it first
         pass

@@ -84,7 +84,14 @@ def run(identity: Identity, argv: list[str]) -> subprocess.CompletedProcess[str]
         code = f"from pytest_crucible.server.identity import execute; execute({identity!r}, sys.argv[2:])"
         argv = interpreter(code, *argv)
     done = subprocess.run(
-        argv, capture_output=True, text=True, errors="replace", env=environment(), cwd="/", stdin=subprocess.DEVNULL
+        argv,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment(),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode == REFUSED and identity != SELF:
         raise Refused(done.stderr)

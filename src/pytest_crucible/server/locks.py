@@ -53,7 +53,7 @@ def _wait(descriptor: int, path: Path, kind: int, deadline: float) -> None:
 
 def _held(path: Path) -> ServerError:
     return ServerError(
-        f"The embedded server of this project has been starting or stopping for too long.",
+        "The embedded server of this project has been starting or stopping for too long.",
         why=f"Another process holds {path}; it may have been stopped (Ctrl-Z), or the machine is overloaded.",
         do=f"See who it is with: fuser -v {path}; end that process, or remove the file and run again.",
     )

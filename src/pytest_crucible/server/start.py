@@ -6,10 +6,11 @@ import marshal
 import os
 import select
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from ..errors import ServerError
 from . import cluster, copies, launcher, start_errors
 from .binaries import Installation
 from .folders import Folders, check_socket, with_room
@@ -19,6 +20,10 @@ from .images import size
 SECONDS = 120.0
 # Extensions that we bring ourselves.
 OURS = Path(__file__).parent / "extensions"
+
+
+# A saved cluster may be why a server did not start.
+IMAGE_AT_FAULT = ("damaged", "died")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class Attempt:
     parent: Path
 
 
+class Report(NamedTuple):
+    """What a supervisor said: ``ready``, or a word for what went wrong."""
+
+    word: str
+    details: str = ""
+    log: str = ""
+
+
 def start(where: Folders, installation: Installation, lock: int) -> None:
     """Start a server that holds the start lock, the descriptor *lock*, until it is ready.
 
@@ -39,39 +52,31 @@ def start(where: Folders, installation: Installation, lock: int) -> None:
         ServerError: None could be started.
     """
     for identity in launcher.identities():
-        try:
-            _start_as(identity, where, installation, lock)
-            return
-        except Refused:
-            continue
-    raise start_errors.explain("refused", "", "")
+        with suppress(Refused):
+            return _start_as(identity, where, installation, lock)
+    raise start_errors.explain("refused")
 
 
 def _start_as(identity: Identity, where: Folders, installation: Installation, lock: int) -> None:
     programs = copies.readable(installation, identity)
-    if where.image.exists():
-        try:
-            return _try(where, programs, identity, where.image, lock)
-        except ServerError:
-            # A saved cluster may be at fault: put it aside, and build anew what was in it.
-            where.image.replace(where.image.with_suffix(".damaged"))
-    image = cluster.pristine(programs, where.images, identity, key=installation.identity)
-    try:
-        _try(where, programs, identity, image, lock)
-    except ServerError:
-        image.unlink(missing_ok=True)  # so that a damaged one is not met again
-        raise
 
+    def attempt(image: Path) -> Report:
+        parent = with_room(size(str(image)))
+        check_socket(parent, where.key)
+        return _supervise(Attempt(where, programs, identity, image, parent), lock)
 
-def _try(where: Folders, installation: Installation, identity: Identity, image: Path, lock: int) -> None:
-    parent = with_room(size(str(image)))
-    check_socket(parent, where.key)
-    attempt = Attempt(where, installation, identity, image, parent)
-    word, details, log = _supervise(attempt, lock)
-    if word == "refused":
+    def pristine() -> Path:
+        return cluster.pristine(programs, where.images, identity, key=installation.identity)
+
+    image = where.image if where.image.exists() else pristine()
+    report = attempt(image)
+    if report.word in IMAGE_AT_FAULT:
+        image.replace(image.with_suffix(".damaged"))
+        report = attempt(pristine())
+    if report.word == "refused":
         raise Refused
-    if word != "ready":
-        raise start_errors.explain(word, details, log, parent=str(parent))
+    if report.word != "ready":
+        raise start_errors.explain(*report)
 
 
 def _order(attempt: Attempt) -> dict[str, object]:
@@ -96,8 +101,8 @@ def _order(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def _supervise(attempt: Attempt, lock: int) -> tuple[str, str, str]:
-    """Start a supervisor; its report: a word, details, the end of PostgreSQL's log."""
+def _supervise(attempt: Attempt, lock: int) -> Report:
+    """Start a supervisor, and wait for its report."""
     reading, writing = os.pipe()
     with open(reading, "rb") as report:
         try:
@@ -106,8 +111,7 @@ def _supervise(attempt: Attempt, lock: int) -> tuple[str, str, str]:
             os.close(writing)
         ready, _, _ = select.select([report], [], [], SECONDS)
         answer = report.read() if ready else b""
-    word, details, log = marshal.loads(answer) if answer else ("failed", f"The supervisor is silent. {said}", "")
-    return word, details, log
+    return Report(*marshal.loads(answer)) if answer else Report("failed", f"The supervisor is silent. {said}")
 
 
 def _spawn(order: dict[str, object], descriptors: tuple[int, ...]) -> str:

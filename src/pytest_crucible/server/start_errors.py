@@ -10,7 +10,7 @@ ELSEWHERE = (
 )
 
 
-def explain(word: str, details: str, log: str, *, parent: str = "") -> ServerError:
+def explain(word: str, details: str = "", log: str = "") -> ServerError:
     """The error for the *word* with which the supervisor gave up."""
     found, why, do = {
         "died": ("PostgreSQL ended while it was starting.", "", "Its last words, below, say why."),
@@ -20,11 +20,11 @@ def explain(word: str, details: str, log: str, *, parent: str = "") -> ServerErr
             "Run again with less load.",
         ),
         "full": (
-            f"There is no room left for the test server in {parent}.",
+            "There is no room left for the test server.",
             details,
             "Make room there, or point TMPDIR at a larger disk. In Docker: docker run --shm-size=1g.",
         ),
-        "damaged": ("A saved cluster is damaged.", details, "Remove the folder of images: crucible gc."),
+        "damaged": ("A saved cluster is damaged.", details, "It was put aside; run again to make another."),
         "refused": (
             "PostgreSQL must not run as root, and no other user can be taken on here.",
             "Neither a user namespace nor a change of user is allowed in this container.",

@@ -77,7 +77,7 @@ def _serve(order: dict[str, Any], server: Postgres) -> None:
         argv = [word.replace("{nest}", server.nest) for word in order["argv"]]
         server.start(argv, order["environment"], order["identity"])
         _announce(order, server.nest)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
         _report(order, *_explain(error), server.log())
         return
     try:

@@ -1,0 +1,103 @@
+"""A PostgreSQL URL, as SQLAlchemy, libpq or asyncpg writes it, read into an address."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from ..errors import UsageError
+from .address import Address
+
+TLS = {
+    "sslmode", "sslnegotiation", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir", "sslsni",
+    "sslcertmode", "ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "gssencmode",
+    "require_auth",
+}  # fmt: skip
+PLACE = {"host", "port", "user", "password", "dbname", "database"}
+# What libpq and asyncpg know besides: it concerns how the application talks, not where to.
+OTHER = {
+    "application_name", "client_encoding", "command_timeout", "connect_timeout", "fallback_application_name",
+    "hostaddr", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname",
+    "load_balance_hosts", "max_cacheable_statement_size", "options", "passfile", "prepared_statement_cache_size",
+    "replication", "server_settings", "service", "statement_cache_size", "target_session_attrs",
+    "tcp_user_timeout", "timeout",
+}  # fmt: skip
+EXAMPLE = 'crucible_server = "postgresql://user:password@host:5432/postgres"'
+
+
+def is_url(spec: str) -> bool:
+    """Whether this is meant as a URL."""
+    return "://" in spec
+
+
+def parse(url: str) -> Address:
+    """The address that a URL names; its database is the maintenance database, ``postgres`` if it names none.
+
+    Raises:
+        UsageError: It is not a URL of one PostgreSQL server.
+    """
+    parts = urlsplit(url)
+    _check_scheme(parts)
+    query = _query(parts)
+    host, port = _place(parts, query)
+    return Address(
+        host=host,
+        port=port,
+        user=query.get("user") or unquote(parts.username or "") or getpass.getuser(),
+        database=query.get("dbname") or query.get("database") or unquote(parts.path.lstrip("/")) or "postgres",
+        password=query.get("password") or (unquote(parts.password) if parts.password is not None else None),
+        tls=tuple((name, value) for name, value in query.items() if name in TLS),
+    )
+
+
+def _check_scheme(parts: SplitResult) -> None:
+    dialect = parts.scheme.partition("+")[0]
+    if dialect in ("postgresql", "postgres"):
+        return
+    if dialect == "sqlite":
+        why = (
+            "SQLite is never a substitute: it knows no concurrent writers, no real types, no deferred or schema-wide "
+            "constraints like PostgreSQL's, so tests on it pass where production fails."
+        )
+    else:
+        why = "Crucible tests applications that run on PostgreSQL."
+    raise UsageError(
+        f"crucible_server names a server that is not PostgreSQL: {parts.scheme}://…",
+        why=why,
+        do=f'Remove it, since a PostgreSQL is included (crucible_server = "embedded"), or write {EXAMPLE}.',
+    )
+
+
+def _query(parts: SplitResult) -> dict[str, str]:
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if "ssl" in query:  # asyncpg's name for it
+        mode = query.pop("ssl").lower()
+        query.setdefault("sslmode", {"true": "require", "false": "disable"}.get(mode, mode))
+    for name in query:
+        if name not in TLS | PLACE | OTHER:
+            close = difflib.get_close_matches(name, TLS | PLACE | OTHER, n=1)
+            raise UsageError(
+                f"crucible_server has the parameter {name!r}, which PostgreSQL's drivers do not know.",
+                why="A misspelt parameter would be ignored, and sslmode=require with it.",
+                do=f"Did you mean {close[0]!r}?" if close else "Remove it.",
+            )
+    return query
+
+
+def _place(parts: SplitResult, query: dict[str, str]) -> tuple[str, int]:
+    if "," in parts.netloc or "," in query.get("host", ""):
+        raise UsageError(
+            "crucible_server names several servers.",
+            why="Templates and worker databases must all be on one.",
+            do=f"Name the one to use: {EXAMPLE}.",
+        )
+    try:
+        port = int(query.get("port") or parts.port or 5432)
+    except ValueError as error:
+        raise UsageError(
+            "crucible_server has a port that is no number.",
+            why="A password with one of the characters / ? # @ : must be quoted, or what follows is read as a port.",
+            do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
+        ) from error
+    return query.get("host") or unquote(parts.hostname or "") or "localhost", port
