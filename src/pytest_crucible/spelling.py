@@ -77,7 +77,8 @@ def server(text: str, place: str) -> str:
     if mark:
         _postgresql(scheme, text, place)
         return f"postgresql://{rest}"
-    if text.partition(":")[0] in ("embedded", "container"):
+    kind = text.partition(":")[0]
+    if text == "embedded" or (kind == "container" and not text.endswith(":")):
         return text
     raise UsageError(
         f"{place}: there is no server {text!r}.",

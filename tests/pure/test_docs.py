@@ -26,7 +26,10 @@ def test_the_table_of_options_is_the_code_s():
 @pytest.mark.parametrize("page", PAGES)
 def test_only_options_that_exist(page: str):
     """No page names an option, a flag or a variable that there is none of."""
-    known = {word for option in OPTIONS for word in (option.name, option.flag, option.env)} | {"CRUCIBLE_CACHE"}
+    known = {word for option in OPTIONS for word in (option.name, option.flag, option.env)} | {
+        "CRUCIBLE_CACHE",
+        "CRUCIBLE_POSTGRES",
+    }
     text = (REPOSITORY / page).read_text("utf-8")
     named = set(re.findall(r"`(crucible_[a-z_]+|--crucible-[a-z-]+|CRUCIBLE_[A-Z_]+)\b(?![:.*])", text))
     assert named - known - {"crucible_admin"} == set()

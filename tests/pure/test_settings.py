@@ -120,6 +120,7 @@ def test_a_server_by_kind(word: str):
 def test_an_unknown_server():
     """An unknown kind of server names those that exist."""
     assert 'Did you mean "embedded"?' in message(crucible_server="embeded")
+    assert "there is no server 'embedded:18'" in message(crucible_server="embedded:18")
     assert "postgresql://user:password@host:5432/postgres" in message(crucible_server="localhost:5432")
 
 
