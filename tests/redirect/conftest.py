@@ -11,6 +11,8 @@ import pytest
 from pytest_crucible.redirect import Origin, Redirect, Target
 from pytest_crucible.server import Address, lease
 
+collect_ignore = ["inner"]  # a project of its own, run by test_loops
+
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
     from .places import Place
     from .targets import Origin, Target
 
@@ -49,6 +51,7 @@ class Entry:
         "connection",
         "dbapi_connection",
         "driver",
+        "engine",
         "listening",
         "loop",
         "origin",
@@ -84,6 +87,7 @@ class Entry:
         )
         self.owner: str | None = None
         self.place: Place | None = None
+        self.engine: Engine | None = None
         self.checked_out = False
         self.condemned = False
         self.listening = False
@@ -98,6 +102,11 @@ class Entry:
         """Whether the connection is gone, as far as the driver knows."""
         connection = self.connection()
         return connection is None or drivers.is_closed(self.driver, connection)
+
+    def has_hung_up(self) -> bool:
+        """Whether the server has closed its end; only for a connection that nobody uses."""
+        connection = self.connection()
+        return connection is None or drivers.has_hung_up(self.driver, connection)
 
     def forget_record(self) -> None:
         """Make the pool connect anew at its next checkout, without closing this connection itself."""
@@ -135,18 +144,13 @@ class Registry:
             self._entries.pop(id(entry), None)
 
     def live(self) -> list[Entry]:
-        """The entries whose connections are open; the others are forgotten."""
+        """The entries whose connections are open, as far as the drivers know."""
+        return [entry for entry in self._all() if not entry.is_closed]
+
+    def dead(self) -> list[Entry]:
+        """The entries whose connections are closed, or idle with a backend that is gone."""
+        return [entry for entry in self._all() if entry.is_closed or (not entry.checked_out and entry.has_hung_up())]
+
+    def _all(self) -> list[Entry]:
         with self._lock:
-            entries = list(self._entries.values())
-        open_, closed = _parted(entries)
-        for entry in closed:
-            self.discard(entry)
-        return open_
-
-
-def _parted(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-    open_: list[Entry] = []
-    closed: list[Entry] = []
-    for entry in entries:
-        (closed if entry.is_closed else open_).append(entry)
-    return open_, closed
+            return list(self._entries.values())

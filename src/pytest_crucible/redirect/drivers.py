@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 from typing import Any
 
 # Modules whose connections speak PostgreSQL: SQLAlchemy's adapters, and the drivers themselves.
-_POSTGRESQL = frozenset({"asyncpg", "psycopg", "psycopg_pool", "psycopg2", "psycopg2cffi", "pg8000", "pygresql", "psqlpy"})
+_POSTGRESQL = frozenset("asyncpg psycopg psycopg_pool psycopg2 psycopg2cffi pg8000 pygresql psqlpy".split())
 _ADAPTERS = "sqlalchemy.dialects.postgresql."
 _GRACE = 2.0
 
@@ -34,6 +35,23 @@ def is_closed(driver: str, connection: Any) -> bool:
     if driver == "asyncpg":
         return bool(connection.is_closed())
     return bool(connection.closed)
+
+
+def has_hung_up(driver: str, connection: Any) -> bool:
+    """Whether the server has closed its end of an idle *connection*; nothing is sent.
+
+    An idle connection has nothing to read, unless the server said goodbye or sent a notice.
+    """
+    if driver == "asyncpg":  # its loop reads, and tells by is_closed()
+        return is_closed(driver, connection)
+    try:
+        if not select.select([connection.fileno()], [], [], 0)[0]:
+            return False
+        for _ in range(2):  # the error message, then the end of the stream
+            connection.poll() if driver == "psycopg2" else connection.pgconn.consume_input()
+    except Exception:  # noqa: BLE001 - each driver has its own classes
+        return True
+    return is_closed(driver, connection)
 
 
 async def close(driver: str, connection: Any) -> None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -50,6 +50,7 @@ class Redirect:
             (Pool, "connect", self._refuse_foreign),
             (Pool, "checkout", self._checkout),
             (Pool, "checkin", self._checkin),
+            (Engine, "engine_connect", self._note_engine),
             (Pool, "close", self._closed),
             (Engine, "before_cursor_execute", self._notice_listen),
         ]
@@ -101,6 +102,16 @@ class Redirect:
         doomed = frozenset(pids)
         for entry in self._registry.live():
             entry.condemned = entry.condemned or entry.pid in doomed
+
+    def condemn_dead(self) -> None:
+        """See to it that idle connections whose backend is gone are not handed out again; for use between tests.
+
+        Not done at each checkout: an application that cannot bear a killed backend fails in production, and so it must
+        within a test.
+        """
+        for entry in self._registry.dead():
+            entry.condemned = True
+            self._registry.discard(entry)
 
     def on_loop_end(self, loop: asyncio.AbstractEventLoop, close: Callable[[], Awaitable[None]]) -> None:
         """Await *close* on *loop* at its end, before its connections are closed."""
@@ -165,6 +176,11 @@ class Redirect:
         entry.place = places.here()
         entry.checked_out = True
 
+    def _note_engine(self, connection: Connection) -> None:
+        entry: Entry | None = connection.info.get(_KEY)
+        if entry is not None:
+            entry.engine = connection.engine
+
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
@@ -195,8 +211,8 @@ class Redirect:
         if entry.target is not target and entry.target != target:
             return "the connection leads to an earlier database"
         if entry.condemned:
-            return "the connection was condemned after a test"
-        return "the connection is closed" if entry.is_closed else ""
+            return "the connection was condemned"
+        return ""
 
     def _drop_stranger(self, record: Any, dbapi_connection: Any) -> None:
         if drivers.speaks_postgresql(dbapi_connection, record.driver_connection):
@@ -211,7 +227,12 @@ class Redirect:
         return bool(self._on(loop))
 
     async def _close_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        for entry in self._on(loop):
+        entries = self._on(loop)
+        elsewhere = {entry.engine for entry in self._registry.live() if entry.loop() is not loop}
+        for engine in {entry.engine for entry in entries} - elsewhere - {None}:
+            # A pool that somebody waited for is bound to the loop by its queue: the engine gets a new pool.
+            engine.dispose(close=False)
+        for entry in entries:
             entry.forget_record()
             await drivers.close(entry.driver, entry.connection())
             self._registry.discard(entry)
