@@ -13,6 +13,10 @@
     ├── BlockedError       a test waits for a row that it holds itself
     └── IsolationError     rollback isolation cannot keep what this test relies on
 
+    UserWarning
+    ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
+    └── PendingTaskWarning  a test left an asyncio task behind
+
 A message is a short paragraph in three parts: what was found, the probable cause, and what to write instead.
 """
 
@@ -69,3 +73,14 @@ class BlockedError(CrucibleError):
 
 class IsolationError(CrucibleError):
     """Rollback isolation cannot keep what this test relies on."""
+
+
+class LeakWarning(UserWarning):
+    """A test left a transaction or an advisory lock open; it has been ended.
+
+    ``filterwarnings = ["error::pytest_crucible.LeakWarning"]`` makes it an error of that test.
+    """
+
+
+class PendingTaskWarning(UserWarning):
+    """A test left an asyncio task behind that is still pending."""

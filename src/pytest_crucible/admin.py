@@ -1,0 +1,239 @@
+"""SQL on the maintenance database of a server: databases, roles, and the locks by which runs know each other.
+
+Synchronous, over one psycopg connection that stays open for the run: an advisory lock on it says that the run
+is alive (PostgreSQL manual, 13.3.5: session-level advisory locks end with their session).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from .errors import PermissionMissing, ServerError
+from .server import Lease
+from .server.address import Address
+
+# A DROP right after a client closed waits in steps of 100 ms; looking first costs 1 to 3.
+CLOSING_SECONDS = 0.5
+
+
+def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any, ...]]:
+    """A control connection to *address*, in autocommit mode.
+
+    Args:
+        address: Where to, and as whom.
+        options: Settings for the session, as libpq's ``options`` takes them (``-c name=value``).
+
+    Raises:
+        ServerError: If the server does not answer, has no such database, or has too many clients.
+    """
+    try:
+        return psycopg.connect(
+            **address.libpq(),
+            autocommit=True,
+            options=options,
+            application_name="pytest-crucible",
+            row_factory=tuple_row,
+            # No wrong turns through the environment: everything that counts is given.
+            target_session_attrs="any",
+        )
+    except psycopg.OperationalError as error:
+        raise _explained(error, address) from error
+
+
+def _explained(error: psycopg.OperationalError, address: Address) -> ServerError:
+    text = str(error).strip()
+    if "too many clients" in text or "remaining connection slots" in text:
+        return ServerError(
+            f"PostgreSQL has no connection left: {text}",
+            why="All of max_connections are taken: each worker's engines keep pool_size + max_overflow of them.",
+            do="Use smaller pools in tests, fewer workers, or a server with a larger max_connections.",
+        )
+    if "does not exist" in text:
+        return ServerError(
+            f"The database {address.database!r} is gone: {text}",
+            why="Something dropped it while the tests ran: a clean-up script, or a test with DROP DATABASE.",
+            do="Run the tests again; a new database is made from the template.",
+        )
+    return ServerError(
+        f"PostgreSQL does not answer at {address.host}:{address.port}: {text}",
+        why="The server was stopped or died while the tests ran.",
+        do="Run the tests again. On a server of your own, look at its log.",
+    )
+
+
+class Admin:
+    """The administrator's view of one server.
+
+    Args:
+        lease: The share in the server; its administrator's address leads to the maintenance database.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self.owned = lease.owned
+        self.address = lease.admin
+        self._connection = connect(lease.admin)
+        self.version = self._connection.info.server_version
+        self.superuser = self._value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+
+    def close(self) -> None:
+        """Give the connection back, and with it every lock."""
+        self._connection.close()
+
+    def databases(self, prefix: str) -> dict[str, bool]:
+        """The databases whose names begin with *prefix*, each with whether it is marked as a template."""
+        rows = self._connection.execute(
+            "SELECT datname, datistemplate FROM pg_database WHERE starts_with(datname::text, %s)", (prefix,)
+        )
+        return dict(rows.fetchall())
+
+    def role(self, name: str) -> bool:
+        """Create the ordinary role *name* if it is missing; whether it was.
+
+        It may log in and nothing else: row-level security and missing privileges must show.
+        """
+        if self._value("SELECT true FROM pg_roles WHERE rolname = %s", name):
+            return False
+        with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            self._run("CREATE ROLE {} LOGIN", name)
+        return True
+
+    def join(self, role: str, owner: str) -> None:
+        """Make *role* a member of *owner*."""
+        with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
+            self._run("GRANT {} TO {}", owner, role)
+
+    def create(self, name: str, *, owner: str, template: str, words: sql.Composable = sql.SQL("")) -> None:
+        """Create the database *name* from *template*.
+
+        Raises:
+            PermissionMissing: If the role may not create databases.
+        """
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} {}").format(
+            sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template), words
+        )
+        try:
+            self._connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise PermissionMissing(
+                f"The role {self.address.user!r} may not create a database: {str(error).strip()}",
+                why="Crucible works in databases of its own, so the role in crucible_server needs CREATEDB.",
+                do=f'Let an administrator run: ALTER ROLE "{self.address.user}" CREATEDB',
+            ) from error
+
+    def mark_template(self, name: str) -> None:
+        """Say that *name* is complete: the last step of a build, without which it counts as debris."""
+        self._run("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", name)
+
+    def drop(self, name: str) -> None:
+        """Drop the database *name* of ours, with whoever is connected to it."""
+        if self._value("SELECT datistemplate FROM pg_database WHERE datname = %s", name):
+            self._run("ALTER DATABASE {} WITH IS_TEMPLATE false", name)
+        self.empty(name)
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def rename(self, name: str, to: str) -> None:
+        """Give the database *name* another name; whoever is connected to it is thrown out."""
+        self.empty(name)
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", to)
+        self._run("ALTER DATABASE {} RENAME TO {}", name, to)
+
+    def empty(self, name: str) -> None:
+        """Throw everybody out of the database *name*, and wait until they are gone."""
+        self._connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+        )
+        deadline = time.monotonic() + CLOSING_SECONDS
+        while time.monotonic() < deadline and self._value(
+            "SELECT true FROM pg_stat_activity WHERE datname = %s LIMIT 1", name
+        ):
+            time.sleep(0.001)
+
+    def note(self, name: str, text: str) -> None:
+        """Write *text* on the database *name* (COMMENT)."""
+        self._connection.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(text))
+        )
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        """What `note` wrote, by database."""
+        rows = self._connection.execute(
+            "SELECT datname, coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database"
+            " WHERE starts_with(datname::text, %s)",
+            (prefix,),
+        )
+        return dict(rows.fetchall())
+
+    @contextlib.contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Hold the advisory lock *key*, on this server and so across processes and machines."""
+        self._connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(psycopg.OperationalError):
+                self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+
+    def live(self, key: str) -> None:
+        """Hold *key* for as long as this process lives: shared, since several workers make one run."""
+        self._connection.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", (key,))
+
+    def is_dead(self, key: str) -> bool:
+        """Whether nobody holds *key*."""
+        if not self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key):
+            return False
+        self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+        return True
+
+    def copy_rights(self, template: str, to: str) -> None:
+        """Give the database *to* the privileges and settings of *template*: a clone does not inherit them."""
+        for statement in self._rights(template, to):
+            self._connection.execute(statement)
+
+    def _rights(self, template: str, to: str) -> list[sql.Composed]:
+        grants = self._connection.execute(
+            "SELECT x.privilege_type, x.is_grantable, CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END"
+            " FROM pg_database d, aclexplode(d.datacl) x WHERE d.datname = %s",
+            (template,),
+        ).fetchall()
+        settings = self._connection.execute(
+            "SELECT CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END, c FROM pg_db_role_setting s"
+            " JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS c WHERE d.datname = %s",
+            (template,),
+        ).fetchall()
+        database = sql.Identifier(to)
+        done = [sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)] if grants else []
+        done += [_grant(database, *grant) for grant in grants]
+        return done + [_setting(database, *setting) for setting in settings]
+
+    def _value(self, query: LiteralString, *arguments: object) -> object:
+        row = self._connection.execute(query, arguments).fetchone()
+        return row[0] if row else None
+
+    def _run(self, statement: LiteralString, *names: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _grant(database: sql.Identifier, privilege: LiteralString, grantable: bool, grantee: str | None) -> sql.Composed:
+    return sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+        sql.SQL(privilege),
+        database,
+        sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC"),
+        sql.SQL(" WITH GRANT OPTION" if grantable and grantee else ""),
+    )
+
+
+def _setting(database: sql.Identifier, role: str | None, setting: str) -> sql.Composed:
+    name, _, value = setting.partition("=")
+    whose = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database) if role else None
+    whose = whose or sql.SQL("ALTER DATABASE {}").format(database)
+    # A list such as search_path is stored as it is written after SET; anything else is one literal.
+    lists = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
+    written = sql.SQL(value) if name in lists else sql.Literal(value)  # type: ignore[arg-type] # from the catalog
+    return sql.SQL("{} SET {} TO {}").format(whose, sql.Identifier(name), written)

@@ -1,0 +1,76 @@
+"""Layers: rows that fixtures of wider scopes commit belong to those fixtures, not to the test that came first.
+
+While a session-, package-, module- or class-scoped fixture is set up, whatever is committed is taken into its
+layer: a difference to the baseline (rows added, rows removed, sequences), which becomes part of the baseline until
+the fixture is torn down. Layers are no stack: a session fixture that the second test requests first comes up after
+a module fixture and outlives it. So each can be taken off by itself, in any order.
+
+What was committed before any fixture (an application that seeds its tables at import) is a layer that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from .errors import UsageError
+from .worker import Worker
+
+IMPORT = 1
+
+
+class Layers:
+    """The layers on the worker database.
+
+    Args:
+        worker: The worker database.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.in_test = False
+        self._worker = worker
+        self._open: list[int] = []
+        self._of: dict[Hashable, int] = {}
+        self._numbers = count(IMPORT + 1)
+
+    @contextmanager
+    def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
+        """What is committed in here belongs to the layer of the wide fixture *key*.
+
+        Raises:
+            UsageError: If the test has already written: its rows and the fixture's could not be told apart.
+        """
+        self._settle(name)
+        number = self._of.setdefault(key, next(self._numbers))
+        self._open.append(number)
+        try:
+            with self._worker.redirect.owned_by(name):
+                yield
+        finally:
+            if self._worker.started:
+                self._worker.capture(number)
+            self._open.remove(number)
+
+    def gone(self, key: Hashable) -> bool:
+        """Take the layer of *key* off, whose fixture was torn down; whether it was ever set up."""
+        number = self._of.pop(key, None)
+        if number is not None and self._worker.started:
+            self._worker.take_off(number)
+        return number is not None
+
+    def _settle(self, name: str) -> None:
+        """Attribute what was written before *name* comes up."""
+        if not self._worker.started or not self._worker.control.marked():
+            return
+        if self._open:
+            self._worker.capture(self._open[-1])
+        elif self.in_test:
+            raise UsageError(
+                f"The fixture {name!r} of a wider scope is set up after the test has written to the database.",
+                why="Its rows shall stay for other tests and the test's shall not, and by now nobody can tell which"
+                " is which. This happens with request.getfixturevalue() in the middle of a test.",
+                do=f"Request {name!r} as an argument of the test or of its first fixture, so that it comes up first.",
+            )
+        else:
+            self._worker.capture(IMPORT)

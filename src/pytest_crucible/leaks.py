@@ -1,0 +1,88 @@
+"""Leaks: transactions that a test left open, and whose they are.
+
+A *leak* is a transaction that began in this test, is still open after a second look, and belongs neither to a
+fixture of a wider scope nor to the application's lifespan. What runs in a lifespan's tasks gets a bounded wait on
+its loop: a poller that sleeps inside a transaction is no leak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .redirect import Opened
+from .reset import Stranger
+
+# A second look, and more: a request that was answered may still be committing in a thread.
+LOOKS = (0.002, 0.005, 0.02)
+LIFESPAN_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One transaction that a test left open.
+
+    Attributes:
+        stranger: What the server says of it.
+        opened: What this process knows of its connection; None for a raw driver's or another process's.
+    """
+
+    stranger: Stranger
+    opened: Opened | None
+
+    def __str__(self) -> str:
+        where = "by code that Crucible does not see (a raw driver, a subprocess)"
+        if self.opened is not None:
+            where = f"at {self.opened.place or 'an unknown place'} ({self.opened.driver})"
+        what = "left a transaction open" if self.stranger.open else "kept a session-level advisory lock"
+        return (
+            f"The test {what}: backend {self.stranger.pid}, {self.stranger.state}, opened {where}; "
+            f"its last statement: {' '.join(self.stranger.query.split())[:200]!r}.\n"
+            "Probably a session or connection that is not closed on every path.\n"
+            "Write `async with Session() as session:`, or close it in a finally. The connection has been ended."
+        )
+
+
+def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], began: float) -> tuple[list[Leak], set[int]]:
+    """Part what is open into leaks, and backends that may stay.
+
+    Args:
+        strangers: What the server reports open.
+        connections: The connections of this process.
+        began: When the test began, by the server's clock.
+    """
+    known = {opened.pid: opened for opened in connections}
+    leaks: list[Leak] = []
+    stay: set[int] = set()
+    for stranger in strangers:
+        opened = known.get(stranger.pid)
+        older = stranger.since is not None and stranger.since < began
+        owned = opened is not None and opened.owner is not None
+        if stranger.open and (older or owned):
+            stay.add(stranger.pid)
+        elif stranger.advisory and not stranger.open and owned:
+            stay.add(stranger.pid)
+        else:
+            leaks.append(Leak(stranger, opened))
+    return leaks, stay
+
+
+def give_time(connections: Iterable[Opened], seconds: float) -> None:
+    """Let the event loops of *connections* run for *seconds*, so that what is about to end can."""
+    loops = {opened.loop for opened in connections if opened.loop is not None}
+    idle = [loop for loop in loops if not loop.is_closed() and not loop.is_running()]
+    if not idle or _inside_a_loop():
+        time.sleep(seconds)
+        return
+    for loop in idle:
+        loop.run_until_complete(asyncio.sleep(seconds))
+
+
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

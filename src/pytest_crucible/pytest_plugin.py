@@ -1,0 +1,217 @@
+"""The plugin: options, marker, header and hooks. A table of contents; what it names is loaded when it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .errors import CrucibleError
+from .settings import ISOLATIONS, OPTIONS, Settings, resolve
+
+if TYPE_CHECKING:
+    from .run import Run, Test
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+KEPT: pytest.StashKey[list[str]] = pytest.StashKey()
+
+# -- options ---------------------------------------------------------------------------------------------------------
+
+INI_TYPES: dict[str, Any] = {"string": "string", "list": "args", "bool": "bool", "int": "string"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every option of the table, as a flag and as a key of the configuration file."""
+    group = parser.getgroup("crucible", "a real PostgreSQL for every test (pytest-crucible)")
+    for option in OPTIONS:
+        words: dict[str, Any] = {"dest": option.name, "default": None, "help": option.help}
+        if option.kind == "bool":
+            group.addoption(option.flag, action="store_true", **words)
+        elif option.kind == "list":
+            group.addoption(option.flag, action="append", metavar=option.metavar, **words)
+        else:
+            group.addoption(option.flag, metavar=option.metavar, **words)
+        parser.addini(option.name, option.help, type=INI_TYPES[option.kind], default=None)
+
+
+def _settings(config: pytest.Config) -> Settings:
+    try:
+        return resolve(
+            config.rootpath,
+            flags=vars(config.known_args_namespace),
+            environ=os.environ,
+            file={option.name: config.getini(option.name) for option in OPTIONS},
+        )
+    except CrucibleError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+# -- before anything of the user's is imported -----------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Install the redirect: conftest files and the application may connect while they are imported."""
+    settings = early_config.stash[SETTINGS] = _settings(early_config)
+    if not settings.on:
+        return
+    from .fixtures import RUN
+    from .run import Run
+
+    run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
+    early_config.add_cleanup(run.close)
+    run.worker.redirect.install()
+
+
+def _run_name() -> str:
+    """The same in all workers of a run under pytest-xdist, which names it."""
+    shared = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    return hashlib.sha256(shared.encode()).hexdigest()[:8] if shared else secrets.token_hex(4)
+
+
+def _worker_name() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+# -- configuration ---------------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the fixtures where the plugin is on."""
+    config.addinivalue_line(
+        "markers",
+        "crucible(isolation=None, keep=None): how this test is isolated (reset, rollback, clone), and whether its"
+        " database is kept if it fails",
+    )
+    if config.stash[SETTINGS].on:
+        _register_fixtures(config)
+
+
+def _register_fixtures(config: pytest.Config) -> None:
+    from . import fixtures
+
+    plugins = config.pluginmanager
+    plugins.register(fixtures, "crucible-fixtures")
+    modules = config.stash[fixtures.LIFESPANS] = []
+    if plugins.hasplugin("asyncio"):
+        from .lifespans import by_asyncio
+
+        modules.append(by_asyncio)
+    if plugins.hasplugin("anyio"):
+        from .lifespans import by_anyio
+
+        modules.append(by_anyio)
+    for module in modules:
+        plugins.register(module, f"crucible-{module.__name__}")
+    config.stash[KEPT] = []
+    plugins.register(Hooks(config.stash[fixtures.RUN]), "crucible-hooks")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Each setting that is not the default, and where it came from."""
+    return config.stash[SETTINGS].header()
+
+
+# -- hooks of a project that uses the plugin -------------------------------------------------------------------------
+
+
+def marker_arguments(*, isolation: str | None = None, keep: bool | None = None) -> dict[str, Any]:
+    """The arguments of ``@pytest.mark.crucible``: a real signature, so that a misspelt one is an error."""
+    if isolation is not None and isolation not in ISOLATIONS:
+        raise pytest.UsageError(
+            f"@pytest.mark.crucible(isolation={isolation!r}): there is no such isolation."
+            f" Write one of {', '.join(ISOLATIONS)}."
+        )
+    return {"isolation": isolation, "keep": keep}
+
+
+class Hooks:
+    """What happens around fixtures and tests; registered only where the plugin is on."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Say what this test shall be before its first fixture comes up."""
+        from .fixtures import TEST
+
+        item.stash[TEST] = self._test(item)
+
+    def _test(self, item: pytest.Item) -> Test:
+        from .run import Test
+
+        settings = self.run.settings
+        words: dict[str, Any] = {"isolation": None, "keep": None}
+        for marker in reversed(list(item.iter_markers("crucible"))):
+            try:
+                given = marker_arguments(*marker.args, **marker.kwargs)
+            except TypeError as error:
+                raise pytest.UsageError(f"@pytest.mark.crucible: {error}") from None
+            words |= {name: value for name, value in given.items() if value is not None}
+        return Test(
+            item.nodeid,
+            words["isolation"] or settings.isolation,
+            settings.keep_failed if words["keep"] is None else words["keep"],
+            forbidden=self._forbidden(item),
+        )
+
+    def _forbidden(self, item: pytest.Item) -> str | None:
+        for entry in self.run.settings.no_database:
+            folder = self.run.settings.root / entry
+            if item.path == folder or folder in item.path.parents:
+                return (
+                    f"{item.nodeid} touches a database, and lies in {entry}, where crucible_no_database forbids it.\n"
+                    "Probably the code under test opens a session that the test meant to replace.\n"
+                    "Replace it in the test, or move the test to a folder where a database is allowed."
+                )
+        return None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """What a fixture of a wider scope commits is its layer."""
+        if fixturedef.scope == "function":
+            return (yield)
+        with self.run.layers.coming_up(fixturedef, fixturedef.argname):
+            return (yield)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """A fixture of a wider scope is gone: so is its layer."""
+        if fixturedef.scope != "function":
+            self.run.torn_down(fixturedef)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note a failure before the database is put back, and what was kept in the report of the teardown."""
+        from .fixtures import TEST
+
+        report = yield
+        test = item.stash.get(TEST, None)
+        if test is not None:
+            test.failed = test.failed or report.failed
+            if call.when == "teardown" and test.kept:
+                report.user_properties.append(("crucible_kept", test.kept))
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what was kept, also from workers."""
+        self.run.kept += [str(value) for name, value in report.user_properties if name == "crucible_kept"]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how to open what was kept, and what is worth knowing of the roles."""
+        for line in self._lines():
+            terminalreporter.write_line(line)
+
+    def _lines(self) -> Iterator[str]:
+        for name in dict.fromkeys(self.run.kept):
+            yield f"crucible: kept {name}; open it with: crucible psql {name}"
+        for note in self.run.worker.notes:
+            yield f"crucible: {note}"

@@ -1,0 +1,253 @@
+"""Put back what a test changed: the control plane's side of reset isolation.
+
+The model
+---------
+Statement triggers on every table write a *mark*, event triggers mark DDL, and one server-side call after each
+test (``reset()`` in ``reset.sql``) puts back exactly what is marked: rows, and every sequence that moved. Tests
+really commit; connections stay open. A test that wrote nothing costs one round trip that finds nothing.
+
+What the call answers
+---------------------
+* nothing, or what to vacuum: the database equals its baseline again;
+* other backends' open transactions: nothing was put back yet (see `watchdog` and `worker` for whose they are);
+* a reason why only a fresh clone can put this back: DDL, large objects, settings or privileges of the database,
+  a trigger that fires even for a replica, or more rows than a clone costs.
+
+The limits
+----------
+Roles and other cluster-wide objects are not put back (no trigger sees them). Statistics are not part of the
+baseline. ``currval()`` and other session state live as long as their connection, as in production.
+
+Why it is fast
+--------------
+* The control connection runs under ``session_replication_role = replica`` from its beginning: no foreign key, no
+  trigger of the application's fires. Switching it within the call would throw away every cached plan.
+* The functions' text is written for the schema, so that plpgsql keeps the plans of all statements.
+* If the server's WAL has not moved since the last untouched test, no sequence and no large object can have.
+* Everything is deleted, nothing truncated: TRUNCATE creates files, 0.3 ms and more for each table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import psycopg
+
+from .admin import connect
+from .server.address import Address
+
+# Refilling a row costs about 6 µs, a clone 20 to 50 ms and a new connection for every engine.
+MOST_ROWS = 5_000
+# Dead rows in a table before it is vacuumed: about what fits on a few pages.
+MOST_DEAD = 500
+# Nobody but the control connection should wait for a lock that a leaked transaction holds.
+LOCK_TIMEOUT_MS = 500
+
+# Text must read the same whatever the application set for its database: see seed in reset.sql.
+SESSION = (
+    "-c session_replication_role=replica -c pg_crucible.own=on"
+    " -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
+    f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off -c default_transaction_read_only=off"
+    " -c default_transaction_isolation=read\\ committed -c client_min_messages=warning"
+)
+
+
+# The layers of a database as COPY writes them, by table, in the order in which they are read back.
+Layers = dict[str, bytes]
+LAYER_TABLES = {
+    "layer_row": "SELECT * FROM pg_crucible.layer_row",
+    "layer_sequence": "SELECT * FROM pg_crucible.layer_sequence",
+    "seed": "SELECT * FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)",
+}
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Another backend that has something open in the worker database.
+
+    Attributes:
+        pid: The backend.
+        state: As in ``pg_stat_activity``: ``idle in transaction``, ``active``, ``idle`` …
+        query: Its last statement.
+        open: Whether a transaction is open; if not, a session-level advisory lock is held.
+        since: When the transaction began, in seconds since the epoch by the server's clock.
+        advisory: Whether it holds an advisory lock.
+        wrote: Whether the transaction has changed anything.
+    """
+
+    pid: int
+    state: str
+    query: str
+    open: bool
+    since: float | None
+    advisory: bool = False
+    wrote: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call of the reset found.
+
+    Attributes:
+        done: ``put back``, ``clone`` (throw the database away) or ``open`` (strangers; nothing done yet).
+        why: The reason of a ``clone``.
+        strangers: With ``open``.
+        temporary: Backends that made temporary objects.
+    """
+
+    done: Literal["put back", "clone", "open"]
+    why: str = ""
+    strangers: tuple[Stranger, ...] = ()
+    temporary: tuple[int, ...] = ()
+
+
+@cache
+def source() -> str:
+    """The SQL that is installed into a template: part of every fingerprint."""
+    folder = files(__package__)
+    return "\n".join((folder / name).read_text("utf-8") for name in ("reset.sql", "reset_owned.sql"))
+
+
+def install(address: Address) -> None:
+    """Install marks and reset into the database at *address*, and take it as it is for the baseline.
+
+    It lives in a schema that begins with ``pg_``, as the catalog does, so that no tool that lists or compares
+    schemas shows it; only a superuser may create one, with ``allow_system_table_mods``.
+    """
+    with connect(address, SESSION) as connection:
+        connection.execute("SET allow_system_table_mods = on")
+        connection.execute("CREATE SCHEMA pg_crucible")
+        connection.execute(source())  # type: ignore[arg-type] # our own text
+        connection.execute("SELECT pg_crucible.seal()")
+        connection.execute("VACUUM (FREEZE)")
+
+
+class Control:
+    """The control connection to one worker database.
+
+    Args:
+        address: The administrator's address of it.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connection = connect(address, SESSION)
+        self._dead: Counter[str] = Counter()
+        self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - time.time()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def ready(self) -> None:
+        """Note the state of what fires no trigger: the last step after a clone."""
+        self._connection.execute("DELETE FROM pg_crucible.ready")
+        self._connection.execute("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
+
+    def reset(self, allowed: Iterable[int] = (), most: int = MOST_ROWS) -> Answer:
+        """One round trip: find what changed and put it back.
+
+        Args:
+            allowed: Backends whose open transactions are known and may stay.
+            most: More rows than this to refill, and the answer is ``clone``.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: If somebody holds a lock on a marked table.
+        """
+        found = self._one("SELECT pg_crucible.reset(%s::integer[], %s::bigint)", list(allowed), most)
+        if found is None:
+            return Answer("put back")
+        if "open" in found:
+            return Answer("open", strangers=tuple(Stranger(**stranger) for stranger in found["open"]))
+        if "clone" in found:
+            return Answer("clone", why=found["clone"])
+        self._bury(found["dead"])
+        return Answer("put back", temporary=tuple(found["temporary"]))
+
+    def marked(self) -> bool:
+        """Whether anything was written and committed since the baseline."""
+        return bool(self._one("SELECT EXISTS (SELECT FROM pg_crucible.mark WHERE relid <> 1)"))
+
+    def schema_changed(self) -> bool:
+        """Whether DDL was committed since the baseline."""
+        return bool(self._one("SELECT EXISTS (SELECT FROM pg_crucible.mark WHERE relid = 0)"))
+
+    def capture(self, layer: int) -> bool:
+        """Take what was written since the baseline into *layer* and so into the baseline; whether there was any."""
+        return bool(self._one("SELECT pg_crucible.capture(%s)", layer))
+
+    def take_off(self, layer: int) -> None:
+        """Take *layer* off the baseline; the next reset puts its tables back."""
+        self._connection.execute("SELECT pg_crucible.take_off(%s)", (layer,))
+
+    def seal(self) -> None:
+        """Take the whole database as it is now for the baseline, layers included."""
+        self._connection.execute("SELECT pg_crucible.seal()")
+
+    def now(self) -> float:
+        """The server's clock, in seconds since the epoch, without asking it again."""
+        return time.time() + self._offset
+
+    def has_grants(self, role: str) -> bool:
+        """Whether *role* has privileges in this database, owns something here, or is a member of another role."""
+        return bool(
+            self._one(
+                "SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass"
+                " AND d.refobjid = r.oid AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                " OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) FROM pg_roles r WHERE rolname = %s",
+                role,
+            )
+        )
+
+    def terminate(self, pids: Iterable[int]) -> None:
+        """End backends, and wait until each is gone."""
+        # The second argument waits for the end, at most so many milliseconds (PostgreSQL manual, 9.28.2).
+        query = "SELECT pg_terminate_backend(pid, 2000) FROM unnest(%s::integer[]) AS pid"
+        self._connection.execute(query, (list(pids),))
+
+    def others_in_transactions(self) -> tuple[Stranger, ...]:
+        """Every other backend with an open transaction or advisory lock in this database."""
+        found = self._one("SELECT pg_crucible.strangers('{}')::jsonb")
+        return tuple(Stranger(**stranger) for stranger in found or ())
+
+    def export_layers(self) -> Layers:
+        """Every layer on this database, for a clone to come."""
+        return {table: self._copy_out(query) for table, query in LAYER_TABLES.items()}
+
+    def adopt_layers(self, layers: Layers) -> None:
+        """Bring *layers* to this fresh clone: they become part of its baseline."""
+        self._connection.execute("TRUNCATE pg_crucible.layer_sequence")
+        for table, rows in layers.items():
+            if table == "seed":
+                self._connection.execute(
+                    "DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)"
+                )
+            with self._connection.cursor().copy(f"COPY pg_crucible.{table} FROM STDIN") as sink:  # type: ignore[arg-type]
+                sink.write(rows)
+        self._connection.execute("SELECT pg_crucible.adopt()")
+
+    def _copy_out(self, query: str) -> bytes:
+        with self._connection.cursor().copy(f"COPY ({query}) TO STDOUT") as rows:  # type: ignore[arg-type]
+            return b"".join(bytes(block) for block in rows)
+
+    def _bury(self, dead: dict[str, int]) -> None:
+        """Vacuum tables before their dead rows slow every later scan down: autovacuum is off."""
+        self._dead.update(dead)
+        self._dead["pg_crucible.mark"] += len(dead) + 1
+        for table in [table for table, rows in self._dead.items() if rows > MOST_DEAD]:
+            del self._dead[table]
+            self._connection.execute(f"VACUUM {table}")  # type: ignore[arg-type] # quoted by the server
+
+    def _one(self, query: str, *arguments: object) -> Any:
+        # Prepared by psycopg on first use: the text never changes.
+        row = self._connection.execute(query, arguments, prepare=True).fetchone()  # type: ignore[arg-type]
+        return row[0] if row else None
+
+
+LockNotAvailable = psycopg.errors.LockNotAvailable

@@ -1,0 +1,335 @@
+-- What Crucible installs into a template, below one schema of its own (here "pg_crucible": see reset.py).
+-- The model, its limits and the reasons stand in the docstring of reset.py.
+
+-- Marks: one row for each statement that wrote. Unlogged and without an index, so that no transaction ever
+-- waits for another one here and SERIALIZABLE sees no false conflict.
+--   relid > 1   that table was written
+--   relid = 0   the schema changed (DDL)
+--   relid = 1   the backend pid made a temporary object
+CREATE UNLOGGED TABLE pg_crucible.mark (relid oid NOT NULL, pid integer);
+
+-- Every sequence as the baseline has it. "always": its values are cached by sessions or not in the WAL.
+CREATE TABLE pg_crucible.sequence (
+    seqid oid PRIMARY KEY, name text NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
+    cached boolean NOT NULL, unlogged boolean NOT NULL
+);
+
+-- Every table that the reset knows: its children (partitions and heirs, itself included), how many rows the
+-- baseline has, and whether only a fresh clone can put it back (a rule or trigger that fires even under
+-- session_replication_role = replica).
+CREATE TABLE pg_crucible.tracked (
+    relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
+    fields text NOT NULL, rows bigint NOT NULL DEFAULT 0, clone_only boolean NOT NULL
+);
+
+-- The baseline's rows as text: no column here has a type of the application's, or DROP TYPE would fail.
+CREATE TABLE pg_crucible.seed (relid oid NOT NULL, r text NOT NULL);
+CREATE INDEX ON pg_crucible.seed (relid);
+
+-- What the fixtures of wider scopes added (sign 1) and removed (sign -1): see layers.py.
+CREATE TABLE pg_crucible.layer_row (layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, r text NOT NULL);
+CREATE TABLE pg_crucible.layer_sequence (
+    layer integer NOT NULL, seqid oid NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
+    PRIMARY KEY (layer, seqid)
+);
+
+CREATE FUNCTION pg_crucible.mark_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO pg_crucible.mark VALUES (TG_RELID);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION pg_crucible.mark_table(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE TRIGGER pg_crucible_write BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT '
+        'WHEN (current_setting(''pg_crucible.own'', true) IS DISTINCT FROM ''on'') '
+        'EXECUTE FUNCTION pg_crucible.mark_write()', relation);
+    EXECUTE format(
+        'CREATE TRIGGER pg_crucible_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT '
+        'WHEN (current_setting(''pg_crucible.own'', true) IS DISTINCT FROM ''on'') '
+        'EXECUTE FUNCTION pg_crucible.mark_write()', relation);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pg_crucible_write', relation);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pg_crucible_truncate', relation);
+END $$;
+
+-- The state of what belongs to this database but fires no trigger: its own row in pg_database (GRANT ON
+-- DATABASE, ALTER DATABASE), its settings, its large objects. Row versions tell, not values.
+CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws('/',
+        (SELECT d.xmin FROM pg_database d WHERE d.datname = current_database()),
+        (SELECT string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid) FROM pg_db_role_setting s
+          WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
+        (SELECT string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid) FROM pg_largeobject_metadata m),
+        pg_crucible.large_object_stamp());
+END $$;
+
+-- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
+CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
+
+-- Transactions and session-level advisory locks of other backends in this database, as JSON, or NULL.
+-- "allowed": backends whose open transaction is known and may stay.
+CREATE FUNCTION pg_crucible.strangers(allowed integer[]) RETURNS text LANGUAGE sql AS $$
+    SELECT json_agg(json_build_object(
+        'pid', a.pid, 'state', a.state, 'query', a.query, 'open', a.xact_start IS NOT NULL,
+        'wrote', a.backend_xid IS NOT NULL,
+        'since', extract(epoch FROM a.xact_start), 'advisory', l.advisory))::text
+      FROM (SELECT pid, bool_or(locktype = 'advisory') AS advisory FROM pg_lock_status()
+             WHERE pid <> pg_backend_pid() AND (locktype = 'virtualxid' OR locktype = 'advisory')
+             GROUP BY pid) l
+      JOIN pg_stat_get_activity(NULL) a ON a.pid = l.pid
+     WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND a.leader_pid IS NULL
+       AND NOT (a.pid = ANY (allowed) AND NOT l.advisory)
+       AND (l.advisory OR a.xact_start IS NOT NULL)
+$$;
+
+-- Put every sequence that moved back to the baseline; the setval() also makes the next nextval() write WAL.
+-- A sequence whose values sessions cache is restarted, since only a new relfilenode makes other sessions
+-- forget what they cached (init_sequence in sequence.c).
+CREATE FUNCTION pg_crucible.place_sequence(seqid oid, last_value bigint, is_called boolean, cached boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF cached THEN
+        EXECUTE format('ALTER SEQUENCE %s RESTART', seqid::regclass);
+    END IF;
+    PERFORM setval(seqid::regclass, last_value, is_called);
+END $$;
+
+CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
+       FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
+      WHERE (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+    RETURN FOUND;
+END $$;
+
+-- Take the sequences as they are now for the baseline, and remember those that moved for a layer.
+CREATE FUNCTION pg_crucible.note_sequences(noted_layer integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    s record;
+BEGIN
+    FOR s IN SELECT q.seqid, q.cached, n.last_value, n.is_called
+               FROM pg_crucible.sequence q JOIN pg_crucible.sequence_now() n USING (seqid)
+              WHERE (n.last_value, n.is_called) IS DISTINCT FROM (q.last_value, q.is_called) OR noted_layer = 0 LOOP
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached);
+        UPDATE pg_crucible.sequence q SET last_value = s.last_value, is_called = s.is_called WHERE q.seqid = s.seqid;
+        INSERT INTO pg_crucible.layer_sequence VALUES (noted_layer, s.seqid, s.last_value, s.is_called)
+            ON CONFLICT (layer, seqid) DO UPDATE SET last_value = s.last_value, is_called = s.is_called;
+    END LOOP;
+END $$;
+
+-- restore_tables() puts the marked tables back: delete everything, insert the baseline's rows; it returns the
+-- dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
+-- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. ONLY, because
+-- a mark has been widened to the whole tree before.
+CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
+        'RETURNS jsonb LANGUAGE plpgsql AS %L',
+        'DECLARE dead bigint; deaths jsonb := ''{}''; BEGIN ' || coalesce((
+            SELECT string_agg(format(
+                'IF %4$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
+                'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%5$L, dead); END IF; '
+                'IF %4$s = ANY (seeded) THEN INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM '
+                '(SELECT r::%1$s AS r FROM pg_crucible.seed WHERE relid = %4$s OFFSET 0) x; END IF; END IF; ',
+                name, columns, fields, relid, name), '')
+              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '') || 'RETURN deaths; END');
+END $$;
+
+-- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
+-- "allowed": see strangers(). "most": more rows than this to refill, and a fresh clone is cheaper.
+-- Returns NULL where nothing had to be done, else JSON with one of
+--   open   other backends' transactions and advisory locks: nothing was put back yet
+--   clone  why only a fresh clone can put this back: nothing was put back
+--   dead, temporary   what the reset leaves to vacuum, and backends with temporary objects
+CREATE FUNCTION pg_crucible.reset(allowed integer[], most bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    marked oid[];
+    tables oid[];
+    seeded oid[];
+    refill bigint;
+    unfit boolean;
+    found text;
+    deaths jsonb;
+    temporary jsonb := '[]';
+BEGIN
+    IF EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
+                  AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory')) THEN
+        found := pg_crucible.strangers(allowed);
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('open', found::jsonb);
+        END IF;
+    END IF;
+    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark;
+    -- Sequences write WAL at the first nextval() after a setval(), also when it is rolled back, and so do
+    -- large objects and every commit with a transaction id: WAL that has not moved means nothing to do.
+    IF marked IS NULL AND current_setting('pg_crucible.wal', true) = pg_current_wal_insert_lsn()::text THEN
+        RETURN NULL;
+    END IF;
+    IF 0 = ANY (marked) THEN
+        RETURN '{"clone": "the schema changed"}';
+    END IF;
+    IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
+        RETURN '{"clone": "settings or privileges of the database, or large objects, changed"}';
+    END IF;
+    IF marked IS NULL THEN
+        IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
+            PERFORM set_config('pg_crucible.wal', pg_current_wal_insert_lsn()::text, false);
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(k.relid), array_agg(k.relid) FILTER (WHERE k.rows > 0), sum(k.rows), bool_or(k.clone_only)
+      INTO tables, seeded, refill, unfit FROM pg_crucible.tracked k
+     WHERE k.relid IN (SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked));
+    IF unfit THEN
+        RETURN '{"clone": "a trigger or rule fires even under session_replication_role = replica"}';
+    END IF;
+    IF refill > most THEN
+        RETURN '{"clone": "many rows to refill"}';
+    END IF;
+    deaths := pg_crucible.restore_tables(tables, seeded);
+    PERFORM pg_crucible.restore_sequences();
+    IF 1 = ANY (marked) THEN
+        temporary := (SELECT jsonb_agg(DISTINCT pid) FROM pg_crucible.mark WHERE relid = 1);
+    END IF;
+    DELETE FROM pg_crucible.mark;
+    RETURN jsonb_build_object('dead', deaths, 'temporary', temporary);
+END $$;
+
+-- Take this database as it is now for the baseline: track every table, keep its rows, note every sequence.
+CREATE FUNCTION pg_crucible.seal() RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    t record;
+    kept bigint;
+BEGIN
+    TRUNCATE pg_crucible.mark, pg_crucible.tracked, pg_crucible.seed, pg_crucible.sequence, pg_crucible.layer_row,
+        pg_crucible.layer_sequence, pg_crucible.ready;
+    INSERT INTO pg_crucible.tracked (relid, kind, name, tree, columns, fields, clone_only)
+    SELECT c.oid, c.relkind, c.oid::regclass::text,
+           ARRAY(WITH RECURSIVE below(relid) AS (SELECT c.oid UNION SELECT i.inhrelid FROM pg_inherits i
+                 JOIN below ON below.relid = i.inhparent) SELECT relid FROM below),
+           coalesce(a.columns, ''), coalesce(a.fields, ''),
+           a.columns IS NULL
+           OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+                         AND g.tgenabled IN ('A', 'R') AND g.tgname NOT LIKE 'pg\_crucible\_%')
+           OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_enabled IN ('A', 'R'))
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN LATERAL (
+           SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns,
+                  string_agg('(x.r).' || quote_ident(attname), ', ' ORDER BY attnum) AS fields
+             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+           ) a ON true
+     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
+       AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible';
+    FOR t IN SELECT k.relid, k.name, k.kind FROM pg_crucible.tracked k LOOP
+        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.relid AND tgname = 'pg_crucible_write') THEN
+            PERFORM pg_crucible.mark_table(t.relid);
+        END IF;
+        IF t.kind = 'r' THEN
+            EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, x::text FROM ONLY %s x', t.relid, t.name);
+            GET DIAGNOSTICS kept = ROW_COUNT;
+            UPDATE pg_crucible.tracked SET rows = kept WHERE relid = t.relid;
+        END IF;
+    END LOOP;
+    INSERT INTO pg_crucible.sequence
+    SELECT c.oid, c.oid::regclass::text, 0, false, s.seqcache > 1, c.relpersistence = 'u'
+      FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'pg_crucible';
+    PERFORM pg_crucible.define_sequence_now();
+    PERFORM pg_crucible.define_restore_tables();
+    PERFORM pg_crucible.note_sequences(0);
+END $$;
+
+-- sequence_now() reads all sequences in one query. Before PostgreSQL 18 that is a UNION over all of them, as
+-- the text of a function, because a view would make DROP SEQUENCE fail.
+CREATE FUNCTION pg_crucible.define_sequence_now() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    body text := 'SELECT s.seqid, d.last_value, d.is_called FROM pg_crucible.sequence s, '
+                 'LATERAL pg_get_sequence_data(s.seqid) d';
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        body := coalesce((SELECT string_agg(format('SELECT %s::oid, last_value, is_called FROM %s', seqid, name),
+            ' UNION ALL ') FROM pg_crucible.sequence), 'SELECT 0::oid, 0::bigint, false WHERE false');
+    END IF;
+    EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.sequence_now() '
+        'RETURNS TABLE (seqid oid, last_value bigint, is_called boolean) LANGUAGE plpgsql STABLE ROWS 40 AS '
+        '%L', 'BEGIN RETURN QUERY ' || body || '; END');
+END $$;
+
+-- Layers: see layers.py. Rows are compared as text, as multisets.
+-- Take what has changed since the baseline into the layer, and with it into the baseline.
+CREATE FUNCTION pg_crucible.capture(taken_layer integer) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    marked oid[];
+BEGIN
+    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark WHERE relid > 1;
+    PERFORM pg_crucible.note_sequences(taken_layer);
+    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
+              WHERE k.kind = 'r' AND k.relid IN (
+                    SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked)) LOOP
+        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, 1, r FROM (SELECT x::text AS r FROM ONLY %3$s x '
+            'EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = %2$s) d', taken_layer, t.relid, t.name);
+        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, -1, r FROM (SELECT r FROM pg_crucible.seed '
+            'WHERE relid = %2$s EXCEPT ALL SELECT x::text FROM ONLY %3$s x) d', taken_layer, t.relid, t.name);
+        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
+        EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, x::text FROM ONLY %s x', t.relid, t.name);
+    END LOOP;
+    PERFORM pg_crucible.count_seeds();
+    DELETE FROM pg_crucible.mark WHERE relid > 1;
+    RETURN EXISTS (SELECT FROM pg_crucible.layer_row WHERE layer = taken_layer)
+        OR EXISTS (SELECT FROM pg_crucible.layer_sequence WHERE layer = taken_layer);
+END $$;
+
+CREATE FUNCTION pg_crucible.count_seeds() RETURNS void LANGUAGE sql AS $$
+    UPDATE pg_crucible.tracked k SET rows = n.rows
+      FROM (SELECT t.relid, count(s.r) AS rows FROM pg_crucible.tracked t
+              LEFT JOIN pg_crucible.seed s USING (relid) GROUP BY t.relid) n
+     WHERE n.relid = k.relid AND n.rows <> k.rows
+$$;
+
+-- Take a layer off the baseline, in any order, and mark its tables so that the next reset puts them back.
+-- A row that the layer added and a later layer has removed since is no longer that layer's to give back.
+CREATE FUNCTION pg_crucible.take_off(gone integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN SELECT DISTINCT relid FROM pg_crucible.layer_row WHERE layer = gone LOOP
+        CREATE TEMP TABLE debt ON COMMIT DROP AS
+            SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1
+            EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
+        CREATE TEMP TABLE rest ON COMMIT DROP AS
+            SELECT r FROM pg_crucible.seed WHERE relid = t.relid
+            EXCEPT ALL SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1;
+        INSERT INTO rest SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1;
+        DELETE FROM pg_crucible.layer_row l WHERE l.ctid IN (
+            SELECT min(o.ctid) FROM pg_crucible.layer_row o JOIN debt d ON d.r = o.r
+             WHERE o.layer <> gone AND o.relid = t.relid AND o.sign = -1 GROUP BY o.r);
+        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
+        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest;
+        DROP TABLE debt, rest;
+        INSERT INTO pg_crucible.mark VALUES (t.relid);
+    END LOOP;
+    DELETE FROM pg_crucible.layer_row WHERE layer = gone;
+    DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
+    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
+      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, layer DESC) l
+     WHERE l.seqid = q.seqid;
+    PERFORM pg_crucible.count_seeds();
+    PERFORM pg_crucible.restore_sequences();
+END $$;
+
+-- Make the layers that were copied here, with their seeds, this fresh clone's baseline.
+CREATE FUNCTION pg_crucible.adopt() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row);
+BEGIN
+    PERFORM pg_crucible.count_seeds();
+    PERFORM pg_crucible.restore_tables(relations, relations);
+    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
+      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, layer DESC) l
+     WHERE l.seqid = q.seqid;
+    PERFORM pg_crucible.restore_sequences();
+END $$;

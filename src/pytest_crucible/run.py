@@ -1,0 +1,186 @@
+"""One run of tests against the worker database: what begins and ends with each test."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+
+from . import sessions
+from .errors import LeakWarning, ResetError
+from .layers import Layers
+from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, judge
+from .reset import Answer, LockNotAvailable
+from .sessions import Sessions
+from .settings import Settings
+from .worker import Worker
+
+LIFESPAN = "lifespan"
+ATTEMPTS = 4
+
+
+@dataclass
+class Test:
+    """One test and the database: what the ``crucible`` fixture hands out.
+
+    Attributes:
+        id: pytest's node id.
+        isolation: ``reset``, ``rollback`` or ``clone``.
+        keep: Whether to keep the database if the test fails.
+    """
+
+    __test__ = False
+
+    id: str
+    isolation: str
+    keep: bool
+    failed: bool = False
+    forbidden: str | None = None
+    began: float = 0.0
+    kept: str | None = None
+    leaks: list[Leak] = field(default_factory=list)
+
+
+class Run:
+    """Everything that one pytest process knows of the database.
+
+    Args:
+        settings: What the user set.
+        run: Names the run.
+        worker: Names this process in the run.
+    """
+
+    def __init__(self, settings: Settings, run: str, worker: str) -> None:
+        self.settings = settings
+        self.worker = Worker(settings, run, worker)
+        self.layers = Layers(self.worker)
+        self.sessions = Sessions(self.worker.redirect)
+        self.test: Test | None = None
+        self.kept: list[str] = []
+
+    @contextmanager
+    def around(self, test: Test) -> Iterator[Test]:
+        """Everything that *test* commits in here is put back at the end."""
+        self._begin(test)
+        try:
+            yield test
+        finally:
+            self._end(test)
+
+    @contextmanager
+    def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
+        """An asynchronous session for *test* on *engine*."""
+        with self.sessions.closing(AsyncSession(engine, expire_on_commit=False)) as session:
+            yield session
+
+    @contextmanager
+    def sync_session(self, test: Test) -> Iterator[Session]:
+        """A synchronous session for *test*."""
+        with Session(self.sync_engine, expire_on_commit=False) as session:
+            yield session
+
+    @cached_property
+    def sync_engine(self) -> Engine:
+        """The engine of the synchronous sessions."""
+        return sessions.sync_engine()
+
+    def torn_down(self, key: Hashable) -> None:
+        """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
+        if self.layers.gone(key) and self.worker.started:
+            self._put_back(self.worker.control.now(), [])
+
+    def _begin(self, test: Test) -> None:
+        self.test = test
+        self.layers.in_test = True
+        self.worker.redirect.forbidden = test.forbidden
+        if self.worker.started:
+            self.worker.ready()
+            test.began = self.worker.control.now()
+        else:
+            test.began = time.time()
+
+    def _end(self, test: Test) -> None:
+        self.test = None
+        self.layers.in_test = False
+        self.worker.redirect.forbidden = None
+        if not self.worker.started:
+            return
+        if test.failed and test.keep:
+            test.kept = self.worker.keep(test.id)
+        elif test.isolation == "clone":
+            self.worker.discard()
+        else:
+            self._put_back(test.began, test.leaks)
+        self.worker.redirect.condemn(self.worker.redirect.listening())
+        for leak in test.leaks:
+            warnings.warn(LeakWarning(str(leak)), stacklevel=2)
+
+    def _put_back(self, began: float, leaks: list[Leak]) -> None:
+        """Put the database back; ends what the test left open, and adds it to *leaks*."""
+        allowed: set[int] = set()
+        looks = [*LOOKS]
+        for _ in range(ATTEMPTS + len(LOOKS)):
+            try:
+                answer = self.worker.put_back(tuple(allowed))
+            except LockNotAvailable:
+                self._end_blockers(leaks)
+                continue
+            if answer.done != "open":
+                return
+            allowed |= self._look(answer, began, leaks, looks)
+        raise ResetError(
+            "The worker database could not be put back: new transactions are opened as fast as they are ended.",
+            why="A thread, a subprocess or a task goes on working on the database after its test.",
+            do="Stop it at the end of the test, or give it to a fixture of a wider scope.",
+        )
+
+    def _look(self, answer: Answer, began: float, leaks: list[Leak], looks: list[float]) -> set[int]:
+        connections = self.worker.redirect.connections()
+        new, stay = judge(answer.strangers, connections, began)
+        if new and looks:
+            give_time(connections, looks.pop(0))
+            return set()
+        if new:
+            self._terminate(new)
+            leaks += new
+        writing = {s.pid for s in answer.strangers if s.pid in stay and s.wrote}
+        mine = [c for c in connections if c.pid in writing and c.owner == LIFESPAN]
+        if mine and len(looks) == len(LOOKS):
+            # Once: a task of the application is about to commit, and would do so in the next test.
+            looks.pop(0)
+            self._wait_for(mine)
+            return set()
+        return stay
+
+    def _wait_for(self, mine: list[object]) -> None:
+        deadline = time.monotonic() + LIFESPAN_SECONDS
+        pids = {getattr(opened, "pid", 0) for opened in mine}
+        while time.monotonic() < deadline:
+            give_time(self.worker.redirect.connections(), 0.005)
+            if not pids & {s.pid for s in self.worker.control.others_in_transactions() if s.wrote}:
+                return
+
+    def _end_blockers(self, leaks: list[Leak]) -> None:
+        """Somebody who may stay holds a lock on what must be put back: he may not stay."""
+        known = {opened.pid: opened for opened in self.worker.redirect.connections()}
+        found = [Leak(s, known.get(s.pid)) for s in self.worker.control.others_in_transactions()]
+        self._terminate(found)
+        leaks += found
+
+    def _terminate(self, leaks: list[Leak]) -> None:
+        pids = [leak.stranger.pid for leak in leaks]
+        self.worker.redirect.condemn(pids)
+        self.worker.control.terminate(pids)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if "sync_engine" in vars(self):
+            self.sync_engine.dispose()
+        self.worker.close()

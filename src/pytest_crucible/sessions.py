@@ -1,0 +1,95 @@
+"""Sessions for tests: opened lazily, closed on the loop that used them."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from .errors import UsageError
+from .redirect import Redirect
+
+ASYNC_DRIVERS = ("asyncpg", "psycopg")
+SYNC_DRIVERS = ("psycopg", "psycopg2")
+
+
+def async_engine() -> AsyncEngine:
+    """An engine of the test's own, over the first asynchronous driver that is installed; the redirect leads it."""
+    return create_async_engine(f"postgresql+{_first(ASYNC_DRIVERS)}://")
+
+
+def sync_engine() -> Engine:
+    """An engine of the test's own, over the first synchronous driver that is installed; the redirect leads it."""
+    return create_engine(f"postgresql+{_first(SYNC_DRIVERS)}://")
+
+
+def _first(drivers: tuple[str, ...]) -> str:
+    for driver in drivers:
+        if find_spec(driver) is not None:
+            return driver
+    raise UsageError(
+        f"None of the drivers {', '.join(drivers)} is installed.",
+        do="Install the driver that the application uses in production: pip install asyncpg",
+    )
+
+
+class Sessions:
+    """Closes what tests leave open, each session on the loop that used it.
+
+    A fixture that hands out an AsyncSession cannot close it by itself: it is synchronous, so that it fits tests of
+    every loop scope, and a loop that belongs to the test may be gone before it is torn down.
+
+    Args:
+        redirect: Knows when a loop ends.
+    """
+
+    def __init__(self, redirect: Redirect) -> None:
+        self._redirect = redirect
+        self._used: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.WeakSet[AsyncSession]]
+        self._used = weakref.WeakKeyDictionary()
+
+    @contextmanager
+    def closing(self, session: AsyncSession) -> Iterator[AsyncSession]:
+        """Hand *session* out, and close it at the end."""
+        loops: list[asyncio.AbstractEventLoop] = []
+
+        def begun(*_: Any) -> None:
+            loop = asyncio.get_running_loop()
+            if loop not in loops:
+                loops.append(loop)
+                self._note(loop, session)
+
+        event.listen(session.sync_session, "after_begin", begun)
+        try:
+            yield session
+        finally:
+            for loop in loops:
+                if not loop.is_closed() and not loop.is_running():
+                    loop.run_until_complete(session.close())
+                self._used.get(loop, weakref.WeakSet()).discard(session)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, session: AsyncSession) -> None:
+        if loop not in self._used:
+            self._used[loop] = weakref.WeakSet()
+
+            async def close_all() -> None:
+                for left in list(self._used[loop]):
+                    await left.close()
+
+            self._redirect.on_loop_end(loop, close_all)
+        self._used[loop].add(session)
+
+
+@contextmanager
+def closing(session: Session) -> Iterator[Session]:
+    """Hand a synchronous *session* out, and close it at the end."""
+    with session:
+        yield session

@@ -1,0 +1,146 @@
+"""Templates: a database with the schema, built once and kept between runs under its fingerprint.
+
+A template is built under an advisory lock, so exactly once for all workers, runs and machines that share the
+server. ``datistemplate`` is set last and is the commit mark: a database without it is the debris of a build that
+died, and is built again (the idea is pgtestdb's).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from . import names
+from .admin import Admin
+from .server.address import Address
+
+KEPT_TEMPLATES = 4
+BUILT_IN_STRATEGIES = 150000
+
+
+@dataclass(frozen=True)
+class Template:
+    """A complete template.
+
+    Attributes:
+        name: The database.
+        owner: The role that owns it and its clones.
+        built: Whether this process built it now.
+    """
+
+    name: str
+    owner: str
+    built: bool = False
+
+
+def get_or_build(
+    admin: Admin, project: str, fingerprint: str, owner: str, locale: str | None, build: Callable[[Address], None]
+) -> Template:
+    """The template with this *fingerprint*.
+
+    Args:
+        admin: The server's administrator.
+        project: The project's label.
+        fingerprint: What shaped the template.
+        owner: The role that shall own it.
+        locale: ``crucible_locale``.
+        build: Fills the empty database at the address that it gets (the administrator's), once.
+
+    Raises:
+        TemplateError: If *build* fails; what it left is dropped.
+    """
+    name = names.template(project, fingerprint)
+    if admin.databases(name).get(name):
+        admin.note(name, f"used {time.time():.0f}")
+        return Template(name, owner)
+    with admin.locked(name):
+        if admin.databases(name).get(name):  # another process built it while this one waited
+            return Template(name, owner)
+        admin.drop(name)
+        admin.create(name, owner=owner, template="template0", words=_locale_words(locale))
+        try:
+            build(admin.address.to(name))
+        except BaseException:
+            admin.drop(name)
+            raise
+        admin.empty(name)
+        admin.note(name, f"used {time.time():.0f}")
+        admin.mark_template(name)
+    return Template(name, owner, built=True)
+
+
+def clone(admin: Admin, template: Template, name: str) -> Address:
+    """Clone *template* into the database *name*, which must not exist; returns the administrator's address of it."""
+    # FILE_COPY is two to three times faster where checkpoints are free (fsync off); on somebody else's server it
+    # forces two real ones, so that one keeps its default.
+    words = sql.SQL("STRATEGY FILE_COPY" if admin.owned and admin.version >= BUILT_IN_STRATEGIES else "")
+    admin.create(name, owner=template.owner, template=template.name, words=words)
+    admin.copy_rights(template.name, name)
+    return admin.address.to(name)
+
+
+def in_use(template: str) -> str:
+    """The key that a run holds while it clones from *template*."""
+    return f"use {template}"
+
+
+def keep_as_template(admin: Admin, database: str, name: str, owner: str) -> Template:
+    """Copy *database*, from which everybody is thrown out, to a template of this run only."""
+    admin.drop(name)
+    admin.empty(database)
+    admin.create(name, owner=owner, template=database)
+    admin.copy_rights(database, name)
+    return Template(name, owner)
+
+
+def collect(admin: Admin, project: str, run: str) -> list[str]:
+    """Drop the worker databases of dead runs and the project's oldest templates; returns their names.
+
+    Only databases of Crucible's own are looked at: their names tell, and a live run holds its advisory lock.
+    """
+    gone = []
+    for name in admin.databases(names.PREFIX):
+        parsed = names.parse(name)
+        if parsed and parsed.kind == "worker" and parsed.run != run and admin.is_dead(parsed.run):
+            gone.append(name)
+    gone += _old_templates(admin, project)
+    for name in gone:
+        admin.drop(name)
+    return gone
+
+
+def _old_templates(admin: Admin, project: str) -> list[str]:
+    label = names.parse(names.template(project, "0"))
+    notes = admin.notes(names.PREFIX)
+    marked = admin.databases(names.PREFIX)
+    ours = [
+        name
+        for name in notes
+        if marked.get(name)
+        and (parsed := names.parse(name))
+        and parsed.kind == "template"
+        and label
+        and parsed.label == label.label
+        and admin.is_dead(in_use(name))
+    ]
+    ours.sort(key=lambda name: notes[name], reverse=True)
+    return ours[KEPT_TEMPLATES:]
+
+
+def _locale_words(locale: str | None) -> sql.Composable:
+    """``C.UTF-8`` is PostgreSQL's own (builtin); ``libc:de_DE.UTF-8`` and ``icu:de-DE`` name a provider."""
+    encoding = sql.SQL("ENCODING 'UTF8' ")
+    if locale is None:
+        return encoding
+    provider, colon, name = locale.partition(":")
+    if not colon:
+        provider, name = ("builtin" if locale in ("C", "C.UTF-8", "PG_UNICODE_FAST") else "libc"), locale
+    literal = sql.Literal(name)
+    words = {
+        "builtin": sql.SQL("LOCALE_PROVIDER builtin BUILTIN_LOCALE {} LOCALE 'C'").format(literal),
+        "icu": sql.SQL("LOCALE_PROVIDER icu ICU_LOCALE {} LOCALE 'C'").format(literal),
+    }
+    return encoding + words.get(provider, sql.SQL("LOCALE_PROVIDER libc LOCALE {}").format(literal))

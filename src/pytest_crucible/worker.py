@@ -1,0 +1,305 @@
+"""The worker database of this process: made when it is first needed, put back after each test.
+
+One object per pytest process ties the planes together: the server is leased, the template found or built, the
+database cloned, and every engine of the process redirected to it. A run whose tests never touch a database never
+gets here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psycopg
+
+from . import names, recipes, reset, templates
+from .admin import Admin
+from .errors import CrucibleError, ServerError
+from .redirect import Origin, Redirect, Target
+from .reset import Answer, Control
+from .server import Lease, lease
+from .server.address import Address
+from .settings import Settings
+
+# The owner of the schema where no engine of the application names a role.
+DEFAULT_ROLE = "crucible"
+
+
+@dataclass
+class Base:
+    """What the worker database is cloned from, and the layers that lie on it.
+
+    Attributes:
+        template: The project's template, or a copy of the database after a wide fixture's DDL.
+        made_by: The layer whose DDL made the copy; 0 for the project's template.
+        saved: The layers on it, for the next clone.
+        layers: Their numbers.
+        gone: Layers in *saved* that were taken off while another base lay above.
+    """
+
+    template: templates.Template
+    made_by: int = 0
+    saved: reset.Layers = field(default_factory=dict)
+    layers: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+
+
+class Worker:
+    """The worker database of this process.
+
+    Args:
+        settings: What the user set.
+        run: Names the run: the same in all of its workers.
+        name: Names the worker in the run: ``gw0``, or ``main``.
+    """
+
+    def __init__(self, settings: Settings, run: str, name: str) -> None:
+        self.settings = settings
+        self.run = run
+        self.redirect = Redirect(self._target)
+        self.generation = 0
+        self.notes: list[str] = []
+        self.on_clone: list[Callable[[], None]] = []
+        self._project = names.label(settings.root.name, 24)
+        self.database = names.worker(self._project, run, name, 1)
+        self._lock = threading.RLock()
+        self._failure: BaseException | None = None
+        self._lease: Lease | None = None
+        self._admin: Admin | None = None
+        self._control: Control | None = None
+        self._bases: list[Base] = []
+        self._stale = False
+        self._targets: dict[str | None, Target] = {}
+
+    # -- where everything leads --------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether anything has needed the database yet."""
+        return self._control is not None
+
+    @property
+    def control(self) -> Control:
+        """The control connection; makes the database ready first."""
+        self.ready()
+        if self._control is None:  # pragma: no cover - ready() made it
+            raise ServerError("The worker database has no control connection.")
+        return self._control
+
+    def address(self) -> Address:
+        """The worker database, as the role that owns the schema."""
+        self.ready()
+        return self._target(Origin("psycopg", None, None)).address
+
+    def server(self) -> Lease:
+        """The share in the server, which is taken now if need be."""
+        with self._lock:
+            if self._lease is None:
+                self._lease = lease(self.settings.server, root=self.settings.root)
+            return self._lease
+
+    def ready(self) -> None:
+        """Have the database there and fresh: build, clone, or clone anew after DDL."""
+        if self._control is not None and not self._stale:
+            return
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                self._open() if self._control is None else self._renew()
+            except BaseException as error:
+                # Every later test would fail alike, after the same wait.
+                self._failure = error if isinstance(error, CrucibleError) else None
+                raise
+
+    def _target(self, origin: Origin) -> Target:
+        target = self._targets.get(origin.user)
+        if target is None or self._stale:
+            self.ready()
+            role = self._role(origin.user)
+            target = Target(self.control.address.to(self.database, user=role), self.generation)
+            self._targets[origin.user] = target
+        return target
+
+    def _role(self, user: str | None) -> str:
+        owner = self._bases[0].template.owner
+        if user is None or user == owner or not self.admin.owned:
+            return owner
+        if user == self.admin.address.user or user.startswith("pg_"):
+            return owner
+        if self.admin.role(user) or not self.control.has_grants(user):
+            self.admin.join(user, owner)
+            self.notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
+        return user
+
+    # -- from nothing to a database ----------------------------------------------------------------------------------
+
+    @property
+    def admin(self) -> Admin:
+        """The server's administrator."""
+        if self._admin is None:
+            self._admin = Admin(self.server())
+        return self._admin
+
+    def _open(self) -> None:
+        admin = self.admin
+        admin.live(self.run)
+        templates.collect(admin, self._project, self.run)
+        recipe = recipes.MetadataRecipe(self.settings)
+        owner = self._owner()
+        facts = [("owner", owner), ("server", str(admin.version)), ("reset", reset.source())]
+        mark = recipes.fingerprint_of(recipe, facts)
+        template = templates.get_or_build(
+            admin, self._project, mark, owner, self.settings.locale, lambda address: self._build(recipe, address, owner)
+        )
+        admin.live(templates.in_use(template.name))
+        if template.built:
+            self.server().keep_image()
+        self._bases = [Base(template)]
+        self._clone()
+
+    def _owner(self) -> str:
+        if not self.admin.owned:
+            return self.admin.address.user
+        owner = recipes.main_role() or DEFAULT_ROLE
+        if owner == self.admin.address.user or owner.startswith("pg_"):
+            owner = DEFAULT_ROLE
+        self.admin.role(owner)
+        return owner
+
+    def _build(self, recipe: recipes.MetadataRecipe, address: Address, owner: str) -> None:
+        with self.redirect.lead_to(address.to(address.database, user=owner)):
+            recipe.fill()
+        self.admin.empty(address.database)
+        reset.install(address)
+
+    def _clone(self) -> None:
+        """Make the worker database from the current base; the old one, if any, is gone already."""
+        self.admin.drop(self.database)
+        address = templates.clone(self.admin, self._bases[-1].template, self.database)
+        self._control = control = Control(address)
+        control.ready()
+        base = self._bases[-1]
+        if base.layers:
+            control.adopt_layers(base.saved)
+        for layer in base.gone:
+            control.take_off(layer)
+        self.generation += 1
+        self._targets.clear()
+        self._stale = False
+        for tell in self.on_clone:
+            tell()
+
+    def _renew(self) -> None:
+        """Throw the database away and clone it afresh."""
+        if self._control is not None:
+            self._control.close()
+        self._clone()
+
+    # -- after a test ------------------------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """Have the next user of the database get a fresh clone."""
+        self._stale = self._control is not None
+
+    def put_back(self, allowed: tuple[int, ...]) -> Answer:
+        """Put the database back, or discard it where only a clone can; see `Control.reset`."""
+        try:
+            answer = self.control.reset(allowed)
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from error
+        except psycopg.Error:
+            # A constraint that the baseline itself does not meet (NOT VALID), a type's input function that changed:
+            # a clone asks no such question.
+            self.discard()
+            return Answer("clone", why="the rows of the baseline cannot be inserted again")
+        if answer.done == "clone":
+            self.discard()
+        self.redirect.condemn(answer.temporary)
+        return answer
+
+    def _lost(self, error: psycopg.OperationalError) -> ServerError:
+        self._failure = ServerError(
+            f"The worker database {self.database} was lost: {str(error).strip()}",
+            why="The server died or was stopped, or something dropped the database while the tests ran.",
+            do="Run the tests again. If it happens again, look at the server's log and for tests that end backends.",
+        )
+        self.discard()
+        return self._failure
+
+    def keep(self, test: str) -> str:
+        """Set the database of a failed *test* aside under a name of its own, which is returned."""
+        kept = names.kept(test, self.run)
+        if self._control is not None:
+            self._control.close()
+        self.admin.rename(self.database, kept)
+        self.server().keep_image()
+        self._clone()
+        return kept
+
+    # -- layers ------------------------------------------------------------------------------------------------------
+
+    def capture(self, layer: int) -> bool:
+        """Take what a wide fixture committed into *layer*; whether there was anything."""
+        if self._stale:
+            return False
+        if self.control.schema_changed():
+            self._rebase(layer)
+            return True
+        taken = self.control.capture(layer)
+        if taken:
+            base = self._bases[-1]
+            base.layers.add(layer)
+            base.saved = self.control.export_layers()
+        return taken
+
+    def _rebase(self, layer: int) -> None:
+        """A wide fixture changed the schema: its layer is a copy of the whole database."""
+        control = self.control
+        control.seal()
+        control.close()
+        owner = self._bases[0].template.owner
+        name = f"{self.database}_base{len(self._bases)}"
+        self._bases.append(Base(templates.keep_as_template(self.admin, self.database, name, owner), layer))
+        self._clone()
+
+    def take_off(self, layer: int) -> None:
+        """Take *layer* away, and put the database back to what is left."""
+        top = self._bases[-1]
+        for base in self._bases[1:]:
+            if base.made_by == layer:
+                del self._bases[self._bases.index(base) :]
+                self.admin.drop(base.template.name)
+                self.discard()
+                return
+        for base in self._bases:
+            if layer in base.layers and base is not top:
+                base.gone.add(layer)
+        if layer in top.layers:
+            self.control.take_off(layer)
+            top.layers.discard(layer)
+            top.saved = self.control.export_layers()
+
+    # -- at the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Drop the worker database and give the server back. Nothing is left open."""
+        self.redirect.remove()
+        self.redirect.close()
+        with suppress(psycopg.Error, CrucibleError):
+            self._drop_all()
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    def _drop_all(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._admin is not None:
+            for name in self._admin.databases(self.database):
+                self._admin.drop(name)
+            self._admin.close()
