@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..errors import CrucibleError, PermissionMissing, ServerError
@@ -18,6 +19,34 @@ SELECT current_setting('server_version_num')::int AS number, current_setting('se
        rolcreatedb OR rolsuper AS may_create, pg_is_in_recovery() AS standby
 FROM pg_roles WHERE rolname = current_user
 """
+
+
+ADVICE = (
+    (
+        r"too many (clients|connections)|remaining connection slots",
+        "All its connections are taken: each worker process needs one, and one for each engine of the application.",
+        "Run fewer workers (pytest -n), or raise max_connections on the server.",
+    ),
+    (
+        r"database .* does not exist",
+        "The URL must name a database that is there already: Crucible creates others from it, and leaves it alone.",
+        "End the URL with /postgres.",
+    ),
+    (
+        r"authentication failed|no password|role .* does not exist|not permitted to log in|no pg_hba.conf entry",
+        "The server does not accept this role or its password.",
+        "Check the user and password in crucible_server.",
+    ),
+    (
+        r"SSL|certificate",
+        "Server and URL do not agree about TLS.",
+        "Set sslmode and sslrootcert in the URL: …?sslmode=require.",
+    ),
+)
+UNREACHABLE = (
+    "The server is not running, or not reachable from this machine.",
+    f"Check the host and the port in crucible_server, or start the server; example: {urls.EXAMPLE}.",
+)
 
 
 class ExternalLease:
@@ -90,30 +119,6 @@ def _where(admin: Address) -> str:
 
 def _cannot_connect(admin: Address, error: psycopg.Error) -> CrucibleError:
     said = str(error).strip()
-    why, do = _advice(admin, error.sqlstate or "", said)
+    # libpq gives no SQLSTATE for what happens before there is a session: only words tell.
+    why, do = next(((why, do) for sign, why, do in ADVICE if re.search(sign, said)), UNREACHABLE)
     return ServerError(f"Cannot connect to {_where(admin)} as {admin.user}: {said}", why=why, do=do)
-
-
-def _advice(admin: Address, state: str, said: str) -> tuple[str, str]:
-    # Errors before the server speaks the protocol carry no SQLSTATE, only text.
-    if state.startswith("28") or "authentication failed" in said or "no password supplied" in said:
-        return (
-            "The server does not accept this role or its password.",
-            "Check the user and password in crucible_server.",
-        )
-    if state == "53300" or "too many clients" in said or "remaining connection slots" in said:
-        return (
-            "All its connections are taken: each worker process needs one, and one for each engine of the application.",
-            "Run fewer workers (pytest -n), or raise max_connections on the server.",
-        )
-    if state == "3D000" or f'database "{admin.database}" does not exist' in said:
-        return (
-            "The URL must name a database that is there already: Crucible creates others from it, and leaves it alone.",
-            "End the URL with /postgres.",
-        )
-    if "SSL" in said or "certificate" in said:
-        return "Server and URL do not agree about TLS.", "Set sslmode and sslrootcert in the URL: …?sslmode=require."
-    return (
-        "The server is not running, or not reachable from this machine.",
-        f"Check the host and the port in crucible_server, or start the server; example: {urls.EXAMPLE}.",
-    )

@@ -58,7 +58,7 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
         BadImage: The file is damaged; *target* may be there in part.
     """
     with open(image, "rb") as file:
-        if os.fstat(file.fileno()).st_size <= len(MAGIC) + FOOTER.size:
+        if os.fstat(file.fileno()).st_size < len(MAGIC) + FOOTER.size:
             raise BadImage(f"{image} is cut short")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole, memoryview(whole) as view:
             os.mkdir(target, 0o700)
