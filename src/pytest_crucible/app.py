@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from .errors import UsageError
@@ -41,15 +39,6 @@ def _is_factory(found: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-@asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[Any]:
-    """Run the application's lifespan around the block; yields the application to send requests to."""
-    from asgi_lifespan import LifespanManager
-
-    async with LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as manager:
-        yield manager.app
 
 
 def client(app: Any) -> Any:

@@ -98,11 +98,11 @@ def _register_fixtures(config: pytest.Config) -> None:
     plugins.register(fixtures, "crucible-fixtures")
     modules = config.stash[fixtures.LIFESPANS] = []
     if plugins.hasplugin("asyncio"):
-        from .lifespans import by_asyncio
+        from .fixtures import by_asyncio
 
         modules.append(by_asyncio)
     if plugins.hasplugin("anyio"):
-        from .lifespans import by_anyio
+        from .fixtures import by_anyio
 
         modules.append(by_anyio)
     for module in modules:

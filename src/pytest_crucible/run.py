@@ -17,12 +17,12 @@ from . import sessions
 from .errors import LeakWarning, ResetError
 from .layers import Layers
 from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, judge
+from .lifespans import LIFESPAN, Lifespan
 from .reset import Answer, LockNotAvailable
 from .sessions import Sessions
 from .settings import Settings
 from .worker import Worker
 
-LIFESPAN = "lifespan"
 ATTEMPTS = 4
 
 
@@ -64,6 +64,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.test: Test | None = None
         self.kept: list[str] = []
+        self.lifespans: set[Lifespan] = set()
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
@@ -113,14 +114,22 @@ class Run:
         if not self.worker.started:
             return
         if test.failed and test.keep:
+            self._suspend()
             test.kept = self.worker.keep(test.id)
         elif test.isolation == "clone":
             self.worker.discard()
         else:
             self._put_back(test.began, test.leaks)
+        if self.worker.stale:
+            self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())
         for leak in test.leaks:
             warnings.warn(LeakWarning(str(leak)), stacklevel=2)
+
+    def _suspend(self) -> None:
+        """Shut applications down before the database that they are connected to goes."""
+        for lifespan in list(self.lifespans):
+            lifespan.suspend()
 
     def _put_back(self, began: float, leaks: list[Leak]) -> None:
         """Put the database back; ends what the test left open, and adds it to *leaks*."""

@@ -36,7 +36,7 @@ class Base:
         made_by: The layer whose DDL made the copy; 0 for the project's template.
         saved: The layers on it, for the next clone.
         layers: Their numbers.
-        gone: Layers in *saved* that were taken off while another base lay above.
+        gone: Layers in *saved* that were taken off while this base had no database.
     """
 
     template: templates.Template
@@ -79,6 +79,11 @@ class Worker:
     def started(self) -> bool:
         """Whether anything has needed the database yet."""
         return self._control is not None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the next user of the database gets a fresh clone."""
+        return self._stale
 
     @property
     def control(self) -> Control:
@@ -181,16 +186,23 @@ class Worker:
         address = templates.clone(self.admin, self._bases[-1].template, self.database)
         self._control = control = Control(address)
         control.ready()
-        base = self._bases[-1]
-        if base.layers:
-            control.adopt_layers(base.saved)
-        for layer in base.gone:
-            control.take_off(layer)
+        self._lay(self._bases[-1], control)
         self.generation += 1
         self._targets.clear()
         self._stale = False
         for tell in self.on_clone:
             tell()
+
+    def _lay(self, base: Base, control: Control) -> None:
+        """Put the layers of *base* on the fresh clone."""
+        if base.saved:
+            control.adopt_layers(base.saved)
+        if base.gone:
+            for layer in base.gone:
+                control.take_off(layer)
+            base.gone.clear()
+            control.reset()
+            base.saved = control.export_layers()
 
     def _renew(self) -> None:
         """Throw the database away and clone it afresh."""
@@ -277,12 +289,14 @@ class Worker:
                 self.discard()
                 return
         for base in self._bases:
-            if layer in base.layers and base is not top:
+            if layer not in base.layers:
+                continue
+            base.layers.discard(layer)
+            if base is not top or self._stale or self._control is None:
                 base.gone.add(layer)
-        if layer in top.layers:
-            self.control.take_off(layer)
-            top.layers.discard(layer)
-            top.saved = self.control.export_layers()
+            else:
+                self._control.take_off(layer)
+                base.saved = self._control.export_layers()
 
     # -- at the end --------------------------------------------------------------------------------------------------
 

@@ -143,16 +143,21 @@ def nests() -> list[str]:
     return [str(path) for path in paths if path.is_dir() and _is_own(path)]
 
 
+def free(place: Path) -> int:
+    """How many bytes this user may still write there."""
+    return shutil.disk_usage(place).free
+
+
 def with_room(needed: int) -> Path:
     """The place for a nest that needs *needed* bytes and room to grow."""
-    found = [(place, shutil.disk_usage(place).free) for place in places()]
+    found = [(place, free(place)) for place in places()]
     for spare in (SPARE, LEAST):
-        for place, free in found:
-            if free > needed + spare:
+        for place, room in found:
+            if room > needed + spare:
                 return own(place)
     raise ServerError(
         f"There is no room for a test server: it needs {(needed + LEAST) >> 20} MB, and "
-        + ", ".join(f"{place} has {free >> 20}" for place, free in found)
+        + ", ".join(f"{place} has {room >> 20}" for place, room in found)
         + ".",
         why="The data directory lies in memory (/dev/shm) or, where that is small, among the temporary files.",
         do="Make room there, or point TMPDIR at a larger disk. In Docker: docker run --shm-size=1g.",

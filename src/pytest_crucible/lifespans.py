@@ -1,0 +1,76 @@
+"""An application's start-up and shutdown, once per scope of event loops.
+
+A lifespan may hold connections for as long as it runs: a LISTEN, a poller. They cannot outlive their database. So
+where a test's DDL makes a fresh clone necessary, the lifespan is shut down before and started up after, on its own
+loop, and what it writes at start-up is written anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from .app import application
+
+if TYPE_CHECKING:
+    from .run import Run
+
+LIFESPAN = "lifespan"
+
+
+class Lifespan:
+    """One application's lifespan on one event loop.
+
+    Args:
+        run: The run; what the start-up writes is a layer of it.
+        wide: Whether the loop outlives a single test.
+    """
+
+    def __init__(self, run: Run, *, wide: bool) -> None:
+        self._run = run
+        self._wide = wide
+        self._application = application(run.settings)
+        self._manager: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.app: Any = self._application
+
+    async def start(self) -> None:
+        """Start the application up, on the running loop."""
+        from asgi_lifespan import LifespanManager
+        from asgi_lifespan import LifespanManager, LifespanNotSupported
+
+        self._loop = asyncio.get_running_loop()
+        manager = LifespanManager(self._application, startup_timeout=60, shutdown_timeout=60)
+        with self._layer(), self._run.worker.redirect.owned_by(LIFESPAN):
+            try:
+                await manager.__aenter__()
+            except LifespanNotSupported:
+                return
+        self._manager = manager
+        self.app = manager.app
+        if self._wide:
+            self._run.lifespans.add(self)
+
+    async def stop(self) -> None:
+        """Shut the application down, on its loop."""
+        manager, self._manager = self._manager, None
+        self._run.lifespans.discard(self)
+        if manager is not None:
+            await manager.__aexit__(None, None, None)
+        if self._wide:
+            self._run.layers.gone(self)
+
+    def suspend(self) -> None:
+        """Shut down until `resume`, because the database is about to go."""
+        if self._loop is not None and not self._loop.is_closed() and not self._loop.is_running():
+            self._loop.run_until_complete(self.stop())
+
+    def resume(self) -> None:
+        """Start up again after `suspend`; nothing where it runs."""
+        loop = self._loop
+        if self._manager is None and loop is not None and not loop.is_closed() and not loop.is_running():
+            loop.run_until_complete(self.start())
+
+    def _layer(self) -> AbstractContextManager[None]:
+        return self._run.layers.coming_up(self, LIFESPAN) if self._wide else nullcontext()
