@@ -60,11 +60,12 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
     with open(image, "rb") as file:
         if os.fstat(file.fileno()).st_size < len(MAGIC) + FOOTER.size:
             raise BadImage(f"{image} is cut short")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole, memoryview(whole) as view:
-            os.mkdir(target, 0o700)
-            if owner:
-                os.chown(target, *owner)
-            _unpack_all(view, target, owner)
+        # Not closed here: an error on its way up still refers to a part of it.
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    os.mkdir(target, 0o700)
+    if owner:
+        os.chown(target, *owner)
+    _unpack_all(view, target, owner)
     os.utime(image)
 
 
@@ -113,10 +114,10 @@ def _unpack_all(view: memoryview, target: str, owner: tuple[int, int] | None) ->
     for line in _table(view).decode().splitlines():
         length, checksum, path = line.split(" ", 2)
         end = position + int(length)
-        with view[position:end] as content:
-            if zlib.crc32(content) != int(checksum):
-                raise BadImage(f"{path} is damaged")
-            _create(f"{target}/{path}", content, owner)
+        content = view[position:end]
+        if zlib.crc32(content) != int(checksum):
+            raise BadImage(f"{path} is damaged")
+        _create(f"{target}/{path}", content, owner)
         position = end
 
 
