@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -18,6 +18,9 @@ from psycopg.rows import tuple_row
 from .errors import PermissionMissing, ServerError
 from .server import Lease
 from .server.address import Address
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
 
 # A DROP right after a client closed waits in steps of 100 ms; looking first costs 1 to 3.
 CLOSING_SECONDS = 0.5
@@ -34,15 +37,9 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
         ServerError: If the server does not answer, has no such database, or has too many clients.
     """
     try:
-        return psycopg.connect(
-            **address.libpq(),
-            autocommit=True,
-            options=options,
-            application_name="pytest-crucible",
-            row_factory=tuple_row,
-            # No wrong turns through the environment: everything that counts is given.
-            target_session_attrs="any",
-        )
+        # No wrong turns through the environment: everything that counts is given.
+        words: dict[str, Any] = address.libpq() | {"application_name": "pytest-crucible", "target_session_attrs": "any"}
+        return psycopg.connect(autocommit=True, row_factory=tuple_row, options=options, **words)
     except psycopg.OperationalError as error:
         raise _explained(error, address) from error
 
@@ -109,14 +106,14 @@ class Admin:
         with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
             self._run("GRANT {} TO {}", owner, role)
 
-    def create(self, name: str, *, owner: str, template: str, words: sql.Composable = sql.SQL("")) -> None:
+    def create(self, name: str, *, owner: str, template: str, words: sql.Composable | None = None) -> None:
         """Create the database *name* from *template*.
 
         Raises:
             PermissionMissing: If the role may not create databases.
         """
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} {}").format(
-            sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template), words
+            sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template), words or sql.SQL("")
         )
         try:
             self._connection.execute(statement)
@@ -146,9 +143,7 @@ class Admin:
 
     def empty(self, name: str) -> None:
         """Throw everybody out of the database *name*, and wait until they are gone."""
-        self._connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
-        )
+        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         deadline = time.monotonic() + CLOSING_SECONDS
         while time.monotonic() < deadline and self._value(
             "SELECT true FROM pg_stat_activity WHERE datname = %s LIMIT 1", name
@@ -235,5 +230,5 @@ def _setting(database: sql.Identifier, role: str | None, setting: str) -> sql.Co
     whose = whose or sql.SQL("ALTER DATABASE {}").format(database)
     # A list such as search_path is stored as it is written after SET; anything else is one literal.
     lists = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
-    written = sql.SQL(value) if name in lists else sql.Literal(value)  # type: ignore[arg-type] # from the catalog
+    written = sql.SQL(value) if name in lists else sql.Literal(value)
     return sql.SQL("{} SET {} TO {}").format(whose, sql.Identifier(name), written)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .app import application
-
-if TYPE_CHECKING:
-    from .run import Run
+from .layers import Layers
+from .worker import Worker
 
 LIFESPAN = "lifespan"
 
@@ -23,43 +22,44 @@ class Lifespan:
     """One application's lifespan on one event loop.
 
     Args:
-        run: The run; what the start-up writes is a layer of it.
-        wide: Whether the loop outlives a single test.
+        worker: The worker database, whose settings name the application.
+        layers: What the start-up writes is one of them, unless the loop belongs to a single test.
+        running: Where this object enters itself while the application runs on a loop that outlives its tests.
     """
 
-    def __init__(self, run: Run, *, wide: bool) -> None:
-        self._run = run
-        self._wide = wide
-        self._application = application(run.settings)
+    def __init__(self, worker: Worker, layers: Layers | None, running: set[Lifespan]) -> None:
+        self._worker = worker
+        self._layers = layers
+        self._running = running
+        self._application = application(worker.settings)
         self._manager: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.app: Any = self._application
 
     async def start(self) -> None:
         """Start the application up, on the running loop."""
-        from asgi_lifespan import LifespanManager
         from asgi_lifespan import LifespanManager, LifespanNotSupported
 
         self._loop = asyncio.get_running_loop()
         manager = LifespanManager(self._application, startup_timeout=60, shutdown_timeout=60)
-        with self._layer(), self._run.worker.redirect.owned_by(LIFESPAN):
+        with self._layer(), self._worker.redirect.owned_by(LIFESPAN):
             try:
                 await manager.__aenter__()
             except LifespanNotSupported:
                 return
         self._manager = manager
         self.app = manager.app
-        if self._wide:
-            self._run.lifespans.add(self)
+        if self._layers is not None:
+            self._running.add(self)
 
     async def stop(self) -> None:
         """Shut the application down, on its loop."""
         manager, self._manager = self._manager, None
-        self._run.lifespans.discard(self)
+        self._running.discard(self)
         if manager is not None:
             await manager.__aexit__(None, None, None)
-        if self._wide:
-            self._run.layers.gone(self)
+        if self._layers is not None:
+            self._layers.gone(self)
 
     def suspend(self) -> None:
         """Shut down until `resume`, because the database is about to go."""
@@ -73,4 +73,4 @@ class Lifespan:
             loop.run_until_complete(self.start())
 
     def _layer(self) -> AbstractContextManager[None]:
-        return self._run.layers.coming_up(self, LIFESPAN) if self._wide else nullcontext()
+        return nullcontext() if self._layers is None else self._layers.coming_up(self, LIFESPAN)

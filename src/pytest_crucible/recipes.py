@@ -23,7 +23,7 @@ from sqlalchemy.schema import CreateTable
 from .errors import CrucibleError, TemplateError, UsageError
 from .fingerprint import declared, fingerprint, of_files, of_module_source
 from .lookup import lookup
-from .server import missing_extension
+from .server.missing import missing_extension
 from .settings import Settings
 
 # Any driver that SQLAlchemy has a dialect for and that Crucible itself depends on: it makes control connections only.
@@ -170,7 +170,7 @@ def _create_extension(connection: sqlalchemy.Connection, extension: str) -> None
 def _call(load: Callable[..., object], engine: Engine, path: str) -> None:
     """Run *load*, in a thread of its own if it is asynchronous: this one may be running a loop."""
     wants_session = bool(inspect.signature(load).parameters)
-    run = _load_async if inspect.iscoroutinefunction(load) else _load_sync
+    run: Callable[..., None] = _load_async if inspect.iscoroutinefunction(load) else _load_sync
     try:
         run(load, engine, wants_session)
     except CrucibleError:
@@ -179,7 +179,7 @@ def _call(load: Callable[..., object], engine: Engine, path: str) -> None:
         raise _failed(f"crucible_load = {path!r}", error) from error
 
 
-def _load_sync(load: Callable[..., object], engine: Engine, wants_session: bool) -> None:
+def _load_sync(load: Callable[..., Any], engine: Engine, wants_session: bool) -> None:
     from sqlalchemy.orm import Session
 
     if not wants_session:

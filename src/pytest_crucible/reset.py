@@ -53,8 +53,9 @@ LOCK_TIMEOUT_MS = 500
 SESSION = (
     "-c session_replication_role=replica -c pg_crucible.own=on"
     " -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
-    f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off -c default_transaction_read_only=off"
-    " -c default_transaction_isolation=read\\ committed -c client_min_messages=warning"
+    f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
+    " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
+    " -c client_min_messages=warning"
 )
 
 
@@ -123,7 +124,7 @@ def install(address: Address) -> None:
     with connect(address, SESSION) as connection:
         connection.execute("SET allow_system_table_mods = on")
         connection.execute("CREATE SCHEMA pg_crucible")
-        connection.execute(source())  # type: ignore[arg-type] # our own text
+        connection.execute(source())
         connection.execute("SELECT pg_crucible.seal()")
         connection.execute("VACUUM (FREEZE)")
 
@@ -228,12 +229,12 @@ class Control:
                 self._connection.execute(
                     "DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)"
                 )
-            with self._connection.cursor().copy(f"COPY pg_crucible.{table} FROM STDIN") as sink:  # type: ignore[arg-type]
+            with self._connection.cursor().copy(f"COPY pg_crucible.{table} FROM STDIN") as sink:
                 sink.write(rows)
         self._connection.execute("SELECT pg_crucible.adopt()")
 
     def _copy_out(self, query: str) -> bytes:
-        with self._connection.cursor().copy(f"COPY ({query}) TO STDOUT") as rows:  # type: ignore[arg-type]
+        with self._connection.cursor().copy(f"COPY ({query}) TO STDOUT") as rows:
             return b"".join(bytes(block) for block in rows)
 
     def _bury(self, dead: dict[str, int]) -> None:
@@ -242,11 +243,11 @@ class Control:
         self._dead["pg_crucible.mark"] += len(dead) + 1
         for table in [table for table, rows in self._dead.items() if rows > MOST_DEAD]:
             del self._dead[table]
-            self._connection.execute(f"VACUUM {table}")  # type: ignore[arg-type] # quoted by the server
+            self._connection.execute(f"VACUUM {table}")
 
     def _one(self, query: str, *arguments: object) -> Any:
         # Prepared by psycopg on first use: the text never changes.
-        row = self._connection.execute(query, arguments, prepare=True).fetchone()  # type: ignore[arg-type]
+        row = self._connection.execute(query, arguments, prepare=True).fetchone()
         return row[0] if row else None
 
 

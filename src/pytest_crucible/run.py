@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +18,7 @@ from .errors import LeakWarning, ResetError
 from .layers import Layers
 from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, judge
 from .lifespans import LIFESPAN, Lifespan
+from .redirect import Opened
 from .reset import Answer, LockNotAvailable
 from .sessions import Sessions
 from .settings import Settings
@@ -91,6 +92,10 @@ class Run:
     def sync_engine(self) -> Engine:
         """The engine of the synchronous sessions."""
         return sessions.sync_engine()
+
+    def lifespan(self, *, wide: bool) -> Lifespan:
+        """The application's lifespan, on a loop that is or is not *wide*: does it outlive a single test?"""
+        return Lifespan(self.worker, self.layers if wide else None, self.lifespans)
 
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
@@ -168,9 +173,9 @@ class Run:
             return set()
         return stay
 
-    def _wait_for(self, mine: list[object]) -> None:
+    def _wait_for(self, mine: Iterable[Opened]) -> None:
         deadline = time.monotonic() + LIFESPAN_SECONDS
-        pids = {getattr(opened, "pid", 0) for opened in mine}
+        pids = {opened.pid for opened in mine}
         while time.monotonic() < deadline:
             give_time(self.worker.redirect.connections(), 0.005)
             if not pids & {s.pid for s in self.worker.control.others_in_transactions() if s.wrote}:
