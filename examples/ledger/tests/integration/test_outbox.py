@@ -5,8 +5,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger import outbox
-from ledger.database import sessions
+from ledger.database import engine
 from ledger.models import OutboxMessage
+from ledger.relay import Relay
+from ledger.stream import Hub
 from tests.fixtures.listening import Listen
 from tests.fixtures.people import Pay, Person
 
@@ -48,12 +50,20 @@ async def test_running_application_relays(listen: Listen, pay: Pay, alice: Perso
     assert event["users"] == [alice.user_id, bob.user_id]
 
 
-async def test_relays_share_the_work(db_session: AsyncSession):
-    """A relay passes over what another one has locked: no message is told twice, and nobody waits."""
-    # Without NOTIFY, so that the application's own relay stays out of it.
-    db_session.add_all(OutboxMessage(topic="test", payload={"users": []}) for _ in range(3))
-    await db_session.commit()
-    async with sessions() as first, sessions() as second:
-        mine = await outbox.claim(first, limit=2)
-        others = await outbox.claim(second, limit=2)
-        assert [[message.id for message in claimed] for claimed in (mine, others)] == [[1, 2], [3]]
+async def test_relays_share_the_work(listen: Listen, db_session: AsyncSession):
+    """Relays pass over what another one has locked: each message is told once, however many relays there are."""
+    async with listen(outbox.EVENTS) as heard:
+        for number in range(20):
+            await leave_message(db_session, number)
+        await db_session.commit()
+        await asyncio.gather(*(Relay(engine, Hub()).drain() for _ in range(4)))
+        told = [json.loads(await asyncio.wait_for(heard.get(), SECONDS)) for _ in range(20)]
+        await notify_end(db_session)
+        assert await asyncio.wait_for(heard.get(), SECONDS) == "end"
+    assert sorted(event["transfer"]["id"] for event in told) == list(range(20))
+
+
+async def notify_end(session: AsyncSession) -> None:
+    """Notifications arrive in the order of commits: after this one, none of the others is still to come."""
+    await session.execute(select(func.pg_notify(outbox.EVENTS, "end")))
+    await session.commit()

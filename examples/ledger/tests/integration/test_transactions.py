@@ -79,6 +79,14 @@ async def test_row_lock_blocks(db_session: AsyncSession, alice: Person):
     assert sqlstate(caught.value) == LOCK_NOT_AVAILABLE
 
 
+async def test_locked_row_is_passed_over(db_session: AsyncSession, alice: Person, bob: Person):
+    """SKIP LOCKED finds what nobody else is working on."""
+    await db_session.scalar(locked(alice))
+    async with sessions() as other:
+        free = select(Account.id).where(Account.owner_id.is_not(None)).with_for_update(skip_locked=True)
+        assert (await other.scalars(free)).all() == [bob.account_id]
+
+
 async def test_row_lock_lets_pass_at_commit(db_session: AsyncSession, alice: Person):
     """Who waits for a lock goes on with what its holder committed."""
     account = (await db_session.scalars(locked(alice))).one()
