@@ -135,12 +135,26 @@ class Hooks:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Say what this test shall be before its first fixture comes up."""
         from .fixtures import TEST
 
         item.stash[TEST] = self._test(item)
+        with self.run.watchdog.watching(item.nodeid):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A statement that would wait for ever fails the test, whatever the application made of it."""
+        with self.run.watchdog.watching(item.nodeid):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The same in what fixtures and the reset do afterwards."""
+        with self.run.watchdog.watching(item.nodeid):
+            return (yield)
 
     def _test(self, item: pytest.Item) -> Test:
         from .run import Test

@@ -22,6 +22,7 @@ from .redirect import Opened
 from .reset import Answer, LockNotAvailable
 from .sessions import Sessions
 from .settings import Settings
+from .watchdog import Watchdog
 from .worker import Worker
 
 ATTEMPTS = 4
@@ -66,6 +67,11 @@ class Run:
         self.test: Test | None = None
         self.kept: list[str] = []
         self.lifespans: set[Lifespan] = set()
+        self.watchdog = Watchdog(
+            lambda: self.worker.admin.address if self.worker.started else None,
+            lambda: [self.worker.database],
+            self.worker.redirect.connections,
+        )
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
@@ -195,6 +201,7 @@ class Run:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self.watchdog.close()
         if "sync_engine" in vars(self):
             self.sync_engine.dispose()
         self.worker.close()
