@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.models import OutboxMessage, Transfer
@@ -46,8 +46,9 @@ async def claim(session: AsyncSession, limit: int = 100) -> Sequence[OutboxMessa
 async def relay(session: AsyncSession) -> int:
     """Tell every waiting message; how many there were."""
     messages = await claim(session)
-    now = await session.scalar(select(func.now()))
-    for message in messages:
-        await session.execute(select(func.pg_notify(EVENTS, json.dumps(message.payload))))
-        message.relayed_at = now
+    if messages:
+        payloads = cast([json.dumps(message.payload) for message in messages], ARRAY(Text))
+        await session.execute(select(func.pg_notify(EVENTS, func.unnest(payloads))))
+        told = [message.id for message in messages]
+        await session.execute(update(OutboxMessage).where(OutboxMessage.id.in_(told)).values(relayed_at=func.now()))
     return len(messages)
