@@ -228,7 +228,7 @@ BEGIN
             PERFORM pg_crucible.mark_table(t.relid);
         END IF;
         IF t.kind = 'r' THEN
-            EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, x::text FROM ONLY %s x', t.relid, t.name);
+            EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, (x.*)::text FROM ONLY %s x', t.relid, t.name);
             GET DIAGNOSTICS kept = ROW_COUNT;
             UPDATE pg_crucible.tracked SET rows = kept WHERE relid = t.relid;
         END IF;
@@ -270,12 +270,12 @@ BEGIN
     FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
               WHERE k.kind = 'r' AND k.relid IN (
                     SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked)) LOOP
-        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, 1, r FROM (SELECT x::text AS r FROM ONLY %3$s x '
+        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, 1, r FROM (SELECT (x.*)::text AS r FROM ONLY %3$s x '
             'EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = %2$s) d', taken_layer, t.relid, t.name);
         EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, -1, r FROM (SELECT r FROM pg_crucible.seed '
-            'WHERE relid = %2$s EXCEPT ALL SELECT x::text FROM ONLY %3$s x) d', taken_layer, t.relid, t.name);
+            'WHERE relid = %2$s EXCEPT ALL SELECT (x.*)::text FROM ONLY %3$s x) d', taken_layer, t.relid, t.name);
         DELETE FROM pg_crucible.seed WHERE relid = t.relid;
-        EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, x::text FROM ONLY %s x', t.relid, t.name);
+        EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, (x.*)::text FROM ONLY %s x', t.relid, t.name);
     END LOOP;
     PERFORM pg_crucible.count_seeds();
     DELETE FROM pg_crucible.mark WHERE relid > 1;
