@@ -1,0 +1,130 @@
+"""A project with an application of its own, whose tests run inside ours."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.server import Lease, lease
+
+# Imported before the first run inside, or each run would import them anew, which not every module in C survives.
+MODULES = """
+asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
+sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
+pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio
+"""
+
+CONFIGURATION = """
+[tool.pytest]
+strict = true
+pythonpath = ["."]
+crucible_app = "app:app"
+crucible_metadata = ["app:Base"]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "session"
+asyncio_default_test_loop_scope = "session"
+"""
+
+APP = """
+import asyncio
+import contextlib
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
+Session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+app = FastAPI()
+
+
+async def get_db():
+    async with Session() as session:
+        yield session
+
+
+@app.post("/users")
+async def create(name: str, db: AsyncSession = Depends(get_db)):
+    db.add(User(name=name))
+    await db.commit()
+
+
+@app.post("/users/careful")
+async def careful(name: str, db: AsyncSession = Depends(get_db)):
+    try:
+        await create(name, db)
+    except Exception as error:
+        return JSONResponse({"error": type(error).__name__}, 500)
+"""
+
+
+class Project:
+    """A project whose tests run in this process, on a server that is kept running between runs."""
+
+    def __init__(self, root: Path, pytester: pytest.Pytester, number: Callable[[], int]) -> None:
+        self.root = root
+        self._pytester = pytester
+        self._number = number
+
+    def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
+        """Run *tests*, the text of one module; in a process of its own if asked."""
+        path = self.root / f"test_{self._number()}.py"
+        path.write_text(textwrap.dedent(tests), "utf-8")
+        try:
+            start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
+            return start(
+                path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p", "no:cacheprovider", *arguments
+            )
+        finally:
+            path.unlink()
+
+
+@pytest.fixture(scope="session")
+def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
+    """A project's folder, and a share in its server."""
+    for name in MODULES.split():
+        importlib.import_module(name)
+    root = tmp_path_factory.mktemp("project")
+    (root / "pyproject.toml").write_text(CONFIGURATION, "utf-8")
+    (root / "app.py").write_text(APP, "utf-8")
+    share = lease("embedded", root=root, cache=root / "cache")
+    yield root, share
+    share.release()
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Callable[[], int]:
+    """One number after the other: no two modules of a project have the same name."""
+    return itertools.count(1).__next__
+
+
+@pytest.fixture
+def project(
+    project_server: tuple[Path, Lease],
+    numbers: Callable[[], int],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Project:
+    """A project with a FastAPI application over asyncpg, on one event loop for all tests."""
+    root, _ = project_server
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    return Project(root, pytester, numbers)
