@@ -81,6 +81,7 @@ def test_everybody_killed(client, take):
     supervisor.suspend()
     victim.bury()
     supervisor.kill()
+    ended_after(supervisor)
     held = take()
     assert not nest.exists()
     assert Path(held.nest) != nest

@@ -49,6 +49,7 @@ class EmbeddedLease:
             # Its supervisor was killed: nobody else would remove what it left before the next start.
             if not nest.owned(self.nest):
                 nest.sweep(os.path.dirname(self.nest))
+                self._where.remove_locks()
 
     def _let_go(self) -> None:
         if self._users >= 0:
@@ -66,6 +67,7 @@ def lease(root: Path, cache: Path | None) -> EmbeddedLease:
         path, version = _running(where) or _started(where, installation)
     except BaseException:
         os.close(users)
+        where.remove_locks()
         raise
     return EmbeddedLease(where, path, version, users)
 

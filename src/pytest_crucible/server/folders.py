@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ServerError, UsageError
+from . import remains
 
 # What lies there is only used once it is known to be this user's alone.
 TMP = Path("/tmp")
@@ -61,6 +62,10 @@ class Folders:
     def image(self) -> Path:
         """What outlives this project's server."""
         return self.images / f"{self.key}.image"
+
+    def remove_locks(self) -> None:
+        """Remove the lock files if nobody uses them."""
+        remains.remove_locks(str(self.users), str(self.start), str(self.ready))
 
 
 def folders(root: Path, cache: Path | None, identity: str) -> Folders:

@@ -1,10 +1,11 @@
-"""What a killed server leaves behind: processes, shared memory, files.
+"""What a server leaves behind: processes, shared memory, files.
 
 The supervisor imports this module: it must stay cheap to import.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -57,6 +58,21 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
+
+
+def remove_locks(users: str, start: str, ready: str) -> None:
+    """Remove a project's lock files if nobody uses them; who waits for one looks whether it is still there."""
+    held = [os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for path in (users, start)]
+    try:
+        for descriptor in held:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in (ready, start, users):
+            _attempt(os.unlink, path)
+    except BlockingIOError:
+        pass
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def remove_folder(path: str, *, last: str = "") -> None:

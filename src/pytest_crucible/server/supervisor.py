@@ -80,13 +80,14 @@ def _serve(order: dict[str, Any], server: Postgres) -> None:
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
         _report(order, *_explain(error), server.log())
         return
+    users = os.open(order["users"], os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        alone = _wait_for_last_user(order["users"], server)
+        _wait_for_last_user(users, server)
     except Woken:  # two signals at once
-        alone = False
+        pass
     _stop(order, server)
-    if alone:
-        _remove_locks(order, server.nest)
+    os.close(users)
+    remains.remove_locks(order["users"], order["start"], order["ready"])
 
 
 def _prepare(order: dict[str, Any], nest: str) -> None:
@@ -117,22 +118,19 @@ def _report(order: dict[str, Any], word: str, details: str, log: str) -> None:
         pass
 
 
-def _wait_for_last_user(path: str, server: Postgres) -> bool:
-    """Whether there is nobody left; otherwise the server died, or somebody ended us."""
-    users = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _wait_for_last_user(users: int, server: Postgres) -> None:
+    """Wait until nobody uses the server, it dies, or somebody asks us to end."""
     for number in WAKING:
         signal.signal(number, _wake)
     while not server.ended():
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKING)
-            fcntl.flock(users, fcntl.LOCK_EX)
-            return True
+            return fcntl.flock(users, fcntl.LOCK_EX)
         except Woken as woken:
             if woken.args[0] != signal.SIGCHLD:
-                return False
+                return
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
-    return False
 
 
 def _stop(order: dict[str, Any], server: Postgres) -> None:
@@ -152,20 +150,6 @@ def _keep_log(order: dict[str, Any], server: Postgres) -> None:
     """Somebody will want to understand why it died."""
     with open(order["last_log"], "w") as file:
         file.write(server.log())
-
-
-def _remove_locks(order: dict[str, Any], nest: str) -> None:
-    """Remove the project's lock files: nobody uses them, and whoever waits for one looks whether it still is there."""
-    os.unlink(order["users"])  # we hold it
-    start = os.open(order["start"], os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(start, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:  # the next server is being started
-        return
-    # Another server's, if one came and went while this one was dying.
-    if remains.read(order["ready"]).startswith(nest + "\n"):
-        os.unlink(order["ready"])
-    os.unlink(order["start"])
 
 
 def _explain(error: Exception) -> tuple[str, str]:
