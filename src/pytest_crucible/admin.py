@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # A DROP right after a client closed waits in steps of 100 ms; looking first costs 1 to 3.
 CLOSING_SECONDS = 0.5
+GRANTED_SETTINGS = 150000
 
 
 def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any, ...]]:
@@ -82,6 +83,12 @@ class Admin:
     def close(self) -> None:
         """Give the connection back, and with it every lock."""
         self._connection.close()
+
+    def may_replicate(self) -> bool:
+        """Whether the role may set ``session_replication_role``: by a grant, which PostgreSQL 15 introduced."""
+        if self.version < GRANTED_SETTINGS:
+            return False
+        return bool(self._value("SELECT has_parameter_privilege('session_replication_role', 'SET')"))
 
     def databases(self, prefix: str) -> dict[str, bool]:
         """The databases whose names begin with *prefix*, each with whether it is marked as a template."""

@@ -33,7 +33,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -51,12 +50,54 @@ LOCK_TIMEOUT_MS = 500
 
 # Text must read the same whatever the application set for its database: see seed in reset.sql.
 SESSION = (
-    "-c session_replication_role=replica -c pg_crucible.own=on"
-    " -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
+    "-c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
     f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
     " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
     " -c client_min_messages=warning"
 )
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the control connection's role may do; it decides what is installed.
+
+    Attributes:
+        superuser: Event triggers, and a schema that begins with ``pg_``, as the catalog does, so that no tool that
+            lists or compares schemas shows it.
+        replica: ``session_replication_role = replica``, under which no foreign key and no trigger gets in the way.
+    """
+
+    superuser: bool
+    replica: bool
+
+    @property
+    def schema(self) -> str:
+        """The schema of Crucible's own."""
+        return "pg_crucible" if self.superuser else "crucible"
+
+    @property
+    def session(self) -> str:
+        """Settings of a control connection, as libpq's ``options``."""
+        replica = " -c session_replication_role=replica" if self.replica else ""
+        return f"{SESSION} -c {self.schema}.own=on{replica}"
+
+    def source(self) -> str:
+        """The SQL that is installed into a template: part of every fingerprint."""
+        names = ("reset.sql", "reset_owned.sql" if self.superuser else "reset_plain.sql")
+        text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
+        return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
+
+    def notes(self) -> list[str]:
+        """What the header should say of a server that allows less."""
+        if self.superuser:
+            return []
+        lines = ["no superuser: DDL is found by comparing the catalog after each test"]
+        if not self.replica:
+            lines.append(
+                "tables are put back in the order of their foreign keys, those with triggers or rules by a fresh clone;"
+                " faster after: GRANT SET ON PARAMETER session_replication_role TO the role"
+            )
+        return lines
 
 
 # The layers of a database as COPY writes them, by table, in the order in which they are read back.
@@ -108,25 +149,15 @@ class Answer:
     temporary: tuple[int, ...] = ()
 
 
-@cache
-def source() -> str:
-    """The SQL that is installed into a template: part of every fingerprint."""
-    folder = files(__package__)
-    return "\n".join((folder / name).read_text("utf-8") for name in ("reset.sql", "reset_owned.sql"))
-
-
-def install(address: Address) -> None:
-    """Install marks and reset into the database at *address*, and take it as it is for the baseline.
-
-    It lives in a schema that begins with ``pg_``, as the catalog does, so that no tool that lists or compares
-    schemas shows it; only a superuser may create one, with ``allow_system_table_mods``.
-    """
-    with connect(address, SESSION) as connection:
-        connection.execute("SET allow_system_table_mods = on")
-        connection.execute("CREATE SCHEMA pg_crucible")
-        connection.execute(source())
-        connection.execute("SELECT pg_crucible.seal()")
-        connection.execute("VACUUM (FREEZE)")
+def install(address: Address, rights: Rights) -> None:
+    """Install marks and reset into the database at *address*, and take it as it is for the baseline."""
+    with connect(address, rights.session) as connection:
+        if rights.superuser:
+            connection.execute("SET allow_system_table_mods = on")
+        connection.execute(f"CREATE SCHEMA {rights.schema}")
+        connection.execute(rights.source())
+        connection.execute(f"SELECT {rights.schema}.seal()")
+        connection.execute("VACUUM (FREEZE)" if rights.superuser else "SELECT 1")
 
 
 class Control:
@@ -134,11 +165,13 @@ class Control:
 
     Args:
         address: The administrator's address of it.
+        rights: What that role may do.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, rights: Rights) -> None:
         self.address = address
-        self._connection = connect(address, SESSION)
+        self._schema = rights.schema
+        self._connection = connect(address, rights.session)
         self._dead: Counter[str] = Counter()
         self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - time.time()
 
@@ -148,8 +181,8 @@ class Control:
 
     def ready(self) -> None:
         """Note the state of what fires no trigger: the last step after a clone."""
-        self._connection.execute("DELETE FROM pg_crucible.ready")
-        self._connection.execute("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
+        self._run("DELETE FROM pg_crucible.ready")
+        self._run("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
 
     def reset(self, allowed: Iterable[int] = (), most: int = MOST_ROWS) -> Answer:
         """One round trip: find what changed and put it back.
@@ -175,21 +208,22 @@ class Control:
         """Whether anything was written and committed since the baseline."""
         return bool(self._one("SELECT EXISTS (SELECT FROM pg_crucible.mark WHERE relid <> 1)"))
 
-    def schema_changed(self) -> bool:
-        """Whether DDL was committed since the baseline."""
-        return bool(self._one("SELECT EXISTS (SELECT FROM pg_crucible.mark WHERE relid = 0)"))
+    def capture(self, layer: int) -> bool | None:
+        """Take what was written since the baseline into *layer* and so into the baseline.
 
-    def capture(self, layer: int) -> bool:
-        """Take what was written since the baseline into *layer* and so into the baseline; whether there was any."""
-        return bool(self._one("SELECT pg_crucible.capture(%s)", layer))
+        Returns:
+            Whether there was anything; None where only a copy of the whole database can be that layer.
+        """
+        found: bool | None = self._one("SELECT pg_crucible.capture(%s)", layer)
+        return found
 
     def take_off(self, layer: int) -> None:
         """Take *layer* off the baseline; the next reset puts its tables back."""
-        self._connection.execute("SELECT pg_crucible.take_off(%s)", (layer,))
+        self._run("SELECT pg_crucible.take_off(%s)", layer)
 
     def seal(self) -> None:
         """Take the whole database as it is now for the baseline, layers included."""
-        self._connection.execute("SELECT pg_crucible.seal()")
+        self._run("SELECT pg_crucible.seal()")
 
     def now(self) -> float:
         """The server's clock, in seconds since the epoch, without asking it again."""
@@ -210,7 +244,7 @@ class Control:
         """End backends, and wait until each is gone."""
         # The second argument waits for the end, at most so many milliseconds (PostgreSQL manual, 9.28.2).
         query = "SELECT pg_terminate_backend(pid, 2000) FROM unnest(%s::integer[]) AS pid"
-        self._connection.execute(query, (list(pids),))
+        self._run(query, list(pids))
 
     def others_in_transactions(self) -> tuple[Stranger, ...]:
         """Every other backend with an open transaction or advisory lock in this database."""
@@ -223,32 +257,38 @@ class Control:
 
     def adopt_layers(self, layers: Layers) -> None:
         """Bring *layers* to this fresh clone: they become part of its baseline."""
-        self._connection.execute("TRUNCATE pg_crucible.layer_sequence")
+        self._run("TRUNCATE pg_crucible.layer_sequence")
         for table, rows in layers.items():
             if table == "seed":
-                self._connection.execute(
+                self._run(
                     "DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)"
                 )
-            with self._connection.cursor().copy(f"COPY pg_crucible.{table} FROM STDIN") as sink:
+            with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
                 sink.write(rows)
-        self._connection.execute("SELECT pg_crucible.adopt()")
+        self._run("SELECT pg_crucible.adopt()")
 
     def _copy_out(self, query: str) -> bytes:
-        with self._connection.cursor().copy(f"COPY ({query}) TO STDOUT") as rows:
+        with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:
             return b"".join(bytes(block) for block in rows)
 
     def _bury(self, dead: dict[str, int]) -> None:
         """Vacuum tables before their dead rows slow every later scan down: autovacuum is off."""
         self._dead.update(dead)
-        self._dead["pg_crucible.mark"] += len(dead) + 1
+        self._dead[f"{self._schema}.mark"] += len(dead) + 1
         for table in [table for table, rows in self._dead.items() if rows > MOST_DEAD]:
             del self._dead[table]
             self._connection.execute(f"VACUUM {table}")
 
+    def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
+        # Prepared by psycopg on first use: the texts never change.
+        return self._connection.execute(self._own(query), arguments, prepare=True)
+
     def _one(self, query: str, *arguments: object) -> Any:
-        # Prepared by psycopg on first use: the text never changes.
-        row = self._connection.execute(query, arguments, prepare=True).fetchone()
+        row = self._run(query, *arguments).fetchone()
         return row[0] if row else None
+
+    def _own(self, query: str) -> str:
+        return query.replace("pg_crucible.", f"{self._schema}.")
 
 
 LockNotAvailable = psycopg.errors.LockNotAvailable

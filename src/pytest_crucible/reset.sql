@@ -15,11 +15,12 @@ CREATE TABLE pg_crucible.sequence (
 );
 
 -- Every table that the reset knows: its children (partitions and heirs, itself included), how many rows the
--- baseline has, and whether only a fresh clone can put it back (a rule or trigger that fires even under
--- session_replication_role = replica).
+-- baseline has, its rank among foreign keys (parents first), and whether only a fresh clone can put it back: a
+-- rule or trigger that fires even under session_replication_role = replica, rows that we may not read.
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
-    fields text NOT NULL, rows bigint NOT NULL DEFAULT 0, clone_only boolean NOT NULL
+    fields text NOT NULL, rows bigint NOT NULL DEFAULT 0,
+    rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL
 );
 
 -- The baseline's rows as text: no column here has a type of the application's, or DROP TYPE would fail.
@@ -62,7 +63,7 @@ BEGIN
         (SELECT string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid) FROM pg_db_role_setting s
           WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
         (SELECT string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid) FROM pg_largeobject_metadata m),
-        pg_crucible.large_object_stamp());
+        pg_crucible.large_object_stamp(), pg_crucible.catalog_stamp());
 END $$;
 
 -- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
@@ -123,19 +124,24 @@ END $$;
 -- restore_tables() puts the marked tables back: delete everything, insert the baseline's rows; it returns the
 -- dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
 -- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. ONLY, because
--- a mark has been widened to the whole tree before.
+-- a mark has been widened to the whole tree before. Children go first and come back last; under
+-- session_replication_role = replica, where no foreign key is checked, every rank is 0.
 CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
         'RETURNS jsonb LANGUAGE plpgsql AS %L',
         'DECLARE dead bigint; deaths jsonb := ''{}''; BEGIN ' || coalesce((
             SELECT string_agg(format(
-                'IF %4$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
-                'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%5$L, dead); END IF; '
+                'IF %2$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
+                'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%3$L, dead); END IF; END IF; ',
+                name, relid, name), '' ORDER BY rank DESC)
+              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '')
+        || 'IF seeded IS NOT NULL THEN ' || coalesce((
+            SELECT string_agg(format(
                 'IF %4$s = ANY (seeded) THEN INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM '
-                '(SELECT r::%1$s AS r FROM pg_crucible.seed WHERE relid = %4$s OFFSET 0) x; END IF; END IF; ',
-                name, columns, fields, relid, name), '')
-              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '') || 'RETURN deaths; END');
+                '(SELECT r::%1$s AS r FROM pg_crucible.seed WHERE relid = %4$s OFFSET 0) x; END IF; ',
+                name, columns, fields, relid), '' ORDER BY rank)
+              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
 END $$;
 
 -- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
@@ -153,7 +159,7 @@ DECLARE
     unfit boolean;
     found text;
     deaths jsonb;
-    temporary jsonb := '[]';
+    temporary jsonb;
 BEGIN
     IF EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
                   AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory')) THEN
@@ -172,9 +178,10 @@ BEGIN
         RETURN '{"clone": "the schema changed"}';
     END IF;
     IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
-        RETURN '{"clone": "settings or privileges of the database, or large objects, changed"}';
+        RETURN '{"clone": "large objects, settings or privileges of the database, or its catalog, changed"}';
     END IF;
-    IF marked IS NULL THEN
+    temporary := pg_crucible.temporary_backends(marked);
+    IF marked IS NULL AND temporary IS NULL THEN
         IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
             PERFORM set_config('pg_crucible.wal', pg_current_wal_insert_lsn()::text, false);
         END IF;
@@ -184,18 +191,44 @@ BEGIN
       INTO tables, seeded, refill, unfit FROM pg_crucible.tracked k
      WHERE k.relid IN (SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked));
     IF unfit THEN
-        RETURN '{"clone": "a trigger or rule fires even under session_replication_role = replica"}';
+        RETURN '{"clone": "a table was written that cannot be put back: a trigger, rule or policy of its own stands in the way"}';
     END IF;
     IF refill > most THEN
         RETURN '{"clone": "many rows to refill"}';
     END IF;
     deaths := pg_crucible.restore_tables(tables, seeded);
     PERFORM pg_crucible.restore_sequences();
-    IF 1 = ANY (marked) THEN
-        temporary := (SELECT jsonb_agg(DISTINCT pid) FROM pg_crucible.mark WHERE relid = 1);
-    END IF;
     DELETE FROM pg_crucible.mark;
-    RETURN jsonb_build_object('dead', deaths, 'temporary', temporary);
+    RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
+END $$;
+
+-- Whether row-level security hides rows from us, who are neither a superuser nor have BYPASSRLS.
+CREATE FUNCTION pg_crucible.unreadable(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
+      FROM pg_class c, pg_roles r WHERE c.oid = relation AND r.rolname = current_user
+$$;
+
+-- Where foreign keys are checked and triggers fire (we may not set session_replication_role): a table is put back
+-- together with all that refers to it. Impossible within a circle of keys, and where a trigger or rule would act.
+CREATE FUNCTION pg_crucible.order_by_keys() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TEMP TABLE reach ON COMMIT DROP AS
+        WITH RECURSIVE edge(parent, child) AS (
+            SELECT confrelid, conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid <> conrelid
+            UNION SELECT inhparent, inhrelid FROM pg_inherits
+        ), reach(origin, relid) AS (
+            SELECT parent, child FROM edge
+            UNION SELECT r.origin, e.child FROM reach r JOIN edge e ON e.parent = r.relid
+        ) SELECT origin, relid FROM reach;
+    UPDATE pg_crucible.tracked k
+       SET tree = k.tree || ARRAY(SELECT r.relid FROM reach r WHERE r.origin = k.relid),
+           rank = (SELECT count(*) FROM reach r WHERE r.relid = k.relid),
+           clone_only = k.clone_only
+               OR EXISTS (SELECT FROM reach r WHERE r.origin = k.relid AND r.relid = k.relid)
+               OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = k.relid AND NOT g.tgisinternal
+                             AND g.tgenabled <> 'D' AND g.tgname NOT LIKE 'pg\_crucible\_%')
+               OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = k.relid AND w.ev_enabled <> 'D');
+    DROP TABLE reach;
 END $$;
 
 -- Take this database as it is now for the baseline: track every table, keep its rows, note every sequence.
@@ -215,6 +248,7 @@ BEGIN
            OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
                          AND g.tgenabled IN ('A', 'R') AND g.tgname NOT LIKE 'pg\_crucible\_%')
            OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_enabled IN ('A', 'R'))
+           OR pg_crucible.unreadable(c.oid)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN LATERAL (
            SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns,
@@ -223,11 +257,14 @@ BEGIN
            ) a ON true
      WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
        AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible';
+    IF current_setting('session_replication_role') <> 'replica' THEN
+        PERFORM pg_crucible.order_by_keys();
+    END IF;
     FOR t IN SELECT k.relid, k.name, k.kind FROM pg_crucible.tracked k LOOP
         IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.relid AND tgname = 'pg_crucible_write') THEN
             PERFORM pg_crucible.mark_table(t.relid);
         END IF;
-        IF t.kind = 'r' THEN
+        IF t.kind = 'r' AND NOT pg_crucible.unreadable(t.relid) THEN
             EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, (x.*)::text FROM ONLY %s x', t.relid, t.name);
             GET DIAGNOSTICS kept = ROW_COUNT;
             UPDATE pg_crucible.tracked SET rows = kept WHERE relid = t.relid;
@@ -250,7 +287,7 @@ DECLARE
                  'LATERAL pg_get_sequence_data(s.seqid) d';
 BEGIN
     IF current_setting('server_version_num')::integer < 180000 THEN
-        body := coalesce((SELECT string_agg(format('SELECT %s::oid, last_value, is_called FROM %s', seqid, name),
+        body := coalesce((SELECT string_agg(format('SELECT %s::oid, q.last_value, q.is_called FROM %s q', seqid, name),
             ' UNION ALL ') FROM pg_crucible.sequence), 'SELECT 0::oid, 0::bigint, false WHERE false');
     END IF;
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.sequence_now() '
@@ -260,12 +297,17 @@ END $$;
 
 -- Layers: see layers.py. Rows are compared as text, as multisets.
 -- Take what has changed since the baseline into the layer, and with it into the baseline.
+-- Whether there was anything; NULL where only a copy of the whole database can be this layer.
 CREATE FUNCTION pg_crucible.capture(taken_layer integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t record;
     marked oid[];
 BEGIN
-    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark WHERE relid > 1;
+    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark WHERE relid <> 1;
+    IF 0 = ANY (marked) OR pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready)
+       OR EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
+        RETURN NULL;
+    END IF;
     PERFORM pg_crucible.note_sequences(taken_layer);
     FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
               WHERE k.kind = 'r' AND k.relid IN (

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import psycopg
 
@@ -18,7 +19,7 @@ from . import names, recipes, reset, templates
 from .admin import Admin
 from .errors import CrucibleError, ServerError
 from .redirect import Origin, Redirect, Target
-from .reset import Answer, Control
+from .reset import Answer, Control, Rights
 from .server import Lease, lease
 from .server.address import Address
 from .settings import Settings
@@ -65,7 +66,7 @@ class Worker:
         self._project = names.label(settings.root.name, 24)
         self.database = names.worker(self._project, run, name, 1)
         self._lock = threading.RLock()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._lease: Lease | None = None
         self._admin: Admin | None = None
         self._control: Control | None = None
@@ -114,9 +115,9 @@ class Worker:
                 raise self._failure
             try:
                 self._open() if self._control is None else self._renew()
-            except BaseException as error:
+            except Exception as error:
                 # Every later test would fail alike, after the same wait.
-                self._failure = error if isinstance(error, CrucibleError) else None
+                self._failure = error
                 raise
 
     def _target(self, origin: Origin) -> Target:
@@ -154,7 +155,7 @@ class Worker:
         templates.collect(admin, self._project, self.run)
         recipe = recipes.MetadataRecipe(self.settings)
         owner = self._owner()
-        facts = [("owner", owner), ("server", str(admin.version)), ("reset", reset.source())]
+        facts = [("owner", owner), ("server", str(admin.version)), ("reset", self.rights.source())]
         mark = recipes.fingerprint_of(recipe, facts)
         template = templates.get_or_build(
             admin, self._project, mark, owner, self.settings.locale, lambda address: self._build(recipe, address, owner)
@@ -164,6 +165,13 @@ class Worker:
             self.server().keep_image()
         self._bases = [Base(template)]
         self._clone()
+
+    @cached_property
+    def rights(self) -> Rights:
+        """What the administrator may do in the databases that are made here."""
+        rights = Rights(self.admin.superuser, self.admin.superuser or self.admin.may_replicate())
+        self.notes += rights.notes()
+        return rights
 
     def _owner(self) -> str:
         if not self.admin.owned:
@@ -178,13 +186,13 @@ class Worker:
         with self.redirect.lead_to(address.to(address.database, user=owner)):
             recipe.fill()
         self.admin.empty(address.database)
-        reset.install(address)
+        reset.install(address, self.rights)
 
     def _clone(self) -> None:
         """Make the worker database from the current base; the old one, if any, is gone already."""
         self.admin.drop(self.database)
         address = templates.clone(self.admin, self._bases[-1].template, self.database)
-        self._control = control = Control(address)
+        self._control = control = Control(address, self.rights)
         control.ready()
         self._lay(self._bases[-1], control)
         self.generation += 1
@@ -259,10 +267,10 @@ class Worker:
         """Take what a wide fixture committed into *layer*; whether there was anything."""
         if self._stale:
             return False
-        if self.control.schema_changed():
+        taken = self.control.capture(layer)
+        if taken is None:
             self._rebase(layer)
             return True
-        taken = self.control.capture(layer)
         if taken:
             base = self._bases[-1]
             base.layers.add(layer)

@@ -1,0 +1,40 @@
+-- What stands in for reset_owned.sql where the role is no superuser: DDL is found by comparing the catalog.
+
+-- Contents of large objects are not readable; a change of one is not seen, its creation and removal are.
+CREATE FUNCTION pg_crucible.large_object_stamp() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '' $$;
+
+-- The versions of all catalog rows that are the user's, without those of temporary objects. Of pg_class the
+-- columns that DDL changes: TRUNCATE and a restarted sequence write there, too.
+CREATE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws('/',
+        (SELECT sum(hashtextextended(concat_ws(',', c.oid, c.relname, c.relnamespace, c.relowner, c.relkind,
+            c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.relhasrules), 0))
+           FROM pg_class c WHERE c.oid >= 16384 AND c.relpersistence <> 't'),
+        (SELECT concat(count(*), ',', max(a.xmin::text::bigint)) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+          WHERE c.oid >= 16384 AND c.relpersistence <> 't'),
+        (SELECT concat(count(*), ',', max(k.xmin::text::bigint)) FROM pg_constraint k
+           LEFT JOIN pg_class c ON c.oid = k.conrelid WHERE c.relpersistence IS DISTINCT FROM 't'),
+        (SELECT concat(count(*), ',', max(g.xmin::text::bigint)) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+          WHERE c.relpersistence <> 't'),
+        (SELECT concat(count(*), ',', max(p.xmin::text::bigint)) FROM pg_proc p WHERE p.oid >= 16384),
+        (SELECT concat(count(*), ',', max(t.xmin::text::bigint)) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+          WHERE t.oid >= 16384 AND n.nspname !~ '^pg_'),
+        (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+          WHERE c.relpersistence <> 't'),
+        (SELECT concat(count(*), ',', max(w.xmin::text::bigint)) FROM pg_rewrite w WHERE w.oid >= 16384),
+        (SELECT concat(count(*), ',', max(e.xmin::text::bigint)) FROM pg_enum e),
+        (SELECT concat(count(*), ',', max(p.xmin::text::bigint)) FROM pg_policy p),
+        (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_description d),
+        (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_default_acl d),
+        (SELECT concat(count(*), ',', max(s.xmin::text::bigint)) FROM pg_statistic_ext s),
+        (SELECT concat(count(*), ',', max(n.xmin::text::bigint)) FROM pg_namespace n WHERE n.nspname !~ '^pg_'));
+END $$;
+
+-- A temporary schema is named after its backend's number.
+CREATE FUNCTION pg_crucible.temporary_backends(marked oid[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(DISTINCT pg_stat_get_backend_pid(substr(n.nspname, 9)::integer))
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relpersistence = 't' AND n.nspname LIKE 'pg\_temp\_%');
+END $$;
