@@ -31,17 +31,17 @@ class Lifespan:
         self._worker = worker
         self._layers = layers
         self._running = running
-        self._application = application(worker.settings)
+        self.application = application(worker.settings)
         self._manager: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.app: Any = self._application
+        self.app: Any = self.application
 
     async def start(self) -> None:
         """Start the application up, on the running loop."""
         from asgi_lifespan import LifespanManager, LifespanNotSupported
 
         self._loop = asyncio.get_running_loop()
-        manager = LifespanManager(self._application, startup_timeout=60, shutdown_timeout=60)
+        manager = LifespanManager(self.application, startup_timeout=60, shutdown_timeout=60)
         with self._layer(), self._worker.redirect.owned_by(LIFESPAN):
             try:
                 await manager.__aenter__()

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from . import sessions
+from .app import application
 from .errors import LeakWarning, ResetError
 from .layers import Layers
 from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, judge
 from .lifespans import LIFESPAN, Lifespan
 from .redirect import Opened
 from .reset import Answer, LockNotAvailable
+from .rollback import Rollback, dependency_of, fixture_for, overriding
 from .sessions import Sessions
 from .settings import Settings
 from .watchdog import Watchdog
@@ -67,6 +71,7 @@ class Run:
         self.test: Test | None = None
         self.kept: list[str] = []
         self.lifespans: set[Lifespan] = set()
+        self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
         self.watchdog = Watchdog(
             lambda: self.worker.admin.address if self.worker.started else None,
             lambda: [self.worker.database],
@@ -85,12 +90,20 @@ class Run:
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
         """An asynchronous session for *test* on *engine*."""
+        if test.isolation == "rollback":
+            with self.rollback.async_session(engine, lambda: test.failed and test.keep) as joined:
+                yield joined
+            return
         with self.sessions.closing(AsyncSession(engine, expire_on_commit=False)) as session:
             yield session
 
     @contextmanager
     def sync_session(self, test: Test) -> Iterator[Session]:
         """A synchronous session for *test*."""
+        if test.isolation == "rollback":
+            with self.rollback.sync_session(self.sync_engine, lambda: test.failed and test.keep) as joined:
+                yield joined
+            return
         with Session(self.sync_engine, expire_on_commit=False) as session:
             yield session
 
@@ -99,9 +112,34 @@ class Run:
         """The engine of the synchronous sessions."""
         return sessions.sync_engine()
 
+    @cached_property
+    def rollback(self) -> Rollback:
+        """The outer transactions of rollback isolation."""
+        return Rollback(self.worker)
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """What rollback isolation cannot keep fails the test, whatever the application made of the error."""
+        with self.rollback.explaining() if "rollback" in vars(self) else nullcontext():
+            yield
+
+    @contextmanager
+    def overriding(self, test: Test, requested: Iterable[str], fixture: Callable[[str], Any]) -> Iterator[None]:
+        """In rollback isolation, the dependency that ``crucible_get_session`` names gives out the session of *test*."""
+        dependency = None if test.forbidden or test.isolation != "rollback" else dependency_of(self.settings)
+        if dependency is None:
+            yield
+            return
+        applications = {id(app): app for app in [lifespan.application for lifespan in self._lifespans]}
+        session = fixture(fixture_for(dependency, requested))
+        with overriding(applications.values() or [application(self.settings)], dependency, session):
+            yield
+
     def lifespan(self, *, wide: bool) -> Lifespan:
         """The application's lifespan, on a loop that is or is not *wide*: does it outlive a single test?"""
-        return Lifespan(self.worker, self.layers if wide else None, self.lifespans)
+        lifespan = Lifespan(self.worker, self.layers if wide else None, self.lifespans)
+        self._lifespans.add(lifespan)
+        return lifespan
 
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
@@ -202,6 +240,8 @@ class Run:
     def close(self) -> None:
         """Leave nothing behind."""
         self.watchdog.close()
+        if "rollback" in vars(self):
+            self.rollback.close()
         if "sync_engine" in vars(self):
             self.sync_engine.dispose()
         self.worker.close()
