@@ -146,8 +146,8 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """A statement that would wait for ever fails the test, whatever the application made of it."""
-        with self.run.watchdog.watching(item.nodeid):
+        """What cannot go on as in production fails the test, whatever the application made of the error."""
+        with self.run.watchdog.watching(item.nodeid), self.run.explaining():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
