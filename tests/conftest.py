@@ -28,6 +28,7 @@ crucible_metadata = ["app:Base"]
 asyncio_mode = "auto"
 asyncio_default_fixture_loop_scope = "session"
 asyncio_default_test_loop_scope = "session"
+filterwarnings = ["default"]  # and not what our own tests say
 """
 
 APP = """

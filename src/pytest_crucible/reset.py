@@ -251,6 +251,20 @@ class Control:
         found = self._one("SELECT pg_crucible.strangers('{}')::jsonb")
         return tuple(Stranger(**stranger) for stranger in found or ())
 
+    def in_the_way(self) -> frozenset[int]:
+        """The backends that hold a lock on a table that must be put back, or on a sequence.
+
+        ACCESS SHARE is in nobody's way: the reset takes no ACCESS EXCLUSIVE lock.
+        """
+        query = (
+            "SELECT coalesce(array_agg(l.pid), '{}') FROM pg_locks l"
+            " WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND l.relation IN (SELECT seqid FROM pg_crucible.sequence UNION SELECT unnest(t.tree)"
+            " FROM pg_crucible.tracked t JOIN pg_crucible.mark m ON m.relid = t.relid)"
+        )
+        return frozenset(self._one(query))
+
     def export_layers(self) -> Layers:
         """Every layer on this database, for a clone to come."""
         return {table: self._copy_out(query) for table, query in LAYER_TABLES.items()}
@@ -277,7 +291,7 @@ class Control:
         self._dead[f"{self._schema}.mark"] += len(dead) + 1
         for table in [table for table, rows in self._dead.items() if rows > MOST_DEAD]:
             del self._dead[table]
-            self._connection.execute(f"VACUUM {table}")
+            self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
 
     def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
         # Prepared by psycopg on first use: the texts never change.

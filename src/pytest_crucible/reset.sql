@@ -70,7 +70,7 @@ END $$;
 CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
 
 -- Transactions and session-level advisory locks of other backends in this database, as JSON, or NULL.
--- "allowed": backends whose open transaction is known and may stay.
+-- "allowed": backends whose open transaction or lock is known and may stay.
 CREATE FUNCTION pg_crucible.strangers(allowed integer[]) RETURNS text LANGUAGE sql AS $$
     SELECT json_agg(json_build_object(
         'pid', a.pid, 'state', a.state, 'query', a.query, 'open', a.xact_start IS NOT NULL,
@@ -82,7 +82,7 @@ CREATE FUNCTION pg_crucible.strangers(allowed integer[]) RETURNS text LANGUAGE s
       JOIN pg_stat_get_activity(NULL) a ON a.pid = l.pid
      WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND a.leader_pid IS NULL
-       AND NOT (a.pid = ANY (allowed) AND NOT l.advisory)
+       AND NOT a.pid = ANY (allowed)
        AND (l.advisory OR a.xact_start IS NOT NULL)
 $$;
 
@@ -161,8 +161,10 @@ DECLARE
     deaths jsonb;
     temporary jsonb;
 BEGIN
+    -- Other runs and our own say by advisory locks elsewhere that they live: only those of this database count.
     IF EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
-                  AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory')) THEN
+                  AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory'
+                       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))) THEN
         found := pg_crucible.strangers(allowed);
         IF found IS NOT NULL THEN
             RETURN jsonb_build_object('open', found::jsonb);

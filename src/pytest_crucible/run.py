@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from . import sessions
 from .app import application
-from .errors import LeakWarning, ResetError
+from .errors import ResetError
 from .layers import Layers
-from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, judge
+from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, in_the_way, judge, report
 from .lifespans import LIFESPAN, Lifespan
 from .redirect import Opened
 from .reset import Answer, LockNotAvailable
@@ -172,8 +171,7 @@ class Run:
         if self.worker.stale:
             self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())
-        for leak in test.leaks:
-            warnings.warn(LeakWarning(str(leak)), stacklevel=2)
+        report(test.leaks)
 
     def _suspend(self) -> None:
         """Shut applications down before the database that they are connected to goes."""
@@ -227,8 +225,9 @@ class Run:
 
     def _end_blockers(self, leaks: list[Leak]) -> None:
         """Somebody who may stay holds a lock on what must be put back: he may not stay."""
-        known = {opened.pid: opened for opened in self.worker.redirect.connections()}
-        found = [Leak(s, known.get(s.pid)) for s in self.worker.control.others_in_transactions()]
+        control = self.worker.control
+        pids = control.in_the_way()
+        found = in_the_way(control.others_in_transactions(), self.worker.redirect.connections(), pids)
         self._terminate(found)
         leaks += found
 

@@ -1,0 +1,106 @@
+"""What an application's lifespan keeps open is no leak of a test's."""
+
+from __future__ import annotations
+
+APP = """
+import asyncio
+import contextlib
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select, text
+
+import app as base
+from app import Session, User
+
+
+@pytest.fixture(autouse=True, scope="module")
+def polling():
+    # The application of this module runs a task of its own.
+    base.app.router.lifespan_context = lifespan
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    task = app.state.task = asyncio.create_task(poll(app))
+    app.state.pids = []
+    app.state.polls = 0
+    await asyncio.sleep(0.05)
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+"""
+TESTS = """
+
+@pytest.mark.parametrize("i", range(3))
+async def test_poller(async_client, db_session, i):
+    response = await async_client.post("/users", params={"name": "x"})
+    assert response.status_code == 200
+    before = base.app.state.polls
+    await asyncio.sleep(0.1)
+    assert await db_session.scalar(select(func.count()).select_from(User)) == 1
+    assert base.app.state.polls > before
+    assert not base.app.state.task.done()
+    assert len(set(base.app.state.pids)) == 1
+"""
+
+
+def test_a_poller_that_sleeps_inside_a_transaction(project):
+    """It goes on over three tests, on the same connection."""
+    result = project.run(
+        APP
+        + """
+async def poll(app):
+    async with Session() as session:
+        while True:
+            app.state.pids.append(await session.scalar(text("SELECT pg_backend_pid()")))
+            app.state.polls += 1
+            await asyncio.sleep(0.02)
+"""
+        + TESTS,
+        "-Werror",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_a_poller_that_locks_what_it_finds(project):
+    """A worker that takes rows FOR UPDATE SKIP LOCKED, and sleeps before it commits, is waited for."""
+    result = project.run(
+        APP
+        + """
+async def poll(app):
+    async with base.engine.connect() as connection:
+        while True:
+            app.state.pids.append(await connection.scalar(text("SELECT pg_backend_pid()")))
+            await connection.execute(text("SELECT FROM users FOR UPDATE SKIP LOCKED"))
+            app.state.polls += 1
+            await asyncio.sleep(0.02)
+            await connection.commit()
+"""
+        + TESTS,
+        "-Werror",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_a_leader_by_advisory_lock(project):
+    """A session-level advisory lock of the lifespan's is kept from test to test."""
+    result = project.run(
+        APP
+        + """
+async def poll(app):
+    async with base.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT pg_try_advisory_lock(7)"))
+        await connection.commit()
+        while True:
+            app.state.pids.append(await connection.scalar(text("SELECT pg_backend_pid()")))
+            await connection.commit()
+            app.state.polls += 1
+            await asyncio.sleep(0.02)
+"""
+        + TESTS,
+        "-Werror",
+    )
+    result.assert_outcomes(passed=3)
