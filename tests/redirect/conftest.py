@@ -1,26 +1,52 @@
-"""A server to be led to, and an application whose URL leads nowhere."""
+"""Two servers: the one to be led to, and the one that the application is configured for and must never see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from pytest_crucible.redirect import Origin, Redirect, Target
 from pytest_crucible.server import Address, lease
 
 collect_ignore = ["inner"]  # a project of its own, run by test_loops
 
+SYNC = ["psycopg", "psycopg2"]
+ASYNC = ["asyncpg", "psycopg_async"]
+NOWHERE = "app:secret@nowhere.invalid:1/prod"
+WHICH_SERVER = "select system_identifier from pg_control_system()"
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """A server of our own."""
-    root = tmp_path_factory.mktemp("server")
+Ask = Callable[..., object]
+
+
+def _leased(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Address]:
+    root = tmp_path_factory.mktemp(name)
     share = lease("embedded", root=root, cache=Path(root, "cache"))
     yield share.admin
     share.release()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """The server that everything is led to."""
+    yield from _leased(tmp_path_factory, "server")
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """The server that the application is configured for: role app, database prod."""
+    for address in _leased(tmp_path_factory, "other"):
+        with psycopg.connect(**address.libpq(), autocommit=True) as connection:
+            connection.execute("drop database if exists prod")
+            connection.execute("drop role if exists app")
+            connection.execute("create role app login password 'secret'")
+            connection.execute("create database prod owner app")
+        yield address.to("prod", user="app")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +54,12 @@ def control(address: Address) -> Iterator[psycopg.Connection]:
     """The control connection, past every engine."""
     with psycopg.connect(**address.libpq(), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def identifier(control: psycopg.Connection) -> object:
+    """Names the server that everything is led to."""
+    return control.execute(WHICH_SERVER).fetchone()[0]
 
 
 @pytest.fixture
@@ -55,3 +87,35 @@ def redirect(target: list[Target], origins: list[Origin]) -> Iterator[Redirect]:
     yield redirect
     redirect.close()
     redirect.remove()
+
+
+@pytest.fixture
+def engine(redirect: Redirect) -> Iterator[Engine]:
+    """A synchronous engine whose host does not exist."""
+    engine = create_engine(f"postgresql+psycopg://{NOWHERE}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """Run one statement on an engine of *driver*, synchronous or not, and give its only value."""
+
+    def ask(driver: str, url: str, sql: str = WHICH_SERVER, **options: object) -> object:
+        url = f"postgresql+{driver}://{url}"
+        if driver in SYNC:
+            engine = create_engine(url, **options)
+            try:
+                with engine.connect() as connection:
+                    return connection.scalar(text(sql))
+            finally:
+                engine.dispose()
+
+        async def run() -> object:
+            engine = create_async_engine(url, **options)
+            async with engine.connect() as connection:
+                return await connection.scalar(text(sql))
+
+        return asyncio.run(run())
+
+    return ask

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -21,26 +24,39 @@ Parse = Callable[[str], Mapping[str, Any]]
 
 DRIVERS = ("asyncpg", "psycopg", "psycopg2")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # What asyncpg.connect() takes for where to and as whom. `dsn` is taken apart before.
-_ASYNCPG_WHERE = frozenset(
-    "dsn host port user password passfile service servicefile database ssl direct_tls"
-    " target_session_attrs krbsrvname gsslib".split()
+_ASYNCPG_WHERE = _words(
+    "dsn host port user password passfile service servicefile database ssl direct_tls target_session_attrs "
+    "krbsrvname gsslib"
 )
 # What asyncpg reads from a dsn's query; anything else there is a server setting and stays.
-_ASYNCPG_QUERY = frozenset(
-    "host port dbname database user password passfile sslmode sslcert sslkey sslrootcert sslnegotiation sslcrl"
-    " sslpassword ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib service".split()
+_ASYNCPG_QUERY = _words(
+    "host port dbname database user password passfile sslmode sslcert sslkey sslrootcert sslnegotiation sslcrl "
+    "sslpassword ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib service"
 )
 _ASYNCPG_TLS = frozenset(word for word in _ASYNCPG_QUERY if word.startswith("ssl"))
 _ASYNCPG_TLS_FILES = ("PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGSSLCRL")
 
+# What undoes the other variables; the file has no services, so that neither PGSERVICE nor PGSERVICEFILE counts.
+_ASYNCPG_NEUTRAL: Words = {
+    "target_session_attrs": "any",
+    "krbsrvname": "postgres",
+    "gsslib": "gssapi",
+    "servicefile": os.devnull,
+}
+
 # libpq's parameters for where to and as whom (PostgreSQL manual, 32.1.2); unknown to an older libpq is no harm,
 # since they are only taken away. `replication`, `options`, timeouts and keepalives belong to the application.
-_LIBPQ_WHERE = frozenset(
-    "host hostaddr port dbname database user password passfile service servicefile target_session_attrs"
-    " load_balance_hosts channel_binding require_auth requirepeer krbsrvname gsslib gssencmode gssdelegation"
-    " min_protocol_version max_protocol_version scram_client_key scram_server_key requiressl"
-    " oauth_issuer oauth_client_id oauth_client_secret oauth_scope".split()
+_LIBPQ_WHERE = _words(
+    "host hostaddr port dbname database user password passfile service servicefile target_session_attrs "
+    "load_balance_hosts channel_binding require_auth requirepeer krbsrvname gsslib gssencmode gssdelegation "
+    "min_protocol_version max_protocol_version scram_client_key scram_server_key requiressl oauth_issuer "
+    "oauth_client_id oauth_client_secret oauth_scope"
 )
 
 
@@ -75,18 +91,17 @@ def _rewritten_asyncpg(
     settings = {word: value for word, value in _dsn_query(cargs, cparams) if word not in _ASYNCPG_QUERY}
     if settings:
         kept["server_settings"] = settings | dict(kept.get("server_settings") or {})
-    return kept | {
+    where = {
         "host": address.host,
         "port": address.port,
         "user": address.user,
         # Not None: asyncpg would go on to look at PGPASSWORD and ~/.pgpass.
         "password": address.password or "",
         "database": address.database,
-        "target_session_attrs": "any",
-        # A file without services, so that neither PGSERVICE nor PGSERVICEFILE counts.
-        "servicefile": os.devnull,
         **_asyncpg_tls(address, environ),
     }
+    where["direct_tls"] = ("sslnegotiation", "direct") in address.tls
+    return kept | where | {word: value for word, value in _ASYNCPG_NEUTRAL.items() if _knows("asyncpg", word)}
 
 
 def _asyncpg_tls(address: Address, environ: Mapping[str, str]) -> Words:
@@ -95,7 +110,7 @@ def _asyncpg_tls(address: Address, environ: Mapping[str, str]) -> Words:
         query = [(word, value) for word, value in address.tls if word in _ASYNCPG_TLS]
         return {"dsn": "postgresql://?" + urlencode(query)}
     plain = address.is_socket or any(word in environ for word in _ASYNCPG_TLS_FILES)
-    return {"ssl": False if plain else "prefer", "direct_tls": False}
+    return {"ssl": False if plain else "prefer"}
 
 
 def _rewritten_libpq(
@@ -144,29 +159,24 @@ def _libpq_words(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any]) 
 
 
 def _parser(driver: str) -> Parse:
+    # By name: only the driver that the application has is imported.
     if driver == "psycopg2":
-        from psycopg2.extensions import parse_dsn  # only the driver that the application has is imported
-
-        return parse_dsn  # type: ignore[no-any-return]
-    from psycopg.conninfo import conninfo_to_dict
-
-    return conninfo_to_dict
+        parse: Parse = import_module("psycopg2.extensions").parse_dsn
+    else:
+        parse = import_module("psycopg.conninfo").conninfo_to_dict
+    return parse
 
 
-_known: dict[tuple[str, str], bool] = {}
-
-
+@cache
 def _knows(driver: str, word: str) -> bool:
-    """Whether the libpq that *driver* is linked with knows the parameter *word*."""
-    key = driver, word
-    if key not in _known:
-        try:
-            _parser(driver)(f"{word}=''")
-        except Exception:  # each driver has its own class for a syntax error
-            _known[key] = False
-        else:
-            _known[key] = True
-    return _known[key]
+    """Whether this version of *driver*, or the libpq that it is linked with, knows the parameter *word*."""
+    if driver == "asyncpg":
+        return word in signature(import_module("asyncpg").connect).parameters
+    try:
+        _parser(driver)(f"{word}=''")
+    except Exception:  # noqa: BLE001 - each driver has its own class for a syntax error
+        return False
+    return True
 
 
 def _text(value: object) -> str | None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import contextlib
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
+from .loops import Loop
+from .targets import Origin, Target
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from .places import Place
-    from .targets import Origin, Target
 
 
 @dataclass(frozen=True)
@@ -34,68 +34,46 @@ class Opened:
 
     pid: int
     driver: str
-    loop: asyncio.AbstractEventLoop | None
+    loop: Loop | None
     generation: int
     owner: str | None
     place: str | None
     checked_out: bool
 
 
+def _nothing() -> None:
+    return None
+
+
 class Entry:
-    """What is kept of one connection; it lives in the pool record's ``info`` and in the registry."""
+    """What is kept of one connection, in the registry and in the ``info`` of its record in the pool.
 
-    __slots__ = (
-        "__weakref__",
-        "checked_out",
-        "condemned",
-        "connection",
-        "dbapi_connection",
-        "driver",
-        "engine",
-        "listening",
-        "loop",
-        "origin",
-        "owner",
-        "pid",
-        "place",
-        "record",
-        "target",
-    )
+    Args:
+        driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
+        connection: The driver's connection.
+        loop: The loop that it belongs to, None for a synchronous driver.
+        origin: What the application asked for.
+        target: Where it leads.
+    """
 
-    def __init__(
-        self,
-        driver: str,
-        dbapi_connection: Any,
-        connection: Any,
-        record: Any,
-        loop: asyncio.AbstractEventLoop | None,
-        origin: Origin,
-        target: Target,
-    ) -> None:
+    def __init__(self, driver: str, connection: Any, loop: Loop | None, origin: Origin, target: Target) -> None:
         self.driver = driver
         self.pid = drivers.pid_of(driver, connection)
         self.origin = origin
         self.target = target
-        self.record: Callable[[], Any] = weakref.ref(record) if record is not None else _nothing
+        self.is_async = loop is not None
         # By identity and weakly: a new loop may get the id of a dead one.
-        self.loop: Callable[[], asyncio.AbstractEventLoop | None] = weakref.ref(loop) if loop else _nothing
+        self.loop: Callable[[], Loop | None] = _nothing if loop is None else weakref.ref(loop)
         # An asynchronous connection can be closed on its loop only, so it must live until then; a synchronous one
         # is the application's own affair.
-        self.connection: Callable[[], Any] = (lambda: connection) if loop else weakref.ref(connection)
-        self.dbapi_connection: Callable[[], Any] = (
-            (lambda: dbapi_connection) if loop else weakref.ref(dbapi_connection)
-        )
+        self.connection: Callable[[], Any] = weakref.ref(connection) if loop is None else (lambda: connection)
+        self.record: Callable[[], Any] = _nothing
+        self.engine: Callable[[], Engine | None] = _nothing
         self.owner: str | None = None
         self.place: Place | None = None
-        self.engine: Engine | None = None
-        self.checked_out = False
+        self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
-        self.listening = False
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the connection belongs to an event loop, alive or dead."""
-        return self.loop is not _nothing
+        self.listened = False
 
     @property
     def is_closed(self) -> bool:
@@ -103,54 +81,83 @@ class Entry:
         connection = self.connection()
         return connection is None or drivers.is_closed(self.driver, connection)
 
-    def has_hung_up(self) -> bool:
-        """Whether the server has closed its end; only for a connection that nobody uses."""
-        connection = self.connection()
-        return connection is None or drivers.has_hung_up(self.driver, connection)
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is gone, or idle while the server has closed its end."""
+        return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
 
-    def forget_record(self) -> None:
-        """Make the pool connect anew at its next checkout, without closing this connection itself."""
+    @property
+    def is_listening(self) -> bool:
+        """Whether LISTEN ran on it."""
+        return self.listened or self.connection() in drivers.LISTENERS
+
+    def leave_pool(self) -> None:
+        """Make the pool connect anew at the next checkout, without closing this connection itself."""
         record = self.record()
-        if record is not None and record.dbapi_connection is self.dbapi_connection():
+        if record is not None and record.driver_connection is self.connection():
             record.dbapi_connection = None
+
+    def abandon(self) -> None:
+        """Close the connection from wherever this is called; what needs its loop is done when that runs next."""
+        connection, loop = self.connection(), self.loop()
+        if connection is None:
+            return
+        if self.driver != "asyncpg":
+            drivers.abandon(self.driver, connection)
+        elif loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the connection
+                loop.call_soon_threadsafe(drivers.abandon, self.driver, connection)
 
     def opened(self) -> Opened:
         """A snapshot for those outside."""
         place = None if self.place is None else str(self.place)
-        return Opened(
-            self.pid, self.driver, self.loop(), self.target.generation, self.owner, place, self.checked_out
-        )
-
-
-def _nothing() -> None:
-    return None
+        return Opened(self.pid, self.driver, self.loop(), self.target.generation, self.owner, place, self.checked_out)
 
 
 class Registry:
-    """Every live entry; safe to use from any thread."""
+    """Every entry whose connection may be open; safe to use from any thread.
+
+    There is no lock: each step is one operation of a dict, and the garbage collector, which may run in the midst of
+    one and calls `drop`, would wait for a lock for ever.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._entries: dict[int, Entry] = {}
 
-    def add(self, entry: Entry) -> None:
-        """Keep *entry* until its connection is closed."""
-        with self._lock:
-            self._entries[id(entry)] = entry
+    def add(self, entry: Entry, record: Any) -> None:
+        """Keep *entry* until its connection is closed; *record* is its place in a pool."""
+        self._entries[id(entry)] = entry
+        if record is not None:
+            # An engine forgotten without dispose() leaves connections that only their loop can close.
+            entry.record = weakref.ref(record, lambda _: self.drop(entry) if entry.is_async else self.discard(entry))
 
     def discard(self, entry: Entry) -> None:
         """Forget *entry*."""
-        with self._lock:
-            self._entries.pop(id(entry), None)
+        self._entries.pop(id(entry), None)
+
+    def detach(self, entry: Entry) -> None:
+        """Note that the connection left its pool, whose record may now die without it."""
+        entry.record = _nothing
+        entry.checked_out = True
+
+    def drop(self, entry: Entry) -> None:
+        """Close the connection and take it out of its pool."""
+        entry.abandon()  # first: the pool may have the last reference
+        entry.leave_pool()
+        self.discard(entry)
+
+    def of(self, connection: object) -> Entry | None:
+        """The entry of a driver's *connection*."""
+        return next((entry for entry in self.all() if entry.connection() is connection), None)
 
     def live(self) -> list[Entry]:
         """The entries whose connections are open, as far as the drivers know."""
-        return [entry for entry in self._all() if not entry.is_closed]
+        return [entry for entry in self.all() if not entry.is_closed]
 
-    def dead(self) -> list[Entry]:
-        """The entries whose connections are closed, or idle with a backend that is gone."""
-        return [entry for entry in self._all() if entry.is_closed or (not entry.checked_out and entry.has_hung_up())]
+    def on(self, loop: Loop) -> list[Entry]:
+        """The entries that belong to *loop*."""
+        return [entry for entry in self.all() if entry.loop() is loop]
 
-    def _all(self) -> list[Entry]:
-        with self._lock:
-            return list(self._entries.values())
+    def all(self) -> list[Entry]:
+        """Every entry, closed ones too."""
+        return list(self._entries.values())

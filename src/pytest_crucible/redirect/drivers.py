@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
+import os
+import socket
+import weakref
+from functools import cache
+from importlib import import_module
 from typing import Any
 
+# asyncpg's connections on which add_listener() was called.
+LISTENERS: weakref.WeakSet[Any] = weakref.WeakSet()
+
 # Modules whose connections speak PostgreSQL: SQLAlchemy's adapters, and the drivers themselves.
-_POSTGRESQL = frozenset("asyncpg psycopg psycopg_pool psycopg2 psycopg2cffi pg8000 pygresql psqlpy".split())
+_POSTGRESQL = {"asyncpg", "psycopg", "psycopg_pool", "psycopg2", "psycopg2cffi", "pg8000", "pygresql", "psqlpy"}
 _ADAPTERS = "sqlalchemy.dialects.postgresql."
 _GRACE = 2.0
 
 
-def speaks_postgresql(*connections: object) -> bool:
-    """Whether one of *connections* is a PostgreSQL driver's or its adapter, a subclass or a proxy of one."""
-    return any(
-        cls.__module__.partition(".")[0] in _POSTGRESQL or cls.__module__.startswith(_ADAPTERS)
-        for connection in connections
-        # A proxy such as wrapt's tells its real class in __class__ only.
-        for cls in (*type(connection).__mro__, *connection.__class__.__mro__)
-    )
+def speaks_postgresql(connection: object) -> bool:
+    """Whether *connection* is a PostgreSQL driver's or its adapter, a subclass or a proxy of one."""
+    # A proxy such as wrapt's tells the real class in __class__ only.
+    cls: Any = connection.__class__
+    return _is_postgresql(type(connection).__mro__) or _is_postgresql(cls.__mro__)
+
+
+@cache
+def _is_postgresql(classes: tuple[type, ...]) -> bool:
+    modules = [cls.__module__ for cls in classes]
+    return any(module.partition(".")[0] in _POSTGRESQL or module.startswith(_ADAPTERS) for module in modules)
+
+
+@cache
+def noticing(cls: type | None) -> type:
+    """asyncpg's connection class, or the application's own, which notes in `LISTENERS` who adds a listener."""
+    parent: Any = cls or import_module("asyncpg").Connection
+
+    async def add_listener(self: Any, *args: Any, **words: Any) -> None:
+        LISTENERS.add(self)
+        await parent.add_listener(self, *args, **words)
+
+    body = {"add_listener": add_listener, "__module__": parent.__module__, "__qualname__": parent.__qualname__}
+    return type(parent.__name__, (parent,), body)
 
 
 def pid_of(driver: str, connection: Any) -> int:
@@ -38,27 +61,27 @@ def is_closed(driver: str, connection: Any) -> bool:
 
 
 def has_hung_up(driver: str, connection: Any) -> bool:
-    """Whether the server has closed its end of an idle *connection*; nothing is sent.
+    """Whether the server has ended an idle *connection*.
 
-    An idle connection has nothing to read, unless the server said goodbye or sent a notice.
+    Nothing is sent, and nothing is taken from what the server said: another thread may just begin to use it.
     """
-    if driver == "asyncpg":  # its loop reads, and tells by is_closed()
+    if driver == "asyncpg":  # its loop reads all the time, and tells by is_closed()
         return is_closed(driver, connection)
     try:
-        if not select.select([connection.fileno()], [], [], 0)[0]:
-            return False
-        for _ in range(2):  # the error message, then the end of the stream
-            connection.poll() if driver == "psycopg2" else connection.pgconn.consume_input()
-    except Exception:  # noqa: BLE001 - each driver has its own classes
+        with socket.socket(fileno=os.dup(connection.fileno())) as end:
+            # An error that nobody asked for is the server's last word; the end of the stream is b"".
+            return end.recv(1, socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)) in {b"E", b""}
+    except BlockingIOError:
+        return False
+    except Exception:  # noqa: BLE001 - each driver has its own classes for a connection that is closed
         return True
-    return is_closed(driver, connection)
 
 
 async def close(driver: str, connection: Any) -> None:
     """Close an asynchronous connection on the running loop, which must be its own; never fails."""
     try:
         await asyncio.wait_for(connection.close(), _GRACE)
-    except (Exception, asyncio.CancelledError):
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - nothing may stop the other closers
         # A backend that was killed, a query still running, or a loop that cancels everything at its end.
         abandon(driver, connection)
 
@@ -69,6 +92,6 @@ def abandon(driver: str, connection: Any) -> None:
         if driver == "asyncpg":
             connection.terminate()
         elif driver == "psycopg":
-            connection.pgconn.finish()
+            connection.pgconn.finish()  # at once, from any thread, and for both kinds of connection
         else:
             connection.close()

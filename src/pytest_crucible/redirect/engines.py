@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -19,7 +19,8 @@ from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
 from .environment import hide_service, show_service
-from .loops import Janitor, running_loop
+from .loops import Janitor, Loop, running_loop
+from .pings import Pings
 from .targets import Origin, Target, Targets
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..server.address import Address
 
+# Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
 _KEY = "pytest_crucible.redirect"
 
 
@@ -35,7 +37,11 @@ class Redirect:
 
     Args:
         target: Where an application's wish is led. It may be slow (the first call builds the database) and is called
-            in any thread, one call at a time.
+            in any thread, one call at a time; it is asked again at each checkout.
+
+    Attributes:
+        forbidden: While set, whoever connects or checks out gets a `RedirectError` with this text.
+        owner: Who checks connections out now: a wide fixture, ``lifespan``, or None.
     """
 
     def __init__(self, target: Callable[[Origin], Target]) -> None:
@@ -43,18 +49,20 @@ class Redirect:
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
         self._targets = Targets(target)
         self._registry = Registry()
-        self._janitor = Janitor(self._close_on, self._is_due)
+        self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
+        self._pings = Pings(self._before_ping)
+        self._installed = False
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (Engine, "do_connect", self._do_connect),
+            (Engine, "engine_connect", self._note_engine),
+            (Engine, "before_cursor_execute", self._note_listen),
             (Pool, "first_connect", self._refuse_foreign),
             (Pool, "connect", self._refuse_foreign),
             (Pool, "checkout", self._checkout),
             (Pool, "checkin", self._checkin),
-            (Engine, "engine_connect", self._note_engine),
-            (Pool, "close", self._closed),
-            (Engine, "before_cursor_execute", self._notice_listen),
+            (Pool, "detach", self._detach),
+            (Pool, "close", self._close),
         ]
-        self._installed = False
 
     def install(self) -> None:
         """Put the listeners on SQLAlchemy's classes, before those that are there."""
@@ -72,13 +80,23 @@ class Redirect:
         self._installed = False
         for target, name, listener in self._listeners:
             event.remove(target, name, listener)
+        self._pings.restore()
         show_service()
 
     @contextmanager
     def lead_to(self, address: Address) -> Iterator[None]:
-        """Lead every engine of the process to *address* meanwhile; nothing made there is handed out afterwards."""
-        with self._targets.lead_to(address):
-            yield
+        """Lead every engine of the process to *address* meanwhile.
+
+        What was connected meanwhile is closed at the end; an asyncpg connection whose loop goes on closes only when
+        that loop runs next, so whoever needs the database for himself must end its backends.
+        """
+        with self._targets.lead_to(address) as lead:
+            try:
+                yield
+            finally:
+                for entry in self._registry.all():
+                    if entry.target is lead:
+                        self._registry.drop(entry)
 
     @contextmanager
     def owned_by(self, name: str) -> Iterator[None]:
@@ -95,12 +113,12 @@ class Redirect:
 
     def listening(self) -> set[int]:
         """The pids of live connections on which LISTEN ran."""
-        return {entry.pid for entry in self._registry.live() if entry.listening}
+        return {entry.pid for entry in self._registry.live() if entry.is_listening}
 
     def condemn(self, pids: Iterable[int]) -> None:
         """See to it that these connections are not handed out again."""
         doomed = frozenset(pids)
-        for entry in self._registry.live():
+        for entry in self._registry.all():
             entry.condemned = entry.condemned or entry.pid in doomed
 
     def condemn_dead(self) -> None:
@@ -109,133 +127,134 @@ class Redirect:
         Not done at each checkout: an application that cannot bear a killed backend fails in production, and so it must
         within a test.
         """
-        for entry in self._registry.dead():
-            entry.condemned = True
-            self._registry.discard(entry)
+        for entry in self._registry.all():
+            if entry.is_closed:
+                self._registry.discard(entry)
+            entry.condemned = entry.condemned or entry.is_dead
 
-    def on_loop_end(self, loop: asyncio.AbstractEventLoop, close: Callable[[], Awaitable[None]]) -> None:
-        """Await *close* on *loop* at its end, before its connections are closed."""
+    def on_loop_end(self, loop: Loop, close: Callable[[], Awaitable[None]]) -> None:
+        """Await *close* on *loop* at its end, before its connections are closed; the last one given comes first."""
         self._janitor.before_end(loop, close)
 
     def close(self) -> None:
         """Close every connection that is left; for the end of the run."""
-        for entry in self._registry.live():
-            loop = entry.loop()
-            if entry.is_async and loop is not None and not loop.is_closed() and not loop.is_running():
-                loop.run_until_complete(self._janitor.sweep(loop))
-            else:
-                entry.forget_record()
-                drivers.abandon(entry.driver, entry.connection())
+        for loop in {entry.loop() for entry in self._registry.all()}:
+            if loop is not None:
+                self._janitor.finish(loop)
+        for entry in self._registry.all():
+            self._registry.drop(entry)
 
-    # -- listeners ---------------------------------------------------------------------------------------------------
+    # -- connecting --------------------------------------------------------------------------------------------------
 
     def _do_connect(self, dialect: Dialect, record: Any, cargs: list[Any], cparams: dict[str, Any]) -> Any:
         if dialect.name != "postgresql":
             return None
         self._refuse_forbidden()
         driver = _driver(dialect, cparams)
-        wish = asked(driver, cargs, cparams, os.environ)
-        origin = Origin(driver, wish.user, wish.database)
+        origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
         target = self._targets.of(origin)
-        hide_service()
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
+        if driver == "asyncpg":
+            words["connection_class"] = drivers.noticing(words.get("connection_class"))
+        hide_service()  # the application, or a test, may have set it meanwhile
         dbapi_connection = dialect.connect(**words)
-        loop = running_loop() if dialect.is_async else None
         connection = dialect.get_driver_connection(dbapi_connection)
-        entry = Entry(driver, dbapi_connection, connection, record, loop, origin, target)
-        if record is not None:
-            record.info[_KEY] = entry
-        self._registry.add(entry)
+        loop = running_loop() if dialect.is_async else None
+        entry = Entry(driver, connection, loop, origin, target)
+        self._registry.add(entry, record)
+        record.info[_KEY] = entry
         if loop is not None:
             self._janitor.watch(loop)
+            self._pings.guard(dialect)
         return dbapi_connection
 
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
-        if _KEY in record.info or not drivers.speaks_postgresql(dbapi_connection, record.driver_connection):
+        """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
+        if _KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
             return
         dbapi_connection.close()
         raise RedirectError(
             "An engine opened a PostgreSQL connection past its dialect, so Crucible cannot say where it leads.",
-            why="The engine has creator= (or async_creator=), or a do_connect listener connects by itself.",
-            do="Let the engine connect through its URL and connect_args=; a do_connect listener may change cparams and"
+            why="The engine has creator= or async_creator=, or a do_connect listener connects by itself.",
+            do="Let the engine connect by its URL and connect_args=. A do_connect listener may change cparams and"
             " return None.",
         )
+
+    # -- checking out and in -----------------------------------------------------------------------------------------
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is None:
-            self._drop_stranger(record, dbapi_connection)
+            if _speaks_postgresql(dbapi_connection, record):
+                raise DisconnectionError("the connection was opened before the redirect was installed")
             return
+        if entry.is_async and entry.loop() is not running_loop():
+            self._leave_loop(entry)
         self._refuse_forbidden()
-        stale = self._stale(entry)
-        if stale:
-            if entry.is_async and entry.loop() is not running_loop():
-                record.dbapi_connection = None  # the pool cannot close it here; its own loop will
-            raise DisconnectionError(stale)
+        target = self._targets.of(entry.origin)
+        if entry.condemned or (entry.target is not target and entry.target != target):
+            raise DisconnectionError("the connection leads to an earlier database, or was condemned")
         entry.owner = self.owner.get()
         entry.place = places.here()
         entry.checked_out = True
 
-    def _note_engine(self, connection: Connection) -> None:
-        entry: Entry | None = connection.info.get(_KEY)
-        if entry is not None:
-            entry.engine = connection.engine
+    def _before_ping(self, connection: Any) -> None:
+        entry = self._registry.of(connection)
+        if entry is not None and entry.loop() is not running_loop():
+            self._leave_loop(entry)
+
+    def _leave_loop(self, entry: Entry) -> NoReturn:
+        # Not by the pool, which would close it on the running loop.
+        self._registry.drop(entry)
+        raise DisconnectionError("the connection belongs to another event loop")
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
             entry.checked_out = False
 
-    def _closed(self, dbapi_connection: Any, record: Any) -> None:
+    def _detach(self, dbapi_connection: Any, record: Any) -> None:
+        entry: Entry | None = record.info.get(_KEY)
+        if entry is not None:
+            self._registry.detach(entry)
+
+    def _close(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
             self._registry.discard(entry)
 
-    def _notice_listen(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def _note_engine(self, connection: Connection) -> None:
+        entry: Entry | None = connection.info.get(_KEY)
+        if entry is not None:
+            entry.engine = weakref.ref(connection.engine)
+
+    def _note_listen(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if statement.lstrip()[:6].upper() == "LISTEN":
             entry: Entry | None = connection.info.get(_KEY)
             if entry is not None:
-                entry.listening = True
-
-    # -- rules -------------------------------------------------------------------------------------------------------
+                entry.listened = True
 
     def _refuse_forbidden(self) -> None:
         if self.forbidden is not None:
             raise RedirectError(self.forbidden)
 
-    def _stale(self, entry: Entry) -> str:
-        """Why *entry* must not be handed out, or nothing."""
-        if entry.is_async and entry.loop() is not running_loop():
-            return "the connection belongs to another event loop"
-        target = self._targets.of(entry.origin)
-        if entry.target is not target and entry.target != target:
-            return "the connection leads to an earlier database"
-        if entry.condemned:
-            return "the connection was condemned"
-        return ""
+    # -- the end of a loop -------------------------------------------------------------------------------------------
 
-    def _drop_stranger(self, record: Any, dbapi_connection: Any) -> None:
-        if drivers.speaks_postgresql(dbapi_connection, record.driver_connection):
-            raise DisconnectionError("the connection was opened before the redirect was installed")
-
-    # -- loops -------------------------------------------------------------------------------------------------------
-
-    def _on(self, loop: asyncio.AbstractEventLoop) -> list[Entry]:
-        return [entry for entry in self._registry.live() if entry.loop() is loop]
-
-    def _is_due(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return bool(self._on(loop))
-
-    async def _close_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        entries = self._on(loop)
-        elsewhere = {entry.engine for entry in self._registry.live() if entry.loop() is not loop}
-        for engine in {entry.engine for entry in entries} - elsewhere - {None}:
-            # A pool that somebody waited for is bound to the loop by its queue: the engine gets a new pool.
-            engine.dispose(close=False)
+    async def _close_on(self, loop: Loop) -> None:
+        entries = self._registry.on(loop)
+        elsewhere = {entry.engine() for entry in self._registry.live() if entry.loop() is not loop}
+        for engine in {entry.engine() for entry in entries} - elsewhere:
+            if engine is not None:
+                # The queue of a pool that somebody waited for is bound to the loop: the engine gets a new pool.
+                engine.dispose(close=False)
         for entry in entries:
-            entry.forget_record()
-            await drivers.close(entry.driver, entry.connection())
+            entry.leave_pool()
             self._registry.discard(entry)
+            await drivers.close(entry.driver, entry.connection())
+
+
+def _speaks_postgresql(dbapi_connection: Any, record: Any) -> bool:
+    return drivers.speaks_postgresql(dbapi_connection) or drivers.speaks_postgresql(record.driver_connection)
 
 
 def _driver(dialect: Dialect, cparams: dict[str, Any]) -> str:

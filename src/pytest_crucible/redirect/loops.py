@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
@@ -28,38 +29,41 @@ class Janitor:
 
     Args:
         last: Runs on each loop after its closers.
-        is_due: Whether *last* has anything to do on a loop.
+        has_more: Whether *last* has anything to do on a loop.
     """
 
-    def __init__(self, last: Callable[[Loop], Awaitable[None]], is_due: Callable[[Loop], bool]) -> None:
+    def __init__(self, last: Callable[[Loop], Awaitable[None]], has_more: Callable[[Loop], bool]) -> None:
         self._last = last
-        self._is_due = is_due
+        self._has_more = has_more
         self._closers: weakref.WeakKeyDictionary[Loop, list[Close]] = weakref.WeakKeyDictionary()
         # A loop refers to its generators weakly; without this, each would be finalised at once.
         self._generators: weakref.WeakKeyDictionary[Loop, AsyncGenerator[None, None]] = weakref.WeakKeyDictionary()
 
     def watch(self, loop: Loop) -> None:
-        """See to it that *loop*, which runs in this thread, is swept at its end."""
+        """See to it that *loop* is swept at its end."""
         if loop not in self._closers:
             self._closers[loop] = []
-            self._leave_generator(loop)
             self._wrap_close(loop)
+        if loop not in self._generators and running_loop() is loop:
+            self._leave_generator(loop)
 
     def before_end(self, loop: Loop, close: Close) -> None:
         """Run *close* on *loop* at its end; the last one given runs first."""
-        if running_loop() is loop:
-            self.watch(loop)
-        elif loop not in self._closers:
-            self._closers[loop] = []
-            self._wrap_close(loop)
+        self.watch(loop)
         self._closers[loop].append(close)
 
-    def is_due(self, loop: Loop) -> bool:
-        """Whether *loop* has anything left to close."""
-        return bool(self._closers.get(loop)) or self._is_due(loop)
+    def finish(self, loop: Loop) -> None:
+        """Sweep *loop*, which does not run, from outside."""
+        if loop.is_closed() or loop.is_running() or not (self._closers.get(loop) or self._has_more(loop)):
+            return
+        if running_loop() is None:
+            loop.run_until_complete(self._sweep(loop))
+        else:  # two loops cannot run in one thread, even if one of them waits
+            thread = threading.Thread(target=lambda: loop.run_until_complete(self._sweep(loop)))
+            thread.start()
+            thread.join()
 
-    async def sweep(self, loop: Loop) -> None:
-        """Close everything that is due on *loop*, which is the running one."""
+    async def _sweep(self, loop: Loop) -> None:
         closers = self._closers.get(loop, [])
         try:
             while closers:
@@ -78,15 +82,14 @@ class Janitor:
         try:
             yield
         finally:
-            await self.sweep(asyncio.get_running_loop())
+            await self._sweep(asyncio.get_running_loop())
 
     def _wrap_close(self, loop: Loop) -> None:
         close = loop.close
 
         def swept_close() -> None:
             try:
-                if not loop.is_closed() and running_loop() is None and self.is_due(loop):
-                    loop.run_until_complete(self.sweep(loop))
+                self.finish(loop)
             finally:
                 vars(loop).pop("close", None)  # or the loop would refer to itself
                 close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ _FOLDERS = tuple(
     for folder in (
         sysconfig.get_path("stdlib"),
         sysconfig.get_path("platstdlib"),
-        os.path.dirname(os.path.dirname(__file__)),
+        str(Path(__file__).parent.parent),
     )
 )
 _library: dict[str, bool] = {}

@@ -16,7 +16,7 @@ PID = text("select pg_backend_pid()")
 
 @on_loop
 async def test_statement(name):
-    """An engine is used by one test…"""
+    """An engine is used by one test."""
     async with AsyncSession(ENGINES[name]) as session:
         assert (await session.execute(text("select 1"))).scalar_one() == 1
         await session.commit()
@@ -24,7 +24,7 @@ async def test_statement(name):
 
 @on_loop
 async def test_again(name):
-    """…and by the next."""
+    """And by the next."""
     async with AsyncSession(ENGINES[name]) as session:
         await session.execute(text("select 1"))
 

@@ -1,0 +1,41 @@
+"""``pool_pre_ping`` asks a connection before any pool event: a connection of another loop must not be asked."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect
+
+
+class Pings:
+    """Puts a check before ``do_ping`` of each dialect object.
+
+    Args:
+        check: Gets the driver's connection; raises `DisconnectionError` where it may not be asked.
+    """
+
+    def __init__(self, check: Callable[[Any], None]) -> None:
+        self._check = check
+        self._guarded: weakref.WeakSet[Dialect] = weakref.WeakSet()
+
+    def guard(self, dialect: Dialect) -> None:
+        """Check before each ping of *dialect*."""
+        if dialect in self._guarded:
+            return
+        self._guarded.add(dialect)
+        ping = dialect.do_ping
+
+        def do_ping(dbapi_connection: Any) -> bool:
+            self._check(dialect.get_driver_connection(dbapi_connection))
+            return ping(dbapi_connection)
+
+        dialect.do_ping = do_ping  # type: ignore[method-assign]
+
+    def restore(self) -> None:
+        """Take the checks away."""
+        for dialect in list(self._guarded):
+            vars(dialect).pop("do_ping", None)
+        self._guarded.clear()
