@@ -17,6 +17,14 @@ from app import Session, User, engine
 kept = []  # what a test leaks lives on here, as it would in an application's global
 
 
+@pytest.fixture(autouse=True, scope="module")
+async def release():
+    yield
+    for one in kept:
+        if hasattr(one, "invalidate"):
+            await one.invalidate()
+
+
 async def users(session):
     return await session.scalar(select(func.count()).select_from(User))
 
