@@ -309,7 +309,7 @@ def test_threads(redirect: Redirect, target: list[Target], address: Address) -> 
     with ThreadPoolExecutor(6) as threads:
         works = [threads.submit(work, number) for number in range(6)]
         try:
-            for generation in range(2, 12):
+            for generation in range(2, 5):
                 target[0] = Target(address, generation)
                 each_has_worked()
                 redirect.condemn(opened.pid for opened in redirect.connections()[:3])

@@ -93,6 +93,9 @@ class Janitor:
             finally:
                 vars(loop).pop("close", None)  # or the loop would refer to itself
                 close()
+                # A generator refers to its loop, through the hook that finalises it. Dropped before the loop is
+                # closed, it would be given to a task there that never runs.
+                self._generators.pop(loop, None)
 
         with contextlib.suppress(AttributeError):  # a loop without a __dict__ closes as ever
             loop.close = swept_close  # type: ignore[method-assign]
