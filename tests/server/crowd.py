@@ -40,7 +40,7 @@ def start(number):
         try:
             client(number)
             os._exit(0)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the child must not go on as its parent
             traceback.print_exc(file=sys.stdout)
             sys.stdout.flush()
             os._exit(1)

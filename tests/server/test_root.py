@@ -56,7 +56,7 @@ def test_as_another_user(take, no_namespaces, closed):
     before = closed.stat()
     held = take()
     nest = Path(held.nest)
-    assert os.stat(f"/proc/{postmaster_of(nest)}").st_uid == NOBODY.pw_uid
+    assert Path(f"/proc/{postmaster_of(nest)}").stat().st_uid == NOBODY.pw_uid
     assert (closed.stat().st_mode, closed.stat().st_uid) == (before.st_mode, before.st_uid)
     with psycopg.connect(**held.admin.libpq(), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION citext; CREATE EXTENSION vector")

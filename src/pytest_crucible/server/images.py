@@ -8,7 +8,8 @@ or not at all, and because its age and size are all that a bounded cache needs.
     MAGIC │ the files' contents, one after another │ table │ footer (table's offset and checksum, MAGIC)
 
 The footer comes last: an image whose writing was interrupted has none. Each file carries a checksum, since a data
-directory that was damaged in the cache would fail in the middle of somebody's tests.
+directory that was damaged in the cache would fail in the middle of somebody's tests. For the same reason nothing is
+forced to the disk, which takes seconds on a busy machine: what a power cut damages is noticed, and made again.
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -43,8 +44,6 @@ def pack(source: str, image: str) -> None:
             table = "".join(_append(out.fileno(), source, path) for path in _entries(source)).encode()
             offset = os.lseek(out.fileno(), 0, os.SEEK_CUR)
             _write(out.fileno(), memoryview(table + FOOTER.pack(offset, zlib.crc32(table), MAGIC)))
-            # Without it a power cut leaves a file of the right size that is full of zeros.
-            os.fsync(out.fileno())
         os.replace(stage, image)
     finally:
         if os.path.exists(stage):
