@@ -24,7 +24,7 @@ class Constraints:
     """The deferrable constraints of one schema."""
 
     def __init__(self) -> None:
-        self._statement: str | None = None
+        self._afterwards: str | None = None
 
     def check(self, connection: Connection, savepoint: str) -> None:
         """Check what is deferred, before *savepoint* is released.
@@ -32,32 +32,30 @@ class Constraints:
         Raises:
             IntegrityError: As COMMIT does; what was done since the savepoint is undone, as by a COMMIT that fails.
         """
-        if self._statement is None:
-            self._statement = _statement(connection)
-        if not self._statement:
+        if self._afterwards is None:
+            self._afterwards = _initial_modes(connection)
+        if not self._afterwards:
             return
         try:
-            connection.exec_driver_sql(self._statement, execution_options=OWN)
+            connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE", execution_options=OWN)
         except DBAPIError as error:
             connection.dialect.do_rollback_to_savepoint(connection, savepoint)
             connection.dialect.do_release_savepoint(connection, savepoint)
             # The application committed; it sent no such statement.
             error.statement = error.params = None
             raise
+        connection.exec_driver_sql(self._afterwards, execution_options=OWN)
 
 
-def _statement(connection: Connection) -> str:
-    """Check everything, then give each constraint its initial mode; nothing where no constraint can be deferred.
-
-    One statement, so that it is one round trip over every driver.
-    """
+def _initial_modes(connection: Connection) -> str:
+    """The statement that gives each constraint its initial mode; nothing where no constraint can be deferred."""
     found = connection.execute(DEFERRABLE, execution_options=OWN).all()
-    if not found:
-        return ""
-    steps = ["SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED"]
     immediate = sorted({name for name, deferred in found if not deferred})
-    if immediate:
-        # Constraints are named after ALL: a name may stand for several, of which some cannot be deferred.
-        steps.append(f"SET CONSTRAINTS {', '.join(immediate)} IMMEDIATE")
-    body = "; ".join(steps)
-    return f"DO $crucible$ BEGIN {body}; END $crucible$"
+    if not found or not immediate:
+        return "SET CONSTRAINTS ALL DEFERRED" if found else ""
+    # By name after ALL, since a name may stand for several constraints, some of which cannot be deferred. In a block,
+    # which is one round trip over every driver.
+    return (
+        "DO $crucible$ BEGIN SET CONSTRAINTS ALL DEFERRED;"
+        f" SET CONSTRAINTS {', '.join(immediate)} IMMEDIATE; END $crucible$"
+    )

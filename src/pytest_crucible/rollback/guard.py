@@ -15,6 +15,7 @@ from ..errors import IsolationError
 from ..redirect.places import here
 from .constraints import Constraints
 from .savepoints import RESET, Savepoints, Who
+from .turns import whose_turn
 
 # Whose statement runs: per task, or two sessions on one connection would be taken for one another.
 CURRENT: ContextVar[Who | None] = ContextVar("crucible_session", default=None)
@@ -65,7 +66,6 @@ class Guard:
         self._outer = outer
         self._engines: dict[Engine, None] = {}
         self._listeners: dict[str, Callable[..., Any]] = {
-            "savepoint": self._savepoint,
             "release_savepoint": self._release,
             "rollback_savepoint": self._roll_back,
             "commit": self._commit,
@@ -100,7 +100,7 @@ class Guard:
             return
         is_new = outer.savepoints.who(session) is None
         place = str(here() or "an unknown place")
-        who = outer.savepoints.began(session, place, root=not transaction.nested)
+        who = outer.savepoints.began(session, place, whose_turn(), root=not transaction.nested)
         CURRENT.set(who)
         if is_new:
 
@@ -112,17 +112,13 @@ class Guard:
 
     # -- savepoints --------------------------------------------------------------------------------------------------
 
-    def _savepoint(self, connection: Connection, name: str) -> None:
-        outer = self._outer(connection)
-        if outer is not None:
-            outer.savepoints.opened(name)
-
     def _release(self, connection: Connection, name: str, _: object) -> None:
         outer = self._outer(connection)
         if outer is None:
             return
         if outer.error is not None:
             raise outer.error
+        _drop(connection, outer, name)
         try:
             released = outer.savepoints.releasing(name)
         except IsolationError as error:
@@ -136,6 +132,7 @@ class Guard:
             return
         outer.failed = None
         if outer.error is None:
+            _drop(connection, outer, name)
             try:
                 outer.savepoints.rolling_back(name)
             except IsolationError as error:
@@ -155,15 +152,20 @@ class Guard:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def _execute(self, connection: Connection, _: object, statement: str, *__: object) -> None:
+    def _execute(
+        self, connection: Connection, _: object, statement: str, __: object, context: Any, *___: object
+    ) -> None:
         outer = self._outer(connection)
-        if outer is None or connection.get_execution_options().get("crucible_own"):
+        if outer is None or context.execution_options.get("crucible_own"):
             return
         found = _WORD.match(statement)
         word = found[1].upper() if found else ""
-        if word in _ENDING and _ends(word, statement):
+        if word == "SAVEPOINT":
+            # SQLAlchemy's own event comes before the savepoint has a name.
+            outer.savepoints.opened(statement.split()[1].strip('"'), whose_turn())
+        elif word in _ENDING and _ends(word, statement):
             raise outer.found(_would_end(f"ended by {' '.join(statement.split())[:60]!r}"))
-        if word not in _READING and (word != "WITH" or _DATA.search(statement)):
+        elif word not in _READING and (word != "WITH" or _DATA.search(statement)):
             outer.savepoints.wrote(CURRENT.get())
             if word in _DDL:
                 outer.constraints = Constraints()
@@ -181,6 +183,12 @@ class Guard:
             raise outer.found(_poisoned(outer.failed)) from context.original_exception
         if state and state != _FAILED:
             outer.failed = CURRENT.get()
+
+
+def _drop(connection: Connection, outer: Guarded, name: str) -> None:
+    """Roll back what sessions above the savepoint *name* have left open that nobody holds any more."""
+    while outer.savepoints.is_dropped_above(name) and (nested := connection.get_nested_transaction()) is not None:
+        nested.close()
 
 
 def _ends(word: str, statement: str) -> bool:

@@ -8,8 +8,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from greenlet import getcurrent
 from sqlalchemy.engine import Connection, Engine, RootTransaction
-from sqlalchemy.exc import MissingGreenlet, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
@@ -38,7 +39,7 @@ class Outer:
         self.constraints = constraints
         self.connection: Connection | None = None
         self.savepoints = Savepoints()
-        self.turns = Turns()
+        self.turns = Turns(self.found)
         self.loop: Loop | None = None
         self.is_ending = False
         self.error: IsolationError | None = None
@@ -74,33 +75,28 @@ class Outer:
         self.connection = self._transaction = None
         if connection is None:
             return
+        with contextlib.suppress(Exception):  # what cannot be kept is rolled back
+            if keep and transaction is not None:
+                transaction.commit()
         try:
-            if transaction is not None and transaction.is_active:
-                with contextlib.suppress(Exception):  # what cannot be kept is rolled back
-                    transaction.commit() if keep else transaction.rollback()
-        finally:
-            _close(connection)
+            # Not the transaction's: once a commit was refused, it is inactive and does nothing.
+            connection.connection.rollback()
+            connection.close()
+        except Exception:  # noqa: BLE001 # in the middle of a statement that was cancelled, or with a dead backend
+            with contextlib.suppress(Exception):
+                connection.invalidate()
+                connection.close()
 
     def _open(self) -> None:
-        try:
-            connection = self.engine.connect()
-        except MissingGreenlet:
-            raise _too_early() from None
+        if self.loop is not None and getcurrent().parent is None:
+            raise _too_early()  # asked outside of what SQLAlchemy runs in a greenlet
+        connection = self.engine.connect()
         try:
             self._transaction = connection.begin()
         except BaseException:
             connection.close()
             raise
         self.connection = connection
-
-
-def _close(connection: Connection) -> None:
-    try:
-        connection.close()
-    except Exception:  # noqa: BLE001 # in the middle of a statement that was cancelled, or with a dead backend
-        with contextlib.suppress(Exception):
-            connection.invalidate()
-            connection.close()
 
 
 def _running_loop() -> Loop:
@@ -253,6 +249,8 @@ class Rollback:
 
 
 async def _end(outer: Outer, *, keep: bool = False) -> None:
+    outer.is_ending = True
+    await outer.turns.interrupt()
     # A session's run_sync() is the public way to speak to an asynchronous driver as its synchronous core does.
     await AsyncSession().run_sync(lambda _: outer.end(keep=keep))
 

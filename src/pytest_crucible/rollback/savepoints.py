@@ -37,6 +37,7 @@ class Savepoint:
 
     Attributes:
         name: Its name in SQL.
+        opener: The task or thread that made it.
         who: The session that it belongs to; None for one that code made by itself on the connection.
         root: Whether releasing it is a commit of the session's.
         writers: Who has written since, also within savepoints that were released.
@@ -44,14 +45,15 @@ class Savepoint:
     """
 
     name: str
+    opener: object = None
     who: Who | None = None
     root: bool = False
     writers: set[Who] = field(default_factory=set)
     wrote: bool = False
 
-    def is_idle(self) -> bool:
-        """Whether its session was dropped without being closed, having written nothing."""
-        return self.who is not None and self.who.session() is None and not self.writers
+    def is_dropped(self) -> bool:
+        """Whether nobody holds its session any more, which was never closed."""
+        return self.who is not None and self.who.session() is None
 
 
 class Savepoints:
@@ -61,19 +63,22 @@ class Savepoints:
         self._stack: list[Savepoint] = []
         self._whos: weakref.WeakKeyDictionary[object, Who] = weakref.WeakKeyDictionary()
 
-    def opened(self, name: str) -> None:
-        """A savepoint is about to be made."""
-        self._stack.append(Savepoint(name))
+    def opened(self, name: str, opener: object) -> None:
+        """A savepoint is about to be made, by the task or thread *opener*."""
+        self._stack.append(Savepoint(name, opener))
 
-    def began(self, session: object, place: str, *, root: bool) -> Who:
-        """The savepoint made last is the transaction of *session*, or one that it nested."""
+    def began(self, session: object, place: str, opener: object, *, root: bool) -> Who:
+        """The savepoint that *opener* made last is the transaction of *session*, or one that it nested."""
         who = self._whos.get(session)
         if who is None:
             who = self._whos[session] = Who(place, weakref.ref(session))
         if root:
             who.place = place
-        if self._stack and self._stack[-1].who is None:
-            self._stack[-1].who, self._stack[-1].root = who, root
+        # Not simply the last one: several tasks may be waiting for theirs.
+        for savepoint in reversed(self._stack):
+            if savepoint.opener is opener:
+                savepoint.who, savepoint.root, savepoint.opener = who, root, None
+                break
         return who
 
     def who(self, session: object) -> Who | None:
@@ -87,6 +92,11 @@ class Savepoints:
             if who is not None:
                 savepoint.writers.add(who)
 
+    def is_dropped_above(self, name: str) -> bool:
+        """Whether the savepoint on top, above *name*, was dropped; in production its connection is rolled back."""
+        index = self._index(name)
+        return index is not None and index < len(self._stack) - 1 and self._stack[-1].is_dropped()
+
     def releasing(self, name: str) -> Savepoint | None:
         """A savepoint is about to be released: a commit, if it is a session's root.
 
@@ -98,8 +108,7 @@ class Savepoints:
             return None
         mine = self._stack[index]
         for other in self._foreign(index):
-            if not other.is_idle():
-                raise _commit_below(mine, other)
+            raise _commit_below(mine, other)
         below = self._stack[index - 1] if index else None
         if below is not None:
             below.writers |= mine.writers
@@ -118,8 +127,7 @@ class Savepoints:
             return
         mine = self._stack[index]
         for other in self._foreign(index):
-            if not other.is_idle():
-                raise _rollback_below(mine, other)
+            raise _rollback_below(mine, other)
         lost = {who for above in self._stack[index:] for who in above.writers} - {mine.who}
         if lost and mine.who is not None:
             raise _rollback_over(mine.who, lost.pop())

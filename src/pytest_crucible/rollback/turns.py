@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import IsolationError
 from ..redirect.places import Place, here
 
+# For how long a task that is still at work when its test ends may take to stop.
+SECONDS = 5
+
 
 class Turns:
-    """Whose turn it is on one session."""
+    """Whose turn it is on one session.
 
-    def __init__(self) -> None:
+    Args:
+        found: Is told of an error before it is raised.
+    """
+
+    def __init__(self, found: Callable[[IsolationError], IsolationError]) -> None:
+        self._found = found
         self._holder: object = None
         self._place: Place | None = None
         self._depth = 0
@@ -28,7 +36,7 @@ class Turns:
         """
         self.check()
         if not self._depth:
-            self._holder, self._place = _me(), here()
+            self._holder, self._place = whose_turn(), here()
         self._depth += 1
         try:
             yield
@@ -37,25 +45,40 @@ class Turns:
             if not self._depth:
                 self._holder = None
 
+    async def interrupt(self) -> None:
+        """Cancel the task that is in the middle of an operation, and wait until it has left."""
+        task = self._holder
+        if isinstance(task, asyncio.Task) and not task.done() and task is not asyncio.current_task():
+            before = asyncio.all_tasks()
+            if not getattr(task, "cancelling", int)():  # asked once more, it would not even tidy up (Python 3.11)
+                task.cancel()
+            await asyncio.wait([task], timeout=SECONDS)
+            asking = asyncio.all_tasks() - before  # the driver's own: they ask the server to cancel the statement
+            if asking:
+                await asyncio.wait(asking, timeout=SECONDS)
+
     def check(self) -> None:
         """Raise if another task or thread is in the middle of an operation."""
-        if self._holder is None or self._holder is (me := _me()) or self._holder == me:
-            return
-        raise IsolationError(
-            "db_session is used by two tasks at the same time.\n"
-            f"  one is at     {self._place or 'an unknown place'}\n"
-            f"  the other at  {here() or 'an unknown place'}",
-            why="In rollback isolation the test and all requests share one session, and no session can do two things"
-            " at once (asyncio.gather over requests, a task that the application starts). In production each has its"
-            " own.",
-            do='Write @pytest.mark.crucible(isolation="reset") on this test, or do one thing after the other.',
-        )
+        if self._holder is not None and self._holder is not whose_turn():
+            raise self._found(_at_once(self._place, here()))
 
 
-def _me() -> object:
+def whose_turn() -> object:
     """The running task, or the thread."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
         task = None
-    return task or threading.get_ident()
+    return task or threading.current_thread()
+
+
+def _at_once(one: Place | None, other: Place | None) -> IsolationError:
+    return IsolationError(
+        "The test's session is used by two tasks at the same time.\n"
+        f"  one is at     {one or 'an unknown place'}\n"
+        f"  the other at  {other or 'an unknown place'}",
+        why="In rollback isolation the test and all requests share one session, and no session can do two things"
+        " at once (asyncio.gather over requests, a task that the application starts). In production each has its"
+        " own.",
+        do='Write @pytest.mark.crucible(isolation="reset") on this test, or do one thing after the other.',
+    )
