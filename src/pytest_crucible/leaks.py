@@ -53,7 +53,7 @@ class Leak:
 
     def _what(self) -> str:
         if self._owner and self.in_the_way:
-            return f"{self._owner!r} kept a transaction open that locks what the test wrote, so it could not be put back"
+            return f"{self._owner!r} kept a transaction open that locks what had to be put back after the test"
         return f"The test {'left a transaction open' if self.stranger.open else 'kept a session-level advisory lock'}"
 
     def _advice(self) -> str:
@@ -64,7 +64,7 @@ class Leak:
             )
         if not self.stranger.open:
             return (
-                "Probably pg_advisory_lock() without pg_advisory_unlock() on every path: the lock lives on in the pool.\n"
+                "Probably pg_advisory_lock() without pg_advisory_unlock(): the lock lives on in the pool.\n"
                 "Unlock it in a finally, or use pg_advisory_xact_lock()."
             )
         return (
@@ -88,18 +88,15 @@ def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], began: f
         opened = known.get(stranger.pid)
         older = stranger.since is not None and stranger.since < began
         owned = opened is not None and opened.owner is not None
-        if stranger.open and (older or owned):
-            stay.add(stranger.pid)
-        elif stranger.advisory and not stranger.open and owned:
+        # An older transaction is somebody else's; an advisory lock that an older test left would have been ended.
+        if owned or (stranger.open and older):
             stay.add(stranger.pid)
         else:
             leaks.append(Leak(stranger, opened))
     return leaks, stay
 
 
-def in_the_way(
-    strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int]
-) -> list[Leak]:
+def in_the_way(strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int]) -> list[Leak]:
     """Those whose locks stopped the reset: *pids*, or everybody where the server names nobody."""
     known = {opened.pid: opened for opened in connections}
     found = [Leak(stranger, known.get(stranger.pid), in_the_way=True) for stranger in strangers]

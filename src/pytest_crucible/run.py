@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -20,6 +21,7 @@ from .errors import ResetError
 from .layers import Layers
 from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, in_the_way, judge, report
 from .lifespans import LIFESPAN, Lifespan
+from .pending import Pending
 from .redirect import Opened
 from .reset import Answer, LockNotAvailable
 from .rollback import Rollback, dependency_of, fixture_for, overriding
@@ -76,13 +78,16 @@ class Run:
             lambda: [self.worker.database],
             self.worker.redirect.connections,
         )
+        self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
         """Everything that *test* commits in here is put back at the end."""
         self._begin(test)
         try:
-            yield test
+            with self.pending.around():
+                yield test
         finally:
             self._end(test)
 

@@ -52,7 +52,7 @@ LEFT = {
     "advisory": ("SELECT pg_advisory_lock(1)", ADVISORY),
     "advisory-shared": ("SELECT pg_advisory_lock_shared(1, 2)", ADVISORY),
     "listen": ("LISTEN mine", LISTENING),
-    "listen-quoted": ("  listen \\\"Mine\\\"", LISTENING),
+    "listen-quoted": ('  listen \\"Mine\\"', LISTENING),
 }
 ENGINES = {
     "asyncpg": (ASYNC, "await connection.execute(text('{do}')); await connection.commit()"),

@@ -7,7 +7,9 @@ import sys
 import sysconfig
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 _PARTS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", "<")
 _FOLDERS = tuple(
@@ -36,19 +38,20 @@ class Place(NamedTuple):
 
 def here() -> Place | None:
     """The innermost line of the user's own code that led here, or None."""
-    place = _innermost(sys._getframe(1))
+    place = innermost(sys._getframe(1))
     greenlet = sys.modules.get("greenlet")
     if place is not None or greenlet is None:
         return place
     # SQLAlchemy runs its synchronous core in a greenlet; who awaits it is in the parent's frames.
     parent = greenlet.getcurrent().parent
     while place is None and parent is not None:
-        place = _innermost(parent.gr_frame)
+        place = innermost(parent.gr_frame)
         parent = parent.parent
     return place
 
 
-def _innermost(frame: FrameType | None) -> Place | None:
+def innermost(frame: FrameType | None) -> Place | None:
+    """The first line of the user's own code from *frame* outwards, or None."""
     while frame is not None:
         code = frame.f_code
         name = code.co_filename
@@ -57,6 +60,17 @@ def _innermost(frame: FrameType | None) -> Place | None:
             known = _library[name] = _is_library(name)
         if not known:
             return Place(code, frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+def caller(cls: type[T]) -> T | None:
+    """The innermost object of *cls* one of whose methods led here; too dear for anything but a new connection."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        subject = frame.f_locals.get("self")
+        if isinstance(subject, cls):
+            return subject
         frame = frame.f_back
     return None
 
