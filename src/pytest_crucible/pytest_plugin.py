@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -192,8 +193,13 @@ class Hooks:
         """What a fixture of a wider scope commits is its layer."""
         if fixturedef.scope == "function":
             return (yield)
-        with self.run.layers.coming_up(fixturedef, fixturedef.argname):
-            return (yield)
+        try:
+            with self.run.layers.coming_up(fixturedef, fixturedef.argname):
+                return (yield)
+        except CrucibleError:
+            # It was set up, and shall be again for a test that asks for it in time.
+            fixturedef.finish(request)  # type: ignore[arg-type] # a SubRequest, which is not public
+            raise
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture of a wider scope is gone: so is its layer."""
@@ -208,6 +214,8 @@ class Hooks:
         from .fixtures import TEST
 
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, CrucibleError):
+            _only_their_frames(item, call.excinfo, report)
         test = item.stash.get(TEST, None)
         if test is not None:
             test.failed = test.failed or report.failed
@@ -229,3 +237,16 @@ class Hooks:
             yield f"crucible: kept {name}; open it with: crucible psql {name}"
         for note in self.run.worker.notes:
             yield f"crucible: {note}"
+
+
+def _only_their_frames(item: pytest.Item, error: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
+    """An error of ours says what to do: the forty frames of drivers and pools above it do not."""
+    if item.config.getoption("fulltrace"):
+        return
+
+    def theirs(found: pytest.ExceptionInfo[BaseException]) -> Any:
+        return found.traceback.filter(lambda entry: item.config.rootpath in Path(entry.path).parents)
+
+    cause = error.value.__cause__
+    chain = cause is not None and bool(theirs(pytest.ExceptionInfo.from_exception(cause)))
+    report.longrepr = error.getrepr(style="short", tbfilter=theirs, chain=chain)

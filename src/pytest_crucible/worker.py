@@ -112,7 +112,8 @@ class Worker:
             return
         with self._lock:
             if self._failure is not None:
-                raise self._failure
+                # Without the frames of the tests before, which would grow with each.
+                raise self._failure.with_traceback(None)
             try:
                 self._open() if self._control is None else self._renew()
             except Exception as error:

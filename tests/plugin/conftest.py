@@ -1,0 +1,133 @@
+"""Whole projects, run as their users run them, in one folder and so on one server that is kept running."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_crucible.server import Lease, lease
+
+CONFIGURATION = """
+[tool.pytest]
+pythonpath = ["."]
+crucible_app = "app:app"
+crucible_metadata = ["app:Base"]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "function"
+filterwarnings = ["default"]
+"""
+
+APP = """
+from fastapi import Depends, FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
+Session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+async def get_db():
+    async with Session() as session:
+        yield session
+
+
+app = FastAPI()
+
+
+@app.post("/users")
+async def create(name: str, db: AsyncSession = Depends(get_db)):
+    db.add(User(name=name))
+    await db.commit()
+"""
+
+# What tests ask of the worker database without any fixture of Crucible's.
+PEOPLE = """
+from sqlalchemy import create_engine, text
+
+engine = create_engine("postgresql+psycopg://app@db.production.invalid/app")
+
+
+def add(name):
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO users (name) VALUES (:name)"), {"name": name})
+
+
+def names():
+    with engine.connect() as connection:
+        return sorted(connection.scalars(text("SELECT name FROM users")))
+"""
+
+
+class Suite:
+    """A project's folder, emptied for each test of ours; its server and its cache stay."""
+
+    def __init__(self, root: Path, pytester: pytest.Pytester, share: Lease) -> None:
+        self.root = root
+        self._pytester = pytester
+        self._share = share
+        for path in root.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.configure()
+        self.write(app=APP, people=PEOPLE)
+
+    def configure(self, more: str = "", *, text: str = CONFIGURATION, name: str = "pyproject.toml") -> None:
+        """Write the configuration file, with *more* at its end."""
+        (self.root / name).write_text(textwrap.dedent(text) + textwrap.dedent(more), "utf-8")
+
+    def write(self, **files: str) -> None:
+        """Write modules; ``a__b`` is ``a/b.py``."""
+        for name, text in files.items():
+            path = self.root / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text), "utf-8")
+
+    def run(self, *arguments: str, process: bool = False, **files: str) -> pytest.RunResult:
+        """Write modules and run pytest on the project, in a process of its own if asked."""
+        self.write(**files)
+        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
+        return start(f"--rootdir={self.root}", "-p", "no:cacheprovider", *arguments)
+
+    def databases(self, pattern: str = "^crucible_[^t]") -> list[str]:
+        """Databases on the server, by default those of ours that are no templates."""
+        with psycopg.connect(**self._share.admin.libpq()) as connection:
+            query = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY 1"
+            return [row[0] for row in connection.execute(query, (pattern,))]
+
+
+@pytest.fixture(scope="session")
+def suite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Lease]]:
+    """A folder, a cache, and a share in the folder's server."""
+    root, cache = tmp_path_factory.mktemp("suite"), tmp_path_factory.mktemp("cache")
+    share = lease("embedded", root=root, cache=cache)
+    yield root, cache, share
+    share.release()
+
+
+@pytest.fixture
+def suite(
+    project_server: object,  # imports what runs in this process must share
+    suite_server: tuple[Path, Path, Lease],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Suite:
+    """A project with the application above and two lines of configuration, without tests yet."""
+    root, cache, share = suite_server
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(cache))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.chdir(root)
+    return Suite(root, pytester, share)
