@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, text
@@ -209,19 +210,49 @@ def test_lead_on_a_loop(redirect: Redirect, driver: str, address: Address) -> No
     asyncio.run(run())
 
 
-def test_listen_by_statement(redirect: Redirect, engine: Engine) -> None:
-    """A connection on which LISTEN ran is known."""
-    pid = pid_of(engine)
-    assert redirect.listening() == set()
-    with engine.connect() as connection:
-        connection.execute(text("\n  listen news"))
-    assert redirect.listening() == {pid}
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_listen(redirect: Redirect, driver: str) -> None:
+    """A connection on which LISTEN ran is known, through SQLAlchemy or past it, with the application's own cursors."""
+    if driver == "psycopg2":
+        from psycopg2.extras import NamedTupleCursor as Own
+    else:
+        from psycopg import ClientCursor as Own
+    for arguments in ({}, {"cursor_factory": Own}):
+        engine = create_engine(f"postgresql+{driver}://{NOWHERE}", connect_args=arguments)
+        pid = pid_of(engine)
+        assert redirect.listening() == set()
+        with engine.connect() as connection:
+            connection.execute(text("\n  listen news"))
+        assert redirect.listening() == {pid}
+        redirect.condemn([pid])
+        with engine.connect() as connection, connection.connection.driver_connection.cursor() as cursor:
+            assert isinstance(cursor, Own) or not arguments
+            assert redirect.listening() == set()
+            cursor.execute("listen news")
+            assert len(redirect.listening()) == 1
+        engine.dispose()
+
+
+@ASYNC
+def test_listen_on_a_loop(redirect: Redirect, driver: str) -> None:
+    """The same for asynchronous drivers."""
+    engine = create_async_engine(f"postgresql+{driver}://{NOWHERE}")
+
+    async def run() -> None:
+        for past in (False, True):
+            async with engine.connect() as connection:
+                raw = (await connection.get_raw_connection()).driver_connection
+                assert redirect.listening() == set()
+                await (raw.execute("listen news") if past else connection.execute(text("listen news")))
+                (pid,) = redirect.listening()
+            redirect.condemn([pid])
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("own_class", [False, True])
-def test_listen_by_asyncpg(redirect: Redirect, own_class: bool) -> None:
-    """So is one to which a listener was added past SQLAlchemy, with a connection class of the application's too."""
-    import asyncpg
+def test_listen_by_callback(redirect: Redirect, own_class: bool) -> None:
+    """asyncpg's own way is noticed too, and works, with a connection class of the application's too."""
 
     class Own(asyncpg.Connection):
         pass

@@ -58,9 +58,12 @@ KINDS: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test fails and no warning is left, whatever loop runs the tests."""
+FEW = "queue narrow"
+ALL = "queue null static ping recycle narrow"
+
+
+def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the inner project: no test fails and no warning is left."""
     if kind.startswith("uvloop"):
         pytest.importorskip("uvloop")
     source, options = KINDS[kind]
@@ -68,6 +71,8 @@ def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypat
     Path(pytester.path, "loopkind.py").write_text(source)
     where = (address.host, str(address.port), address.user, address.database)
     monkeypatch.setenv("INNER_ADDRESS", ":".join(where))
+    monkeypatch.setenv("INNER_POOLS", pools)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     result = pytester.runpytest_subprocess(
         "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-q", *options
     )
@@ -75,3 +80,16 @@ def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypat
     assert result.ret == 0, outcome
     assert set(outcome) == {"passed"}, outcome
     assert result.stderr.str() == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever loop runs the tests, engines work, and leave nothing behind."""
+    run(kind, FEW, pytester, address, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_pools(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with every kind of pool."""
+    run(kind, ALL, pytester, address, monkeypatch)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
+from .listening import LISTENERS
 from .loops import Loop
 from .targets import Origin, Target
 
@@ -54,9 +55,12 @@ class Entry:
         loop: The loop that it belongs to, None for a synchronous driver.
         origin: What the application asked for.
         target: Where it leads.
+        engine: The engine that connected, None for a pool without one.
     """
 
-    def __init__(self, driver: str, connection: Any, loop: Loop | None, origin: Origin, target: Target) -> None:
+    def __init__(
+        self, driver: str, connection: Any, loop: Loop | None, origin: Origin, target: Target, engine: Engine | None
+    ) -> None:
         self.driver = driver
         self.pid = drivers.pid_of(driver, connection)
         self.origin = origin
@@ -68,12 +72,11 @@ class Entry:
         # is the application's own affair.
         self.connection: Callable[[], Any] = weakref.ref(connection) if loop is None else (lambda: connection)
         self.record: Callable[[], Any] = _nothing
-        self.engine: Callable[[], Engine | None] = _nothing
+        self.engine: Callable[[], Engine | None] = _nothing if engine is None else weakref.ref(engine)
         self.owner: str | None = None
         self.place: Place | None = None
         self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
-        self.listened = False
 
     @property
     def is_closed(self) -> bool:
@@ -89,7 +92,7 @@ class Entry:
     @property
     def is_listening(self) -> bool:
         """Whether LISTEN ran on it."""
-        return self.listened or self.connection() in drivers.LISTENERS
+        return self.connection() in LISTENERS
 
     def leave_pool(self) -> None:
         """Make the pool connect anew at the next checkout, without closing this connection itself."""

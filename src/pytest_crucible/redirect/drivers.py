@@ -6,13 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
-import weakref
 from functools import cache
-from importlib import import_module
 from typing import Any
-
-# asyncpg's connections on which add_listener() was called.
-LISTENERS: weakref.WeakSet[Any] = weakref.WeakSet()
 
 # Modules whose connections speak PostgreSQL: SQLAlchemy's adapters, and the drivers themselves.
 _POSTGRESQL = {"asyncpg", "psycopg", "psycopg_pool", "psycopg2", "psycopg2cffi", "pg8000", "pygresql", "psqlpy"}
@@ -31,19 +26,6 @@ def speaks_postgresql(connection: object) -> bool:
 def _is_postgresql(classes: tuple[type, ...]) -> bool:
     modules = [cls.__module__ for cls in classes]
     return any(module.partition(".")[0] in _POSTGRESQL or module.startswith(_ADAPTERS) for module in modules)
-
-
-@cache
-def noticing(cls: type | None) -> type:
-    """asyncpg's connection class, or the application's own, which notes in `LISTENERS` who adds a listener."""
-    parent: Any = cls or import_module("asyncpg").Connection
-
-    async def add_listener(self: Any, *args: Any, **words: Any) -> None:
-        LISTENERS.add(self)
-        await parent.add_listener(self, *args, **words)
-
-    body = {"add_listener": add_listener, "__module__": parent.__module__, "__qualname__": parent.__qualname__}
-    return type(parent.__name__, (parent,), body)
 
 
 def pid_of(driver: str, connection: Any) -> int:

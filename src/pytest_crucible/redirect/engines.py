@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -19,6 +18,7 @@ from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
 from .environment import hide_service, show_service
+from .listening import noticed
 from .loops import Janitor, Loop, running_loop
 from .pings import Pings
 from .targets import Origin, Target, Targets
@@ -54,8 +54,6 @@ class Redirect:
         self._installed = False
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (Engine, "do_connect", self._do_connect),
-            (Engine, "engine_connect", self._note_engine),
-            (Engine, "before_cursor_execute", self._note_listen),
             (Pool, "first_connect", self._refuse_foreign),
             (Pool, "connect", self._refuse_foreign),
             (Pool, "checkout", self._checkout),
@@ -158,13 +156,12 @@ class Redirect:
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
         target = self._targets.of(origin)
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
-        if driver == "asyncpg":
-            words["connection_class"] = drivers.noticing(words.get("connection_class"))
         hide_service()  # the application, or a test, may have set it meanwhile
-        dbapi_connection = dialect.connect(**words)
+        dbapi_connection = dialect.connect(**noticed(driver, words, is_async=dialect.is_async))
         connection = dialect.get_driver_connection(dbapi_connection)
         loop = running_loop() if dialect.is_async else None
-        entry = Entry(driver, connection, loop, origin, target)
+        # No event tells the engine but those that make each of its statements dearer.
+        entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
         self._registry.add(entry, record)
         record.info[_KEY] = entry
         if loop is not None:
@@ -227,19 +224,9 @@ class Redirect:
         if entry is not None:
             self._registry.discard(entry)
 
-    def _note_engine(self, connection: Connection) -> None:
-        entry: Entry | None = connection.info.get(_KEY)
-        if entry is not None:
-            entry.engine = weakref.ref(connection.engine)
-
-    def _note_listen(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-        if statement.lstrip()[:6].upper() == "LISTEN":
-            entry: Entry | None = connection.info.get(_KEY)
-            if entry is not None:
-                entry.listened = True
-
     def _refuse_forbidden(self) -> None:
-        if self.forbidden is not None:
+        # A lifespan's tasks, or a fixture of a wider scope, may work on while a test may not.
+        if self.forbidden is not None and self.owner.get() is None:
             raise RedirectError(self.forbidden)
 
     # -- the end of a loop -------------------------------------------------------------------------------------------

@@ -24,6 +24,6 @@ def engine(driver: str, pool: str) -> AsyncEngine:
 
 ENGINES = {
     f"{driver}-{pool}": engine(driver, pool)
-    for driver in os.environ.get("INNER_DRIVERS", "asyncpg psycopg").split()
-    for pool in POOLS
+    for driver in ("asyncpg", "psycopg")
+    for pool in os.environ["INNER_POOLS"].split()
 }
