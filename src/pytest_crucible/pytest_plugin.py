@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 KEPT: pytest.StashKey[list[str]] = pytest.StashKey()
+AROUND: pytest.StashKey[ExitStack] = pytest.StashKey()
 
 # -- options ---------------------------------------------------------------------------------------------------------
 
@@ -141,7 +143,11 @@ class Hooks:
         """Say what this test shall be before its first fixture comes up."""
         from .fixtures import TEST
 
-        item.stash[TEST] = self._test(item)
+        item.stash[AROUND] = ExitStack()
+        test = item.stash[TEST] = self._test(item)
+        if "crucible" not in getattr(item, "fixturenames", ()):
+            # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
+            item.stash[AROUND].enter_context(self.run.around(test))
         with self.run.watchdog.watching(item.nodeid):
             return (yield)
 
@@ -154,7 +160,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """The same in what fixtures and the reset do afterwards."""
-        with self.run.watchdog.watching(item.nodeid):
+        with item.stash.setdefault(AROUND, ExitStack()), self.run.watchdog.watching(item.nodeid):
             return (yield)
 
     def _test(self, item: pytest.Item) -> Test:

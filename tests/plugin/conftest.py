@@ -99,8 +99,10 @@ class Suite:
     def run(self, *arguments: str, process: bool = False, **files: str) -> pytest.RunResult:
         """Write modules and run pytest on the project, in a process of its own if asked."""
         self.write(**files)
-        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
-        return start(f"--rootdir={self.root}", "-p", "no:cacheprovider", *arguments)
+        words = (f"--rootdir={self.root}", "-p", "no:cacheprovider", *arguments)
+        if process:
+            return self._pytester.runpytest_subprocess(*words)
+        return self._pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True)
 
     def databases(self, pattern: str = "^crucible_[^t]") -> list[str]:
         """Databases on the server, by default those of ours that are no templates."""
