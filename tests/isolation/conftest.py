@@ -1,0 +1,26 @@
+"""One server and one worker database for all tests of isolation."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Everything here is imported by its plain name, also by the recipe.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from world import World  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The worker database; its server and caches are the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "CRUCIBLE_CACHE" not in os.environ:
+            patch.setenv("CRUCIBLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        world = World()
+        yield world
+        world.close()

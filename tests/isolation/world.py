@@ -1,0 +1,124 @@
+"""A worker database with everything in it, the connections that work on it, and its baseline."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import psycopg
+from programs import Program
+from psycopg.rows import tuple_row
+from seats import PATIENCE, Asynchronous, Orm, Raw, Result
+from snapshot import Snapshot
+
+from pytest_crucible.errors import LeakWarning
+from pytest_crucible.run import Run, Test
+from pytest_crucible.settings import Settings
+
+ROOT = Path(__file__).parent
+SETTINGS = Settings(root=ROOT, metadata=("crucible_everything:metadata",), load="crucible_everything:load")
+SEQUENCES = (
+    "SELECT {} FROM (SELECT) q".format(
+        ", ".join(
+            f"nextval('{name}')"
+            for name in (
+                "plain_seq", "used_seq", "cached_seq", "down_seq", "small_seq", "short_seq", "unlogged_seq",
+                "other.plain_seq", "author_id_seq", "book_id_seq", "everything_id_seq", "volatile_note_id_seq",
+            )
+        )
+    )
+)  # fmt: skip
+
+
+class World:
+    """One run of tests, each of which is a program."""
+
+    def __init__(self) -> None:
+        self.seats = (Raw(self._address, PATIENCE), Raw(self._address, PATIENCE), Orm(PATIENCE), Asynchronous(PATIENCE))
+        self.run = Run(SETTINGS, "15011a7e", "main")
+        self.run.worker.redirect.install()
+        self.run.worker.admin.role("reader")
+        self.clones = self.puts = 0
+        self._admin: tuple[int, psycopg.Connection] | None = None
+        self.run.worker.ready()
+        self.baseline = Snapshot(self.admin)
+        self.next_values = self._next_values()
+
+    def _address(self):
+        return self.run.worker.address()
+
+    @property
+    def admin(self) -> psycopg.Connection:
+        """The administrator's connection to the worker database as it is now."""
+        worker = self.run.worker
+        worker.ready()
+        if self._admin is None or self._admin[0] != worker.generation:
+            if self._admin is not None:
+                self._admin[1].close()
+            words = worker.control.address.libpq()
+            self._admin = (worker.generation, psycopg.connect(**words, autocommit=True, row_factory=tuple_row))
+        return self._admin[1]
+
+    def play(self, program: Program, leaks: Iterable[int] = ()) -> list[Result]:
+        """Run *program* as one test, whose end is the reset; the seats in *leaks* end nothing themselves."""
+        generation = self.run.worker.generation
+        used = {number for number, _ in program}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeakWarning)
+            with self.run.around(Test("program", "reset", keep=False)):
+                results = [self.seats[seat].execute(statement) for seat, statement in program]
+                for number in used - set(leaks):
+                    self.seats[number].end()
+        for number in used:
+            self.seats[number].settle()
+        self.run.worker.ready()
+        if self.run.worker.generation == generation:
+            self.puts += 1
+        else:
+            self.clones += 1
+            self._close_raw()
+        return results
+
+    def _close_raw(self) -> None:
+        for seat in self.seats[:2]:
+            seat.close()
+
+    def differences(self) -> list[str]:
+        """How the database differs from its baseline."""
+        if self._temporary():
+            # They go when their connection's backend has ended: a pool drops such a connection when it is next asked
+            # for one, and the backend ends a moment later.
+            for seat in self.seats:
+                seat.execute("SELECT 1")
+                seat.settle()
+            deadline = time.monotonic() + 5
+            while self._temporary() and time.monotonic() < deadline:
+                time.sleep(0.002)
+        return self.baseline.differences(self.admin)
+
+    def _temporary(self) -> bool:
+        query = "SELECT EXISTS (SELECT FROM pg_class WHERE relpersistence = 't')"
+        return self.admin.execute(query).fetchone() == (True,)
+
+    def moved_sequences(self) -> list[str]:
+        """The connections on which a sequence goes on elsewhere than it did at first; each is asked in turn."""
+        pairs = zip(self._next_values(), self.next_values, strict=True)
+        return [f"seat {number}: {now}, not {first}" for number, (now, first) in enumerate(pairs) if now != first]
+
+    def _next_values(self) -> list[Result]:
+        return self.play([(number, SEQUENCES) for number in range(len(self.seats))])
+
+    def begin_anew(self) -> None:
+        """Forget everything after a failure, so that the next program starts from the baseline."""
+        self._close_raw()
+        self.run.worker.discard()
+        self.run.worker.ready()
+
+    def close(self) -> None:
+        if self._admin is not None:
+            self._admin[1].close()
+        for seat in self.seats:
+            seat.close()
+        self.run.close()
