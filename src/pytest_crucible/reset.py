@@ -156,7 +156,7 @@ def install(address: Address, rights: Rights) -> None:
             connection.execute("SET allow_system_table_mods = on")
         connection.execute(f"CREATE SCHEMA {rights.schema}")
         connection.execute(rights.source())
-        connection.execute(f"SELECT {rights.schema}.seal()")
+        connection.execute(f"SELECT {rights.schema}.seal({MOST_ROWS})")
         connection.execute("VACUUM (FREEZE)" if rights.superuser else "SELECT 1")
 
 
@@ -204,9 +204,9 @@ class Control:
         self._bury(found["dead"])
         return Answer("put back", temporary=tuple(found["temporary"]))
 
-    def marked(self) -> bool:
-        """Whether anything was written and committed since the baseline."""
-        return bool(self._one("SELECT EXISTS (SELECT FROM pg_crucible.mark WHERE relid <> 1)"))
+    def marks(self) -> int:
+        """How many statements have written, and committed, since the baseline."""
+        return int(self._one("SELECT count(*) FROM pg_crucible.mark WHERE relid <> 1"))
 
     def capture(self, layer: int) -> bool | None:
         """Take what was written since the baseline into *layer* and so into the baseline.
@@ -223,7 +223,7 @@ class Control:
 
     def seal(self) -> None:
         """Take the whole database as it is now for the baseline, layers included."""
-        self._run("SELECT pg_crucible.seal()")
+        self._run("SELECT pg_crucible.seal(%s)", MOST_ROWS)
 
     def now(self) -> float:
         """The server's clock, in seconds since the epoch, without asking it again."""

@@ -16,7 +16,8 @@ CREATE TABLE pg_crucible.sequence (
 
 -- Every table that the reset knows: its children (partitions and heirs, itself included), how many rows the
 -- baseline has, its rank among foreign keys (parents first), and whether only a fresh clone can put it back: a
--- rule or trigger that fires even under session_replication_role = replica, rows that we may not read.
+-- rule or trigger that fires even under session_replication_role = replica, rows that we may not read or that would
+-- not come back as they are.
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
     fields text NOT NULL, rows bigint NOT NULL DEFAULT 0,
@@ -55,11 +56,17 @@ BEGIN
 END $$;
 
 -- The state of what belongs to this database but fires no trigger: its own row in pg_database (GRANT ON
--- DATABASE, ALTER DATABASE), its settings, its large objects. Row versions tell, not values.
+-- DATABASE, ALTER DATABASE), its comment, its settings, its large objects; CLUSTER; and what a command that works
+-- CONCURRENTLY leaves when it fails, for then no event trigger runs. Row versions tell, not values.
 CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN concat_ws('/',
-        (SELECT d.xmin FROM pg_database d WHERE d.datname = current_database()),
+        (SELECT concat(d.xmin, ',', (SELECT c.xmin FROM pg_shdescription c
+                                      WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass))
+           FROM pg_database d WHERE d.datname = current_database()),
+        (SELECT string_agg(i.indexrelid::text || i.xmin::text, ',') FROM pg_index i
+          WHERE i.indisclustered OR NOT i.indisvalid OR NOT i.indisready),
+        (SELECT string_agg(i.inhrelid::text, ',') FROM pg_inherits i WHERE i.inhdetachpending),
         (SELECT string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid) FROM pg_db_role_setting s
           WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
         (SELECT string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid) FROM pg_largeobject_metadata m),
@@ -98,11 +105,12 @@ BEGIN
     PERFORM setval(seqid::regclass, last_value, is_called);
 END $$;
 
+-- One whose values are cached always counts as moved: a setval() can bring it back, and sessions keep their values.
 CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
        FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
-      WHERE (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+      WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
     RETURN FOUND;
 END $$;
 
@@ -160,6 +168,9 @@ DECLARE
     found text;
     deaths jsonb;
     temporary jsonb;
+    -- Before anything is read: what others do meanwhile must be found the next time.
+    position text := pg_current_wal_insert_lsn();
+    noted bigint;
 BEGIN
     -- Other runs and our own say by advisory locks elsewhere that they live: only those of this database count.
     IF EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
@@ -173,7 +184,7 @@ BEGIN
     SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark;
     -- Sequences write WAL at the first nextval() after a setval(), also when it is rolled back, and so do
     -- large objects and every commit with a transaction id: WAL that has not moved means nothing to do.
-    IF marked IS NULL AND current_setting('pg_crucible.wal', true) = pg_current_wal_insert_lsn()::text THEN
+    IF marked IS NULL AND current_setting('pg_crucible.wal', true) = position THEN
         RETURN NULL;
     END IF;
     IF 0 = ANY (marked) THEN
@@ -185,22 +196,27 @@ BEGIN
     temporary := pg_crucible.temporary_backends(marked);
     IF marked IS NULL AND temporary IS NULL THEN
         IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
-            PERFORM set_config('pg_crucible.wal', pg_current_wal_insert_lsn()::text, false);
+            PERFORM set_config('pg_crucible.wal', position, false);
         END IF;
         RETURN NULL;
+    END IF;
+    -- Taken and deleted at once: a mark that arrives from here on is the next reset's.
+    WITH taken AS (DELETE FROM pg_crucible.mark RETURNING relid)
+    SELECT array_agg(DISTINCT relid), count(*) INTO marked, noted FROM taken;
+    IF 0 = ANY (marked) THEN
+        RETURN '{"clone": "the schema changed"}';
     END IF;
     SELECT array_agg(k.relid), array_agg(k.relid) FILTER (WHERE k.rows > 0), sum(k.rows), bool_or(k.clone_only)
       INTO tables, seeded, refill, unfit FROM pg_crucible.tracked k
      WHERE k.relid IN (SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked));
     IF unfit THEN
-        RETURN '{"clone": "a table was written that cannot be put back: a trigger, rule or policy of its own stands in the way"}';
+        RETURN '{"clone": "a table was written that cannot be put back: a trigger, rule, policy or constraint of its own stands in the way"}';
     END IF;
     IF refill > most THEN
         RETURN '{"clone": "many rows to refill"}';
     END IF;
-    deaths := pg_crucible.restore_tables(tables, seeded);
+    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', noted);
     PERFORM pg_crucible.restore_sequences();
-    DELETE FROM pg_crucible.mark;
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;
 
@@ -234,7 +250,8 @@ BEGIN
 END $$;
 
 -- Take this database as it is now for the baseline: track every table, keep its rows, note every sequence.
-CREATE FUNCTION pg_crucible.seal() RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
+-- "most": as for reset(); a table with more rows is never put back row by row.
+CREATE FUNCTION pg_crucible.seal(most bigint) RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     t record;
     kept bigint;
@@ -278,7 +295,32 @@ BEGIN
      WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'pg_crucible';
     PERFORM pg_crucible.define_sequence_now();
     PERFORM pg_crucible.define_restore_tables();
+    PERFORM pg_crucible.rehearse(most);
+    PERFORM pg_crucible.define_restore_tables();
     PERFORM pg_crucible.note_sequences(0);
+END $$;
+
+-- Put each table back once, and undo that: rows that come back different or not at all (a constraint that is NOT
+-- VALID, a stored column whose function has changed since, a type whose text does not say all) need a clone.
+CREATE FUNCTION pg_crucible.rehearse(most bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    differ boolean;
+BEGIN
+    FOR t IN SELECT k.relid, k.name, k.tree,
+                    ARRAY(SELECT o.relid FROM pg_crucible.tracked o WHERE o.relid = ANY (k.tree) AND o.rows > 0) AS seeded
+               FROM pg_crucible.tracked k
+              WHERE k.kind = 'r' AND NOT k.clone_only AND k.rows BETWEEN 1 AND most LOOP
+        BEGIN
+            PERFORM pg_crucible.restore_tables(t.tree, t.seeded);
+            EXECUTE format('SELECT EXISTS (SELECT r FROM pg_crucible.seed WHERE relid = %s '
+                'EXCEPT ALL SELECT (x.*)::text FROM ONLY %s x)', t.relid, t.name) INTO differ;
+            RAISE EXCEPTION USING ERRCODE = CASE WHEN differ THEN 'CRDIF' ELSE 'CRSAM' END;
+        EXCEPTION
+            WHEN SQLSTATE 'CRSAM' THEN NULL;
+            WHEN OTHERS THEN UPDATE pg_crucible.tracked SET clone_only = true WHERE relid = t.relid;
+        END;
+    END LOOP;
 END $$;
 
 -- sequence_now() reads all sequences in one query. Before PostgreSQL 18 that is a UNION over all of them, as
