@@ -41,16 +41,18 @@ class Layers:
         Raises:
             UsageError: If the test has already written: its rows and the fixture's could not be told apart.
         """
-        self._settle(name)
+        written = self._settle()
         number = self._of.setdefault(key, next(self._numbers))
         self._open.append(number)
         try:
             with self._worker.redirect.owned_by(name):
                 yield
         finally:
-            if self._worker.started:
-                self._worker.capture(number)
             self._open.remove(number)
+            if self._worker.started and written is None:
+                self._worker.capture(number)
+        if written is not None and self._worker.control.marks() != written:
+            raise _too_late(name)
 
     def gone(self, key: Hashable) -> bool:
         """Take the layer of *key* off, whose fixture was torn down; whether it was ever set up."""
@@ -59,18 +61,21 @@ class Layers:
             self._worker.take_off(number)
         return number is not None
 
-    def _settle(self, name: str) -> None:
-        """Attribute what was written before *name* comes up."""
-        if not self._worker.started or not self._worker.control.marked():
-            return
-        if self._open:
-            self._worker.capture(self._open[-1])
-        elif self.in_test:
-            raise UsageError(
-                f"The fixture {name!r} of a wider scope is set up after the test has written to the database.",
-                why="Its rows shall stay for other tests and the test's shall not, and by now nobody can tell which"
-                " is which. This happens with request.getfixturevalue() in the middle of a test.",
-                do=f"Request {name!r} as an argument of the test or of its first fixture, so that it comes up first.",
-            )
-        else:
-            self._worker.capture(IMPORT)
+    def _settle(self) -> int | None:
+        """Attribute what was written before a wide fixture comes up; if the test wrote it, return how often."""
+        marks = self._worker.control.marks() if self._worker.started else 0
+        if not marks:
+            return None
+        if self.in_test and not self._open:
+            return marks
+        self._worker.capture(self._open[-1] if self._open else IMPORT)
+        return None
+
+
+def _too_late(name: str) -> UsageError:
+    return UsageError(
+        f"The fixture {name!r} of a wider scope has written to the database after the test had.",
+        why="Its rows shall stay for other tests and the test's shall not, and by now nobody can tell which is"
+        " which. This happens with request.getfixturevalue() in the middle of a test.",
+        do=f"Request {name!r} as an argument of the test or of its first fixture, so that it comes up first.",
+    )

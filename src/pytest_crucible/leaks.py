@@ -20,7 +20,7 @@ from .reset import Stranger
 
 # A second look, and more: a request that was answered may still be committing in a thread.
 LOOKS = (0.002, 0.005, 0.02)
-LIFESPAN_SECONDS = 0.25
+LIFESPAN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,17 @@ from sqlalchemy.orm import Session
 
 from . import sessions
 from .app import application
-from .errors import ResetError
 from .layers import Layers
-from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, in_the_way, judge, report
-from .lifespans import LIFESPAN, Lifespan
+from .leaks import Leak, report
+from .lifespans import Lifespan
 from .pending import Pending
-from .redirect import Opened
-from .reset import Answer, LockNotAvailable
+from .restore import Restore
 from .rollback import Rollback, dependency_of, fixture_for, overriding
 from .sessions import Sessions
 from .settings import Settings
 from .watchdog import Watchdog
 from .worker import Worker
 
-ATTEMPTS = 4
 
 
 @dataclass
@@ -148,7 +145,7 @@ class Run:
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
         if self.layers.gone(key) and self.worker.started:
-            self._put_back(self.worker.control.now(), [])
+            Restore(self.worker, self.worker.control.now()).run()
 
     def _begin(self, test: Test) -> None:
         self.test = test
@@ -172,7 +169,7 @@ class Run:
         elif test.isolation == "clone":
             self.worker.discard()
         else:
-            self._put_back(test.began, test.leaks)
+            test.leaks += Restore(self.worker, test.began).run()
         if self.worker.stale:
             self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())
@@ -182,64 +179,6 @@ class Run:
         """Shut applications down before the database that they are connected to goes."""
         for lifespan in list(self.lifespans):
             lifespan.suspend()
-
-    def _put_back(self, began: float, leaks: list[Leak]) -> None:
-        """Put the database back; ends what the test left open, and adds it to *leaks*."""
-        allowed: set[int] = set()
-        looks = [*LOOKS]
-        for _ in range(ATTEMPTS + len(LOOKS)):
-            try:
-                answer = self.worker.put_back(tuple(allowed))
-            except LockNotAvailable:
-                self._end_blockers(leaks)
-                continue
-            if answer.done != "open":
-                return
-            allowed |= self._look(answer, began, leaks, looks)
-        raise ResetError(
-            "The worker database could not be put back: new transactions are opened as fast as they are ended.",
-            why="A thread, a subprocess or a task goes on working on the database after its test.",
-            do="Stop it at the end of the test, or give it to a fixture of a wider scope.",
-        )
-
-    def _look(self, answer: Answer, began: float, leaks: list[Leak], looks: list[float]) -> set[int]:
-        connections = self.worker.redirect.connections()
-        new, stay = judge(answer.strangers, connections, began)
-        if new and looks:
-            give_time(connections, looks.pop(0))
-            return set()
-        if new:
-            self._terminate(new)
-            leaks += new
-        writing = {s.pid for s in answer.strangers if s.pid in stay and s.wrote}
-        mine = [c for c in connections if c.pid in writing and c.owner == LIFESPAN]
-        if mine and len(looks) == len(LOOKS):
-            # Once: a task of the application is about to commit, and would do so in the next test.
-            looks.pop(0)
-            self._wait_for(mine)
-            return set()
-        return stay
-
-    def _wait_for(self, mine: Iterable[Opened]) -> None:
-        deadline = time.monotonic() + LIFESPAN_SECONDS
-        pids = {opened.pid for opened in mine}
-        while time.monotonic() < deadline:
-            give_time(self.worker.redirect.connections(), 0.005)
-            if not pids & {s.pid for s in self.worker.control.others_in_transactions() if s.wrote}:
-                return
-
-    def _end_blockers(self, leaks: list[Leak]) -> None:
-        """Somebody who may stay holds a lock on what must be put back: he may not stay."""
-        control = self.worker.control
-        pids = control.in_the_way()
-        found = in_the_way(control.others_in_transactions(), self.worker.redirect.connections(), pids)
-        self._terminate(found)
-        leaks += found
-
-    def _terminate(self, leaks: list[Leak]) -> None:
-        pids = [leak.stranger.pid for leak in leaks]
-        self.worker.redirect.condemn(pids)
-        self.worker.control.terminate(pids)
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -59,19 +59,18 @@ class Sessions:
     @contextmanager
     def closing(self, session: AsyncSession) -> Iterator[AsyncSession]:
         """Hand *session* out, and close it at the end."""
-        loops: list[asyncio.AbstractEventLoop] = []
+        last: list[asyncio.AbstractEventLoop] = []
 
         def begun(*_: Any) -> None:
-            loop = asyncio.get_running_loop()
-            if loop not in loops:
-                loops.append(loop)
-                self._note(loop, session)
+            last[:] = [asyncio.get_running_loop()]
+            self._note(last[0], session)
 
         event.listen(session.sync_session, "after_begin", begun)
         try:
             yield session
         finally:
-            for loop in loops:
+            # Only the loop of its last transaction: whatever it did before on another one has been given back there.
+            for loop in last:
                 if not loop.is_closed() and not loop.is_running():
                     loop.run_until_complete(session.close())
                 self._used.get(loop, weakref.WeakSet()).discard(session)

@@ -1,0 +1,67 @@
+"""The command ``crucible``: what outlives a run, seen and opened from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import CrucibleError
+from . import databases
+
+FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after ``crucible``; the process's own by default.
+
+    Returns:
+        The exit code: 0, 1 for an error that a message explained, 2 for a wrong call.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except CrucibleError as error:
+        print(f"crucible: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="crucible", description="The databases of pytest-crucible.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    psql = _command(commands, "psql", databases.psql, "open a kept database with psql; list them without a name")
+    psql.add_argument("name", nargs="?", help="its name, or the beginning of it")
+    psql.add_argument("words", nargs=argparse.REMAINDER, help="arguments for psql, as in: -c 'select 1'")
+    _command(commands, "server", databases.server, "keep the project's server running until Ctrl-C")
+    _command(commands, "templates", databases.show, "list the templates and kept databases")
+    gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead runs")
+    gc.add_argument("--templates", action="store_true", help="drop the templates as well")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: databases.Command, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--root", type=Path, default=_root(Path.cwd()), help="the project's root folder")
+    parser.add_argument(
+        "--server", default=os.environ.get("CRUCIBLE_SERVER") or "embedded", help="as crucible_server; here: %(default)s"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _root(folder: Path) -> Path:
+    """The folder that pytest takes for the root: the nearest that configures it."""
+    for place in (folder, *folder.parents):
+        if any("pytest" in (place / file).read_text("utf-8", "replace") for file in FILES if (place / file).is_file()):
+            return place
+    return folder
