@@ -1,0 +1,37 @@
+"""A server of one test's own, which may be harmed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_crucible.server import Lease, lease
+
+
+@pytest.fixture
+def own_root(project_server: tuple[Path, Lease], tmp_path: Path) -> Path:
+    """A project's folder, whose server nobody else uses."""
+    root = tmp_path / "own"
+    root.mkdir()
+    for name in ("app.py", "pyproject.toml"):
+        shutil.copy(project_server[0] / name, root)
+    return root
+
+
+@pytest.fixture
+def own_project(project: Any, own_root: Path) -> Any:
+    """The same project on a server of its own."""
+    project.root = own_root
+    return project
+
+
+@pytest.fixture
+def own_server(own_root: Path, project_server: tuple[Path, Lease]) -> Iterator[Lease]:
+    """A share in that server."""
+    share = lease("embedded", root=own_root, cache=project_server[0] / "cache")
+    yield share
+    share.release()
