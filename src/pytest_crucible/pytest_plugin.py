@@ -14,9 +14,11 @@ import pytest
 
 from .errors import CrucibleError
 from .settings import ISOLATIONS, OPTIONS, Settings, resolve
+from .spelling import mask
 
 if TYPE_CHECKING:
-    from .run import Run, Test
+    from .handle import Test
+    from .run import Run
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 KEPT: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -68,6 +70,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
     early_config.add_cleanup(run.close)
     run.worker.redirect.install()
+    try:
+        run.announce()
+    except CrucibleError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _run_name() -> str:
@@ -164,7 +170,7 @@ class Hooks:
             return (yield)
 
     def _test(self, item: pytest.Item) -> Test:
-        from .run import Test
+        from .handle import Test
 
         settings = self.run.settings
         words: dict[str, Any] = {"isolation": None, "keep": None}
@@ -240,12 +246,16 @@ class Hooks:
 
     def _lines(self) -> Iterator[str]:
         for name in dict.fromkeys(self.run.kept):
-            yield f"crucible: kept {name}; open it with: crucible psql {name}"
+            server = mask(self.run.settings.server)
+            where = "" if server == "embedded" else f"--server '{server}' "
+            yield f"crucible: kept {name}; open it with: crucible psql {where}{name}"
         for note in self.run.worker.notes:
             yield f"crucible: {note}"
 
 
-def _only_their_frames(item: pytest.Item, error: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
+def _only_their_frames(
+    item: pytest.Item, error: pytest.ExceptionInfo[BaseException], report: pytest.TestReport
+) -> None:
     """An error of ours says what to do: the forty frames of drivers and pools above it do not."""
     if item.config.getoption("fulltrace"):
         return

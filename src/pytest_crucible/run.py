@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from . import sessions
 from .app import application
+from .handle import Test
 from .layers import Layers
-from .leaks import Leak, report
+from .leaks import report
 from .lifespans import Lifespan
 from .pending import Pending
 from .restore import Restore
@@ -27,29 +28,6 @@ from .sessions import Sessions
 from .settings import Settings
 from .watchdog import Watchdog
 from .worker import Worker
-
-
-
-@dataclass
-class Test:
-    """One test and the database: what the ``crucible`` fixture hands out.
-
-    Attributes:
-        id: pytest's node id.
-        isolation: ``reset``, ``rollback`` or ``clone``.
-        keep: Whether to keep the database if the test fails.
-    """
-
-    __test__ = False
-
-    id: str
-    isolation: str
-    keep: bool
-    failed: bool = False
-    forbidden: str | None = None
-    began: float = 0.0
-    kept: str | None = None
-    leaks: list[Leak] = field(default_factory=list)
 
 
 class Run:
@@ -68,6 +46,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.test: Test | None = None
         self.kept: list[str] = []
+        self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
         self.watchdog = Watchdog(
@@ -77,6 +56,13 @@ class Run:
         )
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
+
+    def announce(self) -> None:
+        """Set the variables of ``crucible_url_env``, before anything of the user's is imported."""
+        for entry in self.settings.url_env:
+            variable, _, drivername = entry.partition("=")
+            self._environ.setdefault(variable, os.environ.get(variable))
+            os.environ[variable] = self.worker.planned_url(drivername)
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
@@ -149,9 +135,11 @@ class Run:
 
     def _begin(self, test: Test) -> None:
         self.test = test
+        test.address = self.worker.address
         self.layers.in_test = True
         self.worker.redirect.forbidden = test.forbidden
-        if self.worker.started:
+        if self.worker.started or self.settings.url_env:
+            # A raw driver that reads its URL from the environment starts nothing by itself.
             self.worker.ready()
             test.began = self.worker.control.now()
         else:
@@ -188,3 +176,5 @@ class Run:
         if "sync_engine" in vars(self):
             self.sync_engine.dispose()
         self.worker.close()
+        for variable, value in self._environ.items():
+            os.environ.pop(variable) if value is None else os.environ.update({variable: value})

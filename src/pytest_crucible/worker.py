@@ -78,8 +78,8 @@ class Worker:
 
     @property
     def started(self) -> bool:
-        """Whether anything has needed the database yet."""
-        return self._control is not None
+        """Whether anything has needed the database yet, and it has not been lost since."""
+        return self._control is not None and self._failure is None
 
     @property
     def stale(self) -> bool:
@@ -98,6 +98,12 @@ class Worker:
         """The worker database, as the role that owns the schema."""
         self.ready()
         return self._target(Origin("psycopg", None, None)).address
+
+    def planned_url(self, drivername: str) -> str:
+        """The worker database's URL before there is one: the server is leased, nothing is built."""
+        admin = self.server().admin
+        role = DEFAULT_ROLE if self.server().owned else admin.user
+        return admin.to(self.database, user=role).url(drivername)
 
     def server(self) -> Lease:
         """The share in the server, which is taken now if need be."""

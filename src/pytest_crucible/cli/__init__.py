@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import CrucibleError
 from . import databases
@@ -47,13 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: databases.Command, text: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text)
+def _command(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("--root", type=Path, default=_root(Path.cwd()), help="the project's root folder")
     parser.add_argument(
-        "--server", default=os.environ.get("CRUCIBLE_SERVER") or "embedded", help="as crucible_server; here: %(default)s"
+        "--server",
+        default=os.environ.get("CRUCIBLE_SERVER") or "embedded",
+        help="as crucible_server; here: %(default)s",
     )
     parser.set_defaults(run=run)
     return parser

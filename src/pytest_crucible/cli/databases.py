@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..server import Lease, lease
 from ..server.binaries import find
 
+ENDS = {signal.SIGINT, signal.SIGTERM}
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -47,9 +48,10 @@ def psql(options: argparse.Namespace) -> int:
 
 def server(options: argparse.Namespace) -> int:
     """Keep the server running, so that every run only has to join it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # sigwait() is for signals that are blocked
     with _leased(options) as (share, _):
         print(f"{share.note}: {share.admin.url()}\nCtrl-C gives it back.", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ENDS)
     return 0
 
 

@@ -1,0 +1,48 @@
+"""This test and its database: what the fixture ``crucible`` hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .leaks import Leak
+from .server.address import Address
+
+
+def _nowhere() -> Address:
+    raise LookupError("the test has not begun")
+
+
+@dataclass
+class Test:
+    """One test and its database.
+
+    Attributes:
+        id: pytest's node id.
+        isolation: ``reset``, ``rollback`` or ``clone``.
+        keep: Whether to keep the database if the test fails; a test may set it.
+    """
+
+    __test__ = False
+
+    id: str
+    isolation: str
+    keep: bool
+    failed: bool = False
+    forbidden: str | None = None
+    began: float = 0.0
+    kept: str | None = None
+    leaks: list[Leak] = field(default_factory=list)
+    address: Callable[[], Address] = _nowhere
+
+    @property
+    def database(self) -> str:
+        """The name of the worker database."""
+        return self.address().database
+
+    def url(self, drivername: str = "postgresql") -> str:
+        """The worker database's URL, for example ``crucible.url("postgresql+asyncpg")``.
+
+        It names the role that owns the schema; as whom the application connects is in its own URL.
+        """
+        return self.address().url(drivername)

@@ -1,0 +1,111 @@
+"""The command: what it opens, lists and drops."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.cli import main
+
+PROJECT = {
+    "pyproject.toml": """
+[tool.pytest]
+pythonpath = ["."]
+crucible_metadata = ["models:Base"]
+crucible_keep_failed = true
+""",
+    "models.py": """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase): pass
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+""",
+    "test_it.py": """
+from models import User
+
+def test_fails(sync_session):
+    sync_session.add(User(name="the last one"))
+    sync_session.commit()
+    assert False
+
+def test_starts_afresh(sync_session):
+    assert sync_session.query(User).count() == 0
+""",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    root = tmp_path / "project"
+    root.mkdir()
+    for name, text in PROJECT.items():
+        (root / name).write_text(text)
+    monkeypatch.chdir(root)
+    return root
+
+
+def kept_by_a_run(project: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], check=False, capture_output=True, text=True
+    )
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("crucible: kept")]
+    return line.rpartition(" ")[2]
+
+
+def crucible(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from pytest_crucible.cli import main; raise SystemExit(main())", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_kept_database_outlives_its_server(project: Path):
+    """A failed test's rows can be looked at when the run, and its server, have ended."""
+    name = kept_by_a_run(project)
+    shown = crucible("psql", name, "-Atc", "SELECT name FROM users")
+    assert (shown.stdout, shown.returncode) == ("the last one\n", 0), shown.stderr
+    assert crucible("psql").stdout.split() == [name]
+
+
+def test_gc_drops_what_was_kept(project: Path):
+    """gc drops kept databases for good: the next server does not have them either."""
+    name = kept_by_a_run(project)
+    assert crucible("gc").stdout == f"dropped {name}\n"
+    assert crucible("psql").stdout.startswith("No database is kept.")
+    assert "crucible_t_" in crucible("templates").stdout
+
+
+def test_unknown_name_is_explained(project: Path, capsys: pytest.CaptureFixture[str]):
+    """A name that begins no database gets the names that there are."""
+    assert main(["psql", "crucible_k_nothing"]) == 1
+    assert "No database begins with 'crucible_k_nothing'" in capsys.readouterr().err
+
+
+def test_wrong_call_exits_with_two(capsys: pytest.CaptureFixture[str]):
+    """A command that does not exist is a wrong call."""
+    with pytest.raises(SystemExit) as ended:
+        main(["psqlx"])
+    assert ended.value.code == 2
+    assert "psqlx" in capsys.readouterr().err
+
+
+def test_server_keeps_running_until_it_is_told_to_end(project: Path):
+    """`crucible server` says where the server is, holds its share, and gives it back at SIGINT."""
+    code = "from pytest_crucible.cli import main; raise SystemExit(main(['server']))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("embedded PostgreSQL")
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0
