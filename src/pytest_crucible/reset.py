@@ -45,6 +45,8 @@ from .server.address import Address
 MOST_ROWS = 5_000
 # Dead rows in a table before it is vacuumed: about what fits on a few pages.
 MOST_DEAD = 500
+# After so many resets, look for dead rows that no reset made: rolled back, or of temporary tables in the catalog.
+SWEEP_EVERY = 100
 # Nobody but the control connection should wait for a lock that a leaked transaction holds.
 LOCK_TIMEOUT_MS = 500
 
@@ -173,6 +175,7 @@ class Control:
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
         self._dead: Counter[str] = Counter()
+        self._until_sweep = SWEEP_EVERY
         self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - time.time()
 
     def close(self) -> None:
@@ -194,6 +197,9 @@ class Control:
         Raises:
             psycopg.errors.LockNotAvailable: If somebody holds a lock on a marked table.
         """
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._sweep()
         found = self._one("SELECT pg_crucible.reset(%s::integer[], %s::bigint)", list(allowed), most)
         if found is None:
             return Answer("put back")
@@ -274,9 +280,7 @@ class Control:
         self._run("TRUNCATE pg_crucible.layer_sequence")
         for table, rows in layers.items():
             if table == "seed":
-                self._run(
-                    "DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)"
-                )
+                self._run("DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)")
             with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
                 sink.write(rows)
         self._run("SELECT pg_crucible.adopt()")
@@ -288,9 +292,20 @@ class Control:
     def _bury(self, dead: dict[str, int]) -> None:
         """Vacuum tables before their dead rows slow every later scan down: autovacuum is off."""
         self._dead.update(dead)
-        self._dead[f"{self._schema}.mark"] += len(dead) + 1
-        for table in [table for table, rows in self._dead.items() if rows > MOST_DEAD]:
-            del self._dead[table]
+        self._vacuum([table for table, rows in self._dead.items() if rows > MOST_DEAD])
+
+    def _sweep(self) -> None:
+        """Vacuum what the server's statistics say is full of dead rows."""
+        self._until_sweep = SWEEP_EVERY
+        query = (
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relpersistence <> 't'"
+            " AND greatest(pg_stat_get_dead_tuples(oid), pg_stat_get_dead_tuples(reltoastrelid)) > %s"
+        )
+        self._vacuum([table for (table,) in self._run(query, MOST_DEAD).fetchall()])
+
+    def _vacuum(self, tables: Iterable[str]) -> None:
+        for table in tables:
+            self._dead.pop(table, None)
             self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
 
     def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+import psycopg
 import pytest
 from programs import Program
 from world import World
@@ -39,3 +42,31 @@ def test_is_put_back(world: World, name: str):
     if differences:
         world.begin_anew()
     assert differences == []
+
+
+ONE_EACH = [
+    "INSERT INTO lone VALUES ('late')", "INSERT INTO audit VALUES ('late')", "INSERT INTO city VALUES (50)",
+    "INSERT INTO flow VALUES (NULL)", "INSERT INTO other.author (name) VALUES ('late')", "INSERT INTO node VALUES (50)",
+    "INSERT INTO volatile_note (note) VALUES ('late')", "INSERT INTO counter VALUES ('late', 1)",
+    "INSERT INTO shelf VALUES (1, 'late')", "INSERT INTO target VALUES (50)", "INSERT INTO hen VALUES (50)",
+]  # fmt: skip
+
+
+def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: World):
+    """A background task may commit at any moment: what one reset does not see, the next one does."""
+    put_back = world.run.worker.put_back
+    with psycopg.connect(**world.run.worker.address().libpq(), autocommit=True) as background:
+
+        def work() -> None:
+            for statement in ONE_EACH:
+                background.execute(statement)
+
+        for _ in range(20):
+            thread = threading.Thread(target=work)
+            thread.start()
+            while thread.is_alive():
+                put_back((background.info.backend_pid,))
+            thread.join()
+            while put_back(()).done == "open":
+                pass
+            assert world.differences() == []

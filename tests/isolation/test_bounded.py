@@ -1,0 +1,55 @@
+"""What resets leave behind does not grow: the last test is put back as fast as the first."""
+
+from __future__ import annotations
+
+import pytest
+from world import World
+
+# What a test may do a thousand times over: commit, roll back, make a temporary table, use a sequence.
+ROUND = [
+    "INSERT INTO author (name) SELECT 'bulk ' || i FROM generate_series(1, 20) i",
+    "UPDATE measure SET val = val + 1",
+    "DELETE FROM flow",
+    "SELECT nextval('cached_seq')",
+    "BEGIN",
+    *["INSERT INTO target SELECT i FROM generate_series(100, 120) i ON CONFLICT DO NOTHING"] * 5,
+    "UPDATE everything SET m = 'ok'",
+    "ROLLBACK",
+    "CREATE TEMP TABLE passing (id serial PRIMARY KEY, note text)",
+    "DROP TABLE passing",
+]
+SIZES = """
+SELECT c.oid::regclass::text, pg_relation_size(c.oid) FROM pg_class c
+ WHERE c.relkind IN ('r', 'i', 't', 'm', 'S') AND c.relpersistence <> 't'
+"""
+# A relation may grow by this much before it is vacuumed, and keeps the space.
+ROOM = 384 * 1024
+
+
+def grown(world: World, rounds: int) -> dict[str, int]:
+    """The relations that *rounds* tests made grow, and by how many bytes."""
+    world.play([(0, "SELECT 1")])
+    before = dict(world.admin.execute(SIZES).fetchall())
+    for _ in range(rounds):
+        for statement in ROUND:
+            world.seats[0].execute(statement)
+        # An idle backend may be in a transaction of its own for a moment, to read what others invalidated.
+        while (answer := world.run.worker.put_back(())).done == "open":
+            pass
+        assert answer.done == "put back", answer
+    after = dict(world.admin.execute(SIZES).fetchall())
+    return {name: size - before.get(name, 0) for name, size in after.items() if size > before.get(name, 0)}
+
+
+def test_a_few_hundred_tests_leave_little(world: World):
+    """Dead rows are cleared away, also those that were rolled back, also in the catalog."""
+    assert {name: size for name, size in grown(world, 400).items() if size > ROOM} == {}
+    world.begin_anew()
+
+
+@pytest.mark.slow
+def test_thousands_of_tests_leave_no_more_than_hundreds(world: World):
+    """After 500 tests nothing grows any more."""
+    grown(world, 500)
+    assert {name: size for name, size in grown(world, 3000).items() if size > ROOM // 4} == {}
+    world.begin_anew()
