@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -39,6 +40,14 @@ def _first(drivers: tuple[str, ...]) -> str:
         f"None of the drivers {', '.join(drivers)} is installed.",
         do="Install the driver that the application uses in production: pip install asyncpg",
     )
+
+
+async def _close(session: AsyncSession) -> None:
+    try:
+        await session.close()
+    except DBAPIError:
+        # Its backend was ended, or the test was interrupted in a statement: that has been reported already.
+        await session.invalidate()
 
 
 class Sessions:
@@ -72,7 +81,7 @@ class Sessions:
             # Only the loop of its last transaction: whatever it did before on another one has been given back there.
             for loop in last:
                 if not loop.is_closed() and not loop.is_running():
-                    loop.run_until_complete(session.close())
+                    loop.run_until_complete(_close(session))
                 self._used.get(loop, weakref.WeakSet()).discard(session)
 
     def _note(self, loop: asyncio.AbstractEventLoop, session: AsyncSession) -> None:
@@ -81,7 +90,7 @@ class Sessions:
 
             async def close_all() -> None:
                 for left in list(self._used[loop]):
-                    await left.close()
+                    await _close(left)
 
             self._redirect.on_loop_end(loop, close_all)
         self._used[loop].add(session)

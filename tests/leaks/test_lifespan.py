@@ -104,3 +104,34 @@ async def poll(app):
         "-Werror",
     )
     result.assert_outcomes(passed=3)
+
+
+def test_a_leak_beside_a_lifespan_under_anyio(project):
+    """anyio runs tests in the task that its first fixture started: what they leave is theirs all the same."""
+    result = project.run(
+        """
+        import pytest
+        from sqlalchemy import text
+        from app import Session
+
+        kept = []
+        pytestmark = pytest.mark.anyio
+
+        @pytest.fixture(scope="module")
+        def anyio_backend():
+            return "asyncio"
+
+        async def test_leaky(async_client):
+            await async_client.post("/users", params={"name": "x"})
+            session = Session()
+            kept.append(session)
+            await session.execute(text("SELECT 1"))
+
+        async def test_next(async_client):
+            await kept[0].invalidate()
+            assert (await async_client.post("/users", params={"name": "x"})).status_code == 200
+        """,
+        "-oasyncio_mode=strict",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.re_match_lines([r".*LeakWarning: The test left a transaction open.* in test_leaky \(asyncpg\).*"])
