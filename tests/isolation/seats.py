@@ -194,6 +194,9 @@ class Asynchronous:
         self._loop.close()
 
 
+Seat = Raw | Orm | Asynchronous
+
+
 def _result(rows: object, count: int) -> Result:
     if rows is None:
         return ("count", count)

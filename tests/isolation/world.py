@@ -10,11 +10,12 @@ from pathlib import Path
 import psycopg
 from programs import Program
 from psycopg.rows import tuple_row
-from seats import PATIENCE, Asynchronous, Orm, Raw, Result
+from seats import PATIENCE, Asynchronous, Orm, Raw, Result, Seat
 from snapshot import Snapshot
 
 from pytest_crucible.errors import LeakWarning
 from pytest_crucible.run import Run, Test
+from pytest_crucible.server import Address
 from pytest_crucible.settings import Settings
 
 ROOT = Path(__file__).parent
@@ -36,7 +37,7 @@ class World:
     """One run of tests, each of which is a program."""
 
     def __init__(self) -> None:
-        self.seats = (Raw(self._address, PATIENCE), Raw(self._address, PATIENCE), Orm(PATIENCE), Asynchronous(PATIENCE))
+        self.seats: tuple[Seat, ...] = (Raw(self._address, PATIENCE), Raw(self._address, PATIENCE), Orm(PATIENCE), Asynchronous(PATIENCE))
         self.run = Run(SETTINGS, "15011a7e", "main")
         self.run.worker.redirect.install()
         self.run.worker.admin.role("reader")
@@ -46,7 +47,7 @@ class World:
         self.baseline = Snapshot(self.admin)
         self.next_values = self._next_values()
 
-    def _address(self):
+    def _address(self) -> Address:
         return self.run.worker.address()
 
     @property
@@ -61,18 +62,21 @@ class World:
             self._admin = (worker.generation, psycopg.connect(**words, autocommit=True, row_factory=tuple_row))
         return self._admin[1]
 
-    def play(self, program: Program, leaks: Iterable[int] = ()) -> list[Result]:
+    def play(
+        self, program: Program, leaks: Iterable[int] = (), *, seats: tuple[Seat, ...] | None = None
+    ) -> list[Result]:
         """Run *program* as one test, whose end is the reset; the seats in *leaks* end nothing themselves."""
+        seats = seats or self.seats
         generation = self.run.worker.generation
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
             with self.run.around(Test("program", "reset", keep=False)):
-                results = [self.seats[seat].execute(statement) for seat, statement in program]
+                results = [seats[seat].execute(statement) for seat, statement in program]
                 for number in used - set(leaks):
-                    self.seats[number].end()
+                    seats[number].end()
         for number in used:
-            self.seats[number].settle()
+            seats[number].settle()
         self.run.worker.ready()
         if self.run.worker.generation == generation:
             self.puts += 1
