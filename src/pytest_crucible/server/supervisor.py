@@ -34,7 +34,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-WAKING = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+WAKING = (signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
+# A signal that comes in the microsecond before flock blocks does not wake it: so look again at times.
+LOOK_SECONDS = 1.0
 
 
 class Woken(Exception):
@@ -122,13 +124,14 @@ def _wait_for_last_user(users: int, server: Postgres) -> None:
     """Wait until nobody uses the server, it dies, or somebody asks us to end."""
     for number in WAKING:
         signal.signal(number, _wake)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
     while not server.ended():
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKING)
             fcntl.flock(users, fcntl.LOCK_EX)
             return
         except Woken as woken:
-            if woken.args[0] != signal.SIGCHLD:
+            if woken.args[0] not in (signal.SIGCHLD, signal.SIGALRM):
                 return
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
