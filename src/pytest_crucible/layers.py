@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from .errors import UsageError
-from .worker import Worker
-
-IMPORT = 1
+from .worker import IMPORT, Worker
 
 
 class Layers:

@@ -131,10 +131,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def marker_arguments(*, isolation: str | None = None, keep: bool | None = None) -> dict[str, Any]:
     """The arguments of ``@pytest.mark.crucible``: a real signature, so that a misspelt one is an error."""
     if isolation is not None and isolation not in ISOLATIONS:
-        raise pytest.UsageError(
-            f"@pytest.mark.crucible(isolation={isolation!r}): there is no such isolation."
-            f" Write one of {', '.join(ISOLATIONS)}."
-        )
+        raise TypeError(f"there is no isolation {isolation!r}. Write one of {', '.join(ISOLATIONS)}.")
     return {"isolation": isolation, "keep": keep}
 
 
@@ -144,14 +141,15 @@ class Hooks:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # The innermost wrapper, since it may raise, and pytest's own must have begun by then.
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Say what this test shall be before its first fixture comes up."""
         from .fixtures import TEST
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
-        if "crucible" not in getattr(item, "fixturenames", ()):
+        if "crucible_test" not in getattr(item, "fixturenames", ()):
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
             item.stash[AROUND].enter_context(self.run.around(test))
         with self.run.watchdog.watching(item.nodeid):
@@ -178,7 +176,7 @@ class Hooks:
             try:
                 given = marker_arguments(*marker.args, **marker.kwargs)
             except TypeError as error:
-                raise pytest.UsageError(f"@pytest.mark.crucible: {error}") from None
+                pytest.fail(f"@pytest.mark.crucible: {error}", pytrace=False)
             words |= {name: value for name, value in given.items() if value is not None}
         return Test(
             item.nodeid,

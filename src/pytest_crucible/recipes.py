@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
@@ -40,7 +41,7 @@ class MetadataRecipe:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         root = settings.root
-        if settings.app:
+        if settings.app and not _being_imported(settings.app):
             lookup(settings.app, option="crucible_app", root=root)
         self.metadata = [_metadata(path, settings) for path in settings.metadata]
         found = lookup(settings.load, option="crucible_load", root=root) if settings.load else None
@@ -85,6 +86,12 @@ class MetadataRecipe:
                 raise _failed(f"create_all() of {path}", error) from error
         if self.load is not None:
             _call(self.load, engine, str(self.settings.load))
+
+
+def _being_imported(path: str) -> bool:
+    """Whether it is the application's import that asks for the database: `create_all(engine)` before `app = …`."""
+    module = sys.modules.get(path.partition(":")[0])
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def main_role() -> str | None:

@@ -26,6 +26,8 @@ from .settings import Settings
 
 # The owner of the schema where no engine of the application names a role.
 DEFAULT_ROLE = "crucible"
+# The layer of what is written while modules are imported.
+IMPORT = 1
 
 
 @dataclass
@@ -157,10 +159,13 @@ class Worker:
         return self._admin
 
     def _open(self) -> None:
+        recipe = recipes.MetadataRecipe(self.settings)
+        if self._control is not None:  # the application connected while the recipe imported it
+            self.capture(IMPORT)
+            return
         admin = self.admin
         admin.live(self.run)
         templates.collect(admin, self._project, self.run)
-        recipe = recipes.MetadataRecipe(self.settings)
         owner = self._owner()
         facts = [("owner", owner), ("server", str(admin.version)), ("reset", self.rights.source())]
         mark = recipes.fingerprint_of(recipe, facts)
