@@ -50,21 +50,21 @@ class Pending:
     def around(self) -> Iterator[None]:
         """Report the tasks that are created in here and left pending."""
         for loop in self._idle():
-            tasks = asyncio.all_tasks(loop)
-            self._known.update(tasks)
-            self._disown(tasks)
+            for task in asyncio.all_tasks(loop):
+                if task not in self._known:
+                    self._known.add(task)
+                    self._disown(task)
         yield
         self._report(self._left())
 
     def _idle(self) -> list[Loop]:
         return [loop for loop in {*self._loops()} if not loop.is_closed() and not loop.is_running()]
 
-    def _disown(self, tasks: Iterable[Task]) -> None:
+    def _disown(self, task: Task) -> None:
         """A runner that a wide fixture's set-up has started is not the fixture's: the tests run in it."""
-        for task in tasks:
-            context = context_of(task)
-            if is_runner(task) and context is not None and context.get(self._owner) is not None:
-                context.run(self._owner.set, None)
+        context = context_of(task) if is_runner(task) else None
+        if context is not None and context.get(self._owner) is not None:
+            context.run(self._owner.set, None)
 
     def _left(self) -> list[Task]:
         left: list[Task] = []
