@@ -94,17 +94,18 @@ def _being_imported(path: str) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
-def main_role() -> str | None:
-    """The role in the URL of the first PostgreSQL engine that the application made, if there is one already.
+def roles() -> list[str]:
+    """The roles in the URLs of the PostgreSQL engines that the application has made so far, the first one first.
 
     SQLAlchemy keeps no list of engines; the garbage collector does, each generation in the order of creation.
     """
+    found: dict[str, None] = {}
     for generation in (2, 1, 0):
         for thing in gc.get_objects(generation):
             # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
             if issubclass(type(thing), Engine) and thing.dialect.name == "postgresql" and thing.url.username:
-                return str(thing.url.username)
-    return None
+                found.setdefault(str(thing.url.username))
+    return list(found)
 
 
 def _metadata(path: str, settings: Settings) -> MetaData:

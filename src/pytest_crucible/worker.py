@@ -142,7 +142,7 @@ class Worker:
         owner = self._bases[0].template.owner
         if user is None or user == owner or not self.admin.owned:
             return owner
-        if user == self.admin.address.user or user.startswith("pg_"):
+        if not self._is_ordinary(user):
             return owner
         if self.admin.role(user) or not self.control.has_grants(user):
             self.admin.join(user, owner)
@@ -188,11 +188,13 @@ class Worker:
     def _owner(self) -> str:
         if not self.admin.owned:
             return self.admin.address.user
-        owner = recipes.main_role() or DEFAULT_ROLE
-        if owner == self.admin.address.user or owner.startswith("pg_"):
-            owner = DEFAULT_ROLE
-        self.admin.role(owner)
-        return owner
+        ordinary = [role for role in recipes.roles() if self._is_ordinary(role)] or [DEFAULT_ROLE]
+        for role in ordinary:  # all of them: the DDL may grant them something
+            self.admin.role(role)
+        return ordinary[0]
+
+    def _is_ordinary(self, role: str) -> bool:
+        return role != self.admin.address.user and not role.startswith("pg_")
 
     def _build(self, recipe: recipes.MetadataRecipe, address: Address, owner: str) -> None:
         with self.redirect.lead_to(address.to(address.database, user=owner)):
