@@ -49,6 +49,7 @@ def test_a_synchronous_connection(redirect: Redirect, driver: str, origins: list
         assert opened.place.endswith(" in test_a_synchronous_connection")
     assert origins[0] == Origin(driver, "app", "prod")
     assert not redirect.connections()[0].checked_out
+    assert redirect.loops() == set()
     engine.dispose()
     assert redirect.connections() == []
 
@@ -64,6 +65,7 @@ def test_an_asynchronous_connection(redirect: Redirect, driver: str) -> None:
             (opened,) = redirect.connections()
             assert (opened.pid, opened.driver, opened.loop) == (pid, driver, asyncio.get_running_loop())
             assert opened.place.endswith(" in run")
+            assert redirect.loops() == {opened.loop}
 
     asyncio.run(run())
     assert redirect.connections() == []
@@ -151,6 +153,8 @@ def test_forbidden(redirect: Redirect, engine: Engine) -> None:
     for each in (engine, fresh):
         with pytest.raises(RedirectError, match=r"No database in tests/unit\."):
             each.connect()
+    with redirect.owned_by("lifespan"):  # whose tasks go on while a test may not
+        pid_of(engine)
     redirect.forbidden = None
     pid_of(engine)
 

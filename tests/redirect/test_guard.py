@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -147,6 +147,35 @@ def test_other_databases(redirect: Redirect, origins: list[Origin]) -> None:
             assert connection.scalar(text("select 1")) == 1
         engine.dispose()
     assert origins == []
+
+
+def test_another_dialect_over_the_same_driver(
+    redirect: Redirect, other: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that only borrows a PostgreSQL driver, as CockroachDB does, is left alone."""
+    engine = create_engine(other.to("postgres", user="crucible_admin").url("postgresql+psycopg"), poolclass=NullPool)
+    monkeypatch.setattr(engine.dialect, "name", "cockroachdb")
+    with engine.connect() as connection:
+        assert connection.scalar(text("show port")) == str(other.port)
+
+
+def test_a_pool_that_keeps_its_record(redirect: Redirect) -> None:
+    """A pool class of the application's own may connect without telling its record."""
+
+    class Own(NullPool):
+        def __init__(self, creator: Callable[..., object], **words: object) -> None:
+            super().__init__(lambda: creator(), **words)
+
+        def recreate(self) -> Own:
+            return self
+
+    engine = create_engine(f"postgresql+psycopg://{NOWHERE}", poolclass=Own)
+    for _ in range(2):
+        with engine.connect() as connection:
+            (opened,) = redirect.connections()
+            assert connection.scalar(text("select pg_backend_pid()")) == opened.pid
+        redirect.condemn_dead()
+        assert redirect.connections() == []
 
 
 def test_opened_before(address: Address, other: Address, target: list[Target]) -> None:

@@ -82,7 +82,7 @@ def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monk
     assert result.stderr.str() == ""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["auto-function", "auto-session", "anyio", "closed-directly"])
 def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever loop runs the tests, engines work, and leave nothing behind."""
     run(kind, FEW, pytester, address, monkeypatch)
@@ -91,5 +91,5 @@ def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypat
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_pools(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with every kind of pool."""
+    """The same with every kind of loop and pool."""
     run(kind, ALL, pytester, address, monkeypatch)

@@ -150,6 +150,8 @@ class Redirect:
 
     def _do_connect(self, dialect: Dialect, record: Any, cargs: list[Any], cparams: dict[str, Any]) -> Any:
         if dialect.name != "postgresql":
+            if record is not None:
+                record.info[_KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
             return None
         self._refuse_forbidden()
         driver = _driver(dialect, cparams)
@@ -163,7 +165,8 @@ class Redirect:
         # No event tells the engine but those that make each of its statements dearer.
         entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
         self._registry.add(entry, record)
-        record.info[_KEY] = entry
+        if record is not None:  # a pool of the application's own may keep it to itself
+            record.info[_KEY] = entry
         if loop is not None:
             self._janitor.watch(loop)
             self._pings.guard(dialect)
@@ -172,6 +175,10 @@ class Redirect:
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
         """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
         if _KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
+            return
+        entry = self._registry.of(record.driver_connection)
+        if entry is not None:
+            record.info[_KEY] = entry
             return
         dbapi_connection.close()
         raise RedirectError(
@@ -186,7 +193,7 @@ class Redirect:
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is None:
-            if _speaks_postgresql(dbapi_connection, record):
+            if _KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
                 raise DisconnectionError("the connection was opened before the redirect was installed")
             return
         if entry.is_async and entry.loop() is not running_loop():

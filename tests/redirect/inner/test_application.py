@@ -84,11 +84,16 @@ async def test_cancelled(name):
     if "static" in name or "narrow" in name:
         return
 
+    started = asyncio.Event()
+
     async def hold():
         async with ENGINES[name].connect() as connection:
+            await connection.execute(text("select 1"))
+            started.set()
             await connection.execute(text("select pg_sleep(30)"))
 
     held = asyncio.create_task(hold())
+    await started.wait()
     await asyncio.sleep(0.02)
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
