@@ -350,6 +350,15 @@ def _steps(draw: st.DrawFn, statements: SearchStrategy[str]) -> Program:
     return [(seat, statement) for statement in drawn.split(" ;; ")]
 
 
+def alone() -> list[Program]:
+    """Every statement by itself, with one choice of its values."""
+    values = {"n": "2", "m": "3", "k": "4", "t": "'t'", "s": "cached_seq"}
+    forms = [form for text in (ROWS, EMPTYING, SEQUENCES, SESSION, TEMPORARY, LARGE, SCHEMA) for form in _lines(text)]
+    filled = [PLACEHOLDER.sub(lambda found: values[found[1]], form) for form in [*forms, *COPIES]]
+    orm = [PLACEHOLDER.sub(lambda found: values[found[1]], form) for form in _lines(ORM)]
+    return [[(0, part) for part in form.split(" ;; ")] for form in filled] + [[(2, form), (2, "COMMIT")] for form in orm]
+
+
 def programs(longest: int = 20) -> SearchStrategy[Program]:
     """Programs of up to *longest* steps; about a third changes more than rows and sequences."""
     kinds = [ROW_PROGRAMS, ROW_PROGRAMS, ROW_PROGRAMS, TEMPORARY_PROGRAMS, SCHEMA_PROGRAMS]

@@ -82,9 +82,10 @@ class Raw:
 class Orm:
     """A session of SQLAlchemy's over its pool; knows some words besides SQL."""
 
-    def __init__(self, settings: dict[str, str]) -> None:
+    def __init__(self, settings: dict[str, str], **words: object) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self.engine = create_engine("postgresql+psycopg://app@nowhere.invalid/app", connect_args={"options": options})
+        url = "postgresql+psycopg://app@nowhere.invalid/app"
+        self.engine = create_engine(url, connect_args={"options": options}, **words)
         self.session = Session(self.engine)
 
     def execute(self, statement: str) -> Result:
@@ -151,12 +152,13 @@ class Orm:
 class Asynchronous:
     """A connection of asyncpg's, kept on an event loop of its own; autocommit."""
 
-    def __init__(self, settings: dict[str, str], query: str = "") -> None:
+    def __init__(self, settings: dict[str, str], query: str = "", **words: object) -> None:
         self._loop = asyncio.new_event_loop()
         self._engine: AsyncEngine = create_async_engine(
             f"postgresql+asyncpg://app@nowhere.invalid/app{query}",
             connect_args={"server_settings": settings},
             isolation_level="AUTOCOMMIT",
+            **words,
         )
         self._connection: AsyncConnection | None = None
 

@@ -16,6 +16,8 @@ PHYSICAL = {
         "relfilenode", "relpages", "reltuples", "relallvisible", "relallfrozen", "relfrozenxid", "relminmxid",
     },
     "pg_index": {"indcheckxmin"},
+    # How the rows that are older than a column get its value; the rows themselves are compared.
+    "pg_attribute": {"atthasmissing", "attmissingval"},
 }  # fmt: skip
 STATISTICS = ("pg_statistic", "pg_statistic_ext_data")
 # Each backend that ever made a temporary table leaves its empty schema behind, also in production.

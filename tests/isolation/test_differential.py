@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
 from programs import Program, interleaved, programs
 from psycopg import sql
 from seats import PATIENCE, PLAIN_PLANS, Asynchronous, Orm, Raw, Result, Seat
+from sqlalchemy.pool import NullPool
 from test_reset import QUICK, THOROUGH
 from world import SETTINGS, World
 
@@ -25,45 +25,54 @@ class Twin:
         self._worker = world.run.worker
         # The worker drops what is named after its database at the end of the run.
         self._plain, self._twin = f"{self._worker.database}_plain", f"{self._worker.database}_twin"
-        admin = self._worker.admin
-        admin.create(self._plain, owner="app", template="template0", words=sql.SQL("ENCODING 'UTF8'"))
-        with self._worker.redirect.lead_to(admin.address.to(self._plain, user="app")):
+        self._admin = self._worker.admin
+        self._admin.create(self._plain, owner="app", template="template0", words=sql.SQL("ENCODING 'UTF8'"))
+        with self._worker.redirect.lead_to(self._address(self._plain)):
             MetadataRecipe(SETTINGS).fill()
+        self._here = _seats(self._worker.address)
+        self._there = _seats(lambda: self._address(self._twin))
+
+    def _address(self, database: str) -> Address:
+        return self._admin.address.to(database, user="app")
 
     def compare(self, program: Program) -> None:
         """Run *program* here and there."""
-        with _seats(self._worker.address) as seats:
-            here = self._world.play(program, seats=seats)
+        here = self._world.play(program, seats=self._here)
         there = self._play(program)
+        self.close()
         assert list(zip(program, here, strict=True)) == list(zip(program, there, strict=True))
 
     def _play(self, program: Program) -> list[Result]:
-        admin = self._worker.admin
-        admin.drop(self._twin)
-        admin.create(self._twin, owner="app", template=self._plain, words=sql.SQL("STRATEGY FILE_COPY"))
-        admin.copy_rights(self._plain, self._twin)
-        address = admin.address.to(self._twin, user="app")
-        with self._worker.redirect.lead_to(address), _seats(lambda: address) as seats:
-            return [seats[seat].execute(statement) for seat, statement in program]
+        self._admin.drop(self._twin)
+        self._admin.create(self._twin, owner="app", template=self._plain, words=sql.SQL("STRATEGY FILE_COPY"))
+        self._admin.copy_rights(self._plain, self._twin)
+        with self._worker.redirect.lead_to(self._address(self._twin)):
+            return [self._there[seat].execute(statement) for seat, statement in program]
+
+    def close(self, *, for_ever: bool = False) -> None:
+        """End every session: what it remembers is no business of the next program's."""
+        for seat in (*self._here, *self._there):
+            (seat.close if for_ever or isinstance(seat, Raw) else seat.end)()
 
 
-@contextmanager
-def _seats(address: Callable[[], Address]) -> Iterator[tuple[Seat, ...]]:
+def _seats(address: Callable[[], Address]) -> tuple[Seat, ...]:
     known = PATIENCE | PLAIN_PLANS
     # Statements that a driver prepares by itself depend on what it ran before.
     query = "?prepared_statement_cache_size=0"
-    seats = (Raw(address, known, prepare_threshold=None), Raw(address, known), Orm(known), Asynchronous(known, query))
-    try:
-        yield seats
-    finally:
-        for seat in seats:
-            seat.close()
+    return (
+        Raw(address, known, prepare_threshold=None),
+        Raw(address, known),
+        Orm(known, poolclass=NullPool),
+        Asynchronous(known, query, poolclass=NullPool),
+    )
 
 
 @pytest.fixture(scope="module")
-def twin(world: World) -> Twin:
+def twin(world: World) -> Iterator[Twin]:
     """The plain database."""
-    return Twin(world)
+    twin = Twin(world)
+    yield twin
+    twin.close(for_ever=True)
 
 
 @settings(QUICK, max_examples=20)

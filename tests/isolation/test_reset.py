@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from programs import LEAKS, Program, programs
+from programs import LEAKS, Program, alone, programs
 from world import World
 
 QUICK = settings(
@@ -42,3 +42,16 @@ def test_every_program_is_put_back(world: World, program: Program, leaks: frozen
 def test_a_thousand_programs_are_put_back(world: World, program: Program, leaks: frozenset[int]):
     """As above, with longer programs and other ones each time."""
     check(world, program, leaks)
+
+
+@pytest.mark.slow
+def test_each_statement_by_itself_is_put_back(world: World):
+    """Nothing else in the test hides a change that was missed."""
+    missed = {}
+    for program in alone():
+        world.play(program)
+        found = world.differences() + world.moved_sequences()
+        if found:
+            missed[str(program)] = found
+            world.begin_anew()
+    assert missed == {}
