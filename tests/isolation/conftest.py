@@ -12,7 +12,7 @@ import pytest
 # Everything here is imported by its plain name, also by the recipe.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import World  # noqa: E402
+from world import World
 
 
 @pytest.fixture(scope="session")

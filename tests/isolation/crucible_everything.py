@@ -37,7 +37,7 @@ class Author(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     version: Mapped[int] = mapped_column(server_default="1")
-    books: Mapped[list["Book"]] = relationship(back_populates="author", passive_deletes=True)
+    books: Mapped[list[Book]] = relationship(back_populates="author", passive_deletes=True)
 
 
 class Book(Base):

@@ -95,7 +95,8 @@ def _parts(connection: Connection) -> dict[str, sql.Composable]:
     for kind, schema, name in connection.execute(RELATIONS).fetchall():
         whole = sql.Identifier(schema, name)
         if kind == "S":
-            parts[f"sequence {schema}.{name}"] = sql.SQL("SELECT ROW(last_value, is_called)::text FROM {}").format(whole)
+            query = sql.SQL("SELECT ROW(last_value, is_called)::text FROM {}")
+            parts[f"sequence {schema}.{name}"] = query.format(whole)
         else:
             # The text for the reader, the binary form because a text may hide a difference.
             parts[f"table {schema}.{name}"] = sql.SQL(

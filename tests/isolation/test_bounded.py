@@ -43,7 +43,7 @@ def grown(world: World, rounds: int) -> dict[str, int]:
 
 def test_a_few_hundred_tests_leave_little(world: World):
     """Dead rows are cleared away, also those that were rolled back, also in the catalog."""
-    assert {name: size for name, size in grown(world, 400).items() if size > ROOM} == {}
+    assert {name: size for name, size in grown(world, 250).items() if size > ROOM} == {}
     world.begin_anew()
 
 

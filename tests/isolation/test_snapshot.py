@@ -11,7 +11,7 @@ CHANGES = [
     "UPDATE author SET name = name || '!' WHERE id = 1",
     "INSERT INTO lone VALUES ('one')",
     "UPDATE everything SET f8 = '0' WHERE f8 = '-0'",
-    "UPDATE everything SET j = '{\"a\": 1, \"a\": 2}' WHERE id = 100",
+    'UPDATE everything SET j = \'{"a": 1, "a": 2}\' WHERE id = 100',
     "SELECT nextval('plain_seq')",
     "SELECT setval('used_seq', 7, true), setval('plain_seq', 1, true)",
     "SELECT lo_put(60002, 4000, 'y')",

@@ -37,7 +37,12 @@ class World:
     """One run of tests, each of which is a program."""
 
     def __init__(self) -> None:
-        self.seats: tuple[Seat, ...] = (Raw(self._address, PATIENCE), Raw(self._address, PATIENCE), Orm(PATIENCE), Asynchronous(PATIENCE))
+        self.seats: tuple[Seat, ...] = (
+            Raw(self._address, PATIENCE),
+            Raw(self._address, PATIENCE),
+            Orm(PATIENCE),
+            Asynchronous(PATIENCE),
+        )
         self.run = Run(SETTINGS, "15011a7e", "main")
         self.run.worker.redirect.install()
         self.run.worker.admin.role("reader")
