@@ -191,6 +191,10 @@ class Worker:
         ordinary = [role for role in recipes.roles() if self._is_ordinary(role)] or [DEFAULT_ROLE]
         for role in ordinary:  # all of them: the DDL may grant them something
             self.admin.role(role)
+        if self.settings.url_env and ordinary[0] != DEFAULT_ROLE:
+            # Whoever reads a variable comes as this role: it was set before any engine was made.
+            self.admin.role(DEFAULT_ROLE)
+            self.admin.join(DEFAULT_ROLE, ordinary[0])
         return ordinary[0]
 
     def _is_ordinary(self, role: str) -> bool:

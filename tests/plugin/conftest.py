@@ -20,6 +20,7 @@ crucible_metadata = ["app:Base"]
 asyncio_mode = "auto"
 asyncio_default_fixture_loop_scope = "function"
 filterwarnings = ["default"]
+addopts = ["--import-mode=importlib"]
 """
 
 APP = """
@@ -79,7 +80,7 @@ class Suite:
     def __init__(self, root: Path, pytester: pytest.Pytester, share: Lease) -> None:
         self.root = root
         self._pytester = pytester
-        self._share = share
+        self.share = share
         for path in root.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.configure()
@@ -106,7 +107,7 @@ class Suite:
 
     def databases(self, pattern: str = "^crucible_[^t]") -> list[str]:
         """Databases on the server, by default those of ours that are no templates."""
-        with psycopg.connect(**self._share.admin.libpq()) as connection:
+        with psycopg.connect(**self.share.admin.libpq()) as connection:
             query = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY 1"
             return [row[0] for row in connection.execute(query, (pattern,))]
 

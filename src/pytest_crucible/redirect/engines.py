@@ -40,12 +40,11 @@ class Redirect:
             in any thread, one call at a time; it is asked again at each checkout.
 
     Attributes:
-        forbidden: While set, whoever connects or checks out gets a `RedirectError` with this text.
         owner: Who checks connections out now: a wide fixture, ``lifespan``, or None.
     """
 
     def __init__(self, target: Callable[[Origin], Target]) -> None:
-        self.forbidden: str | None = None
+        self._forbidden: str | None = None
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
         self._targets = Targets(target)
         self._registry = Registry()
@@ -80,6 +79,20 @@ class Redirect:
             event.remove(target, name, listener)
         self._pings.restore()
         show_service()
+
+    @property
+    def forbidden(self) -> str | None:
+        """While set, whoever connects, checks out or executes gets a `RedirectError` with this text."""
+        return self._forbidden
+
+    @forbidden.setter
+    def forbidden(self, text: str | None) -> None:
+        # What was checked out before executes without another checkout. The listener is there only meanwhile, since
+        # it costs each statement some microseconds.
+        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self._forbidden), bool(text)))
+        self._forbidden = text
+        if change is not None:
+            change(Engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
     def lead_to(self, address: Address) -> Iterator[None]:
@@ -230,6 +243,9 @@ class Redirect:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
             self._registry.discard(entry)
+
+    def _before_execute(self, *_: object) -> None:
+        self._refuse_forbidden()
 
     def _refuse_forbidden(self) -> None:
         # A lifespan's tasks, or a fixture of a wider scope, may work on while a test may not.
