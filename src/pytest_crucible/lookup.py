@@ -26,7 +26,7 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
         UsageError: If there is no such module or attribute, or if importing the module fails.
     """
     module, attribute = split_path(dotted, option)
-    _make_importable(module.partition(".")[0], root)
+    make_importable(dotted, root)
     found = _import(module, f"{option} = {dotted!r}", root)
     for depth, name in enumerate(attribute.split(".")):
         owner = ".".join([module, *attribute.split(".")[:depth]])
@@ -34,8 +34,13 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
     return found
 
 
-def _make_importable(package: str, root: Path) -> None:
-    """Extend `sys.path` as the project's own pytest settings may do only later, with ``pythonpath``."""
+def make_importable(dotted: str, root: Path) -> None:
+    """Put *root*, or its ``src``, on `sys.path` if the package that *dotted* begins with is there, and only there.
+
+    pytest does so for the folder of a test file, or where ``pythonpath`` says so; an application that is not
+    installed is found by neither.
+    """
+    package = dotted.partition(":")[0].partition(".")[0]
     if package in sys.modules or importlib.util.find_spec(package) is not None:
         return
     for folder in (root, root / "src"):

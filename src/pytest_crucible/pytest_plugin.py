@@ -65,8 +65,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if not settings.on:
         return
     from .fixtures import RUN
+    from .lookup import make_importable
     from .run import Run
 
+    for path in settings.paths:
+        make_importable(path, settings.root)
     run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
     early_config.add_cleanup(run.close)
     run.worker.redirect.install()

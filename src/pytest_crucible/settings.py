@@ -144,6 +144,12 @@ class Settings:
         """Whether the plugin has anything to do: without a schema it pays and prints nothing."""
         return bool(self.metadata or self.alembic or self.databases)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every dotted path that was given."""
+        single = (self.app, self.load, self.get_session, self.access_token)
+        return (*self.metadata, *(path for path in single if path))
+
     def header(self) -> list[str]:
         """The lines of the run's header: the server, the isolation, and each value that is not the default."""
         if not self.on:
