@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .errors import CrucibleError
-from .settings import ISOLATIONS, OPTIONS, Settings, resolve
+from .settings import ISOLATIONS, OPTIONS, UNBUILT, Settings, resolve
 from .spelling import mask
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _settings(config: pytest.Config) -> Settings:
     try:
-        return resolve(
+        settings = resolve(
             config.rootpath,
             flags=vars(config.known_args_namespace),
             environ=os.environ,
@@ -53,6 +53,10 @@ def _settings(config: pytest.Config) -> Settings:
         )
     except CrucibleError as error:
         raise pytest.UsageError(str(error)) from error
+    for name in UNBUILT:
+        if name in settings.sources:
+            raise pytest.UsageError(f"{name} is set, and does nothing yet: it comes with a later release. Remove it.")
+    return settings
 
 
 # -- before anything of the user's is imported -----------------------------------------------------------------------

@@ -43,14 +43,14 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         None,
         '"alembic.ini"',
-        "build the schema by migrating instead; wins where `crucible_metadata` is set too",
+        "build the schema by migrating instead; wins where `crucible_metadata` is set too (not yet)",
     ),
     Option(
         "crucible_databases",
         "list",
         (),
         '["analytics=app.stats:Base"]',
-        "further databases, by the name in the application's URLs",
+        "further databases, by the name in the application's URLs (not yet)",
         spelling.database,
     ),
     Option("crucible_extensions", "list", (), '["citext"]', "extensions to create first"),
@@ -67,7 +67,7 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         "embedded",
         '"embedded"',
-        'which PostgreSQL: `"embedded"`, `"container"`, `"container:IMAGE"` or `"postgresql://…"`',
+        'which PostgreSQL: `"embedded"`, `"postgresql://…"`, or `"container"`, `"container:IMAGE"` (not yet)',
         spelling.server,
     ),
     Option(
@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         None,
         '"app.security:create_access_token"',
-        "mints tokens for the auth fixtures",
+        "mints tokens for the auth fixtures (not yet)",
         spelling.dotted,
     ),
     Option(
@@ -112,9 +112,13 @@ OPTIONS: tuple[Option, ...] = (
         '["tests/unit"]',
         "folders and files whose tests get an error if they touch a database",
     ),
-    Option("crucible_seed", "int", None, "42", "the seed of all generated data"),
+    Option("crucible_seed", "int", None, "42", "the seed of all generated data (not yet)"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
 )
+
+
+# Part of the contract already, so that nobody takes their names; what they do comes with later releases.
+UNBUILT = ("crucible_alembic", "crucible_databases", "crucible_access_token", "crucible_seed")
 
 
 @dataclass(frozen=True)
