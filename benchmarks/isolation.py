@@ -1,0 +1,160 @@
+"""What isolation costs each test: reset and its rivals, in units of one ``select 1``.
+
+Run ``python benchmarks/isolation.py [blocks]``. The unit is measured over the control connection, at the place in the
+test where the reset stands: after the test's work on another connection. Many ``select 1`` in a row are three times as
+fast, because the server's process and its caches stay warm, and no test suite works like that.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+from figures import Block, interleaved, judged, load, machine, milliseconds, ratio, spread, table, timed
+from processor import Both
+from schemas import URL
+from sqlalchemy import create_engine, text
+from ways import BARE, SEED, Turn, processes, turns
+from workshop import cache
+
+from pytest_crucible.run import Run, Test
+from pytest_crucible.settings import Settings
+
+DIRTY = (0, 1, 3, 10)
+# The issue's expectations, by tables in the schema and dirty tables.
+EXPECTED = {(40, 0): 4.0, (200, 0): 7.0, (40, 3): 7.0}
+NAMES = {40: "forty", 200: "two_hundred"}
+
+
+class Suite:
+    """Tests under reset isolation, each of which writes to so many tables.
+
+    Args:
+        tables: How many tables the schema has: 40 or 200.
+        seeded: Whether the template holds rows.
+        load: Another ``crucible_load``.
+    """
+
+    def __init__(self, tables: int, *, seeded: bool, load: str | None = None) -> None:
+        load = f"schemas:load_{NAMES[tables]}" if seeded else load
+        root = Path(__file__).parent
+        self.run = Run(Settings(root=root, metadata=(f"schemas:{NAMES[tables]}",), load=load), "be9c4a11", "main")
+        self.run.worker.redirect.install()
+        self.run.worker.ready()
+        self.control = self.run.worker.control
+        self.processor = Both(self.control._one("SELECT pg_backend_pid()"))
+        self.engine = create_engine(URL.format(driver="psycopg"))
+        self.clock = timed
+
+    def test(self, dirty: int, measure: str) -> float:
+        """One test; how long its isolation took, or what stands in its place."""
+        around = self.run.around(Test("benchmark", "reset", keep=False))
+        took = self.clock(around.__enter__)
+        self.work(dirty)
+        if measure == "unit":
+            took = self.clock(lambda: self.control._one("SELECT 1"))
+        elif measure == "call":
+            took = self.clock(self.control.reset)
+        ending = self.clock(lambda: around.__exit__(None, None, None))
+        return took + ending if measure == "isolation" else took
+
+    def work(self, dirty: int) -> None:
+        """What the application does: committed rows in *dirty* tables, or a query."""
+        with self.engine.begin() as connection:
+            connection.execute(text("SELECT count(*) FROM t0"))
+            for number in range(dirty):
+                connection.execute(text(f"INSERT INTO t{number} (name) VALUES ('new')"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+        self.run.close()
+
+
+def reset(tables: int, *, seeded: bool, blocks: int) -> None:
+    """The table of one schema."""
+    suite = Suite(tables, seeded=seeded)
+    acts = {
+        f"{measure} {dirty}": lambda dirty=dirty, measure=measure: suite.test(dirty, measure)
+        for dirty in DIRTY
+        for measure in ("unit", "call", "isolation")
+    }
+    by_clock = interleaved(acts, blocks=blocks, rounds=15)
+    suite.clock = suite.processor.of
+    by_processor = interleaved(acts, blocks=max(3, blocks // 3), rounds=15)
+    rows = []
+    for dirty in DIRTY:
+        units = ratio(by_clock, f"isolation {dirty}", f"unit {dirty}")
+        limit = EXPECTED.get((tables, dirty)) if not seeded else None
+        rows.append(
+            (
+                dirty,
+                units,
+                ratio(by_clock, f"call {dirty}", f"unit {dirty}"),
+                ratio(by_processor, f"isolation {dirty}", f"unit {dirty}"),
+                milliseconds(by_clock, f"isolation {dirty}"),
+                milliseconds(by_clock, f"unit {dirty}"),
+                milliseconds(by_processor, f"isolation {dirty}"),
+                judged(units.median, limit) if limit else "",
+            )
+        )
+    seeds = "5 seed rows in each" if seeded else "empty"
+    header = (
+        "dirty tables",
+        "units",
+        "units, the call alone",
+        "units of processor time",
+        "ms",
+        "ms, select 1",
+        "ms of processor time",
+        "expected",
+    )
+    table(f"reset, {tables} tables, {seeds}", header, rows)
+    suite.close()
+
+
+def rivals(tables: int, dirty: int, blocks: int) -> None:
+    """The table of every way to isolate, around the same work."""
+    with processes(NAMES[tables], dirty) as ways:
+        found = turns(ways, blocks)
+    rows = []
+    for name in ways:
+        dearer = ratio([beyond(block) for block in found], name, "reset") if name != BARE else ""
+        expected = judged(dearer.median, 10, at_least=True) if name == SEED else ""
+        cost = spread([beyond(block)[name][0] * 1000 for block in found])
+        rows.append(
+            (
+                name,
+                dearer,
+                cost,
+                spread([value * 1000 for block in found for value in block[name].isolation]),
+                spread([value * 1000 for block in found for value in block[name].whole]),
+                expected,
+            )
+        )
+    header = (
+        f"around {dirty} inserts, a commit, a query",
+        "times the reset, in processor time",
+        "ms of processor time beyond no isolation",
+        "ms, set up and put back",
+        "ms, whole test",
+        "expected",
+    )
+    table(f"every way, {tables} tables, {dirty} of them dirty", header, rows)
+
+
+def beyond(block: dict[str, Turn]) -> Block:
+    """The processor time that each way costs a test, client and server together, beyond the same test without it."""
+    return {name: [turn.processor - block[BARE].processor] for name, turn in block.items()}
+
+
+if __name__ == "__main__":
+    machine()
+    blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    with cache():
+        for tables in NAMES:
+            for dirty in (1, 3):
+                rivals(tables, dirty, blocks)
+            for seeded in (False, True):
+                reset(tables, seeded=seeded, blocks=blocks)
+    load()

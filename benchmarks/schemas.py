@@ -1,0 +1,50 @@
+"""Schemas to measure on: tables in a chain of foreign keys, each with a sequence for its primary key."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Text, insert, text
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import Table
+
+# As an application writes it: where it leads in production does not resolve.
+URL = "postgresql+{driver}://app@db.production.invalid/app"
+SEEDS = 5
+
+
+def chain(tables: int) -> MetaData:
+    """So many tables, each of which refers to the one before."""
+    metadata = MetaData()
+    for number in range(tables):
+        parent = [ForeignKey(f"t{number - 1}.id")] if number else []
+        Table(
+            f"t{number}",
+            metadata,
+            Column("id", Integer, primary_key=True),
+            Column("parent_id", Integer, *parent, index=True),
+            Column("name", Text, nullable=False, unique=True),
+        )
+    return metadata
+
+
+forty = chain(40)
+two_hundred = chain(200)
+
+
+def load_forty(session: Session) -> None:
+    """A few rows for each of forty tables."""
+    _load(session, forty)
+
+
+def load_two_hundred(session: Session) -> None:
+    """A few rows for each of two hundred tables."""
+    _load(session, two_hundred)
+
+
+def _load(session: Session, metadata: MetaData) -> None:
+    for table in metadata.sorted_tables:
+        session.execute(insert(table), [{"name": f"seed {row}"} for row in range(SEEDS)])
+
+
+def load_sequence(session: Session) -> None:
+    """A sequence whose values each session takes ten at a time."""
+    session.execute(text("CREATE SEQUENCE cached_numbers CACHE 10"))
