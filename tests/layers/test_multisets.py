@@ -1,0 +1,195 @@
+"""Layers as signed multisets: whatever order they come and go in, the database is what a model in Python says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_crucible import reset, templates
+from pytest_crucible.admin import Admin
+from pytest_crucible.reset import Control, Rights
+from pytest_crucible.server import lease
+from pytest_crucible.templates import Template
+
+OWNER = "app"
+VALUES = st.integers(0, 2)  # few, so that layers add and remove the same rows
+WRITE = st.one_of(
+    st.tuples(st.just("add"), VALUES),
+    st.tuples(st.just("remove"), VALUES),
+    st.tuples(st.just("change"), VALUES, VALUES),
+    st.tuples(st.just("empty")),
+    st.tuples(st.just("next")),
+)
+WRITES = st.lists(WRITE, max_size=4)
+STEP = st.one_of(
+    st.tuples(st.just("up"), WRITES),
+    st.tuples(st.just("more"), st.integers(0, 5), WRITES),
+    st.tuples(st.just("off"), st.integers(0, 5)),
+    st.tuples(st.just("test"), WRITES),
+    st.tuples(st.just("clone")),
+)
+SEED = Counter({0: 2, 1: 1})
+
+
+@dataclass
+class Model:
+    """The baseline, and what each layer added to it and removed from it, in the order in which it did."""
+
+    rows: Counter[int] = field(default_factory=lambda: Counter(SEED))
+    sequence: int = 10
+    notes: list[tuple[int, int, int]] = field(default_factory=list)  # layer, sign, value
+    places: dict[int, int] = field(default_factory=lambda: {0: 10})  # layer: sequence, the latest last
+
+    def take(self, layer: int, rows: Counter[int], sequence: int) -> None:
+        added, removed = rows - self.rows, self.rows - rows
+        self.notes += [(layer, 1, value) for value in added.elements()]
+        self.notes += [(layer, -1, value) for value in removed.elements()]
+        self.rows = rows
+        if sequence != self.sequence:
+            self.places.pop(layer, None)
+            self.places[layer] = self.sequence = sequence
+
+    def take_off(self, layer: int) -> None:
+        mine = [note for note in self.notes if note[0] == layer]
+        self.notes = [note for note in self.notes if note[0] != layer]
+        net: Counter[int] = Counter()
+        for _, sign, value in mine:
+            net[value] += sign
+        for value, count in net.items():
+            self.rows[value] -= count
+            for _ in range(-self.rows[value]):  # another layer has removed it since: it is not removed any more
+                self._forget(value)
+        self.rows = +self.rows
+        self.places.pop(layer, None)
+        self.sequence = list(self.places.values())[-1]
+
+    def _forget(self, value: int) -> None:
+        removed = next(note for note in self.notes if note[1:] == (-1, value))
+        self.notes.remove(removed)
+        self.rows[value] += 1
+
+
+class Database:
+    """A worker database with one table without a key, and an ordinary connection to it."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+        self._rights = Rights(superuser=True, replica=True)
+        self._template = Template("layers_template", OWNER)
+        admin.role(OWNER)
+        admin.create(self._template.name, owner=OWNER, template="template0")
+        address = admin.address.to(self._template.name)
+        with psycopg.connect(**address.to(address.database, user=OWNER).libpq(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE rows (value int)")
+            connection.execute("INSERT INTO rows VALUES (0), (0), (1)")
+            connection.execute("CREATE SEQUENCE places START 10")
+            connection.execute("SELECT nextval('places')")
+        admin.empty(self._template.name)
+        reset.install(address, self._rights)
+        admin.empty(self._template.name)
+        self.control = self._clone()
+
+    def _clone(self) -> Control:
+        self._admin.drop("layers_worker")
+        address = templates.clone(self._admin, self._template, "layers_worker")
+        control = Control(address, self._rights)
+        control.ready()
+        libpq = address.to(address.database, user=OWNER).libpq()
+        self._connection = psycopg.connect(**libpq, autocommit=True)
+        return control
+
+    def renew(self) -> None:
+        saved = self.control.export_layers()
+        self.close()
+        self.control = self._clone()
+        self.control.adopt_layers(saved)
+
+    def close(self) -> None:
+        self.control.close()
+        self._connection.close()
+
+    def write(self, kind: str, *values: int) -> None:
+        one = "ctid = (SELECT ctid FROM rows WHERE value = %s LIMIT 1)"
+        statements = {
+            "add": "INSERT INTO rows VALUES (%s)",
+            "remove": f"DELETE FROM rows WHERE {one}",
+            "change": f"UPDATE rows SET value = %s WHERE {one}",
+            "empty": "TRUNCATE rows",
+            "next": "SELECT nextval('places')",
+        }
+        self._connection.execute(statements[kind], values)
+
+    def state(self) -> tuple[Counter[int], int]:
+        rows = Counter(row[0] for row in self._connection.execute("SELECT value FROM rows"))
+        last = self._connection.execute("SELECT last_value FROM places").fetchone()
+        return rows, last[0]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder: Path = tmp_path_factory.mktemp("layers")
+    held = lease("embedded", root=folder, cache=folder / "cache")
+    admin = Admin(held)
+    database = Database(admin)
+    yield database
+    database.close()
+    admin.close()
+    held.release()
+
+
+def run(database: Database, steps: list[tuple]) -> None:
+    """Take each step in the database and in the model, and compare."""
+    model, up, numbers = Model(), [], iter(range(2, 1000))
+    try:
+        for kind, *words in steps:
+            step(database, model, up, numbers, kind, words)
+            assert database.state() == (model.rows, model.sequence)
+    finally:
+        for layer in up:
+            database.control.take_off(layer)
+        database.control.reset()
+    assert database.state() == (SEED, 10)
+
+
+def step(database, model, up, numbers, kind, words):
+    if kind in ("up", "more", "test"):
+        for write in words[-1]:
+            database.write(*write)
+    if kind == "test":
+        assert database.control.reset().done == "put back"
+    elif kind == "clone":
+        database.renew()
+    elif kind == "up" or (kind == "more" and up):
+        layer = next(numbers) if kind == "up" else up[words[0] % len(up)]
+        up += [layer] if kind == "up" else []
+        assert database.control.capture(layer) is not None
+        model.take(layer, *database.state())
+    elif kind == "off" and up:
+        layer = up.pop(words[0] % len(up))
+        database.control.take_off(layer)
+        database.control.reset()
+        model.take_off(layer)
+    else:
+        database.control.reset()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=2, max_size=8))
+def test_layers_come_and_go_in_any_order(database, steps):
+    """After each step, rows and sequence are the model's; with all layers gone, they are the template's."""
+    run(database, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=2, max_size=20))
+def test_many_layers_come_and_go_in_any_order(database, steps):
+    """The same with longer programs, and many of them."""
+    run(database, steps)
