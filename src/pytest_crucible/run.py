@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -142,8 +141,6 @@ class Run:
             # A raw driver that reads its URL from the environment starts nothing by itself.
             self.worker.ready()
             test.began = self.worker.control.now()
-        else:
-            test.began = time.time()
 
     def _end(self, test: Test) -> None:
         self.test = None
