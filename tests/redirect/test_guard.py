@@ -164,7 +164,7 @@ def test_a_pool_that_keeps_its_record(redirect: Redirect) -> None:
 
     class Own(NullPool):
         def __init__(self, creator: Callable[..., object], **words: object) -> None:
-            super().__init__(lambda: creator(), **words)
+            super().__init__(lambda: creator(), **words)  # noqa: PLW0108 - it takes no record
 
         def recreate(self) -> Own:
             return self
