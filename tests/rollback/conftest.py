@@ -55,7 +55,7 @@ Body = Callable[[AsyncSession], Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """What one pytest process knows of its database; no pytest is involved."""
     root = tmp_path_factory.mktemp("rollback")
     Path(root, "crucible_rollback_models.py").write_text(MODELS, "utf-8")
@@ -63,7 +63,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     before = os.environ.get("CRUCIBLE_CACHE")
     os.environ["CRUCIBLE_CACHE"] = str(root / "cache")
     run = Run(resolve(root, flags={}, environ={}, file=file), "rollback", "main")
-    run.worker.redirect.install()
     try:
         yield run
     finally:
@@ -72,6 +71,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             del os.environ["CRUCIBLE_CACHE"]
         else:
             os.environ["CRUCIBLE_CACHE"] = before
+
+
+@pytest.fixture
+def run(whole_run: Run) -> Iterator[Run]:
+    """The same, with its redirect installed: other tests run pytest, which installs another one."""
+    whole_run.worker.redirect.install()
+    yield whole_run
+    whole_run.worker.redirect.remove()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ unseen. Tests of these belong in reset isolation.
 
 from __future__ import annotations
 
-from .outer import Rollback
 from .overrides import dependency_of, fixture_for, overriding
+from .transactions import Rollback
 
 __all__ = ["Rollback", "dependency_of", "fixture_for", "overriding"]

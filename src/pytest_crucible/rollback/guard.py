@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -16,19 +15,10 @@ from ..redirect.places import here
 from .constraints import Constraints
 from .savepoints import RESET, Savepoints, Who
 from .turns import whose_turn
+from .words import ends_transaction, is_ddl, savepoint_in, sets, writes
 
 # Whose statement runs: per task, or two sessions on one connection would be taken for one another.
 CURRENT: ContextVar[Who | None] = ContextVar("crucible_session", default=None)
-
-_WORD = re.compile(r"\s*(\w+)")
-_READING = frozenset(
-    ("SELECT", "SHOW", "VALUES", "TABLE", "EXPLAIN", "FETCH", "DECLARE", "CLOSE", "SAVEPOINT", "RELEASE", "ROLLBACK")
-)
-_DATA = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_DDL = frozenset(("CREATE", "ALTER", "DROP"))
-_ENDING = frozenset(("COMMIT", "END", "ABORT", "ROLLBACK", "PREPARE"))
-_TO_SAVEPOINT = re.compile(r"\s*ROLLBACK\s+((WORK|TRANSACTION)\s+)?TO\b", re.IGNORECASE)
-_PREPARE = re.compile(r"\s*PREPARE\s+TRANSACTION\b", re.IGNORECASE)
 
 # What PostgreSQL says where a transaction of its own is needed (PostgreSQL manual, appendix A).
 _NEEDS_ITS_OWN = {
@@ -158,17 +148,18 @@ class Guard:
         outer = self._outer(connection)
         if outer is None or context.execution_options.get("crucible_own"):
             return
-        found = _WORD.match(statement)
-        word = found[1].upper() if found else ""
-        if word == "SAVEPOINT":
-            # SQLAlchemy's own event comes before the savepoint has a name.
-            outer.savepoints.opened(statement.split()[1].strip('"'), whose_turn())
-        elif word in _ENDING and _ends(word, statement):
+        # SQLAlchemy's own event for a savepoint comes before it has a name.
+        name = savepoint_in(statement)
+        if name is not None:
+            outer.savepoints.opened(name, whose_turn())
+        elif ends_transaction(statement):
             raise outer.found(_would_end(f"ended by {' '.join(statement.split())[:60]!r}"))
-        elif word not in _READING and (word != "WITH" or _DATA.search(statement)):
+        elif writes(statement):
             outer.savepoints.wrote(CURRENT.get())
-            if word in _DDL:
+            if is_ddl(statement):
                 outer.constraints = Constraints()
+        elif sets(statement):
+            outer.savepoints.wrote(None)
 
     def _explain(self, context: ExceptionContext) -> None:
         outer = None if context.connection is None else self._outer(context.connection)
@@ -189,12 +180,6 @@ def _drop(connection: Connection, outer: Guarded, name: str) -> None:
     """Roll back what sessions above the savepoint *name* have left open that nobody holds any more."""
     while outer.savepoints.is_dropped_above(name) and (nested := connection.get_nested_transaction()) is not None:
         nested.close()
-
-
-def _ends(word: str, statement: str) -> bool:
-    if word == "ROLLBACK":
-        return not _TO_SAVEPOINT.match(statement)
-    return word != "PREPARE" or bool(_PREPARE.match(statement))
 
 
 def _state(error: BaseException) -> str:

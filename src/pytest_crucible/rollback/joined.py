@@ -44,6 +44,11 @@ class JoinedSession(Session):
         """The one connection; opens it at the first call."""
         return self.outer.joined_by(self) if bind is None else bind
 
+    def add(self, instance: object, **words: Any) -> None:
+        """Put *instance* into the session, unless another task is in the middle of a flush, say."""
+        self.outer.turns.check()
+        super().add(instance, **words)
+
     def begin(self, nested: bool = False) -> SessionTransaction:
         """Begin a transaction.
 

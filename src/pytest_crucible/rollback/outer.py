@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from greenlet import getcurrent
+from greenlet import getcurrent  # type: ignore[import-untyped]
 from sqlalchemy.engine import Connection, Engine, RootTransaction
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
-from ..worker import Worker
 from .constraints import Constraints
-from .guard import CURRENT, Guard
-from .joined import JoinedAsyncSession, JoinedSession
+from .guard import CURRENT
 from .savepoints import RESET, Savepoints, Who
 from .turns import Turns
 
@@ -136,135 +130,4 @@ def _other_loop() -> IsolationError:
         " its own scope, and the test runs on another; or a TestClient runs the application on a loop of its own.",
         do="Give fixtures and tests the same loop: asyncio_default_fixture_loop_scope and"
         f" asyncio_default_test_loop_scope. {RESET}",
-    )
-
-
-class Rollback:
-    """The outer transactions of one run: at most one at a time.
-
-    Args:
-        worker: The worker database.
-    """
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._guard = Guard(self._on)
-        self._current: list[Outer] = []
-        self._constraints: tuple[int, Constraints] = (-1, Constraints())
-        self._loops: weakref.WeakSet[Loop] = weakref.WeakSet()
-
-    @contextmanager
-    def async_session(self, engine: AsyncEngine, keep: Callable[[], bool]) -> Iterator[JoinedAsyncSession]:
-        """An asynchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
-        outer = self._outer(engine.sync_engine)
-        session = JoinedAsyncSession(sync_session_class=JoinedSession, outer=outer, expire_on_commit=False)
-        with self._current_is(outer):
-            try:
-                yield session
-            finally:
-                self._on_its_loop(outer, keep=keep())
-                _forget(session.sync_session)
-
-    @contextmanager
-    def sync_session(self, engine: Engine, keep: Callable[[], bool]) -> Iterator[JoinedSession]:
-        """A synchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
-        outer = self._outer(engine)
-        session = JoinedSession(outer=outer, expire_on_commit=False)
-        with self._current_is(outer):
-            try:
-                yield session
-            finally:
-                outer.end(keep=keep())
-                _forget(session)
-
-    @contextmanager
-    def explaining(self) -> Iterator[None]:
-        """What could not be kept in here fails at the end, whatever the application made of the error."""
-        try:
-            yield
-        except Exception as error:
-            found = self._error()
-            if found is None or found is error:
-                raise
-            raise found from error
-        found = self._error()
-        if found is not None:
-            raise found
-
-    def _error(self) -> IsolationError | None:
-        return next((outer.error for outer in self._current if outer.error is not None), None)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._guard.close()
-
-    # -- opening -----------------------------------------------------------------------------------------------------
-
-    def _outer(self, engine: Engine) -> Outer:
-        self._guard.watch(engine)
-        return Outer(engine, self._constraints_now(), self._opening)
-
-    def _constraints_now(self) -> Constraints:
-        generation = self._worker.generation  # a fresh clone may have other constraints
-        if generation != self._constraints[0]:
-            self._constraints = (generation, Constraints())
-        return self._constraints[1]
-
-    def _opening(self, outer: Outer) -> None:
-        if any(other.connection is not None for other in self._current if other is not outer):
-            raise outer.found(_two())
-        if outer.loop is not None and outer.loop not in self._loops:
-            self._loops.add(outer.loop)
-            self._worker.redirect.on_loop_end(outer.loop, self._end_on_this_loop)
-
-    def _on(self, connection: Connection) -> Outer | None:
-        return next((outer for outer in self._current if outer.connection is connection), None)
-
-    @contextmanager
-    def _current_is(self, outer: Outer) -> Iterator[None]:
-        self._current.append(outer)
-        try:
-            yield
-        finally:
-            self._current.remove(outer)
-
-    # -- ending ------------------------------------------------------------------------------------------------------
-
-    async def _end_on_this_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._loops.discard(loop)
-        for outer in self._current:
-            if outer.loop is loop:
-                await _end(outer)
-
-    def _on_its_loop(self, outer: Outer, *, keep: bool) -> None:
-        """End *outer* on the loop that used it, which may run in another thread."""
-        loop = outer.loop
-        if loop is None or loop.is_closed():
-            outer.is_ending = True
-        elif not loop.is_running():
-            loop.run_until_complete(_end(outer, keep=keep))
-        else:
-            asyncio.run_coroutine_threadsafe(_end(outer, keep=keep), loop).result(10)
-
-
-async def _end(outer: Outer, *, keep: bool = False) -> None:
-    outer.is_ending = True
-    await outer.turns.interrupt()
-    # A session's run_sync() is the public way to speak to an asynchronous driver as its synchronous core does.
-    await AsyncSession().run_sync(lambda _: outer.end(keep=keep))
-
-
-def _forget(session: Session) -> None:
-    """Close *session*, whose transactions have ended: nothing is sent."""
-    with contextlib.suppress(SQLAlchemyError):  # a task is still in the middle of something
-        session.close()
-
-
-def _two() -> IsolationError:
-    return IsolationError(
-        "The test uses db_session and sync_session.",
-        why="They have drivers, and so connections, of their own. In rollback isolation neither would ever see what"
-        " the other has written.",
-        do=f"Use one of them. {RESET}",
     )

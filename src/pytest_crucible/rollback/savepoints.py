@@ -41,7 +41,7 @@ class Savepoint:
         who: The session that it belongs to; None for one that code made by itself on the connection.
         root: Whether releasing it is a commit of the session's.
         writers: Who has written since, also within savepoints that were released.
-        wrote: Whether anything but reading has happened since.
+        wrote: Whether a commit has anything to check.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Savepoints:
         return self._whos.get(session)
 
     def wrote(self, who: Who | None) -> None:
-        """Something was written, by *who*."""
+        """Rows were written by *who*; None where only modes were set."""
         for savepoint in self._stack[-1:]:
             savepoint.wrote = True
             if who is not None:
