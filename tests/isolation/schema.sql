@@ -1,6 +1,10 @@
 -- One of everything that PostgreSQL can store and that the reset has to put back, with rows to lose.
 CREATE SCHEMA other;
 
+CREATE EXTENSION hstore;
+CREATE EXTENSION citext;
+CREATE EXTENSION cube;
+CREATE EXTENSION ltree;
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE place AS (street text, number integer);
 CREATE TYPE span AS RANGE (subtype = float8);
@@ -34,6 +38,7 @@ CREATE TABLE everything (
     i interval, c money, f4 real, f8 double precision, n numeric, ch char(4), q "char", ts timestamp, tz timestamptz,
     tt timetz, u uuid, ip inet, bits varbit, g path, v tsvector, r int4range, rc regclass, o oid, e xid8, ar author
 );
+CREATE TABLE extended (c citext PRIMARY KEY, h hstore, l ltree, q cube, b box[]);
 -- Names that a careless statement trips over: reserved words, quotes, percent signs, the names of our own variables.
 CREATE TABLE other."Se""lect %s 100%" (
     "select" integer PRIMARY KEY, "qu""ote" text, "UPPER" text, "per%cent" text, x text, r text, relid integer,
@@ -150,6 +155,7 @@ INSERT INTO everything (m, p, ps, s, ss, d, w, a, j, jb, b, i, c, f4, f8, n, ch,
      'author', 0, '0', NULL),
     (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO extended VALUES ('CaSe', 'a=>1, "b c"=>NULL', 'a.b', '(0.1, 2)', '{((1,1),(0,0));((2,2),(0.1,0))}');
 INSERT INTO other."Se""lect %s 100%"
     SELECT i, 'q' || i, 'U', '%', 'x' || i, 'r' || i, i, 'm', 's', i, 'd', 'ö' FROM generate_series(1, 3) i;
 INSERT INTO other.author (name, x) VALUES ('another', 'x1'), ('same', 'same'), ('same', NULL);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -93,7 +94,7 @@ class Orm:
             return self._run(statement)
         except sqlalchemy.exc.DBAPIError as error:
             return ("error", getattr(error.orig, "sqlstate", None) or type(error.orig).__name__)
-        except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error, ValueError, OverflowError) as error:
+        except (sqlalchemy.exc.SQLAlchemyError, sqlalchemy.exc.SAWarning, ValueError, OverflowError) as error:
             return ("error", type(error).__name__)
 
     def _run(self, statement: str) -> Result:
@@ -139,7 +140,8 @@ class Orm:
         return len(self.session.scalars(select(Author.name).where(Author.name.like("nested%"))).all())
 
     def end(self) -> None:
-        with suppress(sqlalchemy.exc.SQLAlchemyError):
+        with suppress(sqlalchemy.exc.SQLAlchemyError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
             self.session.close()
 
     settle = end

@@ -46,6 +46,8 @@ INSERT INTO everything (id) VALUES ({n})
 UPDATE everything SET i = i * 2, c = c * {n}, b = b || '\x01', a[0][2] = {n} WHERE id > 100
 UPDATE everything SET id = DEFAULT
 DELETE FROM everything WHERE m IS NULL
+INSERT INTO extended (c) VALUES ({t}) ON CONFLICT DO NOTHING
+UPDATE extended SET h = h || hstore('n', {t}), q = cube({n})
 INSERT INTO other."Se""lect %s 100%" ("select", "qu""ote", x) VALUES ({n}, {t}, {t})
 UPDATE other."Se""lect %s 100%" SET "select" = {n} WHERE "select" = {m}
 DELETE FROM other."Se""lect %s 100%" WHERE relid = {n}
@@ -246,7 +248,8 @@ ALTER SEQUENCE cached_seq CACHE 1
 DROP SEQUENCE used_seq
 CREATE SCHEMA extra CREATE TABLE inner_one (id integer)
 DROP SCHEMA other CASCADE
-CREATE EXTENSION citext
+CREATE EXTENSION unaccent
+DROP EXTENSION hstore CASCADE
 CREATE STATISTICS ON k, n FROM target
 CREATE PUBLICATION more_changes FOR TABLE book
 COMMENT ON TABLE author IS {t}

@@ -121,6 +121,8 @@ class World:
 
     def begin_anew(self) -> None:
         """Forget everything after a failure, so that the next program starts from the baseline."""
+        for seat in self.seats:
+            seat.end()
         self._close_raw()
         self.run.worker.discard()
         self.run.worker.ready()
