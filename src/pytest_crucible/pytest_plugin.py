@@ -230,9 +230,11 @@ class Hooks:
         """Note a failure before the database is put back, and what was kept in the report of the teardown."""
         from .fixtures import TEST
 
-        report = yield
+        longrepr = None
         if call.excinfo is not None and isinstance(call.excinfo.value, CrucibleError):
-            _only_their_frames(item, call.excinfo, report)
+            longrepr = _only_their_frames(item, call.excinfo)
+        report = yield
+        report.longrepr = longrepr or report.longrepr
         test = item.stash.get(TEST, None)
         if test is not None:
             test.failed = test.failed or report.failed
@@ -258,16 +260,16 @@ class Hooks:
             yield f"crucible: {note}"
 
 
-def _only_their_frames(
-    item: pytest.Item, error: pytest.ExceptionInfo[BaseException], report: pytest.TestReport
-) -> None:
+def _only_their_frames(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:
     """An error of ours says what to do: the forty frames of drivers and pools above it do not."""
     if item.config.getoption("fulltrace"):
-        return
+        return None
 
     def theirs(found: pytest.ExceptionInfo[BaseException]) -> Any:
         return found.traceback.filter(lambda entry: item.config.rootpath in Path(entry.path).parents)
 
     cause = error.value.__cause__
     chain = cause is not None and bool(theirs(pytest.ExceptionInfo.from_exception(cause)))
-    report.longrepr = error.getrepr(style="short", tbfilter=theirs, chain=chain)
+    # Here too, or pytest would spend a second on the sources of all those frames before its report is replaced.
+    error.traceback = theirs(error) or error.traceback
+    return error.getrepr(style="short", tbfilter=theirs, chain=chain)
