@@ -1,4 +1,4 @@
-"""The outer transaction of a test, and what one run knows of them."""
+"""The outer transaction of a test."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Outer:
         self.savepoints = Savepoints()
         self.turns = Turns(self.found)
         self.loop: Loop | None = None
+        self.is_opening = False
         self.is_ending = False
         self.error: IsolationError | None = None
         self.failed: Who | None = None
@@ -84,7 +85,11 @@ class Outer:
     def _open(self) -> None:
         if self.loop is not None and getcurrent().parent is None:
             raise _too_early()  # asked outside of what SQLAlchemy runs in a greenlet
-        connection = self.engine.connect()
+        self.is_opening = True
+        try:
+            connection = self.engine.connect()
+        finally:
+            self.is_opening = False
         try:
             self._transaction = connection.begin()
         except BaseException:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ..errors import IsolationError
 from ..worker import Worker
 from .constraints import Constraints
+from .elsewhere import Elsewhere
 from .guard import Guard
 from .joined import JoinedAsyncSession, JoinedSession
 from .outer import Loop, Outer
@@ -34,7 +35,8 @@ class Rollback:
     def __init__(self, worker: Worker, has_triggers: Callable[[], bool] = lambda: True) -> None:
         self._worker = worker
         self._has_triggers = has_triggers
-        self._outside = Outside(self._may_commit, self._found)
+        self._outside = Outside(self._is_nobodys_business, self._found)
+        self._elsewhere = Elsewhere(self._is_nobodys_business)
         self._guard = Guard(self._on)
         self._current: list[Outer] = []
         self._constraints: tuple[int, Constraints] = (-1, Constraints())
@@ -72,11 +74,18 @@ class Rollback:
         except Exception as error:
             found = self._error()
             if found is None or found is error:
+                self._annotate(error)
                 raise
             raise found from error
         found = self._error()
         if found is not None:
             raise found
+
+    def _annotate(self, error: Exception) -> None:
+        note = self._elsewhere.note()
+        is_used = any(outer.connection is not None for outer in self._current)
+        if note and is_used and hasattr(error, "add_note"):  # Python 3.11
+            error.add_note(note)
 
     def _error(self) -> IsolationError | None:
         return next((outer.error for outer in self._current if outer.error is not None), None)
@@ -85,6 +94,7 @@ class Rollback:
         """Listen no more."""
         self._guard.close()
         self._outside.close()
+        self._elsewhere.close()
 
     # -- opening -----------------------------------------------------------------------------------------------------
 
@@ -98,9 +108,11 @@ class Rollback:
             self._constraints = (generation, Constraints())
         return self._constraints[1]
 
-    def _may_commit(self, connection: Connection) -> bool:
-        """Whether nobody minds: no test is on, its own connection, or one of a fixture of a wider scope."""
-        return not self._current or self._on(connection) is not None or self._worker.redirect.owner.get() is not None
+    def _is_nobodys_business(self, connection: Connection) -> bool:
+        """Whether it is the test's own connection, or that of a wide fixture or a lifespan, or no test is on."""
+        is_opening = any(outer.is_opening for outer in self._current)
+        own = is_opening or self._on(connection) is not None
+        return own or not self._current or self._worker.redirect.owner.get() is not None
 
     def _found(self, error: IsolationError) -> IsolationError:
         for outer in self._current:
@@ -120,6 +132,8 @@ class Rollback:
     @contextmanager
     def _current_is(self, outer: Outer) -> Iterator[None]:
         self._current.append(outer)
+        if len(self._current) == 1:
+            self._elsewhere.listen()
         if not self._has_triggers():
             self._outside.listen()
         try:
