@@ -32,7 +32,7 @@ CREATE INDEX ON pg_crucible.seed (relid);
 CREATE TABLE pg_crucible.layer_row (layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, r text NOT NULL);
 CREATE TABLE pg_crucible.layer_sequence (
     layer integer NOT NULL, seqid oid NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
-    PRIMARY KEY (layer, seqid)
+    taken timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (layer, seqid)
 );
 
 CREATE FUNCTION pg_crucible.mark_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -125,7 +125,8 @@ BEGIN
         PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached);
         UPDATE pg_crucible.sequence q SET last_value = s.last_value, is_called = s.is_called WHERE q.seqid = s.seqid;
         INSERT INTO pg_crucible.layer_sequence VALUES (noted_layer, s.seqid, s.last_value, s.is_called)
-            ON CONFLICT (layer, seqid) DO UPDATE SET last_value = s.last_value, is_called = s.is_called;
+            ON CONFLICT (layer, seqid) DO UPDATE
+            SET last_value = s.last_value, is_called = s.is_called, taken = clock_timestamp();
     END LOOP;
 END $$;
 
@@ -377,34 +378,62 @@ CREATE FUNCTION pg_crucible.count_seeds() RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Take a layer off the baseline, in any order, and mark its tables so that the next reset puts them back.
--- A row that the layer added and a later layer has removed since is no longer that layer's to give back.
+-- A row that the layer added and a later layer has removed since is no longer that layer's to give back. A row that
+-- it removed, and whose key a later layer has taken since, comes back when that one goes.
 CREATE FUNCTION pg_crucible.take_off(gone integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     t record;
 BEGIN
-    FOR t IN SELECT DISTINCT relid FROM pg_crucible.layer_row WHERE layer = gone LOOP
-        CREATE TEMP TABLE debt ON COMMIT DROP AS
+    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
+              WHERE k.relid IN (SELECT relid FROM pg_crucible.layer_row WHERE layer = gone) LOOP
+        CREATE TEMP TABLE added ON COMMIT DROP AS
             SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1
-            EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
-        CREATE TEMP TABLE rest ON COMMIT DROP AS
-            SELECT r FROM pg_crucible.seed WHERE relid = t.relid
+            EXCEPT ALL SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1;
+        CREATE TEMP TABLE removed ON COMMIT DROP AS
+            SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1
             EXCEPT ALL SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1;
-        INSERT INTO rest SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1;
-        DELETE FROM pg_crucible.layer_row l WHERE l.ctid IN (
-            SELECT min(o.ctid) FROM pg_crucible.layer_row o JOIN debt d ON d.r = o.r
-             WHERE o.layer <> gone AND o.relid = t.relid AND o.sign = -1 GROUP BY o.r);
+        CREATE TEMP TABLE debt ON COMMIT DROP AS
+            SELECT r FROM added EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
+        CREATE TEMP TABLE rest ON COMMIT DROP AS
+            SELECT r FROM pg_crucible.seed WHERE relid = t.relid EXCEPT ALL SELECT r FROM added;
+        DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid;
+        DELETE FROM pg_crucible.layer_row WHERE ctid IN (
+            SELECT o.place FROM (SELECT ctid AS place, r, row_number() OVER (PARTITION BY r ORDER BY ctid) AS number
+                                   FROM pg_crucible.layer_row WHERE relid = t.relid AND sign = -1) o
+              JOIN (SELECT r, count(*) AS due FROM debt GROUP BY r) d ON d.r = o.r AND o.number <= d.due);
+        PERFORM pg_crucible.hold_back(t.relid, t.name);
         DELETE FROM pg_crucible.seed WHERE relid = t.relid;
-        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest;
-        DROP TABLE debt, rest;
+        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest UNION ALL SELECT t.relid, r FROM removed;
+        DROP TABLE added, removed, debt, rest;
         INSERT INTO pg_crucible.mark VALUES (t.relid);
     END LOOP;
-    DELETE FROM pg_crucible.layer_row WHERE layer = gone;
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
     UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
-      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, layer DESC) l
+      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
      WHERE l.seqid = q.seqid;
     PERFORM pg_crucible.count_seeds();
     PERFORM pg_crucible.restore_sequences();
+END $$;
+
+-- For take_off(): have the rows of "removed" that "rest" leaves no room for (a unique index says so) wait for the
+-- latest layer that added to the table.
+CREATE FUNCTION pg_crucible.hold_back(relation oid, name text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    heir integer := (SELECT max(layer) FROM pg_crucible.layer_row WHERE relid = relation AND sign = 1);
+BEGIN
+    IF heir IS NULL OR NOT EXISTS (SELECT FROM removed)
+       OR NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND (indisunique OR indisexclusion)) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TEMP TABLE room (LIKE %s INCLUDING INDEXES) ON COMMIT DROP', name);
+    EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM rest OFFSET 0) x', name);
+    EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM removed OFFSET 0) x '
+        'ON CONFLICT DO NOTHING', name);
+    CREATE TEMP TABLE blocked ON COMMIT DROP AS
+        SELECT r FROM removed EXCEPT ALL (SELECT (x.*)::text FROM room x EXCEPT ALL SELECT r FROM rest);
+    INSERT INTO pg_crucible.layer_row SELECT heir, relation, -1, r FROM blocked;
+    DELETE FROM removed WHERE r IN (SELECT r FROM blocked);
+    DROP TABLE room, blocked;
 END $$;
 
 -- Make the layers that were copied here, with their seeds, this fresh clone's baseline.
@@ -415,7 +444,7 @@ BEGIN
     PERFORM pg_crucible.count_seeds();
     PERFORM pg_crucible.restore_tables(relations, relations);
     UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
-      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, layer DESC) l
+      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
      WHERE l.seqid = q.seqid;
     PERFORM pg_crucible.restore_sequences();
 END $$;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 HEAD = """
 import pytest
 from sqlalchemy import create_engine, delete, func, select, text, update
@@ -223,6 +225,7 @@ class TestB:
     result.assert_outcomes(passed=8)
 
 
+@pytest.mark.xfail(reason="a layer on a copy of the database goes with the copy", strict=True)
 def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
     """Its rows stay when the schema below them goes."""
     result = project.run(
@@ -246,6 +249,7 @@ def table():
 def long(): add("long")
 
 class TestA:
+    def test_table(self, table): assert names() == ["class", "seed"]
     def test_long(self, table, long): assert names() == ["class", "long", "seed"]
 
 class TestB:
@@ -254,7 +258,7 @@ class TestB:
     def test_again(self): assert names() == ["long", "seed"]
 """
     )
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=5)
 
 
 def test_wide_set_up_after_the_test_has_written(project):
@@ -346,3 +350,38 @@ class TestB:
 """
     )
     result.assert_outcomes(passed=3)
+
+
+def test_two_fixtures_that_change_the_same_row(project):
+    """The later one's row stays for as long as it does; what was below it comes back with its end."""
+    result = project.run(
+        HEAD
+        + """
+def rows(): return [tuple(row) for row in run("SELECT id, name FROM users ORDER BY id")]
+
+@pytest.fixture(scope="session", autouse=True)
+def seeds(): run("INSERT INTO users (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+
+@pytest.fixture(scope="class")
+def short():
+    run("UPDATE users SET name = 'short' WHERE id = 1")
+    run("DELETE FROM users WHERE id > 1")
+
+@pytest.fixture(scope="module")
+def long():
+    run("UPDATE users SET name = 'long' WHERE id = 1")
+    run("INSERT INTO users (id, name) VALUES (2, 'long too'), (4, 'c')")
+
+LONG = [(1, "long"), (2, "long too"), (4, "c")]
+
+class TestA:
+    def test_a(self, short): assert rows() == [(1, "short")]
+    def test_b(self, short, request): assert request.getfixturevalue("long") is None and rows() == LONG
+
+class TestB:
+    def test_a(self): assert rows() == LONG; run("DELETE FROM users")
+    def test_b(self): assert rows() == LONG; run("CREATE TABLE more (id int)")
+    def test_c(self): assert rows() == LONG
+"""
+    )
+    result.assert_outcomes(passed=5)
