@@ -1,0 +1,99 @@
+"""Loaded into the example's suite by `suite.py`: tests that bear each other's rows, isolation if wanted, and a clock.
+
+The variables ``SUITE_NOTES`` (where to write the figures) and ``SUITE_ISOLATION`` (``on`` or ``off``) say what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import processor
+import pytest
+
+from pytest_crucible import restore
+from pytest_crucible.fixtures import RUN
+from pytest_crucible.run import Run, Test
+
+# Rows and DDL are not marked any more; as a superuser's session, on the control connection.
+DISABLE = """
+DO $$ DECLARE t record; BEGIN
+    FOR t IN SELECT tgrelid::regclass AS name, tgname FROM pg_trigger
+              WHERE tgname LIKE 'pg\\_crucible\\_%' AND tgparentid = 0 LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.name, t.tgname);
+    END LOOP;
+    ALTER EVENT TRIGGER pg_crucible_ddl DISABLE;
+    ALTER EVENT TRIGGER pg_crucible_drop DISABLE;
+END $$
+"""
+
+
+class Clock:
+    """What all tests took but the first that used the database: it started the server."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.tests = 0
+        self.failed: list[str] = []
+        self.began: tuple[float, ...] | None = None
+        self.ended: tuple[float, ...] = ()
+
+    def now(self) -> tuple[float, ...]:
+        server = processor.of_server(self.postmaster)
+        return time.perf_counter(), time.process_time(), server
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        done = yield
+        if self.run.worker.started and self.began is None:
+            self.postmaster = processor.parent(self.run.worker.control._one("SELECT pg_backend_pid()"))
+            self.began = self.now()
+        elif self.began is not None:
+            self.tests += 1
+            self.ended = self.now()
+        return done
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        clock, client, server = (end - begin for begin, end in zip(self.began, self.ended, strict=True))
+        figures = {"clock": clock, "processor": client + server, "tests": self.tests, "failed": self.failed}
+        Path(os.environ["SUITE_NOTES"]).write_text(json.dumps(figures))
+
+
+@contextmanager
+def not_isolated(run: Run, test: Test) -> Iterator[Test]:
+    """In place of `Run.around`: nothing is noted, nothing is put back."""
+    if not run.worker.started:
+        run.worker.ready()
+        run.worker.control._connection.execute(DISABLE)
+    test.address = run.worker.address
+    yield test
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ["SUITE_ISOLATION"] == "off":
+        Run.around = not_isolated
+        restore.Restore.run = lambda self: []
+    config.pluginmanager.register(Clock(config.stash[RUN]))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def crowd() -> None:
+    """Whoever joins is somebody else than in the test before."""
+    from tests.fixtures import people
+
+    join = people.join
+
+    async def join_as_another(session, name: str):
+        return await join(session, f"{name}-{uuid.uuid4().hex}")
+
+    people.join = join_as_another
