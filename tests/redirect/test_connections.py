@@ -146,9 +146,11 @@ def test_an_idle_backend_with_something_to_say(redirect: Redirect, engine: Engin
 
 
 def test_forbidden(redirect: Redirect, engine: Engine) -> None:
-    """While the database is forbidden, connecting and checking out fail with the text given."""
-    pid_of(engine)
+    """While the database is forbidden, connecting, checking out and executing fail with the text given."""
+    held = engine.connect()
     redirect.forbidden = "No database in tests/unit."
+    with held, pytest.raises(RedirectError, match=r"No database in tests/unit\."):
+        held.execute(PID)
     fresh = create_engine(f"postgresql+psycopg://{NOWHERE}")
     for each in (engine, fresh):
         with pytest.raises(RedirectError, match=r"No database in tests/unit\."):
@@ -157,6 +159,16 @@ def test_forbidden(redirect: Redirect, engine: Engine) -> None:
         pid_of(engine)
     redirect.forbidden = None
     pid_of(engine)
+
+
+def test_forbidden_ends_with_the_redirect(redirect: Redirect) -> None:
+    """No listener stays behind."""
+    redirect.forbidden = "No."
+    redirect.remove()
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        assert connection.scalar(text("select 1")) == 1
+    engine.dispose()
 
 
 @ASYNC

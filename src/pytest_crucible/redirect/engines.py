@@ -77,6 +77,7 @@ class Redirect:
         self._installed = False
         for target, name, listener in self._listeners:
             event.remove(target, name, listener)
+        self.forbidden = None
         self._pings.restore()
         show_service()
 
