@@ -178,13 +178,18 @@ def _create_extension(connection: sqlalchemy.Connection, extension: str) -> None
 def _call(load: Callable[..., object], engine: Engine, path: str) -> None:
     """Run *load*, in a thread of its own if it is asynchronous: this one may be running a loop."""
     wants_session = bool(inspect.signature(load).parameters)
-    run: Callable[..., None] = _load_async if inspect.iscoroutinefunction(load) else _load_sync
+    run: Callable[..., None] = _load_async if _is_async(load) else _load_sync
     try:
         run(load, engine, wants_session)
     except CrucibleError:
         raise
     except Exception as error:
         raise _failed(f"crucible_load = {path!r}", error) from error
+
+
+def _is_async(load: Callable[..., object]) -> bool:
+    # Of an object with __call__, the method says it.
+    return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(getattr(load, "__call__", None))
 
 
 def _load_sync(load: Callable[..., Any], engine: Engine, wants_session: bool) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from . import names
@@ -101,15 +103,29 @@ def collect(admin: Admin, project: str, run: str) -> list[str]:
 
     Only databases of Crucible's own are looked at: their names tell, and a live run holds its advisory lock.
     """
-    gone = []
-    for name in admin.databases(names.PREFIX):
-        parsed = names.parse(name)
-        if parsed and parsed.kind == "worker" and parsed.run != run and admin.is_dead(parsed.run):
-            gone.append(name)
-    gone += _old_templates(admin, project)
-    for name in gone:
+    found = admin.databases(names.PREFIX)
+    gone = [name for name in found if _of_dead_run(admin, name, run)] + _old_templates(admin, project)
+    gone += [name for name, marked in found.items() if not marked and _is_debris(admin, name)]
+    return [name for name in gone if _dropped(admin, name)]
+
+
+def _of_dead_run(admin: Admin, name: str, run: str) -> bool:
+    parsed = names.parse(name)
+    return parsed is not None and parsed.kind == "worker" and parsed.run != run and admin.is_dead(parsed.run)
+
+
+def _is_debris(admin: Admin, name: str) -> bool:
+    """Whether *name* is a template whose build died: without the mark, and nobody holds the lock of its build."""
+    parsed = names.parse(name)
+    return parsed is not None and parsed.kind == "template" and admin.is_dead(name)
+
+
+def _dropped(admin: Admin, name: str) -> bool:
+    """Drop *name* if possible: another run may be collecting too, and another role's database is not ours to drop."""
+    with suppress(psycopg.Error), admin.locked(name):  # or a build that begins only now would lose its database
         admin.drop(name)
-    return gone
+        return True
+    return False
 
 
 def _old_templates(admin: Admin, project: str) -> list[str]:

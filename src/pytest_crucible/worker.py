@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import psycopg
 
@@ -66,7 +66,9 @@ class Worker:
         self.notes: list[str] = []
         self.on_clone: list[Callable[[], None]] = []
         self._project = names.label(settings.root.name, 24)
-        self.database = names.worker(self._project, run, name, 1)
+        # The worker database is 1; from 2 on, copies that wide fixtures' DDL made.
+        self._name = partial(names.worker, self._project, run, name)
+        self.database = self._name(1)
         self._lock = threading.RLock()
         self._failure: Exception | None = None
         self._lease: Lease | None = None
@@ -301,7 +303,7 @@ class Worker:
         control.seal()
         control.close()
         owner = self._bases[0].template.owner
-        name = f"{self.database}_base{len(self._bases)}"
+        name = self._name(len(self._bases) + 1)
         self._bases.append(Base(templates.keep_as_template(self.admin, self.database, name, owner), layer))
         self._clone()
 
@@ -340,6 +342,6 @@ class Worker:
         if self._control is not None:
             self._control.close()
         if self._admin is not None:
-            for name in self._admin.databases(self.database):
+            for name in self._admin.databases(self.database.removesuffix("1")):
                 self._admin.drop(name)
             self._admin.close()

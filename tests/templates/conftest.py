@@ -1,0 +1,139 @@
+"""A server, its administrator, and projects whose templates are built in this process."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_crucible import recipes
+from pytest_crucible.admin import Admin
+from pytest_crucible.server import Lease, lease
+from pytest_crucible.server.address import Address
+from pytest_crucible.settings import Settings
+from pytest_crucible.worker import Worker
+
+MODELS = """
+from sqlalchemy import DDL, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+"""
+NUMBERS = itertools.count(1)
+
+
+class Project:
+    """A folder with modules under a name that no other test uses."""
+
+    def __init__(self, root: Path, server_root: Path, admin: Admin) -> None:
+        self.root = root
+        self.server_root = server_root
+        self.admin = admin
+        self.number = next(NUMBERS)
+        self.write("models", MODELS)
+
+    def name(self, module: str) -> str:
+        return f"{module}_{self.number}"
+
+    def write(self, module: str, text: str) -> None:
+        """Write a module, as if it had been edited since the last run."""
+        text = textwrap.dedent(text).replace("MODELS", self.name("models"))
+        (self.root / f"{self.name(module)}.py").write_text(text, "utf-8")
+        sys.modules.pop(self.name(module), None)
+
+    def edit(self, module: str, old: str, new: str) -> None:
+        path = self.root / f"{self.name(module)}.py"
+        text = path.read_text("utf-8")
+        assert old in text
+        self.write(module, text.replace(old, new))
+
+    def settings(self, **words: object) -> Settings:
+        known = {"root": self.root, "metadata": (f"{self.name('models')}:Base",)}
+        return Settings(**(known | words))
+
+    def load(self, text: str) -> str:
+        """Write a module with a callable ``load``; returns its dotted path."""
+        self.write("data", text)
+        return f"{self.name('data')}:load"
+
+    def fingerprint(self, **words: object) -> str:
+        """The fingerprint that the project has now, its modules imported anew."""
+        for module in ("models", "data"):
+            sys.modules.pop(self.name(module), None)
+        facts = words.pop("facts", [("owner", "app"), ("server", "180000"), ("reset", "SQL")])
+        return recipes.fingerprint_of(recipes.MetadataRecipe(self.settings(**words)), facts)
+
+    def worker(self, run: str, **words: object) -> Worker:
+        """A worker with a share in the server; to be closed."""
+        for module in ("models", "data"):
+            sys.modules.pop(self.name(module), None)
+        worker = Worker(self.settings(**words), run, "main")
+        worker._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.redirect.install()
+        return worker
+
+    def databases(self, pattern: str = "") -> set[str]:
+        return {name for name in self.admin.databases("crucible_") if pattern in name}
+
+    def connect(self, address: Address) -> psycopg.Connection:
+        return psycopg.connect(**address.libpq(), autocommit=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lease, Path]]:
+    root = tmp_path_factory.mktemp("server")
+    held = lease("embedded", root=root, cache=root / "cache")
+    yield held, root
+    held.release()
+
+
+@pytest.fixture
+def admin(server: tuple[Lease, Path]) -> Iterator[Admin]:
+    admin = Admin(server[0])
+    admin.role("app")
+    yield admin
+    admin.close()
+
+
+@pytest.fixture
+def project(
+    server: tuple[Lease, Path], admin: Admin, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """A project with one model, on a server that all tests share."""
+    _, root = server
+    folder = tmp_path_factory.mktemp("project")
+    monkeypatch.syspath_prepend(folder)
+    made = Project(folder, root, admin)
+    yield made
+    for name in admin.databases("crucible_"):
+        if f"_{folder.name}" in name:
+            admin.drop(name)
+
+
+@pytest.fixture
+def work(project: Project) -> Iterator[Callable[..., Worker]]:
+    """Make a worker of a run; all are closed at the end."""
+    made: list[Worker] = []
+
+    def make(run: str = "aaaaaaaa", **words: object) -> Worker:
+        for earlier in made:
+            earlier.redirect.remove()  # of two in one process, only one can lead
+        made.append(project.worker(run, **words))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.close()

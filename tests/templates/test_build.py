@@ -1,0 +1,337 @@
+"""Templates: built exactly once, from what the user names, or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from pytest_crucible import names, templates
+from pytest_crucible.errors import CrucibleError, TemplateError
+
+
+def ask(worker, query):
+    with psycopg.connect(**worker.address().libpq(), autocommit=True) as connection:
+        found = connection.execute(query)
+        return found.fetchall() if found.description else None
+
+
+def test_several_metadata_and_schemas(project, work):
+    """Each schema that any of them names is there before the first table, and keys may cross."""
+    project.write(
+        "models",
+        """
+        from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        one = MetaData(schema="first")
+        Table("a", one, Column("id", Integer, primary_key=True))
+        class Base(DeclarativeBase): pass
+        class B(Base):
+            __tablename__ = "b"
+            __table_args__ = {"schema": "Second schema"}
+            id: Mapped[int] = mapped_column(primary_key=True)
+        class C(Base):
+            __tablename__ = "c"
+            id: Mapped[int] = mapped_column(ForeignKey(B.id), primary_key=True)
+        """,
+    )
+    module = project.name("models")
+    worker = work(metadata=(f"{module}:one", f"{module}:Base"))
+    assert ask(worker, "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|info)' ORDER BY 1, 2") == [
+        ("Second schema", "b"),
+        ("first", "a"),
+        ("public", "c"),
+    ]
+
+
+def test_sqlmodel(project, work):
+    """``SQLModel`` is a declarative base like any other."""
+    pytest.importorskip("sqlmodel")
+    project.write(
+        "models",
+        """
+        from sqlalchemy.orm import registry
+        from sqlmodel import Field, SQLModel
+        class Base(SQLModel, registry=registry()): pass
+        class Hero(Base, table=True):
+            id: int | None = Field(default=None, primary_key=True)
+        """,
+    )
+    assert ask(work(), "SELECT count(*) FROM hero") == [(0,)]
+
+
+@pytest.mark.parametrize(("extension", "query"), [("citext", "SELECT 'A'::citext = 'a'"), ("uuid-ossp", "SELECT uuid_generate_v4() IS NOT NULL")])
+def test_extensions(project, work, extension, query):
+    """They are created before the tables, by the ordinary role."""
+    project.edit("models", "name: Mapped[str]", "name: Mapped[str]\n\n\n# nothing")
+    worker = work(extensions=(extension,))
+    assert ask(worker, query) == [(True,)]
+
+
+def test_a_column_of_an_extensions_type(project, work):
+    """The fingerprint needs no database that knows the type."""
+    project.edit(
+        "models", "name: Mapped[str]", "name: Mapped[str] = mapped_column(__import__('sqlalchemy').dialects.postgresql.CITEXT)"
+    )
+    worker = work(extensions=("citext",))
+    assert ask(worker, "INSERT INTO users (name) VALUES ('A') RETURNING name = 'a'") == [(True,)]
+
+
+@pytest.mark.parametrize("extension", ["pgcrypto", "postgis", "nonsense"])
+def test_extensions_that_are_not_there(project, work, extension):
+    """The error names the extension and the servers that have it; nothing is left."""
+    worker = work(extensions=(extension,))
+    with pytest.raises(CrucibleError, match=extension) as caught:
+        worker.ready()
+    if extension != "nonsense":
+        assert "container" in str(caught.value)
+        assert "postgresql://" in str(caught.value)
+    assert project.databases(project.root.name) == set()
+
+
+FAILURES = {
+    "create_all": ("models", 'class Base(DeclarativeBase):\n    pass\n\n\nevent.listen(Base.metadata, "after_create", DDL("SELECT 1/0"))'),
+    "load": ("data", "def load(): raise RuntimeError('no such city')"),
+    "async load": ("data", "async def load(session): raise RuntimeError('no such city')"),
+    "load's SQL": ("data", "from sqlalchemy import text\ndef load(session): session.execute(text('SELECT 1/0'))"),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_a_build_that_fails(project, work, what):
+    """The error says what failed and with what; the cause is attached; no database is left, and a later run succeeds."""
+    module, text = FAILURES[what]
+    words = {}
+    if module == "models":
+        project.edit("models", "class Base(DeclarativeBase):\n    pass", text)
+    else:
+        words["load"] = project.load(text)
+    worker = work(**words)
+    with pytest.raises(TemplateError) as caught:
+        worker.ready()
+    assert "division by zero" in str(caught.value) or "RuntimeError: no such city" in str(caught.value)
+    assert caught.value.__cause__ is not None
+    assert project.databases(project.root.name) == set()
+    with pytest.raises(TemplateError):
+        worker.ready()
+    if module == "models":
+        project.edit("models", "SELECT 1/0", "SELECT 1")
+    later = work("bbbbbbbb")
+    assert ask(later, "SELECT count(*) FROM users") == [(0,)]
+
+
+LOADS = {
+    "sync, with a session": "def load(session):\n    session.add(User(name='ada'))",
+    "sync, by the application's own": """
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+Session = sessionmaker(create_engine("postgresql+psycopg2://app:secret@db.production.invalid/app"))
+def load():
+    with Session.begin() as session:
+        session.add(User(name='ada'))
+""",
+    "async, with a session": "async def load(session):\n    session.add(User(name='ada'))\n    await session.flush()",
+    "async, by the application's own": """
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+Session = async_sessionmaker(create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app"))
+async def load():
+    async with Session.begin() as session:
+        session.add(User(name='ada'))
+""",
+    "a class with __call__": """
+class Load:
+    async def __call__(self, session):
+        session.add(User(name='ada'))
+load = Load()
+""",
+    "a partial": """
+import functools
+def fill(session, name): session.add(User(name=name))
+load = functools.partial(fill, name='ada')
+""",
+    "with a default": "def load(session, name='ada'):\n    session.add(User(name=name))",
+}
+
+
+@pytest.mark.parametrize("how", LOADS)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_data_in_the_template(project, work, how):
+    """Each kind of loader; its rows are the baseline of every test, and its sequences go on."""
+    load = project.load("from MODELS import User\n" + LOADS[how])
+    worker = work(load=load)
+    assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
+    ask(worker, "DELETE FROM users")
+    assert worker.put_back(()).done == "put back"
+    assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
+    assert ask(worker, "INSERT INTO users (name) VALUES ('eve') RETURNING id") == [(2,)]
+
+
+def test_data_is_loaded_inside_a_running_loop(project, work):
+    """The first statement of an async test may be what builds the template."""
+    import asyncio
+
+    load = project.load("from MODELS import User\nasync def load(session):\n    session.add(User(name='ada'))")
+    worker = work(load=load)
+
+    async def main():
+        return ask(worker, "SELECT name FROM users")
+
+    assert asyncio.run(main()) == [("ada",)]
+
+
+BUILD = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from pytest_crucible.settings import Settings
+from pytest_crucible.server import lease
+from pytest_crucible.worker import Worker
+worker = Worker(Settings(root=Path({root!r}), metadata=({models!r},), load={load!r}), sys.argv[1], "main")
+worker._lease = lease("embedded", root=Path({server!r}), cache=Path({server!r}, "cache"))
+worker.redirect.install()
+while time.time() < float(sys.argv[2]):
+    time.sleep(0.001)
+worker.ready()
+print(worker._bases[0].template.built, flush=True)
+worker.close()
+"""
+
+
+def script(project, load):
+    models = f"{project.name('models')}:Base"
+    return BUILD.format(root=str(project.root), models=models, load=load, server=str(project.server_root))
+
+
+def test_exactly_once_by_eight_processes(project, monkeypatch):
+    """One builds, the others wait and find it."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    load = project.load("import time\nfrom MODELS import User\ndef load(session):\n    session.add(User(name='ada')); time.sleep(0.3)")
+    at = time.time() + 4
+    command = [sys.executable, "-c", script(project, load)]
+    runs = [subprocess.Popen([*command, f"run{i}", str(at)], stdout=subprocess.PIPE, text=True) for i in range(8)]
+    outputs = sorted(run.communicate(timeout=120)[0].strip() for run in runs)
+    assert outputs == ["False"] * 7 + ["True"]
+    assert [names.parse(name).kind for name in project.databases(project.root.name)] == ["template"]
+
+
+def test_a_build_that_died_is_built_again(project, work, monkeypatch):
+    """Killed while it loads, it leaves a database without the mark; the next run drops it and builds."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    flag = project.root / "loading"
+    load = project.load(f"""
+        import pathlib, time
+        from MODELS import User
+        def load(session):
+            session.add(User(name='ada'))
+            session.commit()
+            if not pathlib.Path({str(flag)!r}).exists():
+                pathlib.Path({str(flag)!r}).touch()
+                time.sleep(60)
+        """)
+    run = subprocess.Popen([sys.executable, "-c", script(project, load), "cccccccc", "0"])
+    deadline = time.monotonic() + 60
+    while not flag.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    (debris,) = project.databases(project.root.name)
+    assert project.admin.databases(debris) == {debris: False}
+    worker = work(load=load)
+    assert ask(worker, "SELECT name FROM users") == [("ada",)]
+    assert False not in project.admin.databases("crucible_t_" + project.root.name).values()
+
+
+def test_a_build_that_goes_on_is_not_collected(project, work):
+    """Its database has no mark yet; another run of another fingerprint leaves it alone."""
+    name = names.template(names.label(project.root.name, 24), "0123456789abcdef")
+    with project.admin.locked(name):
+        project.admin.create(name, owner="app", template="template0")
+        work().ready()
+        assert name in project.databases()
+    work("bbbbbbbb").ready()
+    assert name not in project.databases()
+
+
+def test_old_templates_are_collected(project, work):
+    """The four used last stay, and those that a live run clones from; another project's are not touched."""
+    other = names.template("another", "0123456789abcdef")
+    project.admin.create(other, owner="app", template="template0")
+    project.admin.mark_template(other)
+    project.admin.note(other, "used 1")
+    live = work("aaaaaaaa")
+    live.ready()
+    used = project.databases("crucible_t_" + project.root.name)
+    for i in range(7):
+        project.edit("models", "name: Mapped[str]", f"name: Mapped[str]\n    column{i}: Mapped[str]")
+        live.redirect.remove()
+        worker = project.worker(f"run{i}")
+        worker.ready()
+        worker.close()
+    there = project.databases("crucible_t_" + project.root.name)
+    assert used < there
+    assert len(there) <= templates.KEPT_TEMPLATES + 2
+    assert other in project.databases()
+    project.admin.drop(other)
+
+
+def test_databases_of_dead_runs_are_collected(project, work):
+    """Also copies that a wide fixture's DDL made; not those of live runs, nor kept failures."""
+    label = names.label(project.root.name, 24)
+    dead = [names.worker(label, "dead1234", "gw0", i) for i in (1, 2)]
+    kept = names.kept("tests/test_a.py::test_a", "dead1234")
+    live = work("eeeeeeee")
+    live.ready()
+    ask(live, "CREATE TABLE more (id int)")
+    live.capture(7)
+    assert len(project.databases("eeeeeeee")) == 2
+    for name in [*dead, kept]:
+        project.admin.create(name, owner="app", template="template0")
+    for name in project.databases("eeeeeeee"):
+        assert names.parse(name) is not None, name
+    work("ffffffff").ready()
+    there = project.databases()
+    assert not there & set(dead)
+    assert len(project.databases("eeeeeeee")) == 2
+    assert kept in there
+    project.admin.drop(kept)
+
+
+def test_a_clone_keeps_owner_privileges_and_settings(project, work):
+    """What the build did to its database (ALTER DATABASE SET, GRANT and REVOKE) holds in every clone."""
+    project.edit(
+        "models",
+        "class Base(DeclarativeBase):\n    pass",
+        '''class Base(DeclarativeBase):
+    pass
+
+
+@event.listens_for(Base.metadata, "after_create")
+def alter(target, connection, **_):
+    name = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar()
+    for statement in (
+        "ALTER DATABASE {} SET timezone TO 'Asia/Tokyo'",
+        "ALTER DATABASE {} SET search_path TO \\"$user\\", public, other",
+        "ALTER DATABASE {} SET application_name TO 'it''s'",
+        "REVOKE CONNECT ON DATABASE {} FROM PUBLIC",
+        "GRANT TEMPORARY ON DATABASE {} TO pg_monitor",
+        "COMMENT ON DATABASE {} IS 'theirs'",
+    ):
+        connection.exec_driver_sql(statement.format(name))
+''',
+    )
+    worker = work()
+    facts = (
+        "SELECT pg_get_userbyid(datdba), ARRAY(SELECT acl::text FROM unnest(datacl) acl ORDER BY 1)"
+        " FROM pg_database WHERE datname = current_database()"
+    )
+    settings = "SELECT current_setting('timezone'), current_setting('search_path')"
+    for _ in range(2):
+        ((owner, privileges),) = ask(worker, facts)
+        assert owner == worker._bases[0].template.owner
+        assert f"pg_monitor=T/{owner}" in privileges
+        assert [entry for entry in privileges if entry.startswith("=")] == [f"=T/{owner}"]
+        assert ask(worker, settings) == [("Asia/Tokyo", '"$user", public, other')]
+        worker.discard()
