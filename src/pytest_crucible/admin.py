@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from .errors import PermissionMissing, ServerError
 from .server import Lease
 from .server.address import Address
+from .server.environment import libpq
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
@@ -38,8 +39,7 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
         ServerError: If the server does not answer, has no such database, or has too many clients.
     """
     try:
-        # No wrong turns through the environment: everything that counts is given.
-        words: dict[str, Any] = address.libpq() | {"application_name": "pytest-crucible", "target_session_attrs": "any"}
+        words: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
         return psycopg.connect(autocommit=True, row_factory=tuple_row, options=options, **words)
     except psycopg.OperationalError as error:
         raise _explained(error, address) from error

@@ -189,7 +189,7 @@ def _call(load: Callable[..., object], engine: Engine, path: str) -> None:
 
 def _is_async(load: Callable[..., object]) -> bool:
     # Of an object with __call__, the method says it.
-    return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(getattr(load, "__call__", None))
+    return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(getattr(load, "__call__", None))  # noqa: B004
 
 
 def _load_sync(load: Callable[..., Any], engine: Engine, wants_session: bool) -> None:

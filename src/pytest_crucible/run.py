@@ -158,6 +158,7 @@ class Run:
         if self.worker.stale:
             self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())
+        self.worker.redirect.condemn_dead()
         report(test.leaks)
 
     def _suspend(self) -> None:

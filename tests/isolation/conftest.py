@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from world import World
 
 
-@pytest.fixture(scope="session")
+# Not of the session: its redirect leads every engine of this process, also those of projects run inside other tests.
+@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The worker database; its server and caches are the tests' own."""
     with pytest.MonkeyPatch.context() as patch:

@@ -14,7 +14,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from .environment import neutral_keywords
+from ..server.environment import neutral_keywords
 
 if TYPE_CHECKING:
     from ..server.address import Address

@@ -14,10 +14,10 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
 from ..errors import RedirectError
+from ..server.environment import hide_service, show_service
 from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
-from .environment import hide_service, show_service
 from .listening import noticed
 from .loops import Janitor, Loop, running_loop
 from .pings import Pings

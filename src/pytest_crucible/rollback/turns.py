@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from ..errors import IsolationError
 from ..redirect.places import Place, here
 
-# For how long a task that is still at work when its test ends may take to stop.
-SECONDS = 5
+# For how long a task that is still at work when its test ends may go on, and how long it may take to stop then.
+PATIENCE_SECONDS = 0.2
+CANCEL_SECONDS = 5
 
 
 class Turns:
@@ -46,16 +47,19 @@ class Turns:
                 self._holder = None
 
     async def interrupt(self) -> None:
-        """Cancel the task that is in the middle of an operation, and wait until it has left."""
+        """Wait until the task that is in the middle of an operation has left it, and cancel it if it does not."""
         task = self._holder
-        if isinstance(task, asyncio.Task) and not task.done() and task is not asyncio.current_task():
-            before = asyncio.all_tasks()
-            if not getattr(task, "cancelling", int)():  # asked once more, it would not even tidy up (Python 3.11)
-                task.cancel()
-            await asyncio.wait([task], timeout=SECONDS)
-            asking = asyncio.all_tasks() - before  # the driver's own: they ask the server to cancel the statement
-            if asking:
-                await asyncio.wait(asking, timeout=SECONDS)
+        if not isinstance(task, asyncio.Task) or task is asyncio.current_task():
+            return
+        before = asyncio.all_tasks()
+        # It may have been cancelled before and be tidying up: cancelled once more, it would leave that.
+        _, at_work = await asyncio.wait([task], timeout=PATIENCE_SECONDS)
+        for stubborn in at_work:
+            stubborn.cancel()
+            await asyncio.wait([stubborn], timeout=CANCEL_SECONDS)
+        asking = asyncio.all_tasks() - before  # the driver's own: they ask the server to cancel the statement
+        if asking:
+            await asyncio.wait(asking, timeout=CANCEL_SECONDS)
 
     def check(self) -> None:
         """Raise if another task or thread is in the middle of an operation."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import CrucibleError, PermissionMissing, ServerError
 from . import url as urls
 from .address import Address
 from .binaries import OLDEST
+from .environment import libpq
 
 if TYPE_CHECKING:
     import psycopg
@@ -83,9 +85,11 @@ def lease(url: str) -> ExternalLease:
 
     admin = urls.parse(url)
     try:
-        words = psycopg.conninfo.make_conninfo(**admin.libpq(), connect_timeout=CONNECT_SECONDS)
+        words = psycopg.conninfo.make_conninfo(**libpq(admin), connect_timeout=CONNECT_SECONDS)
         with psycopg.connect(words, row_factory=psycopg.rows.dict_row) as connection:
             (facts,) = connection.execute(FACTS).fetchall()
+            # From PGPASSWORD or ~/.pgpass, perhaps: the application's drivers would look in other places.
+            admin = replace(admin, password=connection.info.password or None)
     except psycopg.Error as error:
         raise _cannot_connect(admin, error) from error
     return ExternalLease(admin, _check(admin, **facts))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
+
+from .address import Address
 
 # Variable → the parameter it stands for, and the value that has no effect. Host, port, user, database and password
 # are always given, and an argument wins over its variable.
@@ -44,6 +47,23 @@ def neutral_keywords(environ: Mapping[str, str], *, known: Callable[[str], bool]
     """
     words = (_NEUTRAL[variable] for variable in _NEUTRAL if variable in environ)
     return {word: value for word, value in words if known(word)}
+
+
+def libpq(address: Address) -> dict[str, str]:
+    """psycopg's keyword arguments that lead to *address* and nowhere else, whatever the environment says."""
+    return neutral_keywords(os.environ, known=_psycopg_knows) | {"target_session_attrs": "any"} | address.libpq()
+
+
+@cache
+def _psycopg_knows(word: str) -> bool:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(f"{word}=''")
+    except ProgrammingError:
+        return False
+    return True
 
 
 def hide_service() -> None:
