@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -463,3 +465,19 @@ def test_without_triggers(run, engine, models, count):
             loop.run_until_complete(body(session))
         assert count("plain") == 1
     assert count("plain") == 0
+
+
+def test_threads(sync_rolled_back):
+    """Two threads on one synchronous session at the same time."""
+
+    def body(session):
+        session.execute(text("select 1"))
+        with ThreadPoolExecutor() as pool:
+            asleep = pool.submit(session.execute, text("select pg_sleep(0.3)"))
+            time.sleep(0.1)
+            with pytest.raises(IsolationError, match="used by two tasks at the same time"):
+                session.execute(text("select 1"))
+            asleep.result()
+        return session.scalar(text("select 1"))
+
+    assert sync_rolled_back(body) == 1

@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from ..redirect.places import here
 from .savepoints import RESET
 
+OVERRIDE = 'Write crucible_get_session = "app.database:get_db", so that the application uses db_session.'
+
 
 class Elsewhere:
     """Notes the engines that connect while a test has an outer transaction.
@@ -36,14 +38,19 @@ class Elsewhere:
             self._listens = False
             event.remove(Engine, "engine_connect", self._connected)
 
-    def note(self) -> str:
-        """What a test that failed should know, if anything."""
+    def note(self, *, is_overridden: bool) -> str:
+        """What a test that failed should know, if anything.
+
+        Args:
+            is_overridden: Whether the application gets its sessions from us.
+        """
         if not self._places:
             return ""
         places = "\n".join(f"  {url} at {place}" for url, place in self._places.items())
+        advice = RESET if is_overridden else OVERRIDE
         return (
             "crucible: In rollback isolation nobody but db_session sees what the test has written, and meanwhile the"
-            f" database was used elsewhere:\n{places}\nIf the test fails because rows were not found: {RESET}"
+            f" database was used elsewhere:\n{places}\nIf the test fails because rows were not found: {advice}"
         )
 
     def _connected(self, connection: Connection) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import IsolationError
@@ -44,11 +43,6 @@ class JoinedSession(Session):
         """The one connection; opens it at the first call."""
         return self.outer.joined_by(self) if bind is None else bind
 
-    def add(self, instance: object, **words: Any) -> None:
-        """Put *instance* into the session, unless another task is in the middle of a flush, say."""
-        self.outer.turns.check()
-        super().add(instance, **words)
-
     def begin(self, nested: bool = False) -> SessionTransaction:
         """Begin a transaction.
 
@@ -74,43 +68,23 @@ class JoinedSession(Session):
         return super().connection(bind_arguments, execution_options)
 
 
-def _in_turn(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """*method* of an AsyncSession, by one task at a time."""
+def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    """*method* of a session, by one task or thread at a time."""
 
     @wraps(method)
-    async def taking_turns(self: JoinedAsyncSession, *arguments: Any, **words: Any) -> Any:
-        with self.sync_session.outer.turns.turn():
-            return await method(self, *arguments, **words)
+    def taking_turns(self: JoinedSession, *arguments: Any, **words: Any) -> Any:
+        with self.outer.turns.turn():
+            return method(self, *arguments, **words)
 
     return taking_turns
 
 
-class JoinedAsyncSession(AsyncSession):
-    """An asynchronous session within the outer transaction, by one task at a time."""
-
-    sync_session: JoinedSession
-
-
+# An AsyncSession calls these, too, in a greenlet of the task that called it.
 for _name in (
-    "close",
-    "commit",
-    "connection",
-    "delete",
-    "execute",
-    "flush",
-    "get",
-    "get_one",
-    "merge",
-    "refresh",
-    "reset",
-    "rollback",
-    "run_sync",
-    "scalar",
-    "scalars",
-    "stream",
-    "stream_scalars",
+    *("add", "begin_nested", "close", "commit", "delete", "execute", "flush", "get", "get_one", "merge", "refresh"),
+    *("reset", "rollback", "scalar", "scalars"),
 ):
-    setattr(JoinedAsyncSession, _name, _in_turn(getattr(AsyncSession, _name)))
+    setattr(JoinedSession, _name, _in_turn(getattr(Session, _name)))
 
 
 def _begun() -> IsolationError:

@@ -18,7 +18,7 @@ from ..worker import Worker
 from .constraints import Constraints
 from .elsewhere import Elsewhere
 from .guard import Guard
-from .joined import JoinedAsyncSession, JoinedSession
+from .joined import JoinedSession
 from .outer import Loop, Outer
 from .outside import Outside
 from .savepoints import RESET
@@ -43,10 +43,10 @@ class Rollback:
         self._loops: weakref.WeakSet[Loop] = weakref.WeakSet()
 
     @contextmanager
-    def async_session(self, engine: AsyncEngine, keep: Callable[[], bool]) -> Iterator[JoinedAsyncSession]:
+    def async_session(self, engine: AsyncEngine, keep: Callable[[], bool]) -> Iterator[AsyncSession]:
         """An asynchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
         outer = self._outer(engine.sync_engine)
-        session = JoinedAsyncSession(sync_session_class=JoinedSession, outer=outer, expire_on_commit=False)
+        session = AsyncSession(sync_session_class=JoinedSession, outer=outer, expire_on_commit=False)
         with self._current_is(outer):
             try:
                 yield session
@@ -82,7 +82,7 @@ class Rollback:
             raise found
 
     def _annotate(self, error: Exception) -> None:
-        note = self._elsewhere.note()
+        note = self._elsewhere.note(is_overridden=self._worker.settings.get_session is not None)
         is_used = any(outer.connection is not None for outer in self._current)
         if note and is_used and hasattr(error, "add_note"):  # Python 3.11
             error.add_note(note)
