@@ -106,11 +106,20 @@ BEGIN
 END $$;
 
 -- One whose values are cached always counts as moved: a setval() can bring it back, and sessions keep their values.
+-- On 18 each is compared as it is read, which takes a third of the time of a join with sequence_now(); the last
+-- value alone is cheaper still, but NULL for one that was not called, wherever it stands.
 CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
-       FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
-      WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+    IF current_setting('server_version_num')::integer / 10000 = 18 THEN
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
+           FROM pg_crucible.sequence s
+          WHERE s.cached OR CASE WHEN s.is_called THEN pg_sequence_last_value(s.seqid) IS DISTINCT FROM s.last_value
+                            ELSE pg_get_sequence_data(s.seqid) IS DISTINCT FROM ROW(s.last_value, s.is_called) END;
+    ELSE
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
+           FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
+          WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+    END IF;
     RETURN FOUND;
 END $$;
 
