@@ -31,10 +31,18 @@ BEGIN
         (SELECT concat(count(*), ',', max(n.xmin::text::bigint)) FROM pg_namespace n WHERE n.nspname !~ '^pg_'));
 END $$;
 
--- A temporary schema is named after its backend's number.
+-- A temporary schema is named after its backend's number. Before PostgreSQL 16, nothing tells whose number that is
+-- (pg_stat_get_backend_pid() took a place in a list): it may be anybody in this database.
 CREATE FUNCTION pg_crucible.temporary_backends(marked oid[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    numbers integer[] := (SELECT array_agg(DISTINCT substr(n.nspname, 9)::integer)
+                            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                           WHERE c.relpersistence = 't' AND n.nspname LIKE 'pg\_temp\_%');
 BEGIN
-    RETURN (SELECT jsonb_agg(DISTINCT pg_stat_get_backend_pid(substr(n.nspname, 9)::integer))
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relpersistence = 't' AND n.nspname LIKE 'pg\_temp\_%');
+    IF numbers IS NULL THEN
+        RETURN NULL;
+    ELSIF current_setting('server_version_num')::integer >= 160000 THEN
+        RETURN (SELECT jsonb_agg(pg_stat_get_backend_pid(number)) FROM unnest(numbers) AS number);
+    END IF;
+    RETURN (SELECT jsonb_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid());
 END $$;

@@ -176,8 +176,8 @@ def test_what_stands_in_the_way_of_putting_back(project, external, url):
 
 def test_no_createdb(project, external, role):
     """The error names the role and the statement that changes it."""
-    result = project.run(MAIN, f"--crucible-server={external.url(role('nobody', ''))}")
-    assert result.ret != 0
+    result = project.run(MAIN, f"--crucible-server={external.url(role('nobody', ''))}", "-k", "client")
+    result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(['*ALTER ROLE "nobody" CREATEDB*'])
     assert "src/pytest_crucible" not in result.stdout.str()
 
@@ -223,6 +223,16 @@ def test_a_dead_runs_database_is_collected_and_a_live_ones_is_not(project, exter
     assert not there & set(dead)
 
 
+def test_temporary_objects_where_backends_have_gaps(project, external, role):
+    """Whose they are is found out also where the numbers of backends are not their places in a list."""
+    earlier = [external.connect() for _ in range(4)]
+    for connection in earlier[:3]:
+        connection.close()
+    url = external.url(role("ci"))
+    project.run(MAIN, f"--crucible-server={url}", "-k", "temporary").assert_outcomes(passed=2)
+    earlier[3].close()
+
+
 def test_two_runs_at_once(project, external, role):
     """They share the template and nothing else."""
     url = external.url(role("ci"))
@@ -235,3 +245,22 @@ def test_two_runs_at_once(project, external, role):
     path.unlink()
     assert [run.returncode for run in runs] == [0, 0], outputs
     assert len(external.databases() - before) == 1
+
+
+def test_another_roles_debris(project, external, role):
+    """What a dead run of another role left is not ours to drop: it stays, and the run goes on."""
+    role("other")
+    left = "crucible_w_other_deadbeef_gw0_1"
+    external.execute(f"CREATE DATABASE {left} OWNER other")
+    project.run(MAIN, f"--crucible-server={external.url(role('ci'))}", "-k", "client").assert_outcomes(passed=1)
+    assert left in external.databases()
+
+
+def test_two_roles_use_one_server(project, external, role):
+    """Each has templates of its own; neither stands in the other's way."""
+    urls = [external.url(role(name)) for name in ("first", "second")]
+    for url in [*urls, urls[0]]:
+        project.run(MAIN, f"--crucible-server={url}", "-k", "client").assert_outcomes(passed=1)
+    with external.connect() as connection:
+        query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datistemplate AND datname ~ '^crucible_t' ORDER BY 1"
+        assert connection.execute(query).fetchall() == [("first",), ("second",)]

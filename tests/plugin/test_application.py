@@ -213,6 +213,7 @@ def test_roles(suite):
     """Each engine connects as the role of its URL: privileges and row-level security hold as in production."""
     suite.configure(text="[tool.pytest]\npythonpath=['.']\ncrucible_metadata=['ledger:Base']\n")
     result = suite.run(
+        process=True,  # the first engine's role is the owner, and there are engines of other tests in this process
         ledger=ROLES,
         test_it="""
         import pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 
 def test_two_workers(suite):
@@ -140,6 +141,7 @@ def test_failures_are_kept_if_asked(suite):
             connection.execute(f"DROP DATABASE {name}")
 
 
+@pytest.mark.slow
 def test_one_failure_is_kept_by_its_marker(suite):
     """``keep=True`` asks for one test, also in a worker of xdist."""
     result = suite.run(
