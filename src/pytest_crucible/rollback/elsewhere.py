@@ -55,5 +55,6 @@ class Elsewhere:
 
     def _connected(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql" and not self._is_inside(connection):
-            place = here()
-            self._places.setdefault(connection.engine.url.render_as_string(), str(place or "an unknown place"))
+            url, place = connection.engine.url.render_as_string(), here()
+            if place is not None or url not in self._places:  # any place says more than none
+                self._places[url] = str(place or "an unknown place")
