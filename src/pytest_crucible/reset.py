@@ -111,6 +111,15 @@ LAYER_TABLES = {
 }
 
 
+def only(layers: Layers, numbers: set[int]) -> Layers:
+    """Of *layers* those with these *numbers*: the first column says whose a line is."""
+    wanted = {str(number).encode() for number in numbers}
+    return {
+        table: b"".join(line for line in layers[table].splitlines(keepends=True) if line.split(b"\t")[0] in wanted)
+        for table in ("layer_row", "layer_sequence")
+    }
+
+
 @dataclass(frozen=True)
 class Stranger:
     """Another backend that has something open in the worker database.
@@ -284,6 +293,18 @@ class Control:
             with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
                 sink.write(rows)
         self._run("SELECT pg_crucible.adopt()")
+
+    def carry(self, layers: Layers) -> list[str]:
+        """Bring *layers* here from a database that is gone, on top of those that are here.
+
+        Returns:
+            The tables whose rows could not be brought: here they have other columns.
+        """
+        for table, name in {"carried": "layer_row", "carried_sequence": "layer_sequence"}.items():
+            self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
+            with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
+                sink.write(layers[name])
+        return list(self._one("SELECT pg_crucible.carry()"))
 
     def _copy_out(self, query: str) -> bytes:
         with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:

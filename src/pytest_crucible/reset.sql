@@ -406,10 +406,7 @@ BEGIN
         CREATE TEMP TABLE rest ON COMMIT DROP AS
             SELECT r FROM pg_crucible.seed WHERE relid = t.relid EXCEPT ALL SELECT r FROM added;
         DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid;
-        DELETE FROM pg_crucible.layer_row WHERE ctid IN (
-            SELECT o.place FROM (SELECT ctid AS place, r, row_number() OVER (PARTITION BY r ORDER BY ctid) AS number
-                                   FROM pg_crucible.layer_row WHERE relid = t.relid AND sign = -1) o
-              JOIN (SELECT r, count(*) AS due FROM debt GROUP BY r) d ON d.r = o.r AND o.number <= d.due);
+        PERFORM pg_crucible.forget(t.relid);
         PERFORM pg_crucible.hold_back(t.relid, t.name);
         DELETE FROM pg_crucible.seed WHERE relid = t.relid;
         INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest UNION ALL SELECT t.relid, r FROM removed;
@@ -417,14 +414,28 @@ BEGIN
         INSERT INTO pg_crucible.mark VALUES (t.relid);
     END LOOP;
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
-    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
-      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
-     WHERE l.seqid = q.seqid;
+    PERFORM pg_crucible.latest_sequences();
     PERFORM pg_crucible.count_seeds();
     PERFORM pg_crucible.restore_sequences();
 END $$;
 
--- For take_off(): have the rows of "removed" that "rest" leaves no room for (a unique index says so) wait for the
+-- The sequences as the layer left them that took them last.
+CREATE FUNCTION pg_crucible.latest_sequences() RETURNS void LANGUAGE sql AS $$
+    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
+      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
+     WHERE l.seqid = q.seqid;
+$$;
+
+-- The rows of "debt" are not there to be removed: as many notes of their removal go, the oldest first.
+CREATE FUNCTION pg_crucible.forget(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM pg_crucible.layer_row WHERE ctid IN (
+        SELECT o.place FROM (SELECT ctid AS place, r, row_number() OVER (PARTITION BY r ORDER BY ctid) AS number
+                               FROM pg_crucible.layer_row WHERE relid = relation AND sign = -1) o
+          JOIN (SELECT r, count(*) AS due FROM debt GROUP BY r) d ON d.r = o.r AND o.number <= d.due);
+END $$;
+
+-- Have the rows of "removed" that "rest" leaves no room for (a unique index says so) wait for the
 -- latest layer that added to the table.
 CREATE FUNCTION pg_crucible.hold_back(relation oid, name text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -445,6 +456,47 @@ BEGIN
     DROP TABLE room, blocked;
 END $$;
 
+-- Bring the layers in the temporary tables "carried" and "carried_sequence" here, from a database that goes: as far
+-- as their tables are here, too, with the same columns. Returns the tables of which that is not so.
+CREATE FUNCTION pg_crucible.carry() RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    lost text[] := '{}';
+BEGIN
+    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k WHERE k.relid IN (SELECT relid FROM carried) LOOP
+        BEGIN
+            EXECUTE format('SELECT (x.r).* FROM (SELECT r::%s AS r FROM carried WHERE relid = %s OFFSET 0) x',
+                t.name, t.relid);
+        EXCEPTION WHEN OTHERS THEN
+            lost := lost || t.name;
+            CONTINUE;
+        END;
+        CREATE TEMP TABLE taken ON COMMIT DROP AS
+            SELECT r FROM carried WHERE relid = t.relid AND sign = -1
+            EXCEPT ALL SELECT r FROM carried WHERE relid = t.relid AND sign = 1;
+        CREATE TEMP TABLE debt ON COMMIT DROP AS
+            SELECT r FROM taken EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
+        CREATE TEMP TABLE rest ON COMMIT DROP AS
+            SELECT r FROM carried WHERE relid = t.relid AND sign = 1
+            EXCEPT ALL SELECT r FROM carried WHERE relid = t.relid AND sign = -1;
+        CREATE TEMP TABLE removed ON COMMIT DROP AS
+            SELECT r FROM pg_crucible.seed WHERE relid = t.relid EXCEPT ALL SELECT r FROM taken;
+        INSERT INTO pg_crucible.layer_row SELECT * FROM carried WHERE relid = t.relid;
+        PERFORM pg_crucible.forget(t.relid);
+        PERFORM pg_crucible.hold_back(t.relid, t.name);
+        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
+        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest UNION ALL SELECT t.relid, r FROM removed;
+        DROP TABLE taken, debt, rest, removed;
+        INSERT INTO pg_crucible.mark VALUES (t.relid);
+    END LOOP;
+    INSERT INTO pg_crucible.layer_sequence
+        SELECT * FROM carried_sequence WHERE seqid IN (SELECT seqid FROM pg_crucible.sequence);
+    PERFORM pg_crucible.latest_sequences();
+    PERFORM pg_crucible.count_seeds();
+    DROP TABLE carried, carried_sequence;
+    RETURN lost;
+END $$;
+
 -- Make the layers that were copied here, with their seeds, this fresh clone's baseline.
 CREATE FUNCTION pg_crucible.adopt() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -452,8 +504,6 @@ DECLARE
 BEGIN
     PERFORM pg_crucible.count_seeds();
     PERFORM pg_crucible.restore_tables(relations, relations);
-    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
-      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
-     WHERE l.seqid = q.seqid;
+    PERFORM pg_crucible.latest_sequences();
     PERFORM pg_crucible.restore_sequences();
 END $$;

@@ -40,6 +40,7 @@ class Base:
         saved: The layers on it, for the next clone.
         layers: Their numbers.
         gone: Layers in *saved* that were taken off while this base had no database.
+        carried: Layers of a base that is gone, still to be brought here.
     """
 
     template: templates.Template
@@ -47,6 +48,7 @@ class Base:
     saved: reset.Layers = field(default_factory=dict)
     layers: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+    carried: list[reset.Layers] = field(default_factory=list)
 
 
 class Worker:
@@ -225,12 +227,19 @@ class Worker:
         """Put the layers of *base* on the fresh clone."""
         if base.saved:
             control.adopt_layers(base.saved)
-        if base.gone:
-            for layer in base.gone:
-                control.take_off(layer)
-            base.gone.clear()
-            control.reset()
-            base.saved = control.export_layers()
+        if not base.gone and not base.carried:
+            return
+        for layers in base.carried:
+            self.notes += [
+                f"rows in {table} are gone: they were written on top of DDL of a fixture that is torn down"
+                for table in control.carry(layers)
+            ]
+        for layer in base.gone:
+            control.take_off(layer)
+        base.carried.clear()
+        base.gone.clear()
+        control.reset()
+        base.saved = control.export_layers()
 
     def _renew(self) -> None:
         """Throw the database away and clone it afresh."""
@@ -310,11 +319,9 @@ class Worker:
     def take_off(self, layer: int) -> None:
         """Take *layer* away, and put the database back to what is left."""
         top = self._bases[-1]
-        for base in self._bases[1:]:
-            if base.made_by == layer:
-                del self._bases[self._bases.index(base) :]
-                self.admin.drop(base.template.name)
-                self.discard()
+        for at, base in enumerate(self._bases):
+            if layer and base.made_by == layer:
+                self._take_off_bases(at)
                 return
         for base in self._bases:
             if layer not in base.layers:
@@ -325,6 +332,17 @@ class Worker:
             else:
                 self._control.take_off(layer)
                 base.saved = self._control.export_layers()
+
+    def _take_off_bases(self, at: int) -> None:
+        """A fixture whose DDL made a base goes; what fixtures that stay have put on top of it moves down."""
+        below = self._bases[at - 1]
+        for base in self._bases[at:]:
+            if base.layers:
+                below.carried.append(reset.only(base.saved, base.layers))
+                below.layers |= base.layers
+            self.admin.drop(base.template.name)
+        del self._bases[at:]
+        self.discard()
 
     # -- at the end --------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 HEAD = """
 import pytest
 from sqlalchemy import create_engine, delete, func, select, text, update
@@ -225,7 +223,6 @@ class TestB:
     result.assert_outcomes(passed=8)
 
 
-@pytest.mark.xfail(reason="a layer on a copy of the database goes with the copy", strict=True)
 def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
     """Its rows stay when the schema below them goes."""
     result = project.run(
@@ -241,24 +238,34 @@ def seeds(): add("seed")
 def table():
     run("CREATE TABLE more (id int)")
     run("INSERT INTO more VALUES (1)")
-    add("class")
+    run("UPDATE users SET name = 'class' WHERE name = 'seed'")
     yield
     run("DROP TABLE more")
 
 @pytest.fixture(scope="session")
-def long(): add("long")
+def long():
+    add("long")
+    run("UPDATE users SET name = 'long too' WHERE name = 'class'")
+    run("INSERT INTO more VALUES (2)")
+    run("SELECT setval('users_id_seq', 70)")
+
+@pytest.fixture(scope="session")
+def longer(long): add("longer")
 
 class TestA:
-    def test_table(self, table): assert names() == ["class", "seed"]
-    def test_long(self, table, long): assert names() == ["class", "long", "seed"]
+    def test_table(self, table): assert names() == ["class"]
+    def test_long(self, table, long): assert names() == ["long", "long too"] and next_id() == 71
+    def test_ddl(self, table, long): run("DROP TABLE more")
+    def test_longer(self, table, longer): assert names() == ["long", "long too", "longer"]
 
 class TestB:
-    def test_gone(self): assert tables() == ["users"] and names() == ["long", "seed"]
-    def test_writes(self): add("x")
-    def test_again(self): assert names() == ["long", "seed"]
+    def test_gone(self): assert tables() == ["users"] and names() == ["long", "long too", "longer"]
+    def test_writes(self): assert next_id() == 72; run("DELETE FROM users")
+    def test_again(self): assert names() == ["long", "long too", "longer"]; run("CREATE TABLE more (id int)")
+    def test_after_ddl(self): assert names() == ["long", "long too", "longer"] and next_id() == 72
 """
     )
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=8)
 
 
 def test_wide_set_up_after_the_test_has_written(project):
