@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shlex
 import shutil
@@ -16,7 +15,7 @@ import psycopg
 import pytest
 
 # Debian's PostgreSQL, oldest first; or whatever is on the PATH.
-BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin")) + [
+BINARIES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))) + [
     str(Path(found).parent) for found in [shutil.which("initdb")] if found
 ]
 SETTINGS = "-c fsync=off -c max_connections=60 -c log_min_messages=warning"
@@ -48,9 +47,7 @@ class Server:
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     def connect(self, user: str = "postgres", database: str = "postgres") -> psycopg.Connection:
-        return psycopg.connect(
-            host=self.folder, port=self.port, user=user, dbname=database, autocommit=True
-        )
+        return psycopg.connect(host=self.folder, port=self.port, user=user, dbname=database, autocommit=True)
 
     def execute(self, *statements: str) -> None:
         with self.connect() as connection:

@@ -37,7 +37,9 @@ def test_still_wide(): assert names() == ["wide"]; run("TRUNCATE users")
 def test_ddl(): assert names() == ["wide"]; run("CREATE TABLE more (id int)"); add("y")
 def test_after_ddl(): assert names() == ["wide"] and run("SELECT to_regclass('more') IS NULL") == [(True,)]
 def test_alter(): run("ALTER TABLE users ADD more int"); run("CREATE INDEX ON users (more)")
-def test_after_alter(): assert run("SELECT * FROM users LIMIT 0") == []; run("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+def test_after_alter():
+    assert run("SELECT * FROM users LIMIT 0") == []
+    run("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
 def test_after_function(): assert run("SELECT count(*) FROM pg_proc WHERE proname = 'f'") == [(0,)]
 def test_temporary(): run("CREATE TEMP TABLE t (id int)")
 def test_after_temporary(): assert run("SELECT to_regclass('t') IS NULL") == [(True,)]
@@ -97,7 +99,8 @@ class Guarded(Base):
 
 
 for statement in (
-    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit DEFAULT VALUES; RETURN NULL; END'",
+    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql"
+    " AS 'BEGIN INSERT INTO audit DEFAULT VALUES; RETURN NULL; END'",
     "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON audited FOR EACH ROW EXECUTE FUNCTION note()",
     "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE guarded FORCE ROW LEVEL SECURITY",
@@ -115,7 +118,8 @@ def rows():
     return {table: len(run(f"SELECT id FROM {table}")) for table in tables if run(f"SELECT id FROM {table}")}
 
 WRITES = [
-    "INSERT INTO parent (id) VALUES (1), (2); INSERT INTO child VALUES (1, 1); UPDATE parent SET favourite = 1, above = 2",
+    "INSERT INTO parent (id) VALUES (1), (2); INSERT INTO child VALUES (1, 1);"
+    "UPDATE parent SET favourite = 1, above = 2",
     "INSERT INTO tree VALUES (2); INSERT INTO toy VALUES (1, 1), (2, 2)",
     "DELETE FROM tree",
     "UPDATE tree SET id = 7",
@@ -199,7 +203,8 @@ def test_nobody_elses_databases_are_touched(project, external, role):
     names = ["theirs_too", "crucible", "crucible_test", "crucible_w_old", "crucible_production"]
     external.execute(*(f"CREATE DATABASE {name}" for name in names))
     with external.connect() as connection:
-        query = "SELECT oid, datname, datdba, datacl, datistemplate, datallowconn FROM pg_database WHERE datname <> ALL (%s)"
+        facts = "oid, datname, datdba, datacl, datistemplate, datallowconn"
+        query = f"SELECT {facts} FROM pg_database WHERE datname <> ALL (%s)"
         before = connection.execute(query, (["template0"],)).fetchall()
         project.run(MAIN, f"--crucible-server={external.url(role('ci'))}").assert_outcomes(passed=14)
         after = connection.execute(query, (["template0"],)).fetchall()
@@ -262,5 +267,6 @@ def test_two_roles_use_one_server(project, external, role):
     for url in [*urls, urls[0]]:
         project.run(MAIN, f"--crucible-server={url}", "-k", "client").assert_outcomes(passed=1)
     with external.connect() as connection:
-        query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datistemplate AND datname ~ '^crucible_t' ORDER BY 1"
+        ours = "datistemplate AND datname ~ '^crucible_t'"
+        query = f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE {ours} ORDER BY 1"
         assert connection.execute(query).fetchall() == [("first",), ("second",)]

@@ -161,7 +161,9 @@ def later(): add("later")
 
 class TestA:
     def test_ddl(self, of_class): run("CREATE TABLE more (id int)"); add("x")
-    def test_after(self, later): assert names() == ["class", "later", "seed"] and next_id() == 53; run("DROP TABLE users")
+    def test_after(self, later):
+        assert names() == ["class", "later", "seed"] and next_id() == 53
+        run("DROP TABLE users")
     def test_clone(self): assert names() == ["class", "later", "seed"]; add("x"); run("ALTER TABLE users ADD y int")
 
 def test_last(): assert names() == ["seed"] and next_id() == 51; run("ALTER TABLE users ADD y int")
@@ -181,7 +183,7 @@ def test_ddl_in_wide_fixtures(project):
         HEAD
         + """
 def tables():
-    return [row[0] for row in run("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")]
+    return [row[0] for row in run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
 
 @pytest.fixture(scope="session", autouse=True)
 def seeds(): add("seed")
@@ -229,7 +231,7 @@ def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
         HEAD
         + """
 def tables():
-    return [row[0] for row in run("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")]
+    return [row[0] for row in run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
 
 @pytest.fixture(scope="session", autouse=True)
 def seeds(): add("seed")
@@ -286,7 +288,10 @@ def test_c(request): request.getfixturevalue("catalogue"); assert names() == ["c
     )
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*The fixture 'catalogue' of a wider scope has written to the database after the test had.", "*Request 'catalogue' as an*"]
+        [
+            "*The fixture 'catalogue' of a wider scope has written to the database after the test had.",
+            "*Request 'catalogue' as an*",
+        ]
     )
 
 

@@ -65,6 +65,15 @@ async def test_number(async_client):
 """
 
 
+SERVICE = """
+[tool.pytest]
+pythonpath = ["."]
+crucible_app = "service:make"
+crucible_metadata = ["app:Base"]
+asyncio_mode = "auto"
+"""
+
+
 @pytest.mark.parametrize(("scope", "number"), [("function", 4), ("module", 1), ("session", 1)])
 def test_a_factory_with_a_lifespan_that_writes_listens_and_polls(suite, scope, number):
     """Started once for each scope of loops; its rows are there for each test, and those of its end for none."""
@@ -74,9 +83,13 @@ def test_a_factory_with_a_lifespan_that_writes_listens_and_polls(suite, scope, n
         asyncio_default_test_loop_scope = "{scope}"
         filterwarnings = ["error"]
         """,
-        text="[tool.pytest]\npythonpath=['.']\ncrucible_app='service:make'\ncrucible_metadata=['app:Base']\nasyncio_mode = 'auto'",
+        text=SERVICE,
     )
-    result = suite.run(service=LIFESPAN, test_it=TESTS.replace("NUMBER", str(number)), test_other=TESTS.split("async def test_number")[0])
+    result = suite.run(
+        service=LIFESPAN,
+        test_it=TESTS.replace("NUMBER", str(number)),
+        test_other=TESTS.partition("async def test_number")[0],
+    )
     result.assert_outcomes(passed=9)
 
 
@@ -167,7 +180,9 @@ def test_without_crucible_app(suite):
         """
     )
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*async_client needs the application, and crucible_app is not set.", "*Write crucible_app*"])
+    result.stdout.fnmatch_lines(
+        ["*async_client needs the application, and crucible_app is not set.", "*Write crucible_app*"]
+    )
 
 
 ROLES = """
@@ -248,4 +263,6 @@ def test_roles(suite):
         """,
     )
     result.assert_outcomes(passed=4)
-    result.stdout.fnmatch_lines(["crucible: role 'ledger_report' has no privileges of its own: it joins 'ledger_owner'*"])
+    result.stdout.fnmatch_lines(
+        ["crucible: role 'ledger_report' has no privileges of its own: it joins 'ledger_owner'*"]
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -227,13 +227,13 @@ def test_sigint_leaves_no_server_and_no_database(suite, suite_server, tmp_path, 
     deadline = time.monotonic() + 60
     while not (ready.exists() and ready.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    nest = ready.read_text()
-    assert os.path.isdir(nest)
+    nest = Path(ready.read_text())
+    assert nest.is_dir()
     time.sleep(0.2)
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=30)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output
     deadline = time.monotonic() + 10
-    while os.path.exists(nest) and time.monotonic() < deadline:
+    while nest.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not os.path.exists(nest)
+    assert not nest.exists()

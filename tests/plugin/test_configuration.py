@@ -62,7 +62,7 @@ def test_flags_alone(suite):
     off(suite)
     result = suite.run("--crucible-metadata=app:Base", "--crucible-isolation=clone", test_it=TEST)
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*crucible_isolation = \"clone\" (flag --crucible-isolation)"])
+    result.stdout.fnmatch_lines(['*crucible_isolation = "clone" (flag --crucible-isolation)'])
 
 
 def test_the_environment_alone(suite, monkeypatch):
@@ -72,7 +72,7 @@ def test_the_environment_alone(suite, monkeypatch):
     monkeypatch.setenv("CRUCIBLE_ISOLATION", "nonsense")
     result = suite.run("--crucible-isolation=reset", test_it=TEST)
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*crucible_metadata = [[]\"app:Base\"[]] (environment CRUCIBLE_METADATA)"])
+    result.stdout.fnmatch_lines(['*crucible_metadata = [[]"app:Base"[]] (environment CRUCIBLE_METADATA)'])
 
 
 def test_addopts_count_as_flags(suite):

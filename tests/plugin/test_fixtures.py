@@ -206,7 +206,7 @@ async def ada(db_session):
 async def test_all(catalogue, async_client, db_session, ada, i):
     assert (await async_client.post("/users", params=dict(name="bob"))).status_code == 200
     assert await count(db_session) == 3
-"""
+""",
     )
     result.assert_outcomes(passed=3)
 

@@ -8,7 +8,9 @@ import pytest
 
 def test_two_workers(suite):
     """Each worker has a database of its own, the template is built once, and nothing is left."""
-    suite.write(app=(suite.root / "app.py").read_text().replace('"users"', '"users"\n    __table_args__ = {"comment": "x"}'))
+    suite.write(
+        app=(suite.root / "app.py").read_text().replace('"users"', '"users"\n    __table_args__ = {"comment": "x"}')
+    )
     before = set(suite.databases("^crucible_t"))
     result = suite.run(
         "-n2",

@@ -40,7 +40,9 @@ def test_several_metadata_and_schemas(project, work):
     )
     module = project.name("models")
     worker = work(metadata=(f"{module}:one", f"{module}:Base"))
-    assert ask(worker, "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|info)' ORDER BY 1, 2") == [
+    assert ask(
+        worker, "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|info)' ORDER BY 1, 2"
+    ) == [
         ("Second schema", "b"),
         ("first", "a"),
         ("public", "c"),
@@ -63,7 +65,10 @@ def test_sqlmodel(project, work):
     assert ask(work(), "SELECT count(*) FROM hero") == [(0,)]
 
 
-@pytest.mark.parametrize(("extension", "query"), [("citext", "SELECT 'A'::citext = 'a'"), ("uuid-ossp", "SELECT uuid_generate_v4() IS NOT NULL")])
+@pytest.mark.parametrize(
+    ("extension", "query"),
+    [("citext", "SELECT 'A'::citext = 'a'"), ("uuid-ossp", "SELECT uuid_generate_v4() IS NOT NULL")],
+)
 def test_extensions(project, work, extension, query):
     """They are created before the tables, by the ordinary role."""
     project.edit("models", "name: Mapped[str]", "name: Mapped[str]\n\n\n# nothing")
@@ -74,7 +79,9 @@ def test_extensions(project, work, extension, query):
 def test_a_column_of_an_extensions_type(project, work):
     """The fingerprint needs no database that knows the type."""
     project.edit(
-        "models", "name: Mapped[str]", "name: Mapped[str] = mapped_column(__import__('sqlalchemy').dialects.postgresql.CITEXT)"
+        "models",
+        "name: Mapped[str]",
+        "name: Mapped[str] = mapped_column(__import__('sqlalchemy').dialects.postgresql.CITEXT)",
     )
     worker = work(extensions=("citext",))
     assert ask(worker, "INSERT INTO users (name) VALUES ('A') RETURNING name = 'a'") == [(True,)]
@@ -93,7 +100,10 @@ def test_extensions_that_are_not_there(project, work, extension):
 
 
 FAILURES = {
-    "create_all": ("models", 'class Base(DeclarativeBase):\n    pass\n\n\nevent.listen(Base.metadata, "after_create", DDL("SELECT 1/0"))'),
+    "create_all": (
+        "models",
+        'class Base(DeclarativeBase):\n    pass\n\n\nevent.listen(Base.metadata, "after_create", DDL("SELECT 1/0"))',
+    ),
     "load": ("data", "def load(): raise RuntimeError('no such city')"),
     "async load": ("data", "async def load(session): raise RuntimeError('no such city')"),
     "load's SQL": ("data", "from sqlalchemy import text\ndef load(session): session.execute(text('SELECT 1/0'))"),
@@ -102,7 +112,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("what", FAILURES)
 def test_a_build_that_fails(project, work, what):
-    """The error says what failed and with what; the cause is attached; no database is left, and a later run succeeds."""
+    """The error says what failed and why, the cause is attached; no database is left, and a later run succeeds."""
     module, text = FAILURES[what]
     words = {}
     if module == "models":
@@ -208,7 +218,9 @@ def script(project, load):
 def test_exactly_once_by_eight_processes(project, monkeypatch):
     """One builds, the others wait and find it."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    load = project.load("import time\nfrom MODELS import User\ndef load(session):\n    session.add(User(name='ada')); time.sleep(0.3)")
+    load = project.load(
+        "import time\nfrom MODELS import User\ndef load(session):\n    session.add(User(name='ada')); time.sleep(0.3)"
+    )
     at = time.time() + 4
     command = [sys.executable, "-c", script(project, load)]
     runs = [subprocess.Popen([*command, f"run{i}", str(at)], stdout=subprocess.PIPE, text=True) for i in range(8)]
@@ -304,7 +316,7 @@ def test_a_clone_keeps_owner_privileges_and_settings(project, work):
     project.edit(
         "models",
         "class Base(DeclarativeBase):\n    pass",
-        '''class Base(DeclarativeBase):
+        """class Base(DeclarativeBase):
     pass
 
 
@@ -320,7 +332,7 @@ def alter(target, connection, **_):
         "COMMENT ON DATABASE {} IS 'theirs'",
     ):
         connection.exec_driver_sql(statement.format(name))
-''',
+""",
     )
     worker = work()
     facts = (

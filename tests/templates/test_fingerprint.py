@@ -16,10 +16,17 @@ import pytest_crucible
 @pytest_crucible.reads("data/*.csv")
 def load(session): ...
 """
+ITEM = """class Item(Base):
+    __tablename__ = 'items'
+    id: Mapped[int] = mapped_column(primary_key=True)"""
 EDITS = {
     "a column": ("models", "name: Mapped[str]", "name: Mapped[str | None]"),
     "a type": ("models", "name: Mapped[str]", "name: Mapped[int]"),
-    "a table": ("models", "class User(Base):", "class Item(Base):\n    __tablename__ = 'items'\n    id: Mapped[int] = mapped_column(primary_key=True)\n\n\nclass User(Base):"),
+    "a table": (
+        "models",
+        "class User(Base):",
+        f"{ITEM}\n\n\nclass User(Base):",
+    ),
     "an index": ("models", "name: Mapped[str]", "name: Mapped[str] = mapped_column(index=True)"),
     "a server default": ("models", "name: Mapped[str]", "name: Mapped[str] = mapped_column(server_default='x')"),
     "a comment": ("models", "name: Mapped[str]", "name: Mapped[str] = mapped_column(comment='x')"),
@@ -70,8 +77,7 @@ def test_settings_and_facts(full):
     """The extensions and their order, the locale, the loader, the owner, the server's version, Crucible's own SQL."""
     facts = {"owner": "app", "server": "180000", "reset": "SQL"}
     seen = [full.fingerprint(**full.words)]
-    for changed in facts:
-        seen.append(full.fingerprint(**full.words, facts=list((facts | {changed: "other"}).items())))
+    seen += [full.fingerprint(**full.words, facts=list((facts | {changed: "other"}).items())) for changed in facts]
     for words in ({"extensions": ()}, {"extensions": ("citext", "hstore")}, {"locale": "C"}, {"load": None}):
         seen.append(full.fingerprint(**(full.words | words)))
     assert len(set(seen)) == len(seen)
