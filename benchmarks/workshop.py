@@ -11,6 +11,6 @@ from contextlib import contextmanager
 @contextmanager
 def cache() -> Iterator[str]:
     """Servers and images of this process, and of those that it starts, are its own."""
-    with tempfile.TemporaryDirectory(prefix="crucible-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="crucible-bench-", ignore_cleanup_errors=True) as folder:
         os.environ["CRUCIBLE_CACHE"] = folder
         yield folder
