@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -68,6 +69,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     settings = early_config.stash[SETTINGS] = _settings(early_config)
     if not settings.on:
         return
+    inside_another_run = "sqlalchemy" in sys.modules
     from .fixtures import RUN
     from .lookup import make_importable
     from .run import Run
@@ -77,6 +79,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
     early_config.add_cleanup(run.close)
     run.worker.redirect.install()
+    if inside_another_run:
+        run.worker.pass_over_engines()
     try:
         run.announce()
     except CrucibleError as error:

@@ -11,7 +11,7 @@ import gc
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -94,18 +94,24 @@ def _being_imported(path: str) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
-def roles() -> list[str]:
-    """The roles in the URLs of the PostgreSQL engines that the application has made so far, the first one first.
+def engines() -> list[Engine]:
+    """The PostgreSQL engines of this process, the first one first.
 
     SQLAlchemy keeps no list of engines; the garbage collector does, each generation in the order of creation.
     """
-    found: dict[str, None] = {}
-    for generation in (2, 1, 0):
-        for thing in gc.get_objects(generation):
-            # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
-            if issubclass(type(thing), Engine) and thing.dialect.name == "postgresql" and thing.url.username:
-                found.setdefault(str(thing.url.username))
-    return list(found)
+    # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
+    found = [thing for age in (2, 1, 0) for thing in gc.get_objects(age) if issubclass(type(thing), Engine)]
+    return [engine for engine in found if engine.dialect.name == "postgresql"]
+
+
+def roles(others: Container[Engine]) -> list[str]:
+    """The roles in the URLs of the engines that the application has made so far, the first one first.
+
+    Args:
+        others: Engines that are not the application's.
+    """
+    named = [engine.url.username for engine in engines() if engine not in others]
+    return list(dict.fromkeys(filter(None, named)))
 
 
 def _metadata(path: str, settings: Settings) -> MetaData:

@@ -456,11 +456,12 @@ BEGIN
     EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM rest OFFSET 0) x', name);
     EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM removed OFFSET 0) x '
         'ON CONFLICT DO NOTHING', name);
-    CREATE TEMP TABLE blocked ON COMMIT DROP AS
-        SELECT r FROM removed EXCEPT ALL (SELECT (x.*)::text FROM room x EXCEPT ALL SELECT r FROM rest);
-    INSERT INTO pg_crucible.layer_row SELECT heir, relation, -1, r FROM blocked;
-    DELETE FROM removed WHERE r IN (SELECT r FROM blocked);
-    DROP TABLE room, blocked;
+    CREATE TEMP TABLE fit ON COMMIT DROP AS SELECT (x.*)::text AS r FROM room x EXCEPT ALL SELECT r FROM rest;
+    INSERT INTO pg_crucible.layer_row
+        SELECT heir, relation, -1, b.r FROM (SELECT r FROM removed EXCEPT ALL SELECT r FROM fit) b;
+    DELETE FROM removed;
+    INSERT INTO removed SELECT r FROM fit;
+    DROP TABLE room, fit;
 END $$;
 
 -- Bring the layers in the temporary tables "carried" and "carried_sequence" here, from a database that goes: as far

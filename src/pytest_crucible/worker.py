@@ -8,12 +8,14 @@ gets here.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import psycopg
+from sqlalchemy.engine import Engine
 
 from . import names, recipes, reset, templates
 from .admin import Admin
@@ -71,6 +73,7 @@ class Worker:
         # The worker database is 1; from 2 on, copies that wide fixtures' DDL made.
         self._name = partial(names.worker, self._project, run, name)
         self.database = self._name(1)
+        self._others: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.RLock()
         self._failure: Exception | None = None
         self._lease: Lease | None = None
@@ -104,6 +107,10 @@ class Worker:
         """The worker database, as the role that owns the schema."""
         self.ready()
         return self._target(Origin("psycopg", None, None)).address
+
+    def pass_over_engines(self) -> None:
+        """The engines that are there now are not the application's: their roles count for nothing."""
+        self._others.update(recipes.engines())
 
     def planned_url(self, drivername: str) -> str:
         """The worker database's URL before there is one: the server is leased, nothing is built."""
@@ -192,7 +199,7 @@ class Worker:
     def _owner(self) -> str:
         if not self.admin.owned:
             return self.admin.address.user
-        ordinary = [role for role in recipes.roles() if self._is_ordinary(role)] or [DEFAULT_ROLE]
+        ordinary = [role for role in recipes.roles(self._others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
         for role in ordinary:  # all of them: the DDL may grant them something
             self.admin.role(role)
         if self.settings.url_env and ordinary[0] != DEFAULT_ROLE:
