@@ -21,9 +21,11 @@ from workshop import cache
 from pytest_crucible.run import Run, Test
 from pytest_crucible.settings import Settings
 
-DIRTY = (0, 1, 3, 10)
-# The issue's expectations, by tables in the schema and dirty tables.
-EXPECTED = {(40, 0): 4.0, (200, 0): 7.0, (40, 3): 7.0}
+# Untouched after an untouched test: the server's WAL has not moved, and only that has to be seen.
+QUIET = "0, after another"
+DIRTY = (QUIET, 0, 1, 3, 10)
+# The expectations, by tables in the schema and dirty tables.
+EXPECTED = {(40, QUIET): 4.0, (40, 0): 4.0, (200, QUIET): 7.0, (200, 0): 7.0, (40, 3): 7.0}
 NAMES = {40: "forty", 200: "two_hundred"}
 
 
@@ -47,8 +49,13 @@ class Suite:
         self.engine = create_engine(URL.format(driver="psycopg"))
         self.clock = timed
 
-    def test(self, dirty: int, measure: str) -> float:
+    def test(self, dirty: int | str, measure: str) -> float:
         """One test; how long its isolation took, or what stands in its place."""
+        if dirty == QUIET:
+            for _ in range(2):  # the first finds the WAL moved by the reset before it
+                with self.run.around(Test("benchmark", "reset", keep=False)):
+                    self.work(0)
+            dirty = 0
         around = self.run.around(Test("benchmark", "reset", keep=False))
         took = self.clock(around.__enter__)
         self.work(dirty)
@@ -153,7 +160,7 @@ if __name__ == "__main__":
     blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with cache():
         for tables in NAMES:
-            for dirty in (1, 3):
+            for dirty in (0, 1, 3):
                 rivals(tables, dirty, blocks)
             for seeded in (False, True):
                 reset(tables, seeded=seeded, blocks=blocks)

@@ -33,8 +33,9 @@ def of_server(postmaster: int) -> float:
         mine = _stat(postmaster)
     except OSError:
         return math.nan
-    used = sum(map(of_process, (pid for pid in _pids() if _parent(pid) == postmaster)))
-    return used + of_process(postmaster) + (int(mine[13]) + int(mine[14])) / TICK
+    each = [of_process(pid) for pid in _pids() if pid == postmaster or _parent(pid) == postmaster]
+    # One that ended while we looked is among the dead of the next figure.
+    return sum(used for used in each if not math.isnan(used)) + (int(mine[13]) + int(mine[14])) / TICK
 
 
 def parent(pid: int) -> int:

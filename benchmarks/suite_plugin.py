@@ -40,6 +40,7 @@ class Clock:
         self.run = run
         self.tests = 0
         self.failed: list[str] = []
+        self.cloned: list[str] = []
         self.began: tuple[float, ...] | None = None
         self.ended: tuple[float, ...] = ()
 
@@ -48,8 +49,11 @@ class Clock:
         return time.perf_counter(), time.process_time(), server
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        generation = self.run.worker.generation
         done = yield
+        if self.began is not None and (self.run.worker.stale or self.run.worker.generation > generation + 1):
+            self.cloned.append(item.nodeid)
         if self.run.worker.started and self.began is None:
             self.postmaster = processor.parent(self.run.worker.control._one("SELECT pg_backend_pid()"))
             self.began = self.now()
@@ -64,7 +68,7 @@ class Clock:
 
     def pytest_sessionfinish(self) -> None:
         clock, client, server = (end - begin for begin, end in zip(self.began, self.ended, strict=True))
-        figures = {"clock": clock, "processor": client + server, "tests": self.tests, "failed": self.failed}
+        figures = {"clock": clock, "processor": client + server, "tests": self.tests, "failed": self.failed, "cloned": self.cloned}
         Path(os.environ["SUITE_NOTES"]).write_text(json.dumps(figures))
 
 

@@ -37,11 +37,12 @@ TURN_SECONDS = 0.6
 async def work(session: AsyncSession, metadata: MetaData, dirty: int) -> None:
     """What every test does."""
     name = uuid.uuid4().hex
+    table = metadata.tables["t0"]
     for number in range(dirty):
         table = metadata.tables[f"t{number}"]
         await session.execute(insert(table).values(name=name))
     await session.commit()
-    assert await session.scalar(select(table.c.id).where(table.c.name == name))
+    assert bool(await session.scalar(select(table.c.id).where(table.c.name == name))) is bool(dirty)
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ class Way:
 
         async def ask() -> int:
             async with self.engine.connect() as connection:
-                return await connection.scalar(text("SELECT pg_backend_pid()"))
+                return processor.parent(await connection.scalar(text("SELECT pg_backend_pid()")))
 
-        return processor.parent(self.run(ask()))
+        return self.run(ask())
 
     def run(self, coroutine: Awaitable[object]) -> object:
         return self.loop.run_until_complete(coroutine)
