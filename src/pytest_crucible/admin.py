@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A DROP right after a client closed waits in steps of 100 ms; looking first costs 1 to 3.
 CLOSING_SECONDS = 0.5
+ATTEMPTS = 3
 GRANTED_SETTINGS = 150000
 
 
@@ -123,13 +124,21 @@ class Admin:
             sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template), words or sql.SQL("")
         )
         try:
-            self._connection.execute(statement)
+            self._patiently(statement)
         except psycopg.errors.InsufficientPrivilege as error:
             raise PermissionMissing(
                 f"The role {self.address.user!r} may not create a database: {str(error).strip()}",
                 why="Crucible works in databases of its own, so the role in crucible_server needs CREATEDB.",
                 do=f'Let an administrator run: ALTER ROLE "{self.address.user}" CREATEDB',
             ) from error
+
+    def _patiently(self, statement: sql.Composed) -> None:
+        """Run CREATE DATABASE again where its template was in use: by an autovacuum worker, for instance."""
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(psycopg.errors.ObjectInUse):  # PostgreSQL itself has waited for five seconds
+                self._connection.execute(statement)
+                return
+        self._connection.execute(statement)
 
     def mark_template(self, name: str) -> None:
         """Say that *name* is complete: the last step of a build, without which it counts as debris."""
@@ -159,9 +168,11 @@ class Admin:
 
     def note(self, name: str, text: str) -> None:
         """Write *text* on the database *name* (COMMENT)."""
-        self._connection.execute(
-            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(text))
-        )
+        # Another run may write its own at this very moment ("tuple concurrently updated"): one of them is enough.
+        with contextlib.suppress(psycopg.errors.InternalError_):
+            self._connection.execute(
+                sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(text))
+            )
 
     def notes(self, prefix: str) -> dict[str, str]:
         """What `note` wrote, by database."""
