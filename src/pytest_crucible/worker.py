@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -68,7 +67,6 @@ class Worker:
         self.redirect = Redirect(self._target)
         self.generation = 0
         self.notes: list[str] = []
-        self.on_clone: list[Callable[[], None]] = []
         self._project = names.label(settings.root.name, 24)
         # The worker database is 1; from 2 on, copies that wide fixtures' DDL made.
         self._name = partial(names.worker, self._project, run, name)
@@ -227,8 +225,6 @@ class Worker:
         self.generation += 1
         self._targets.clear()
         self._stale = False
-        for tell in self.on_clone:
-            tell()
 
     def _lay(self, base: Base, control: Control) -> None:
         """Put the layers of *base* on the fresh clone."""
