@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip install --quiet
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow lint format docs clean
+.PHONY: help demo test slow bench lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -24,6 +24,9 @@ test: $(VENV)/.test ## run our own tests, without the slow tier
 
 slow: $(VENV)/.test ## run the slow tier
 	$(BIN)/pytest -m "slow and not container" $(ARGS)
+
+bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
+	for name in isolation growth trigger startup suite server; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -54,6 +57,10 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml examples/ledger/pyproject.toml
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
 	$(PIP) --editable . --group test
+	@touch $@
+
+# The example's suite is one of the things that are measured.
+$(VENV)/.bench: $(VENV)/.test $(VENV)/.demo
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.made pyproject.toml

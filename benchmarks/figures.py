@@ -94,14 +94,19 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
     """Print a table as Markdown has it."""
     cells = [[*map(str, header)], *([*map(str, row)] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     print("", f"## {title}", "", lines[0], rule, *lines[1:], sep="\n", flush=True)
 
 
 def machine() -> None:
     """Print what was measured on, and how busy it is."""
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};", end=" ")
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};",
+        end=" ",
+    )
     print(", ".join(f"{name} {_version(name)}" for name in PACKAGES))
     load()
 

@@ -1,14 +1,15 @@
 """Whether the five thousandth test costs what the fiftieth did.
 
 Run ``python benchmarks/growth.py [tests]``. Dead rows, marks and row versions in the catalog pile up while autovacuum is
-off. Windows of a hundred tests are compared in processor time of client and server (see `processor`), since the machine
-may be busier at one time than at another: a ratio to a ``select 1`` does not help where each waits for a core.
+off. Windows of a hundred tests are compared in processor time of client and server (see `processor`), since the
+machine may be busier at one time than at another: a ratio to a ``select 1`` does not help where each waits for a core.
 """
 
 from __future__ import annotations
 
 import statistics
 import sys
+from itertools import chain
 
 from figures import judged, load, machine, spread, table
 from isolation import Suite
@@ -54,7 +55,7 @@ def grow(suite: Suite, tests: int) -> list[list[float]]:
 def row(name: str, windows: list[list[float]]) -> tuple[object, ...]:
     """The first window, one in the middle and the last: medians, and means because of rare and dear tests."""
     # Three at the beginning with three at the end: a single window may have been unlucky.
-    early, late = sum(windows[:3], []), sum(windows[-3:], [])
+    early, late = [*chain.from_iterable(windows[:3])], [*chain.from_iterable(windows[-3:])]
     growth = statistics.median(late) / statistics.median(early)
     shown = (spread(windows[0]), spread(windows[len(windows) // 2]), spread(windows[-1]))
     means = f"{statistics.mean(early):.2f} and {statistics.mean(late):.2f}"

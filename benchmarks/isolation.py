@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-
 from figures import Block, interleaved, judged, load, machine, milliseconds, ratio, spread, table, timed
 from processor import Both
 from schemas import URL

@@ -59,7 +59,13 @@ def compare(title: str, without: list[str], pairs: int) -> list[str]:
         sides = [spread([pair[side][figure] for pair in found]) for side in ("on", "off")]
         rows.append((figure, *sides, ratios, judged(ratios.median, LIMIT)))
     tests = found[0]["on"]["tests"]
-    header = (f"{tests} tests, {len(without)} left out", "s, reset", "s, no isolation", "ratio, pair by pair", "expected")
+    header = (
+        f"{tests} tests, {len(without)} left out",
+        "s, reset",
+        "s, no isolation",
+        "ratio, pair by pair",
+        "expected",
+    )
     table(title, header, rows)
     return found[0]["on"]["cloned"]
 

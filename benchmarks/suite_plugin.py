@@ -68,7 +68,13 @@ class Clock:
 
     def pytest_sessionfinish(self) -> None:
         clock, client, server = (end - begin for begin, end in zip(self.began, self.ended, strict=True))
-        figures = {"clock": clock, "processor": client + server, "tests": self.tests, "failed": self.failed, "cloned": self.cloned}
+        figures = {
+            "clock": clock,
+            "processor": client + server,
+            "tests": self.tests,
+            "failed": self.failed,
+            "cloned": self.cloned,
+        }
         Path(os.environ["SUITE_NOTES"]).write_text(json.dumps(figures))
 
 
@@ -84,6 +90,7 @@ def not_isolated(run: Run, test: Test) -> Iterator[Test]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    """Switch isolation off if that is wanted, and start the clock."""
     if os.environ["SUITE_ISOLATION"] == "off":
         Run.around = not_isolated
         restore.Restore.run = lambda self: []

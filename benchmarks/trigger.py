@@ -85,7 +85,14 @@ def main(blocks: int) -> None:
     loop.run_until_complete(raw.close())
     loop.close()
     suite.close()
-    header = ("insert of one row", "ms without", "times with the trigger", "µs dearer", "µs of processor time", "expected")
+    header = (
+        "insert of one row",
+        "ms without",
+        "times with the trigger",
+        "µs dearer",
+        "µs of processor time",
+        "expected",
+    )
     table("a write, with and without the trigger", header, rows)
 
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import processor
 import psycopg
@@ -68,7 +69,7 @@ class Way:
         dirty: To how many tables a test writes.
     """
 
-    pool: dict[str, object] = {}  # noqa: RUF012 - a constant of each class
+    pool: ClassVar[dict[str, object]] = {}
 
     def __init__(self, schema: str, dirty: int) -> None:
         self.schema = schema
@@ -144,7 +145,7 @@ class Way:
 class Seed(Way):
     """The seed's conftest as written, its rollback moved into the block: after it, it would commit every test."""
 
-    pool = {"poolclass": NullPool}
+    pool: ClassVar[dict[str, object]] = {"poolclass": NullPool}
 
     async def fixture(self) -> AsyncIterator[AsyncSession]:
         async with self.engine.connect() as connection, connection.begin() as transaction:
@@ -157,7 +158,7 @@ class Seed(Way):
 class Pooled(Seed):
     """The seed's conftest, with a connection that stays open."""
 
-    pool = {}
+    pool: ClassVar[dict[str, object]] = {}
 
 
 class Cleaning(Way):
