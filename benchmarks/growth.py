@@ -1,7 +1,7 @@
 """Whether the five thousandth test costs what the fiftieth did.
 
-Run ``python benchmarks/growth.py [tests]``. Dead rows, marks and row versions in the catalog pile up while autovacuum is
-off. Windows of a hundred tests are compared in processor time of client and server (see `processor`), since the
+Run ``python benchmarks/growth.py [tests]``. Dead rows, marks and row versions in the catalog pile up while autovacuum
+is off. Windows of a hundred tests are compared in processor time of client and server (see `processor`), since the
 machine may be busier at one time than at another: a ratio to a ``select 1`` does not help where each waits for a core.
 """
 
