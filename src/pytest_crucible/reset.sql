@@ -192,7 +192,12 @@ BEGIN
             RETURN jsonb_build_object('open', found::jsonb);
         END IF;
     END IF;
-    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark;
+    IF EXISTS (SELECT FROM pg_crucible.mark) THEN
+        -- Taken and deleted at once: a mark that arrives from here on is the next reset's.
+        WITH taken AS (DELETE FROM pg_crucible.mark RETURNING relid, pid)
+        SELECT array_agg(DISTINCT relid), count(*), jsonb_agg(DISTINCT pid) FILTER (WHERE relid = 1)
+          INTO marked, noted, temporary FROM taken;
+    END IF;
     -- Sequences write WAL at the first nextval() after a setval(), also when it is rolled back, and so do
     -- large objects and every commit with a transaction id: WAL that has not moved means nothing to do.
     IF marked IS NULL AND current_setting('pg_crucible.wal', true) = position THEN
@@ -204,18 +209,12 @@ BEGIN
     IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
         RETURN '{"clone": "large objects, settings or privileges of the database, or its catalog, changed"}';
     END IF;
-    temporary := pg_crucible.temporary_backends(marked);
+    temporary := coalesce(temporary, pg_crucible.temporary_backends());
     IF marked IS NULL AND temporary IS NULL THEN
         IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
             PERFORM set_config('pg_crucible.wal', position, false);
         END IF;
         RETURN NULL;
-    END IF;
-    -- Taken and deleted at once: a mark that arrives from here on is the next reset's.
-    WITH taken AS (DELETE FROM pg_crucible.mark RETURNING relid)
-    SELECT array_agg(DISTINCT relid), count(*) INTO marked, noted FROM taken;
-    IF 0 = ANY (marked) THEN
-        RETURN '{"clone": "the schema changed"}';
     END IF;
     -- Twice only where a mark means more than its own table: most schemas have no trees.
     LOOP
@@ -232,7 +231,7 @@ BEGIN
     IF refill > most THEN
         RETURN '{"clone": "many rows to refill"}';
     END IF;
-    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', noted);
+    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', coalesce(noted, 0));
     PERFORM pg_crucible.restore_sequences();
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;

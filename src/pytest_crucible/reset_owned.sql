@@ -7,13 +7,7 @@ END $$;
 -- Event triggers tell of DDL and of temporary objects: nothing else has to be looked at.
 CREATE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '' $$;
 
-CREATE FUNCTION pg_crucible.temporary_backends(marked oid[]) RETURNS jsonb LANGUAGE plpgsql AS $$
-BEGIN
-    IF 1 = ANY (marked) THEN
-        RETURN (SELECT jsonb_agg(DISTINCT pid) FROM pg_crucible.mark WHERE relid = 1);
-    END IF;
-    RETURN NULL;
-END $$;
+CREATE FUNCTION pg_crucible.temporary_backends() RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT NULL::jsonb $$;
 
 -- DDL detection by event triggers, which only a superuser may create (PostgreSQL manual, chapter 38). DDL on
 -- temporary objects changes nothing that lasts; the connection that made them is not handed out again.

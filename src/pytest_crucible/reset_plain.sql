@@ -33,7 +33,7 @@ END $$;
 
 -- A temporary schema is named after its backend's number. Before PostgreSQL 16, nothing tells whose number that is
 -- (pg_stat_get_backend_pid() took a place in a list): it may be anybody in this database.
-CREATE FUNCTION pg_crucible.temporary_backends(marked oid[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.temporary_backends() RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     numbers integer[] := (SELECT array_agg(DISTINCT substr(n.nspname, 9)::integer)
                             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

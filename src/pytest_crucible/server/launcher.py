@@ -55,6 +55,7 @@ def settings(major: int, *, overlay: bool) -> dict[str, str]:
     chosen = dict(FAST)
     if major >= 18:
         chosen["io_method"] = "sync"
+        chosen["autovacuum_worker_slots"] = "1"  # each slot makes pg_locks, which every reset reads, longer
     if overlay:
         chosen["extension_control_path"] = "{nest}/share:$system"
     return chosen
