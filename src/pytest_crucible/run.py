@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -22,11 +22,13 @@ from .leaks import report
 from .lifespans import Lifespan
 from .pending import Pending
 from .restore import Restore
-from .rollback import Rollback, dependency_of, fixture_for, overriding
 from .sessions import Sessions
 from .settings import Settings
 from .watchdog import Watchdog
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .rollback import Rollback
 
 
 class Run:
@@ -100,7 +102,9 @@ class Run:
 
     @cached_property
     def rollback(self) -> Rollback:
-        """The outer transactions of rollback isolation."""
+        """The outer transactions of rollback isolation; loaded only where a test is isolated so."""
+        from .rollback import Rollback
+
         return Rollback(self.worker)
 
     @contextmanager
@@ -112,7 +116,12 @@ class Run:
     @contextmanager
     def overriding(self, test: Test, requested: Iterable[str], fixture: Callable[[str], Any]) -> Iterator[None]:
         """In rollback isolation, the dependency that ``crucible_get_session`` names gives out the session of *test*."""
-        dependency = None if test.forbidden or test.isolation != "rollback" else dependency_of(self.settings)
+        if test.forbidden or test.isolation != "rollback":
+            yield
+            return
+        from .rollback import dependency_of, fixture_for, overriding
+
+        dependency = dependency_of(self.settings)
         if dependency is None:
             yield
             return
