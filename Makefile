@@ -20,7 +20,7 @@ demo: $(VENV)/.demo ## run the suite of the example application, examples/ledger
 	cd examples/ledger && $(abspath $(BIN))/pytest $(ARGS)
 
 test: $(VENV)/.test ## run our own tests, without the slow tier
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 slow: $(VENV)/.test ## run the slow tier
 	$(BIN)/pytest -m "slow and not container" $(ARGS)

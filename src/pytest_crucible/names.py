@@ -47,7 +47,7 @@ class Name:
         label: Whose it is: the project, or of a kept failure the test; shortened.
         run: The run that made it; empty for a template, which belongs to none.
         fingerprint: Of a template.
-        worker: Of a worker database: ``gw0``, or ``main`` without workers.
+        worker: Of a worker database: ``gw0p4242``, ``mainp4242`` without workers; the number is the process's.
         generation: Of a worker database: how many were made before it in the same worker.
         hash: Of a kept failure: tells tests apart whose labels were shortened to the same.
     """

@@ -94,7 +94,8 @@ def _run_name() -> str:
 
 
 def _worker_name() -> str:
-    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+    """With the process's number: pytest that a test starts inherits the names of the worker that it runs in."""
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}p{os.getpid()}"
 
 
 # -- configuration ---------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class Worker:
     Args:
         settings: What the user set.
         run: Names the run: the same in all of its workers.
-        name: Names the worker in the run: ``gw0``, or ``main``.
+        name: Names the worker in the run: ``gw0p4242``, or ``mainp4242``.
     """
 
     def __init__(self, settings: Settings, run: str, name: str) -> None:

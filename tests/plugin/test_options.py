@@ -28,7 +28,7 @@ def test_two_workers(suite):
             assert people.names() == ["ada"]
             with people.engine.connect() as connection:
                 name = connection.scalar(text("SELECT current_database()"))
-                assert f"_{os.environ['PYTEST_XDIST_WORKER']}_" in name
+                assert f"_{os.environ['PYTEST_XDIST_WORKER']}p{os.getpid()}_" in name
                 there = connection.scalars(text("SELECT datname FROM pg_database WHERE datname ~ '^crucible_w'")).all()
                 assert len(there) <= 2
         """,
@@ -182,3 +182,26 @@ def test_url_env_reaches_raw_drivers(suite):
         """
     )
     result.assert_outcomes(passed=2)
+
+
+def test_a_run_inside_a_worker(suite, monkeypatch):
+    """Pytest that a test starts has a database of its own, though it inherits the name of the worker around it."""
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "1")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    suite.write(
+        inner__test_it="import people\n\ndef test():\n    people.add('ada')\n    assert people.names() == ['ada']\n"
+    )
+    result = suite.run(
+        "outer",
+        process=True,
+        outer__test_it="""
+        import subprocess, sys, people
+
+        def test():
+            people.add("eve")
+            inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "inner"]
+            assert subprocess.run(inner, check=False).returncode == 0
+            assert people.names() == ["eve"]
+        """,
+    )
+    result.assert_outcomes(passed=1)
