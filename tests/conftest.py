@@ -98,6 +98,13 @@ class Project:
             path.unlink()
 
 
+@pytest.fixture(autouse=True)
+def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In continuous integration pytest prints errors a second time, uncut; runs inside ours print alike anywhere."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
+
+
 @pytest.fixture(scope="session")
 def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
     """A project's folder, and a share in its server."""
