@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session
 
 from .errors import UsageError
 from .redirect import Redirect
@@ -94,10 +93,3 @@ class Sessions:
 
             self._redirect.on_loop_end(loop, close_all)
         self._used[loop].add(session)
-
-
-@contextmanager
-def closing(session: Session) -> Iterator[Session]:
-    """Hand a synchronous *session* out, and close it at the end."""
-    with session:
-        yield session
