@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from .errors import UsageError
@@ -41,8 +42,23 @@ def _is_factory(found: Any) -> bool:
     return True
 
 
-def client(app: Any) -> Any:
-    """An ``httpx.AsyncClient`` that asks *app* without a network."""
+def client(
+    app: Any,
+    *,
+    headers: Mapping[str, str] | None = None,
+    cookies: dict[str, str] | None = None,
+    raise_app_exceptions: bool = True,
+) -> Any:
+    """An ``httpx.AsyncClient`` that asks *app* without a network.
+
+    Args:
+        app: An ASGI application.
+        headers: Sent with each request, for example an ``Authorization``.
+        cookies: What the client's cookie jar begins with.
+        raise_app_exceptions: Whether an exception that the application does not handle reaches the caller, or is
+            answered with 500 as in production.
+    """
     from httpx import ASGITransport, AsyncClient
 
-    return AsyncClient(transport=ASGITransport(app=app), base_url=BASE_URL)
+    transport = ASGITransport(app=app, raise_app_exceptions=raise_app_exceptions)
+    return AsyncClient(transport=transport, base_url=BASE_URL, headers=headers, cookies=cookies)
