@@ -12,6 +12,9 @@ import pytest
 
 from pytest_crucible.server import Lease, lease
 
+# Whole projects, whose tests run in processes of their own.
+collect_ignore = ["projects", "docs/projects"]
+
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """
 asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
