@@ -8,8 +8,9 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = sorted((REPOSITORY / "src").rglob("*.py"))
-# A folder "inner" is a project of its own, with tests as a user writes them.
-TESTS = sorted(path for path in (REPOSITORY / "tests").rglob("test_*.py") if "inner" not in path.parts)
+# Folders with projects of their own, whose tests are as a user writes them.
+PROJECTS = {"inner", "projects"}
+TESTS = sorted(path for path in (REPOSITORY / "tests").rglob("test_*.py") if not PROJECTS & set(path.parts))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
