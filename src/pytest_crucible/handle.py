@@ -31,7 +31,7 @@ class Test:
     failed: bool = False
     forbidden: str | None = None
     began: float = 0.0
-    kept: str | None = None
+    kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
     address: Callable[[], Address] = _nowhere
 

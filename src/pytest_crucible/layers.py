@@ -49,7 +49,7 @@ class Layers:
             self._open.remove(number)
             if self._worker.started and written is None:
                 self._worker.capture(number)
-        if written is not None and self._worker.control.marks() != written:
+        if written is not None and self._worker.marks() != written:
             raise _too_late(name)
 
     def gone(self, key: Hashable) -> bool:
@@ -61,7 +61,7 @@ class Layers:
 
     def _settle(self) -> int | None:
         """Attribute what was written before a wide fixture comes up; if the test wrote it, return how often."""
-        marks = self._worker.control.marks() if self._worker.started else 0
+        marks = self._worker.marks()
         if not marks:
             return None
         if self.in_test and not self._open:

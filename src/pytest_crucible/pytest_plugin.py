@@ -243,8 +243,8 @@ class Hooks:
         test = item.stash.get(TEST, None)
         if test is not None:
             test.failed = test.failed or report.failed
-            if call.when == "teardown" and test.kept:
-                report.user_properties.append(("crucible_kept", test.kept))
+            if call.when == "teardown":
+                report.user_properties += [("crucible_kept", name) for name in test.kept]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -9,26 +9,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from .database import Database
 from .errors import ResetError
 from .leaks import LIFESPAN_SECONDS, LOOKS, Leak, give_time, in_the_way, judge
 from .lifespans import LIFESPAN
+from .redirect import Redirect
 from .reset import LockNotAvailable, Stranger
-from .worker import Worker
 
 ATTEMPTS = 50
 
 
 class Restore:
-    """One restoration of the worker database.
+    """One restoration of one worker database.
 
     Args:
-        worker: The worker database.
+        database: The worker database.
+        redirect: Knows the connections to it.
         began: When the test began, by the server's clock.
     """
 
-    def __init__(self, worker: Worker, began: float) -> None:
+    def __init__(self, database: Database, redirect: Redirect, began: float) -> None:
         self.leaks: list[Leak] = []
-        self._worker = worker
+        self._database = database
+        self._redirect = redirect
         self._began = began
         self._allowed: set[int] = set()
         self._looks = list(LOOKS)
@@ -42,11 +45,12 @@ class Restore:
         """
         for _ in range(ATTEMPTS):
             try:
-                answer = self._worker.put_back(tuple(self._allowed))
+                answer = self._database.put_back(tuple(self._allowed))
             except LockNotAvailable:
                 self._clear_the_way()
                 continue
             if answer.done != "open":
+                self._redirect.condemn(answer.temporary)
                 return self.leaks
             self._look(answer.strangers)
         raise ResetError(
@@ -57,7 +61,7 @@ class Restore:
 
     def _look(self, strangers: tuple[Stranger, ...]) -> None:
         """Decide who may stay; the others get a second look, and are ended then."""
-        connections = self._worker.redirect.connections()
+        connections = self._redirect.connections()
         new, stay = judge(strangers, connections, self._began)
         if new and self._looks:
             give_time(connections, self._looks.pop(0))
@@ -73,24 +77,24 @@ class Restore:
 
     def _clear_the_way(self) -> None:
         """Somebody who may stay holds a lock on what must be put back: he may not stay much longer."""
-        control = self._worker.control
+        control = self._database.control
         pids = control.in_the_way()
         if self._wait_until(lambda open_: not pids & {stranger.pid for stranger in open_}):
             return
-        self._end(in_the_way(control.others_in_transactions(), self._worker.redirect.connections(), pids))
+        self._end(in_the_way(control.others_in_transactions(), self._redirect.connections(), pids))
 
     def _wait_until(self, done: Callable[[tuple[Stranger, ...]], bool]) -> bool:
         """Let the event loops run until *done*, within what is left of the time that a lifespan gets after a test."""
-        while not done(self._worker.control.others_in_transactions()):
+        while not done(self._database.control.others_in_transactions()):
             if self._patience <= 0:
                 return False
             started = time.monotonic()
-            give_time(self._worker.redirect.connections(), 0.005)
+            give_time(self._redirect.connections(), 0.005)
             self._patience -= time.monotonic() - started
         return True
 
     def _end(self, leaks: list[Leak]) -> None:
         pids = [leak.stranger.pid for leak in leaks]
-        self._worker.redirect.condemn(pids)
-        self._worker.control.terminate(pids)
+        self._redirect.condemn(pids)
+        self._database.control.terminate(pids)
         self.leaks += leaks

@@ -139,17 +139,19 @@ class Run:
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
         if self.layers.gone(key) and self.worker.started:
-            Restore(self.worker, self.worker.control.now()).run()
+            for database in self.worker.databases:
+                Restore(database, self.worker.redirect, database.control.now()).run()
 
     def _begin(self, test: Test) -> None:
         self.test = test
         test.address = self.worker.address
         self.layers.in_test = True
         self.worker.redirect.forbidden = test.forbidden
-        if self.worker.started or self.settings.url_env:
+        if self.settings.url_env:
             # A raw driver that reads its URL from the environment starts nothing by itself.
             self.worker.ready()
-            test.began = self.worker.control.now()
+        for database in self.worker.databases:
+            test.began = database.control.now()
 
     def _end(self, test: Test) -> None:
         self.test = None
@@ -163,7 +165,8 @@ class Run:
         elif test.isolation == "clone":
             self.worker.discard()
         else:
-            test.leaks += Restore(self.worker, test.began).run()
+            for database in self.worker.databases:
+                test.leaks += Restore(database, self.worker.redirect, test.began).run()
         if self.worker.stale:
             self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())

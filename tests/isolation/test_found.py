@@ -54,7 +54,7 @@ ONE_EACH = [
 
 def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: World):
     """A background task may commit at any moment: what one reset does not see, the next one does."""
-    put_back = world.run.worker.put_back
+    put_back = world.run.worker.main.put_back
     with psycopg.connect(**world.run.worker.address().libpq(), autocommit=True) as background:
 
         def work() -> None:

@@ -174,7 +174,7 @@ def test_data_in_the_template(project, work, how):
     worker = work(load=load)
     assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
     ask(worker, "DELETE FROM users")
-    assert worker.put_back(()).done == "put back"
+    assert worker.main.put_back(()).done == "put back"
     assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
     assert ask(worker, "INSERT INTO users (name) VALUES ('eve') RETURNING id") == [(2,)]
 
@@ -205,7 +205,7 @@ worker.redirect.install()
 while time.time() < float(sys.argv[2]):
     time.sleep(0.001)
 worker.ready()
-print(worker._bases[0].template.built, flush=True)
+print(worker.main.template.built, flush=True)
 worker.close()
 """
 
@@ -342,7 +342,7 @@ def alter(target, connection, **_):
     settings = "SELECT current_setting('timezone'), current_setting('search_path')"
     for _ in range(2):
         ((owner, privileges),) = ask(worker, facts)
-        assert owner == worker._bases[0].template.owner
+        assert owner == worker.main.template.owner
         assert f"pg_monitor=T/{owner}" in privileges
         assert [entry for entry in privileges if entry.startswith("=")] == [f"=T/{owner}"]
         assert ask(worker, settings) == [("Asia/Tokyo", '"$user", public, other')]

@@ -1,0 +1,260 @@
+"""One of the application's databases, as this process has it: a worker database, its template and its layers.
+
+The worker database is cloned from the topmost *base*: the project's template or, where a fixture of a wider scope has
+changed the schema, a copy that was made after it. On each base lie the layers that fixtures have committed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+
+from . import names, reset, templates
+from .admin import Admin
+from .errors import ServerError
+from .redirect import Target
+from .reset import Answer, Control, Rights
+from .settings import Settings
+
+
+@dataclass
+class Base:
+    """What the worker database is cloned from, and the layers that lie on it.
+
+    Attributes:
+        template: The project's template, or a copy of the database after a wide fixture's DDL.
+        made_by: The layer whose DDL made the copy; 0 for the project's template.
+        saved: The layers on it, for the next clone.
+        layers: Their numbers.
+        gone: Layers in *saved* that were taken off while this base had no database.
+        carried: Layers of a base that is gone, still to be brought here.
+    """
+
+    template: templates.Template
+    made_by: int = 0
+    saved: reset.Layers = field(default_factory=dict)
+    layers: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    carried: list[reset.Layers] = field(default_factory=list)
+
+
+class Database:
+    """One worker database.
+
+    Args:
+        settings: What shapes it.
+        name: Names the worker database (1) and, from 2 on, the copies that wide fixtures' DDL made.
+        prepare: Has this database there and fresh, by `open` or `renew`.
+        notes: Where what the run's summary should say of it is added.
+
+    Attributes:
+        name: The worker database's name.
+        generation: How often it was cloned.
+        targets: Where each role of the application is led to, for as long as this clone lives.
+        failure: Why it cannot be had, or was lost.
+    """
+
+    def __init__(
+        self, settings: Settings, name: Callable[[int], str], prepare: Callable[[Database], None], notes: list[str]
+    ) -> None:
+        self.settings = settings
+        self.name = name(1)
+        self.generation = 0
+        self.targets: dict[str | None, Target] = {}
+        self.failure: Exception | None = None
+        self._name = name
+        self._prepare = prepare
+        self._notes = notes
+        self._bases: list[Base] = []
+        self._stale = False
+        self._made: tuple[Admin, Rights] | None = None
+        self._control: Control | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has ever been made."""
+        return self._control is not None
+
+    @property
+    def started(self) -> bool:
+        """Whether anything has needed it yet, and it has not been lost since."""
+        return self._control is not None and self.failure is None
+
+    @property
+    def stale(self) -> bool:
+        """Whether its next user gets a fresh clone."""
+        return self._stale
+
+    @property
+    def template(self) -> templates.Template:
+        """The project's template that it comes from; only where it is open."""
+        return self._bases[0].template
+
+    @property
+    def control(self) -> Control:
+        """The control connection; makes the database ready first."""
+        self._prepare(self)
+        if self._control is None:  # pragma: no cover - it is ready
+            raise ServerError(f"The worker database {self.name} has no control connection.")
+        return self._control
+
+    @property
+    def admin(self) -> Admin:
+        """The server's administrator; only where it is open."""
+        return self._there[0]
+
+    @property
+    def _there(self) -> tuple[Admin, Rights]:
+        if self._made is None:  # pragma: no cover - nobody asks before
+            raise ServerError(f"The worker database {self.name} was not made yet.")
+        return self._made
+
+    # -- from a template to a database -------------------------------------------------------------------------------
+
+    def open(self, admin: Admin, rights: Rights, template: templates.Template) -> None:
+        """Make the worker database from *template*, for the first time."""
+        self._made = (admin, rights)
+        self._bases = [Base(template)]
+        self._clone()
+
+    def renew(self) -> None:
+        """Throw the database away and clone it afresh."""
+        self.disconnect()
+        self._clone()
+
+    def disconnect(self) -> None:
+        """Close the control connection."""
+        if self._control is not None:
+            self._control.close()
+
+    def drop(self, admin: Admin) -> None:
+        """Drop the worker database, and the copies below it."""
+        self.disconnect()
+        for name in admin.databases(self.name.removesuffix("1")):
+            admin.drop(name)
+
+    def _clone(self) -> None:
+        """Make the worker database from the current base; the old one, if any, is gone already."""
+        admin, rights = self._there
+        admin.drop(self.name)
+        address = templates.clone(admin, self._bases[-1].template, self.name)
+        self._control = control = Control(address, rights)
+        control.ready()
+        self._lay(self._bases[-1], control)
+        self.generation += 1
+        self.targets.clear()
+        self._stale = False
+
+    def _lay(self, base: Base, control: Control) -> None:
+        """Put the layers of *base* on the fresh clone."""
+        if base.saved:
+            control.adopt_layers(base.saved)
+        if not base.gone and not base.carried:
+            return
+        for layers in base.carried:
+            self._notes += [
+                f"rows in {table} are gone: they were written on top of DDL of a fixture that is torn down"
+                for table in control.carry(layers)
+            ]
+        for layer in base.gone:
+            control.take_off(layer)
+        base.carried.clear()
+        base.gone.clear()
+        control.reset()
+        base.saved = control.export_layers()
+
+    # -- after a test ------------------------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """Have the next user of the database get a fresh clone."""
+        self._stale = self._control is not None
+
+    def put_back(self, allowed: tuple[int, ...]) -> Answer:
+        """Put the database back, or discard it where only a clone can; see `Control.reset`."""
+        try:
+            answer = self.control.reset(allowed)
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except psycopg.OperationalError as error:
+            raise self._lost(error) from error
+        except psycopg.Error:
+            # A constraint that the baseline itself does not meet (NOT VALID), a type's input function that changed:
+            # a clone asks no such question.
+            self.discard()
+            return Answer("clone", why="the rows of the baseline cannot be inserted again")
+        if answer.done == "clone":
+            self.discard()
+        return answer
+
+    def _lost(self, error: psycopg.OperationalError) -> ServerError:
+        lost = self.failure = ServerError(
+            f"The worker database {self.name} was lost: {str(error).strip()}",
+            why="The server died or was stopped, or something dropped the database while the tests ran.",
+            do="Run the tests again. If it happens again, look at the server's log and for tests that end backends.",
+        )
+        self.discard()
+        return lost
+
+    def keep(self, test: str, run: str) -> str:
+        """Set the database of a failed *test* of *run* aside under a name of its own, which is returned."""
+        kept = names.kept(test, run)
+        self.disconnect()
+        self.admin.rename(self.name, kept)
+        self._clone()
+        return kept
+
+    # -- layers ------------------------------------------------------------------------------------------------------
+
+    def capture(self, layer: int) -> bool:
+        """Take what a wide fixture committed into *layer*; whether there was anything."""
+        if self._stale:
+            return False
+        taken = self.control.capture(layer)
+        if taken is None:
+            self._rebase(layer)
+            return True
+        if taken:
+            base = self._bases[-1]
+            base.layers.add(layer)
+            base.saved = self.control.export_layers()
+        return taken
+
+    def _rebase(self, layer: int) -> None:
+        """A wide fixture changed the schema: its layer is a copy of the whole database."""
+        control = self.control
+        control.seal()
+        control.close()
+        name = self._name(len(self._bases) + 1)
+        copy = templates.keep_as_template(self.admin, self.name, name, self.template.owner)
+        self._bases.append(Base(copy, layer))
+        self._clone()
+
+    def take_off(self, layer: int) -> None:
+        """Take *layer* away, and put the database back to what is left."""
+        top = self._bases[-1]
+        for at, base in enumerate(self._bases):
+            if layer and base.made_by == layer:
+                self._take_off_bases(at)
+                return
+        for base in self._bases:
+            if layer not in base.layers:
+                continue
+            base.layers.discard(layer)
+            if base is not top or self._stale or self._control is None:
+                base.gone.add(layer)
+            else:
+                self._control.take_off(layer)
+                base.saved = self._control.export_layers()
+
+    def _take_off_bases(self, at: int) -> None:
+        """A fixture whose DDL made a base goes; what fixtures that stay have put on top of it moves down."""
+        below = self._bases[at - 1]
+        for base in self._bases[at:]:
+            if base.layers:
+                below.carried.append(reset.only(base.saved, base.layers))
+                below.layers |= base.layers
+            self.admin.drop(base.template.name)
+        del self._bases[at:]
+        self.discard()
