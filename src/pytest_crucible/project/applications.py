@@ -1,0 +1,92 @@
+"""The ASGI applications of a project, and the functions that make one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .imports import full, origin
+from .places import Place
+from .syntax import Function, assigned, own, required
+from .tree import Module, Project
+
+CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette"}
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application, or a factory of one.
+
+    Attributes:
+        place: What ``crucible_app`` is to name.
+        framework: ``"fastapi"`` or ``"starlette"``.
+        made_by: The dotted path of the factory that makes it: its own for a factory, empty for a plain object.
+        is_factory: Whether *place* is a function.
+        needs: The arguments that the factory cannot do without; with any, `crucible_app` cannot name it.
+        node: The call that makes it, or the function.
+    """
+
+    place: Place
+    framework: str
+    made_by: str
+    is_factory: bool
+    needs: tuple[str, ...] = ()
+    node: ast.AST = field(repr=False, compare=False, default_factory=ast.AST)
+
+
+def applications(project: Project) -> list[Application]:
+    """Every application at module level, then every factory; one that calls a factory says which."""
+    factories = [found for module in project.code for found in _factories(project, module)]
+    return [found for module in project.code for found in _objects(project, module, factories)] + factories
+
+
+def _objects(project: Project, module: Module, factories: list[Application]) -> Iterator[Application]:
+    made = {found.place.path.replace(":", "."): found for found in factories}
+    for statement in module.top():
+        name, value = assigned(statement) or ("", None)
+        if not isinstance(value, ast.Call):
+            continue
+        place = Place(f"{module.name}:{name}", module.path, statement.lineno)
+        called = origin(project, full(module, value))
+        if framework := _framework(project, called):
+            yield Application(place, framework, "", is_factory=False, node=value)
+        elif called in made:
+            factory = made[called]
+            yield Application(place, factory.framework, factory.place.path, is_factory=False, node=value)
+
+
+def _factories(project: Project, module: Module) -> Iterator[Application]:
+    for node in module.top():
+        if isinstance(node, ast.FunctionDef) and (framework := _returned(project, module, node)):
+            place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
+            yield Application(place, framework, place.path, True, tuple(required(node)), node)
+
+
+def _returned(project: Project, module: Module, function: Function) -> str | None:
+    """The framework of the application that it returns, if it makes one."""
+    made: dict[str, str] = {}
+    for node in own(function):
+        if isinstance(node, ast.stmt) and (found := assigned(node)):
+            name, value = found
+            if isinstance(value, ast.Call) and (framework := _framework(project, origin(project, full(module, value)))):
+                made[name] = framework
+        elif isinstance(node, ast.Return):
+            if isinstance(node.value, ast.Name) and node.value.id in made:
+                return made[node.value.id]
+            if isinstance(node.value, ast.Call):
+                return _framework(project, origin(project, full(module, node.value)))
+    return None
+
+
+def _framework(project: Project, dotted: str, depth: int = 5) -> str | None:
+    """Of the class of this name, or of a class of the project that inherits from one."""
+    package, _, name = dotted.partition(".")[0], "", dotted.rpartition(".")[2]
+    if package in CLASSES.values():
+        return CLASSES.get(name)
+    for module in project.code:
+        for node in module.top() if depth else ():
+            if isinstance(node, ast.ClassDef) and f"{module.name}.{node.name}" == dotted:
+                bases = (origin(project, full(module, base)) for base in node.bases)
+                return next(filter(None, (_framework(project, base, depth - 1) for base in bases)), None)
+    return None

@@ -1,0 +1,117 @@
+"""The configuration of pytest that is in effect in a folder: the file, its kind, and the values.
+
+pytest takes the first of `FILES` that counts, and says nothing of the others. ``pytest.toml`` and ``pytest.ini`` count
+even when they are empty; the other files only with a section of pytest's own
+(https://docs.pytest.org/en/stable/reference/customize.html#initialization-determining-rootdir-and-configfile).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import iniconfig  # pytest's own dependency: what it reads, we read alike
+import tomlkit
+from tomlkit.exceptions import ParseError
+
+from ..errors import UsageError
+
+FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+TRUTHS = {"1", "true", "yes", "on"}
+
+Kind = Literal["toml", "ini", "none"]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What configures pytest.
+
+    Attributes:
+        file: The file, absolute; None where nothing configures it.
+        kind: ``"toml"`` for native values, ``"ini"`` for strings (``[tool.pytest.ini_options]`` too), or ``"none"``.
+        table: The table or section: ``"tool.pytest"``, ``"tool.pytest.ini_options"``, ``"pytest"``, ``"tool:pytest"``.
+        values: As they stand there.
+        ignored: Further files that hold a configuration, which pytest does not read.
+    """
+
+    file: Path | None
+    kind: Kind
+    table: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[Path, ...] = ()
+
+    def text(self, name: str) -> str | None:
+        """A value as one string; None where it is not set."""
+        value = self.values.get(name)
+        return None if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    def words(self, name: str) -> list[str]:
+        """A value that is split as a shell does it (``addopts``, ``testpaths``)."""
+        value = self.values.get(name, [])
+        return [str(word) for word in value] if isinstance(value, list) else shlex.split(str(value))
+
+    def lines(self, name: str) -> list[str]:
+        """A value with one entry to a line (``markers``, ``filterwarnings``)."""
+        value = self.values.get(name, [])
+        lines = value if isinstance(value, list) else str(value).split("\n")
+        return [line for line in (str(line).strip() for line in lines) if line]
+
+    def truth(self, name: str) -> bool:
+        """A value that is yes or no; no where it is not set."""
+        return str(self.values.get(name, "")).strip().lower() in TRUTHS
+
+
+def configuration(root: Path) -> Configuration:
+    """What pytest 9.2 takes in *root*; the folders above it are not asked.
+
+    Raises:
+        UsageError: If a file cannot be parsed; pytest would not start either.
+    """
+    found = [place for name in FILES if (file := root / name).is_file() and (place := _read(file))]
+    if not found:
+        return Configuration(None, "none", "")
+    first, *others = found
+    return Configuration(
+        first.file, first.kind, first.table, first.values, tuple(one.file for one in others if one.file)
+    )
+
+
+def toml(file: Path) -> dict[str, Any]:
+    """The plain values of a TOML file.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    try:
+        document: dict[str, Any] = tomlkit.parse(file.read_text("utf-8")).unwrap()
+    except (ParseError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}.", do="Correct the line; no tool can read the file.") from error
+    return document
+
+
+def _read(file: Path) -> Configuration | None:
+    if file.name == "pyproject.toml":
+        return _pyproject(file)
+    if file.suffix == ".toml":
+        return Configuration(file, "toml", "pytest", toml(file).get("pytest", {}))
+    section = "tool:pytest" if file.suffix == ".cfg" else "pytest"
+    try:
+        sections = iniconfig.IniConfig(str(file))
+    except (iniconfig.ParseError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be parsed: {error}.", do="Correct the line: pytest cannot read it.") from error
+    if section in sections.sections:
+        return Configuration(file, "ini", section, dict(sections[section].items()))
+    return Configuration(file, "ini", section) if file.name.endswith("pytest.ini") else None
+
+
+def _pyproject(file: Path) -> Configuration | None:
+    table = toml(file).get("tool", {}).get("pytest", {})
+    native = {key: value for key, value in table.items() if key != "ini_options"}
+    if native:
+        return Configuration(file, "toml", "tool.pytest", native)
+    if "ini_options" in table:
+        return Configuration(file, "ini", "tool.pytest.ini_options", table["ini_options"])
+    return None

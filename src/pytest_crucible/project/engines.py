@@ -1,0 +1,247 @@
+"""The engines, sessionmakers and session dependencies of a project."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .imports import full, imported, origin
+from .places import Place
+from .syntax import Function, assigned, calls, constant, is_generator, keyword, own, text
+from .tree import Module, Project
+
+ENGINES = {
+    "create_engine": False,
+    "create_async_engine": True,
+    "engine_from_config": False,
+    "async_engine_from_config": True,
+}
+MAKERS = {"sessionmaker": False, "async_sessionmaker": True}
+SESSIONS = {"Session": False, "AsyncSession": True}
+LIBRARIES = ("sqlalchemy", "sqlmodel")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A call that makes an engine.
+
+    Attributes:
+        place: The name it is given at module level, or the function that makes it.
+        module: The module it stands in; tests and Alembic's ``env.py`` are modules too.
+        is_async: Whether it is an ``AsyncEngine``.
+        url: The expression of its URL, as written.
+        known_url: The URL itself, where a literal or a default of the project's settings says it.
+        poolclass: The expression of ``poolclass=``; empty without one.
+        has_creator: Whether it is given ``creator=`` or ``async_creator=``, which goes past the redirect.
+        at_module_level: Whether importing the module makes it.
+        node: The call.
+    """
+
+    place: Place
+    module: Module
+    is_async: bool
+    url: str
+    known_url: str | None
+    poolclass: str
+    has_creator: bool
+    at_module_level: bool
+    node: ast.Call = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class SessionMaker:
+    """A ``sessionmaker`` or ``async_sessionmaker``.
+
+    Attributes:
+        place: The name it is given at module level, or the function that makes it.
+        module: The module it stands in.
+        is_async: Whether its sessions are ``AsyncSession``.
+        expire_on_commit: As given; True, SQLAlchemy's default, where it is not; None where it is no literal.
+        node: The call.
+    """
+
+    place: Place
+    module: Module
+    is_async: bool
+    expire_on_commit: bool | None
+    node: ast.Call = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class SessionDependency:
+    """A generator function that yields a session.
+
+    Attributes:
+        place: What ``crucible_get_session`` is to name.
+        is_async: Whether it yields an ``AsyncSession``.
+        is_used: Whether ``Depends`` names it somewhere.
+        node: The function.
+    """
+
+    place: Place
+    is_async: bool
+    is_used: bool
+    node: Function = field(repr=False, compare=False)
+
+
+def engines(project: Project) -> list[Engine]:
+    """Every engine that is made anywhere, in tests too."""
+    return [
+        Engine(
+            place,
+            module,
+            ENGINES[name],
+            url=text(_url(call)),
+            known_url=_known(project, module, _url(call)),
+            poolclass=text(keyword(call, "poolclass")),
+            has_creator=any(word.arg in ("creator", "async_creator") for word in call.keywords),
+            at_module_level=at_top,
+            node=call,
+        )
+        for module in project.modules
+        for name, place, call, at_top in _made(project, module, ENGINES)
+    ]
+
+
+def session_makers(project: Project) -> list[SessionMaker]:
+    """Every sessionmaker that is made anywhere, in tests too."""
+    return [
+        SessionMaker(place, module, _is_async_maker(project, module, name, call), _expires(call), call)
+        for module in project.modules
+        for name, place, call, _ in _made(project, module, MAKERS)
+    ]
+
+
+def session_dependencies(project: Project) -> list[SessionDependency]:
+    """The functions of the project's own code that yield a session, those that ``Depends`` names first."""
+    used = {dotted for module in project.code for dotted in _depended(project, module)}
+    makers = {maker.place.path.replace(":", "."): maker.is_async for maker in session_makers(project)}
+    found = []
+    for module in project.code:
+        for node in module.top():
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not is_generator(node):
+                continue
+            is_async = _yields_session(project, module, node, makers)
+            if is_async is not None:
+                place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
+                found.append(SessionDependency(place, is_async, f"{module.name}.{node.name}" in used, node))
+    return sorted(found, key=lambda one: not one.is_used)
+
+
+def _made(project: Project, module: Module, names: dict[str, bool]) -> Iterator[tuple[str, Place, ast.Call, bool]]:
+    """Each call of one of *names* of SQLAlchemy's: which, where, the call, and whether it is at module level."""
+    for node in module.top():
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            continue  # its statements come by themselves
+        name = node.name if inside else (assigned(node) or ("", None))[0]  # type: ignore[attr-defined]
+        for call in calls(node):
+            called = origin(project, full(module, call))
+            last = called.rpartition(".")[2]
+            if last in names and called.startswith(LIBRARIES):
+                yield last, Place(f"{module.name}:{name}", module.path, call.lineno), call, not inside
+
+
+def _url(call: ast.Call) -> ast.expr | None:
+    return call.args[0] if call.args else keyword(call, "url") or keyword(call, "configuration")
+
+
+def _known(project: Project, module: Module, node: ast.expr | None, depth: int = 6) -> str | None:
+    """The literal that an expression comes to, as far as the project's own code says."""
+    if node is None or not depth:
+        return None
+    if isinstance(constant(node), str):
+        return str(constant(node))
+    if isinstance(node, ast.Call):
+        # str(url), make_url(url), os.environ.get("DATABASE_URL", default): the last argument is what it comes to.
+        last = node.args[-1] if node.args else keyword(node, "default")
+        is_variable = len(node.args) == 1 and full(module, node).endswith(("getenv", "environ.get"))
+        return None if is_variable else _known(project, module, last, depth - 1)
+    if isinstance(node, ast.Name):
+        return _known_name(project, module, node, depth)
+    if isinstance(node, ast.Attribute):
+        return _default_of_settings(project, node.attr, depth)
+    return None
+
+
+def _known_name(project: Project, module: Module, node: ast.Name, depth: int) -> str | None:
+    dotted = origin(project, full(module, node))
+    owner = project.by_name.get(dotted.rpartition(".")[0])
+    for statement in owner.top() if owner else ():
+        if (found := assigned(statement)) and found[0] == dotted.rpartition(".")[2]:
+            return _known(project, owner or module, found[1], depth - 1)
+    return None
+
+
+def _default_of_settings(project: Project, name: str, depth: int) -> str | None:
+    """The default of the only class attribute of this name."""
+    found = [
+        (module, value)
+        for module in project.code
+        for node in module.top()
+        if isinstance(node, ast.ClassDef)
+        for key, value in filter(None, map(assigned, node.body))
+        if key == name
+    ]
+    return _known(project, *found[0], depth - 1) if len(found) == 1 else None
+
+
+def _is_async_maker(project: Project, module: Module, name: str, call: ast.Call) -> bool:
+    kind = origin(project, full(module, keyword(call, "class_"))).rpartition(".")[2]
+    return MAKERS[name] or kind == "AsyncSession"
+
+
+def _expires(call: ast.Call) -> bool | None:
+    node = keyword(call, "expire_on_commit")
+    value = constant(node)
+    return True if node is None else value if isinstance(value, bool) else None
+
+
+def _depended(project: Project, module: Module) -> Iterator[str]:
+    for call in calls(module.tree):
+        if full(module, call).rpartition(".")[2] in ("Depends", "Security") and call.args:
+            yield origin(project, full(module, call.args[0]))
+
+
+def _yields_session(project: Project, module: Module, function: Function, makers: dict[str, bool]) -> bool | None:
+    """Whether the session that it yields is asynchronous; None if it yields none."""
+    bound: dict[str, ast.expr] = {}
+    yielded: list[ast.expr] = []
+    for node in own(function):
+        if isinstance(node, ast.With | ast.AsyncWith):
+            bound |= {text(item.optional_vars): item.context_expr for item in node.items if item.optional_vars}
+        elif isinstance(node, ast.stmt) and (found := assigned(node)):
+            bound[found[0]] = found[1]
+        elif isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
+            yielded.append(node.value)
+    kinds = (_session(project, module, bound.get(text(node), node), bound, makers) for node in yielded)
+    return next((kind for kind in kinds if kind is not None), _annotated(project, module, function))
+
+
+def _session(
+    project: Project, module: Module, node: ast.expr, bound: dict[str, ast.expr], makers: dict[str, bool]
+) -> bool | None:
+    if isinstance(node, ast.Await):
+        return _session(project, module, node.value, bound, makers)
+    if not isinstance(node, ast.Call):
+        return None
+    called = origin(project, full(module, node)).removesuffix(".begin")
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+    if called in makers:
+        return makers[called]
+    if called.startswith(LIBRARIES) and called.rpartition(".")[2] in SESSIONS:
+        return SESSIONS[called.rpartition(".")[2]]
+    made = bound.get(text(owner))  # a maker that the function makes itself, from an engine of the request
+    if isinstance(made, ast.Call):
+        name = origin(project, full(module, made)).rpartition(".")[2]
+        return MAKERS.get(name)
+    return None
+
+
+def _annotated(project: Project, module: Module, function: Function) -> bool | None:
+    for node in ast.walk(function.returns) if function.returns else ():
+        dotted = imported(module).get(node.id, "") if isinstance(node, ast.Name) else ""
+        if origin(project, dotted).startswith(LIBRARIES) and dotted.rpartition(".")[2] in SESSIONS:
+            return SESSIONS[dotted.rpartition(".")[2]]
+    return None

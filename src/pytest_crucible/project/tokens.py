@@ -1,0 +1,57 @@
+"""The functions of a project that mint access tokens."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+from .imports import full
+from .places import Place
+from .syntax import Function, calls, required
+from .tree import Module, Project
+
+NAME = re.compile(
+    r"(create|make|mint|issue|generate|encode|sign|new)_(access_|auth_|jwt_)?(token|jwt)|access_token_for"
+)
+
+
+@dataclass(frozen=True)
+class TokenFunction:
+    """What ``crucible_access_token`` can name.
+
+    Attributes:
+        place: Its dotted path, file and line.
+        arguments: The names of its arguments.
+        needs: Those that have no default.
+        encodes: Whether it calls ``jwt.encode`` itself.
+        node: The function.
+    """
+
+    place: Place
+    arguments: tuple[str, ...]
+    needs: tuple[str, ...]
+    encodes: bool
+    node: Function = field(repr=False, compare=False)
+
+
+def token_functions(project: Project) -> list[TokenFunction]:
+    """Every candidate; one for access tokens comes before one for refresh tokens and the like."""
+    found = [
+        TokenFunction(
+            Place(f"{module.name}:{node.name}", module.path, node.lineno),
+            tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)),
+            tuple(required(node)),
+            _encodes(module, node),
+            node,
+        )
+        for module in project.code
+        for node in module.top()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if _encodes(module, node) or NAME.fullmatch(node.name)
+    ]
+    return sorted(found, key=lambda one: "access" not in one.place.name)
+
+
+def _encodes(module: Module, node: Function) -> bool:
+    return any(full(module, call).endswith(("jwt.encode", "jws.sign", "jwt.JWT")) for call in calls(node))

@@ -1,0 +1,138 @@
+"""The modules of a project, parsed and not imported."""
+
+from __future__ import annotations
+
+import ast
+import os
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+SKIPPED = frozenset({"node_modules", "build", "dist", "venv", "env", "virtualenv", "__pycache__", "site-packages"})
+TEST_FOLDERS = frozenset({"tests", "test", "testing"})
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """One file of Python.
+
+    Attributes:
+        path: The file, absolute.
+        name: Its dotted name, as it is imported from the root or from ``src``; a package has the folder's.
+        source: Its text; empty where it cannot be read.
+        tree: What it says; empty where it does not parse.
+        is_test: Whether it belongs to the tests: a test, a conftest, or what lies in their folder.
+        error: Why it cannot be read, if so.
+    """
+
+    path: Path
+    name: str
+    source: str = field(repr=False)
+    tree: ast.Module = field(repr=False)
+    is_test: bool
+    error: str | None = None
+
+    @property
+    def package(self) -> str:
+        """The package that its relative imports begin from."""
+        return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
+
+    @property
+    def is_conftest(self) -> bool:
+        """Whether pytest loads it for the tests beside and below it."""
+        return self.path.name == "conftest.py"
+
+    def top(self) -> Iterator[ast.stmt]:
+        """The statements that run when it is imported, those below ``if`` and ``try`` too."""
+        return _top(self.tree.body)
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """A project's root folder, and every module below it.
+
+    Attributes:
+        root: The folder, absolute.
+        modules: By path.
+    """
+
+    root: Path
+    modules: tuple[Module, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Module]:
+        """The modules by their dotted name."""
+        return {module.name: module for module in reversed(self.modules)}
+
+    @property
+    def code(self) -> list[Module]:
+        """The modules that are no tests."""
+        return [module for module in self.modules if not module.is_test]
+
+    @property
+    def tests(self) -> list[Module]:
+        """The modules of the tests, conftest files among them."""
+        return [module for module in self.modules if module.is_test]
+
+
+def read(root: Path) -> Project:
+    """Read every module below *root*, and import none.
+
+    Virtual environments, hidden folders, and what builds leave behind are skipped. A file that cannot be read or does
+    not parse is there with its `Module.error`.
+    """
+    root = root.resolve()
+    return Project(root, tuple(_module(root, path) for path in sorted(_files(root))))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        place = Path(folder)
+        folders[:] = sorted(name for name in folders if not _is_skipped(place / name))
+        yield from (place / name for name in files if name.endswith(".py"))
+
+
+def _is_skipped(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in SKIPPED or name.endswith(".egg-info") or (folder / "pyvenv.cfg").exists()
+
+
+def _module(root: Path, path: Path) -> Module:
+    source, tree, error = "", ast.Module(body=[], type_ignores=[]), None
+    try:
+        with tokenize.open(path) as file:
+            source = file.read()
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, OSError, RecursionError) as found:
+        error = f"{type(found).__name__}: {found}"
+    return Module(path, _name(root, path), source, tree, _is_test(root, path), error)
+
+
+def _name(root: Path, path: Path) -> str:
+    parts = list(path.relative_to(root).with_suffix("").parts)
+    if parts[0] == "src" and len(parts) > 1 and not (root / "src" / "__init__.py").exists():
+        del parts[0]
+    if parts[-1] == "__init__" and len(parts) > 1:
+        del parts[-1]
+    return ".".join(parts)
+
+
+def _is_test(root: Path, path: Path) -> bool:
+    folders, name = path.relative_to(root).parts[:-1], path.stem
+    return (
+        bool(TEST_FOLDERS.intersection(folders))
+        or name == "conftest"
+        or name.startswith("test_")
+        or name.endswith("_test")
+    )
+
+
+def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            yield from _top([*node.body, *node.orelse, *getattr(node, "finalbody", [])])
+        elif isinstance(node, ast.With):
+            yield from _top(node.body)
