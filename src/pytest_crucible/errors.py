@@ -7,6 +7,7 @@
     ├── ServerError        no server, or it went away
     ├── PermissionMissing  the server's role may not do what is needed
     ├── TemplateError      the template could not be built or cloned
+    ├── MigrationError     a migration failed, or does not do what a check asks
     ├── RedirectError      an engine goes past its dialect, or no database is allowed here
     ├── ResetError         the worker database could not be put back
     ├── LeakError          a test left a transaction open
@@ -53,6 +54,10 @@ class PermissionMissing(CrucibleError):
 
 class TemplateError(CrucibleError):
     """The template could not be built or cloned."""
+
+
+class MigrationError(CrucibleError):
+    """A migration failed, or does not do what a check asks of it."""
 
 
 class RedirectError(CrucibleError):

@@ -43,7 +43,7 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         None,
         '"alembic.ini"',
-        "build the schema by migrating instead; wins where `crucible_metadata` is set too (not yet)",
+        "build the schema by migrating instead; wins where `crucible_metadata` is set too",
     ),
     Option(
         "crucible_databases",
@@ -118,7 +118,7 @@ OPTIONS: tuple[Option, ...] = (
 
 
 # Part of the contract already, so that nobody takes their names; what they do comes with later releases.
-UNBUILT = ("crucible_alembic", "crucible_databases", "crucible_access_token", "crucible_seed")
+UNBUILT = ("crucible_databases", "crucible_access_token", "crucible_seed")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from . import names, recipes, reset, templates
 from .admin import Admin
 from .database import Database
 from .errors import CrucibleError
+from .recipes.engines import engines, roles
 from .redirect import Origin, Redirect, Target
 from .reset import Control, Rights
 from .server import Lease, lease
@@ -141,7 +142,7 @@ class Worker:
 
     def pass_over_engines(self) -> None:
         """The engines that are there now are not the application's: their roles count for nothing."""
-        self._others.update(recipes.engines())
+        self._others.update(engines())
 
     def planned_url(self, drivername: str) -> str:
         """The worker database's URL before there is one: the server is leased, nothing is built."""
@@ -188,7 +189,7 @@ class Worker:
                 raise
 
     def _open(self, database: Database) -> None:
-        recipe = recipes.MetadataRecipe(database.settings)
+        recipe = recipes.recipe_of(database.settings)
         if database.is_open:  # the application connected while the recipe imported it
             database.capture(IMPORT)
             return
@@ -206,7 +207,7 @@ class Worker:
             self.server().keep_image()
         database.open(admin, self.rights, template)
 
-    def _build(self, recipe: recipes.MetadataRecipe, address: Address, owner: str) -> None:
+    def _build(self, recipe: recipes.Recipe, address: Address, owner: str) -> None:
         with self.redirect.lead_to(address.to(address.database, user=owner)):
             recipe.fill()
         self.admin.empty(address.database)
@@ -215,7 +216,7 @@ class Worker:
     def _owner(self) -> str:
         if not self.admin.owned:
             return self.admin.address.user
-        ordinary = [role for role in recipes.roles(self._others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
+        ordinary = [role for role in roles(self._others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
         for role in ordinary:  # all of them: the DDL may grant them something
             self.admin.role(role)
         if self.settings.url_env and ordinary[0] != DEFAULT_ROLE:

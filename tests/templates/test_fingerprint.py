@@ -90,7 +90,7 @@ def test_versions_of_the_tools(full, monkeypatch):
         patch.setattr("sqlalchemy.__version__", "9.9.9")
         assert full.fingerprint(**full.words) != before
     with monkeypatch.context() as patch:
-        patch.setattr("pytest_crucible.recipes.version", lambda name: "9.9.9")
+        patch.setattr("pytest_crucible.recipes.recipe.version", lambda name: "9.9.9")
         assert full.fingerprint(**full.words) != before
     assert full.fingerprint(**full.words) == before
 

@@ -1,0 +1,75 @@
+"""Which revision failed, where, and what PostgreSQL said."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import MigrationError
+
+REVISION = re.compile(r"^revision(?:\s*:[^=\n]+)?\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
+
+
+def blame(what: str, error: BaseException, root: Path, folders: Sequence[Path]) -> MigrationError:
+    """The error for *what*, which failed with *error*.
+
+    Args:
+        what: The command.
+        error: What it raised.
+        root: File names are given relative to it.
+        folders: Those of the revisions, and that of ``env.py``; the innermost frame in one of them is the culprit.
+    """
+    found = [place for place in _places(error) if any(folder in place[0].parents for folder in folders)]
+    where = f" {_named(*found[-1], root)}" if found else ""
+    statement = _statement(error)
+    return MigrationError(
+        f"{what} failed{where}: {_said(error)}",
+        why=f"The statement was: {statement}" if statement else "",
+        do="Correct it, and run the same on an empty database of your own: it fails there alike.",
+    )
+
+
+def _named(file: Path, line: int, root: Path) -> str:
+    match = REVISION.search(file.read_text("utf-8", "replace")) if file.is_file() else None
+    revision = f"at revision {match[1]} " if match else ""
+    return f"{revision}({os.path.relpath(file, root)}, line {line})"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it was raised from, the first cause last."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _places(error: BaseException) -> list[tuple[Path, int]]:
+    """The places that the error went through, the innermost last."""
+    found: list[tuple[Path, int]] = []
+    for part in _chain(error):
+        found += _frames(part.__traceback__)
+        if isinstance(part, SyntaxError) and part.filename:
+            found.append((Path(part.filename).resolve(), part.lineno or 0))
+    return found
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[tuple[Path, int]]:
+    while traceback is not None:
+        yield Path(traceback.tb_frame.f_code.co_filename).resolve(), traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
+def _said(error: BaseException) -> str:
+    """What the driver's own exception says, where there is one: SQLAlchemy's holds it, with more around it."""
+    orig = getattr(error, "orig", None)
+    told = orig.__cause__ or orig if isinstance(orig, BaseException) else error
+    return f"{type(told).__name__}: {told}".strip()
+
+
+def _statement(error: BaseException) -> str:
+    statement = getattr(error, "statement", None)
+    return statement.strip() if isinstance(statement, str) else ""

@@ -1,0 +1,15 @@
+"""The error of a build that failed."""
+
+from __future__ import annotations
+
+from ..errors import TemplateError
+
+
+def failed(what: str, error: Exception) -> TemplateError:
+    """What is raised where *what* failed with *error*."""
+    cause = getattr(error, "orig", None) or error
+    return TemplateError(
+        f"The template could not be built: {what} failed: {type(cause).__name__}: {cause}",
+        why="PostgreSQL refused a statement, or the code that fills the template raised.",
+        do="Correct it; nothing was kept, the next run builds the template anew.",
+    )

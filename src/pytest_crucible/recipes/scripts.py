@@ -1,0 +1,153 @@
+"""A project's Alembic scripts: where they are, what they hold, and how they are run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from ..errors import CrucibleError, UsageError
+from ..settings import Settings
+from .blame import blame
+from .connections import given_connection
+from .load import in_thread
+from .surroundings import surroundings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import Script, ScriptDirectory
+
+
+class Scripts:
+    """The scripts that ``crucible_alembic`` names.
+
+    Args:
+        settings: ``alembic`` is ``"alembic.ini"``, ``"alembic.ini:section"`` or ``"pyproject.toml"``, relative to
+            the project's root folder.
+
+    Raises:
+        UsageError: If there is no such file, no Alembic, or no script directory.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        name, _, self.section = str(settings.alembic).partition(":")
+        self.place = f"crucible_alembic = {settings.alembic!r}"
+        self.file = settings.root / name
+        if not self.file.is_file():
+            raise UsageError(
+                f"{self.place}: there is no file {self.file}.",
+                why="It names Alembic's configuration: a path relative to the project's root folder, and where its"
+                " section is not [alembic], a colon and the section.",
+                do='Write, for example: crucible_alembic = "alembic.ini"',
+            )
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the configuration: where ``alembic`` is run."""
+        return self.file.parent.resolve()
+
+    @cached_property
+    def directory(self) -> ScriptDirectory:
+        """Alembic's view of the scripts."""
+        found: list[ScriptDirectory] = []
+        with surroundings(self.folder, self.folder):
+            try:
+                from alembic.script import ScriptDirectory
+
+                found.append(ScriptDirectory.from_config(self.config()))
+            except ImportError as error:
+                raise self._unusable(error, "Install it beside the tests: pip install alembic") from error
+            except Exception as error:
+                raise self._unusable(error, "Correct script_location; it is found as from the command line.") from error
+        return found[0]
+
+    def config(self) -> Config:
+        """A fresh configuration, the one that the command line would read in the same folder."""
+        from alembic.config import Config
+
+        is_toml = self.file.suffix == ".toml"
+        ini = self.folder / "alembic.ini" if is_toml else self.file
+        toml = self.file if is_toml else self.folder / "pyproject.toml"
+        words: dict[str, Any] = {"ini_section": self.section or "alembic", "stdout": io.StringIO()}
+        if ini.is_file():
+            words["file_"] = str(ini)
+        if toml.is_file():
+            words["toml_file"] = str(toml)
+        return Config(**words)
+
+    def configured(self) -> str:
+        """What the configuration says, for the fingerprint: of a ``pyproject.toml`` only what concerns Alembic."""
+        if self.file.suffix != ".toml":
+            return self.file.read_text("utf-8")
+        tool: Any = tomlkit.parse(self.file.read_text("utf-8")).unwrap().get("tool", {})
+        return json.dumps(tool.get("alembic", {}), sort_keys=True, default=str)
+
+    @cached_property
+    def home(self) -> Path:
+        """The script directory: ``env.py`` is there."""
+        return (self.folder / self.directory.dir).resolve()
+
+    @cached_property
+    def locations(self) -> list[Path]:
+        """The folders that hold the revisions."""
+        given = self.directory.version_locations
+        if not given:
+            return [self.home / "versions"]
+        from alembic.util import coerce_resource_to_filename
+
+        return [(self.folder / coerce_resource_to_filename(str(location))).resolve() for location in given]
+
+    @cached_property
+    def revisions(self) -> list[Script]:
+        """Every revision, each after those that it depends on."""
+        with self._explained("reading the revisions"), self._surroundings():
+            return list(self.directory.walk_revisions())[::-1]
+
+    def upgrade(self, revision: str) -> None:
+        """``alembic upgrade`` on the database to which every engine is led.
+
+        Raises:
+            MigrationError: If a migration fails; it names the revision.
+        """
+        from alembic import command
+
+        self._run(lambda config: command.upgrade(config, revision), f"alembic upgrade {revision}")
+
+    def downgrade(self, revision: str) -> None:
+        """``alembic downgrade`` likewise."""
+        from alembic import command
+
+        self._run(lambda config: command.downgrade(config, revision), f"alembic downgrade {revision}")
+
+    def _run(self, run: Callable[[Config], object], what: str) -> None:
+        """Run a command in a thread of its own: this one may be running a loop, and ``asyncio.run`` closes one."""
+
+        def work() -> None:
+            config = self.config()
+            with given_connection(config), self._explained(what), self._surroundings():
+                run(config)
+
+        in_thread(work, name="crucible-alembic")
+
+    def _surroundings(self) -> AbstractContextManager[None]:
+        return surroundings(self.folder, self.home)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except CrucibleError:
+            raise
+        except Exception as error:
+            raise blame(what, error, self.folder, [*self.locations, self.home]) from error
+
+    def _unusable(self, error: Exception, do: str) -> UsageError:
+        return UsageError(
+            f"{self.place}: {type(error).__name__}: {error}", why=f"Alembic was asked to read {self.file}.", do=do
+        )
