@@ -38,7 +38,7 @@ format: $(VENV)/.lint ## format, and mend what can be mended by machine
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: $(VENV)/.test ## write docs/options.md anew from the table of options
+docs: $(VENV)/.test ## write the tables in docs/ anew from those in the code
 	$(BIN)/python docs/generate.py
 
 clean: ## remove the virtual environment and all caches

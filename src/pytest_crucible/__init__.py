@@ -10,9 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .app.transport import AsgiTransport
     from .errors import (
-        ApplicationError,
         BlockedError,
         CrucibleError,
         IsolationError,
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from .fingerprint import reads
 
 __all__ = [
-    "ApplicationError",
-    "AsgiTransport",
     "BlockedError",
     "CrucibleError",
     "IsolationError",
@@ -48,7 +44,7 @@ __all__ = [
     "reads",
 ]
 
-_HOMES = {"AsgiTransport": "app.transport", "reads": "fingerprint"}
+_HOMES = {"reads": "fingerprint"}
 
 
 def __getattr__(name: str) -> object:

@@ -197,15 +197,9 @@ class Database:
         self.discard()
         return lost
 
-    def keep(self, test: str, run: str, asked: str) -> str:
-        """Set the database of a failed *test* aside under a name of its own, which is returned.
-
-        Args:
-            test: The test's id.
-            run: The run.
-            asked: The database's name in the application's URLs, if it has one.
-        """
-        kept = names.kept(test, run, asked)
+    def keep(self, test: str, run: str) -> str:
+        """Set the database of a failed *test* of *run* aside under a name of its own, which is returned."""
+        kept = names.kept(test, run)
         self.disconnect()
         self.admin.rename(self.name, kept)
         self._clone()

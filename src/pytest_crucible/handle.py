@@ -9,7 +9,7 @@ from .leaks import Leak
 from .server.address import Address
 
 
-def _nowhere(_: str | None) -> Address:
+def _nowhere() -> Address:
     raise LookupError("the test has not begun")
 
 
@@ -33,23 +33,16 @@ class Test:
     began: float = 0.0
     kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
-    address: Callable[[str | None], Address] = _nowhere
+    address: Callable[[], Address] = _nowhere
 
     @property
     def database(self) -> str:
-        """The name of the main worker database."""
-        return self.address(None).database
+        """The name of the worker database."""
+        return self.address().database
 
-    def url(self, drivername: str = "postgresql", *, database: str | None = None) -> str:
+    def url(self, drivername: str = "postgresql") -> str:
         """The worker database's URL, for example ``crucible.url("postgresql+asyncpg")``.
 
         It names the role that owns the schema; as whom the application connects is in its own URL.
-
-        Args:
-            drivername: How the URL begins.
-            database: One of ``crucible_databases``, by its name; without it, the main one.
-
-        Raises:
-            UsageError: If no database has this name.
         """
-        return self.address(database).url(drivername)
+        return self.address().url(drivername)

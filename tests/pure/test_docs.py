@@ -17,10 +17,11 @@ PAGES = [
 ]
 
 
-def test_the_table_of_options_is_the_code_s():
-    """docs/options.md is what `make docs` writes from the table in the code."""
+@pytest.mark.parametrize("name", ["options.md", "doctor.md"])
+def test_the_tables_are_the_code_s(name: str):
+    """docs/options.md and docs/doctor.md are what `make docs` writes from the tables in the code."""
     generate = runpy.run_path(str(REPOSITORY / "docs" / "generate.py"))
-    assert (REPOSITORY / "docs" / "options.md").read_text("utf-8") == generate["page"](), "run `make docs`"
+    assert (REPOSITORY / "docs" / name).read_text("utf-8") == generate["page"](name), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES)

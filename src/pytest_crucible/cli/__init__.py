@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import CrucibleError
 from . import databases
+from .doctor import doctor
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
@@ -45,18 +46,34 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "templates", databases.show, "list the templates and kept databases")
     gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead runs")
     gc.add_argument("--templates", action="store_true", help="drop the templates as well")
+    _doctor(commands)
+    return parser
+
+
+def _doctor(commands: Any) -> None:
+    text = "say what is wrong with the project's tests and with this machine; 1 if anything is"
+    parser = _named(commands, "doctor", doctor, text)
+    parser.add_argument("--json", action="store_true", help="as JSON (docs/doctor.md says what is in it)")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for a note, too")
+    parser.add_argument("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of this code")
+    parser.add_argument("--no-import", action="store_true", help="do not import the project")
+    parser.add_argument("--no-server", action="store_true", help="do not start or ask the server")
+
+
+def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--root", type=Path, default=_root(Path.cwd()), help="the project's root folder")
+    parser.set_defaults(run=run)
     return parser
 
 
 def _command(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("--root", type=Path, default=_root(Path.cwd()), help="the project's root folder")
+    parser = _named(commands, name, run, text)
     parser.add_argument(
         "--server",
         default=os.environ.get("CRUCIBLE_SERVER") or "embedded",
         help="as crucible_server; here: %(default)s",
     )
-    parser.set_defaults(run=run)
     return parser
 
 

@@ -75,7 +75,8 @@ def _poetry(table: dict[str, Any], file: Path, group: str) -> Iterator[Requireme
     for name, value in table.items():
         if name != "python":
             version = value.get("version", "*") if isinstance(value, dict) else value
-            yield Requirement(normal(name), f"{name} {version}", file, "poetry", group)
+            extras = ",".join(value.get("extras", ())) if isinstance(value, dict) else ""
+            yield Requirement(normal(name), f"{name}{extras and f'[{extras}]'} {version}", file, "poetry", group)
 
 
 def _file(root: Path, file: Path) -> Iterator[Requirement]:

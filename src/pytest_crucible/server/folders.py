@@ -70,12 +70,13 @@ class Folders:
 
 def folders(root: Path, cache: Path | None, identity: str) -> Folders:
     """The folders for the project at *root* with the PostgreSQL of this *identity*."""
-    images = _images(cache)
+    images = image_folder(cache)
     key = hashlib.sha256(f"{root.resolve()}\0{identity}\0{images.resolve()}".encode()).hexdigest()[:12]
     return Folders(images, own(short()), key)
 
 
-def _images(cache: Path | None) -> Path:
+def image_folder(cache: Path | None) -> Path:
+    """The folder of cluster images, made if it is missing; *cache* where the caller names one."""
     # By user, since root's runs and everybody else's may share a home directory.
     tail = Path(str(os.geteuid()), "images")
     named = cache or _named_cache()

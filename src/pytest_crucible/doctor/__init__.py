@@ -1,0 +1,97 @@
+"""What is wrong with a project's tests, and with this machine: each finding with its cause and its remedy.
+
+::
+
+    from pytest_crucible.doctor import diagnose
+
+    diagnosis = diagnose(Path.cwd())
+    for finding in diagnosis.findings:
+        print(finding.file, finding.line, finding.code, finding.found)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from ..errors import UsageError
+from ..project import find, read
+from .case import Case
+from .configured import settings_of
+from .environment import shown_versions
+from .findings import SEVERITIES, Check, Diagnosis, Finding
+from .machine import Machine, here
+from .output import as_json, as_text
+from .registry import CHECKS
+
+__all__ = ["CHECKS", "Case", "Check", "Diagnosis", "Finding", "Machine", "as_json", "as_text", "case_of", "diagnose"]
+
+COMMENT = re.compile(r"#\s*crucible:\s*ignore\[([\w\s,-]+)\]")
+
+
+def case_of(root: Path, *, machine: Machine | None = None) -> Case:
+    """The project at *root* and this machine, ready to be examined.
+
+    Raises:
+        UsageError: A file that configures the project cannot be parsed.
+    """
+    finds = find(read(root))
+    environ = dict(os.environ)
+    return Case(finds, settings_of(root, finds.configuration, environ), machine or here(), environ)
+
+
+def diagnose(
+    root: Path, *, ignore: Collection[str] = (), without: Collection[str] = (), case: Case | None = None
+) -> Diagnosis:
+    """Run every check.
+
+    Args:
+        root: The project's root folder.
+        ignore: Codes whose findings are left out.
+        without: What must not be done: ``import`` the project, ask the ``server``.
+        case: The case, where it is known already.
+
+    Raises:
+        UsageError: A code does not exist, or a file that configures the project cannot be parsed.
+    """
+    _known(ignore)
+    case = case or case_of(root)
+    case = case.without(without)
+    checks = [check for check in CHECKS if check.code not in ignore and check.needs not in without]
+    found = [finding.of(check) for check in checks for finding in _run(check, case)]
+    left = [finding for finding in found if not _is_ignored(case, finding)]
+    order = {severity: number for number, severity in enumerate(SEVERITIES)}
+    left.sort(key=lambda one: (one.file == "", one.file, order[one.severity or "note"], one.line, one.code))
+    versions = shown_versions(case) | ({"server": case.server.note} if case.server.note else {})
+    return Diagnosis(str(case.root), versions, tuple(left), len(found) - len(left))
+
+
+def _run(check: Check, case: Case) -> Iterator[Finding]:
+    """What a check finds; one that fails must not hide what the others find."""
+    try:
+        yield from check.run(case)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, in a project that nobody thought of
+        yield Finding(
+            f"The check {check.code} failed: {type(error).__name__}: {error}",
+            "That is a fault of Crucible's, not of the project.",
+            f"Report it, and leave the check out meanwhile: --ignore {check.code}.",
+            severity="note",
+        )
+
+
+def _known(codes: Collection[str]) -> None:
+    known = [check.code for check in CHECKS]
+    for code in codes:
+        if code not in known:
+            raise UsageError(f"There is no finding {code!r}.", why=f"There are: {', '.join(known)}.")
+
+
+def _is_ignored(case: Case, finding: Finding) -> bool:
+    """Whether a comment says so: on the line, or on the line above it."""
+    path = case.root / finding.file
+    if not finding.line or not path.is_file():
+        return False
+    lines = path.read_text("utf-8", "replace").splitlines()[max(0, finding.line - 2) : finding.line]
+    return any(finding.code in re.split(r"[\s,]+", found) for line in lines for found in COMMENT.findall(line))

@@ -1,0 +1,151 @@
+"""This machine and the environment that runs the tests, as far as the checks look at them.
+
+A frozen value, so that each check can be shown machines that are full, or that lack a package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import resource
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import CrucibleError
+from ..server import folders
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A package that pytest loads by its entry point.
+
+    Attributes:
+        name: The distribution.
+        files: Its Python files.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the checks know of this machine.
+
+    Attributes:
+        python: The interpreter's version.
+        versions: What is installed, by normalised name.
+        plugins: Who takes part in every run of pytest.
+        room: Free bytes by folder, where a server's data directory may lie; best first.
+        cache: The folder of cluster images.
+        cache_error: Why it cannot be used.
+        cache_room: Free bytes there.
+        descriptors: How many files a process may have open.
+        root: Whether this process is root.
+        cpus: How many workers ``-n auto`` starts.
+        httpx2_wanted: Whether the installed Starlette's test client asks for httpx2.
+    """
+
+    python: str = "3.13.0"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[Plugin, ...] = ()
+    room: Mapping[str, int] = field(default_factory=dict)
+    cache: str = ""
+    cache_error: str = ""
+    cache_room: int = 1 << 40
+    descriptors: int = 1024
+    root: bool = False
+    cpus: int = 2
+    httpx2_wanted: bool = False
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these distributions is installed."""
+        return any(name in self.versions for name in names)
+
+    def version(self, name: str) -> tuple[int, ...]:
+        """The release of a distribution as numbers; empty where it is not installed."""
+        return numbers(self.versions.get(name, ""))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``2.1.9b1`` as ``(2, 1, 9)``: enough to compare releases."""
+    parts = []
+    for word in version.split("."):
+        digits = "".join(_leading_digits(word))
+        if not digits:
+            break
+        parts.append(int(digits))
+        if digits != word:
+            break
+    return tuple(parts)
+
+
+def _leading_digits(word: str) -> Iterator[str]:
+    for letter in word:
+        if not letter.isdigit():
+            return
+        yield letter
+
+
+def normal(name: str) -> str:
+    """The name of a distribution as comparisons need it (PEP 503)."""
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def here() -> Machine:
+    """This machine, as it is now."""
+    cache, error, room = _cache()
+    return Machine(
+        python=platform.python_version(),
+        versions=_versions(),
+        plugins=tuple(_plugins()),
+        room={str(place): folders.free(place) for place in folders.places()},
+        cache=cache,
+        cache_error=error,
+        cache_room=room,
+        descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        root=os.geteuid() == 0,
+        cpus=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
+        httpx2_wanted=_wants_httpx2(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found.setdefault(normal(name), distribution.version)
+    return found
+
+
+def _plugins() -> Iterator[Plugin]:
+    """Found by their entry points and read as text: a plugin that is broken must not take us down."""
+    for distribution in metadata.distributions():
+        if any(entry.group == "pytest11" for entry in distribution.entry_points):
+            files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+            yield Plugin(normal(distribution.metadata["Name"]), tuple(path for path in files if path.suffix == ".py"))
+
+
+def _cache() -> tuple[str, str, int]:
+    try:
+        path = folders.image_folder(None)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except (CrucibleError, OSError) as error:
+        return str(folders.default_cache()), str(error), 0
+    return str(path), "", shutil.disk_usage(path).free
+
+
+def _wants_httpx2() -> bool:
+    """Asked of its source, since the version in which it began is no promise of when it ends."""
+    spec = importlib.util.find_spec("starlette")
+    folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
+    file = Path(folder, "testclient.py") if folder else None
+    return file is not None and file.is_file() and "import httpx2" in file.read_text("utf-8", "replace")

@@ -1,0 +1,120 @@
+"""Every check, in one table: codes, severities and the page in the docs come from it."""
+
+from __future__ import annotations
+
+from . import (
+    configured,
+    environment,
+    expiry,
+    imported,
+    leftovers,
+    loops,
+    models,
+    plugins,
+    recipe,
+    room,
+    transactions,
+    urls,
+)
+from .findings import Check
+
+CHECKS: tuple[Check, ...] = (
+    # Event loops.
+    Check(
+        "loop-scope-mismatch",
+        "error",
+        "an async fixture that outlives its event loop, or opens a connection on another loop than the tests'",
+        loops.scope_mismatch,
+    ),
+    Check("loop-scope-unset", "warning", "`asyncio_default_fixture_loop_scope` is not set", loops.unset),
+    Check(
+        "event-loop-fixture", "warning", "the fixture `event_loop`, which pytest-asyncio 1.0 removed", loops.event_loop
+    ),
+    Check(
+        "pooled-async-engine",
+        "warning",
+        "an async engine with a pool, and tests on function loops",
+        loops.pooled_engine,
+    ),
+    # Transactions.
+    Check(
+        "commits-every-test",
+        "error",
+        "a rollback behind a `begin()` block that has committed, or a block around the test that nothing rolls back",
+        transactions.commits_every_test,
+    ),
+    Check(
+        "join-transaction-mode",
+        "error",
+        'a session in an outer transaction without `join_transaction_mode="create_savepoint"`: loses seed rows',
+        transactions.join_mode,
+    ),
+    Check(
+        "expire-on-commit",
+        "warning",
+        "`expire_on_commit` of the tests' sessions differs from the application's: hides MissingGreenlet",
+        expiry.expire_on_commit,
+    ),
+    Check("session-shared", "note", "the application is given the test's own session", recipe.session_shared),
+    # Where databases are.
+    Check("sqlite-stand-in", "error", "tests on SQLite, of an application that uses PostgreSQL", urls.sqlite),
+    Check("production-url", "warning", "a `.env` or a default that leads to another machine", urls.production),
+    Check("engine-creator", "error", "an engine with `creator=` or `async_creator=`", urls.creator),
+    Check(
+        "model-not-imported",
+        "error",
+        "a model in a module that neither the application nor the metadata's module imports",
+        models.not_imported,
+    ),
+    # Hand-written fixtures.
+    Check("faker-seed", "warning", "`faker_seed`, which does not reach Polyfactory", recipe.faker_seed),
+    Check("shared-headers", "warning", "a fixture that changes the client it was given", recipe.shared_headers),
+    Check("overrides-cleared", "warning", "`dependency_overrides.clear()`", recipe.overrides_cleared),
+    Check(
+        "lifespan-not-run",
+        "warning",
+        "httpx's `ASGITransport`, of an application with a lifespan",
+        recipe.lifespan_not_run,
+    ),
+    Check("testcontainers-moved", "warning", "`testcontainers.postgres`, which has moved", recipe.container_moved),
+    Check(
+        "url-unchanged", "warning", "a replacement in `get_connection_url()` that does nothing", recipe.url_unchanged
+    ),
+    Check("container-per-worker", "warning", "a session fixture that starts a container", recipe.container_per_worker),
+    # Packages.
+    Check("greenlet-missing", "warning", "SQLAlchemy 2.1 without greenlet", environment.greenlet),
+    Check("httpx2-missing", "warning", "Starlette's test client without httpx2", environment.httpx2),
+    Check("pytest-alembic", "error", "pytest-alembic up to 0.13.1 with pytest 9.2", environment.pytest_alembic),
+    Check("version-unsupported", "warning", "a version that Crucible is not made for", environment.unsupported),
+    Check("names-clash", "warning", "plugins that claim the same option, marker or fixture", plugins.clashes),
+    Check("fixture-shadowed", "note", "a fixture of the project's in place of Crucible's", plugins.shadowed),
+    # Settings.
+    Check("crucible-off", "note", "Crucible is not configured", configured.off),
+    Check("setting-wrong", "error", "a setting that is wrong or does not exist", configured.setting_wrong),
+    Check("path-missing", "error", "a setting names a file or folder that is not there", configured.path_missing),
+    Check(
+        "configuration-ignored", "warning", "a configuration of pytest that pytest does not read", configured.several
+    ),
+    Check("unreadable-module", "warning", "a module that does not parse", configured.unreadable),
+    Check(
+        "extension-missing", "error", "an extension that the embedded server has not got", configured.extension_missing
+    ),
+    Check("import-fails", "error", "what a setting names cannot be imported", imported.import_fails, "import"),
+    # This machine.
+    Check("room", "warning", "little room for an embedded server's data", room.data_room),
+    Check("cache", "warning", "the cache folder is full, or may not be written", room.cache),
+    Check("file-descriptors", "warning", "few open files are allowed", room.descriptors),
+    Check("runs-as-root", "note", "the tests run as root", room.root),
+    # The server.
+    Check("server-unreachable", "error", "the server cannot be started or reached", leftovers.unreachable, "server"),
+    Check(
+        "stale-databases", "note", "databases of dead runs, kept failures, many templates", leftovers.stale, "server"
+    ),
+    Check(
+        "too-many-connections",
+        "warning",
+        "the pools of all workers together, against the server's `max_connections`",
+        leftovers.connections,
+        "server",
+    ),
+)
