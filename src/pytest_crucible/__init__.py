@@ -10,7 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .app.transport import AsgiTransport
     from .errors import (
+        ApplicationError,
         BlockedError,
         CrucibleError,
         IsolationError,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from .fingerprint import reads
 
 __all__ = [
+    "ApplicationError",
+    "AsgiTransport",
     "BlockedError",
     "CrucibleError",
     "IsolationError",
@@ -44,7 +48,7 @@ __all__ = [
     "reads",
 ]
 
-_HOMES = {"reads": "fingerprint"}
+_HOMES = {"AsgiTransport": "app.transport", "reads": "fingerprint"}
 
 
 def __getattr__(name: str) -> object:

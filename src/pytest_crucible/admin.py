@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CLOSING_SECONDS = 0.5
 ATTEMPTS = 3
 GRANTED_SETTINGS = 150000
+SEPARATE_INHERITANCE = 160000
 
 
 def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any, ...]]:
@@ -119,6 +120,20 @@ class Admin:
         """Make *role* a member of *owner*."""
         with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
             self._run("GRANT {} TO {}", owner, role)
+
+    def leave(self, role: str, owner: str) -> None:
+        """Take back what `join` did; nothing where it did not."""
+        ours = "SELECT true FROM pg_auth_members m WHERE m.member::regrole::text = quote_ident(%s)"
+        ours += " AND m.roleid::regrole::text = quote_ident(%s) AND m.grantor = current_user::regrole"
+        if self._value(ours, role, owner):
+            with contextlib.suppress(psycopg.errors.InternalError_):
+                self._run("REVOKE {} FROM {}", owner, role)
+
+    def lend(self, role: str, to: str) -> None:
+        """Let *to* become *role* by SET ROLE, and have none of its privileges before; from PostgreSQL 16 on."""
+        if self.version >= SEPARATE_INHERITANCE:
+            with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
+                self._run("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", role, to)
 
     def create(self, name: str, *, owner: str, template: str, words: sql.Composable | None = None) -> None:
         """Create the database *name* from *template*.

@@ -197,9 +197,15 @@ class Database:
         self.discard()
         return lost
 
-    def keep(self, test: str, run: str) -> str:
-        """Set the database of a failed *test* of *run* aside under a name of its own, which is returned."""
-        kept = names.kept(test, run)
+    def keep(self, test: str, run: str, asked: str) -> str:
+        """Set the database of a failed *test* aside under a name of its own, which is returned.
+
+        Args:
+            test: The test's id.
+            run: The run.
+            asked: The database's name in the application's URLs, if it has one.
+        """
+        kept = names.kept(test, run, asked)
         self.disconnect()
         self.admin.rename(self.name, kept)
         self._clone()

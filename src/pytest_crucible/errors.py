@@ -11,6 +11,7 @@
     ├── RedirectError      an engine goes past its dialect, or no database is allowed here
     ├── ResetError         the worker database could not be put back
     ├── LeakError          a test left a transaction open
+    ├── ApplicationError   the application does not speak ASGI to its end
     ├── BlockedError       a test waits for a row that it holds itself
     └── IsolationError     rollback isolation cannot keep what this test relies on
 
@@ -66,6 +67,10 @@ class RedirectError(CrucibleError):
 
 class ResetError(CrucibleError):
     """The worker database could not be put back to its baseline."""
+
+
+class ApplicationError(CrucibleError):
+    """The application does not speak ASGI to its end."""
 
 
 class LeakError(CrucibleError):

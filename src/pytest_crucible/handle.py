@@ -9,7 +9,7 @@ from .leaks import Leak
 from .server.address import Address
 
 
-def _nowhere() -> Address:
+def _nowhere(_: str | None) -> Address:
     raise LookupError("the test has not begun")
 
 
@@ -33,16 +33,23 @@ class Test:
     began: float = 0.0
     kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
-    address: Callable[[], Address] = _nowhere
+    address: Callable[[str | None], Address] = _nowhere
 
     @property
     def database(self) -> str:
-        """The name of the worker database."""
-        return self.address().database
+        """The name of the main worker database."""
+        return self.address(None).database
 
-    def url(self, drivername: str = "postgresql") -> str:
+    def url(self, drivername: str = "postgresql", *, database: str | None = None) -> str:
         """The worker database's URL, for example ``crucible.url("postgresql+asyncpg")``.
 
         It names the role that owns the schema; as whom the application connects is in its own URL.
+
+        Args:
+            drivername: How the URL begins.
+            database: One of ``crucible_databases``, by its name; without it, the main one.
+
+        Raises:
+            UsageError: If no database has this name.
         """
-        return self.address().url(drivername)
+        return self.address(database).url(drivername)

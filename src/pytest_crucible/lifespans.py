@@ -41,7 +41,7 @@ class Lifespan:
         from asgi_lifespan import LifespanManager, LifespanNotSupported
 
         self._loop = asyncio.get_running_loop()
-        manager = LifespanManager(self.application, startup_timeout=60, shutdown_timeout=60)
+        manager = LifespanManager(_with_state(self.application), startup_timeout=60, shutdown_timeout=60)
         with self._layer(), self._worker.redirect.owned_by(LIFESPAN):
             try:
                 await manager.__aenter__()
@@ -74,3 +74,14 @@ class Lifespan:
 
     def _layer(self) -> AbstractContextManager[None]:
         return nullcontext() if self._layers is None else self._layers.coming_up(self, LIFESPAN)
+
+
+def _with_state(application: Any) -> Any:
+    """*application*, whose lifespan's state each request gets a copy of: as the specification of ASGI has it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            scope["state"] = dict(scope["state"])
+        await application(scope, receive, send)
+
+    return app

@@ -8,7 +8,7 @@ else; is lower case, since an unquoted name folds to it in whatever shell it is 
 
     crucible_t_<project>_<fingerprint>                template
     crucible_w_<project>_<run>_<worker>_<generation>  worker database
-    crucible_k_<test>_<hash>_<run>                    kept failure
+    crucible_k_<test>[_<database>]_<hash>_<run>       kept failure
 
 Only the first field is free text, shortened to what is left of the 63 bytes; a project's ends in a hash
 where it had to be changed. It may hold underscores; the others hold letters and digits only, so that `parse`
@@ -73,9 +73,10 @@ def worker(project: str, run: str, worker: str, generation: int) -> str:
     return _join("worker", _token(run), _token(worker), str(generation), project=project)
 
 
-def kept(test: str, run: str) -> str:
-    """The name under which the database of a failed *test* (its node id) is kept."""
-    tail = f"_{_hash(test)}_{_token(run)}"
+def kept(test: str, run: str, database: str = "") -> str:
+    """The name under which the *database* of a failed *test* (its node id) is kept."""
+    which = f"_{label(database, 2 * HASH)}" if database else ""
+    tail = f"{which}_{_hash(test)}_{_token(run)}"
     head = f"{PREFIX}{LETTERS['kept']}_"
     text = _clean(test.rpartition("::")[2])[: LIMIT - len(head) - len(tail)].strip("_")
     return head + (text or "test") + tail

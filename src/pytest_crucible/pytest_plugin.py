@@ -114,9 +114,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _register_fixtures(config: pytest.Config) -> None:
     from . import fixtures
+    from .fixtures import http
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
+    plugins.register(http, "crucible-fixtures-http")
     modules = config.stash[fixtures.LIFESPANS] = []
     if plugins.hasplugin("asyncio"):
         from .fixtures import by_asyncio

@@ -245,12 +245,16 @@ class Control:
         return _clock() + self._offset
 
     def has_grants(self, role: str) -> bool:
-        """Whether *role* has privileges in this database, owns something here, or is a member of another role."""
+        """Whether *role* has privileges in this database, owns something here, or is a member of another role.
+
+        A membership that Crucible gave it does not count.
+        """
         return bool(
             self._one(
                 "SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass"
                 " AND d.refobjid = r.oid AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-                " OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) FROM pg_roles r WHERE rolname = %s",
+                " OR EXISTS (SELECT FROM pg_auth_members m"
+                " WHERE m.member = r.oid AND m.grantor <> current_user::regrole) FROM pg_roles r WHERE rolname = %s",
                 role,
             )
         )

@@ -52,7 +52,7 @@ class Run:
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
         self.watchdog = Watchdog(
             lambda: self.worker.admin.address if self.worker.started else None,
-            lambda: [self.worker.database],
+            lambda: self.worker.names,
             self.worker.redirect.connections,
         )
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -60,10 +60,9 @@ class Run:
 
     def announce(self) -> None:
         """Set the variables of ``crucible_url_env``, before anything of the user's is imported."""
-        for entry in self.settings.url_env:
-            variable, _, drivername = entry.partition("=")
+        for variable, drivername, asked in self.settings.variables():
             self._environ.setdefault(variable, os.environ.get(variable))
-            os.environ[variable] = self.worker.planned_url(drivername)
+            os.environ[variable] = self.worker.planned_url(drivername, asked)
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
@@ -147,9 +146,9 @@ class Run:
         test.address = self.worker.address
         self.layers.in_test = True
         self.worker.redirect.forbidden = test.forbidden
-        if self.settings.url_env:
+        for _, _, asked in self.settings.variables():
             # A raw driver that reads its URL from the environment starts nothing by itself.
-            self.worker.ready()
+            self.worker.ready(asked)
         for database in self.worker.databases:
             test.began = database.control.now()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ OPTIONS: tuple[Option, ...] = (
         "list",
         (),
         '["analytics=app.stats:Base"]',
-        "further databases, by the name in the application's URLs (not yet)",
+        "further databases, by the name in the application's URLs",
         spelling.database,
     ),
     Option("crucible_extensions", "list", (), '["citext"]', "extensions to create first"),
@@ -118,7 +118,7 @@ OPTIONS: tuple[Option, ...] = (
 
 
 # Part of the contract already, so that nobody takes their names; what they do comes with later releases.
-UNBUILT = ("crucible_databases", "crucible_access_token", "crucible_seed")
+UNBUILT = ("crucible_access_token", "crucible_seed")
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,39 @@ class Settings:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every dotted path that was given."""
+        further = (path for _, path in self._entries())
         single = (self.app, self.load, self.get_session, self.access_token)
-        return (*self.metadata, *(path for path in single if path))
+        return (*self.metadata, *further, *(path for path in single if path))
+
+    def by_database(self) -> dict[str | None, Settings]:
+        """What shapes each database, by the name in the application's URLs; the main one comes first.
+
+        Several entries of ``crucible_databases`` with one name are several bases in one database. Without
+        ``crucible_metadata`` and ``crucible_alembic``, the first entry is the main database; otherwise its name is
+        None: every name that stands nowhere leads to it.
+        """
+        paths: dict[str | None, tuple[str, ...]] = {}
+        for name, path in self._entries():
+            paths[name] = (*paths.get(name, ()), path)
+        shapes: dict[str | None, Settings] = {None: self} if self.metadata or self.alembic or not paths else {}
+        for asked, own in paths.items():
+            load = None if shapes else self.load
+            shapes[asked] = replace(self, metadata=own, alembic=None, load=load)
+        return shapes
+
+    def variables(self) -> list[tuple[str, str, str | None]]:
+        """Each variable of ``crucible_url_env``, how its URL begins, and its database's name; None for the main one."""
+        entries = [entry.partition("=") for entry in self.url_env]
+        parts = [(variable, value.partition("/")) for variable, _, value in entries]
+        return [(variable, drivername, asked or None) for variable, (drivername, _, asked) in parts]
+
+    def option_of(self, path: str) -> str:
+        """The option in which the *path* of a metadata stands."""
+        return "crucible_databases" if path in {own for _, own in self._entries()} else "crucible_metadata"
+
+    def _entries(self) -> list[tuple[str, str]]:
+        parts = [entry.partition("=") for entry in self.databases]
+        return [(name, path) for name, _, path in parts]
 
     def header(self) -> list[str]:
         """The lines of the run's header: the server, the isolation, and each value that is not the default."""

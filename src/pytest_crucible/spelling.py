@@ -117,9 +117,10 @@ def database(text: str, place: str) -> str:
 
 
 def url_env(text: str, place: str) -> str:
-    """``VARIABLE=postgresql+driver``."""
-    name, equals, scheme = text.partition("=")
-    if equals and name.isidentifier() and SCHEME.fullmatch(scheme):
+    """``VARIABLE=postgresql+driver``, for a further database ``VARIABLE=postgresql+driver/analytics``."""
+    name, equals, value = text.partition("=")
+    scheme, slash, asked = value.partition("/")
+    if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(asked):
         return text
     raise UsageError(
         f"{place}: {text!r} does not say which variable gets which kind of URL.",

@@ -98,13 +98,19 @@ def keep_as_template(admin: Admin, database: str, name: str, owner: str) -> Temp
     return Template(name, owner)
 
 
-def collect(admin: Admin, project: str, run: str) -> list[str]:
+def collect(admin: Admin, project: str, run: str, kept: int = KEPT_TEMPLATES) -> list[str]:
     """Drop the worker databases of dead runs and the project's oldest templates; returns their names.
+
+    Args:
+        admin: The server's administrator.
+        project: The project's label.
+        run: The run that collects.
+        kept: How many of the project's templates stay.
 
     Only databases of Crucible's own are looked at: their names tell, and a live run holds its advisory lock.
     """
     found = admin.databases(names.PREFIX)
-    gone = [name for name in found if _of_dead_run(admin, name, run)] + _old_templates(admin, project)
+    gone = [name for name in found if _of_dead_run(admin, name, run)] + _old_templates(admin, project, kept)
     gone += [name for name, marked in found.items() if not marked and _is_debris(admin, name)]
     return [name for name in gone if _dropped(admin, name)]
 
@@ -128,7 +134,7 @@ def _dropped(admin: Admin, name: str) -> bool:
     return False
 
 
-def _old_templates(admin: Admin, project: str) -> list[str]:
+def _old_templates(admin: Admin, project: str, kept: int) -> list[str]:
     label = names.parse(names.template(project, "0"))
     notes = admin.notes(names.PREFIX)
     marked = admin.databases(names.PREFIX)
@@ -143,7 +149,7 @@ def _old_templates(admin: Admin, project: str) -> list[str]:
         and admin.is_dead(in_use(name))
     ]
     ours.sort(key=lambda name: notes[name], reverse=True)
-    return ours[KEPT_TEMPLATES:]
+    return ours[kept:]
 
 
 def _locale_words(locale: str | None) -> sql.Composable:

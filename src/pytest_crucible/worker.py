@@ -17,16 +17,15 @@ from sqlalchemy.engine import Engine
 from . import names, recipes, reset, templates
 from .admin import Admin
 from .database import Database
-from .errors import CrucibleError
+from .errors import CrucibleError, TemplateError, UsageError
 from .recipes.engines import engines, roles
 from .redirect import Origin, Redirect, Target
 from .reset import Control, Rights
+from .roles import DEFAULT_ROLE, Roles
 from .server import Lease, lease
 from .server.address import Address
 from .settings import Settings
 
-# The owner of the schema where no engine of the application names a role.
-DEFAULT_ROLE = "crucible"
 # The layer of what is written while modules are imported.
 IMPORT = 1
 
@@ -50,11 +49,20 @@ class Worker:
         self.redirect = Redirect(self._target)
         self.notes: list[str] = []
         self._project = names.label(settings.root.name, 24)
-        self.main = Database(settings, partial(names.worker, self._project, run, name), self.prepare, self.notes)
+        self._shapes = settings.by_database()
+        self._all = {asked: self._database(asked, run, name) for asked in self._shapes}
+        self.main = next(iter(self._all.values()))
+        self._known = dict(self._all) | {database.name: database for database in self._all.values()}
+        self._unmatched: list[str] = []
         self._others: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.RLock()
         self._lease: Lease | None = None
         self._admin: Admin | None = None
+
+    def _database(self, asked: str | None, run: str, name: str) -> Database:
+        project = names.label(self.settings.root.name if asked is None else f"{self.settings.root.name}_{asked}", 24)
+        names_ = partial(names.worker, project, run, name)
+        return Database(self._shapes[asked], names_, self.prepare, self.notes)
 
     # -- the main database -------------------------------------------------------------------------------------------
 
@@ -73,20 +81,33 @@ class Worker:
         """The control connection to the main worker database; makes that ready first."""
         return self.main.control
 
-    def ready(self) -> None:
-        """Have the main worker database there and fresh."""
-        self.prepare(self.main)
-
-    def address(self) -> Address:
-        """The main worker database, as the role that owns the schema."""
-        return self._target(Origin("psycopg", None, None)).address
+    def ready(self, asked: str | None = None) -> None:
+        """Have a worker database there and fresh; the main one, or that with the name *asked*."""
+        self.prepare(self._named(asked))
 
     # -- all databases -----------------------------------------------------------------------------------------------
 
     @property
+    def names(self) -> list[str]:
+        """The names of all worker databases, whether they are there yet or not."""
+        return [database.name for database in self._all.values()]
+
+    @property
     def databases(self) -> list[Database]:
-        """Every database that was needed yet, and has not been lost since."""
-        return [database for database in (self.main,) if database.started]
+        """Every database that was needed yet, and has not been lost since: none but these can have changed."""
+        return [database for database in self._all.values() if database.started]
+
+    def address(self, asked: str | None = None) -> Address:
+        """A worker database, as the role that owns its schema.
+
+        Args:
+            asked: The database's name in the application's URLs; None for the main one.
+
+        Raises:
+            UsageError: If no database has this name.
+        """
+        self._named(asked)
+        return self._target(Origin("psycopg", None, asked)).address
 
     @property
     def started(self) -> bool:
@@ -120,35 +141,49 @@ class Worker:
     # -- where everything leads --------------------------------------------------------------------------------------
 
     def _target(self, origin: Origin) -> Target:
-        database = self.main
+        database = self._known.get(origin.database) or self._unnamed(origin.database)
         target = database.targets.get(origin.user)
         if target is None or database.stale:
             self.prepare(database)
-            role = self._role(database, origin.user)
+            role = self.roles.of(origin.user, database.template.owner, self.databases)
             target = Target(self.admin.address.to(database.name, user=role), database.generation)
             database.targets[origin.user] = target
         return target
 
-    def _role(self, database: Database, user: str | None) -> str:
-        owner = database.template.owner
-        if user is None or user == owner or not self.admin.owned:
-            return owner
-        if not self._is_ordinary(user):
-            return owner
-        if self.admin.role(user) or not database.control.has_grants(user):
-            self.admin.join(user, owner)
-            self.notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
-        return user
+    def _unnamed(self, asked: str | None) -> Database:
+        """The main database, for a name that stands nowhere: said once where that may not be meant."""
+        self._known[asked] = self.main
+        if asked is not None:
+            self._unmatched.append(asked)
+            if len(self._all) > 1 or len(self._unmatched) > 1:
+                self.notes.append(f"database {asked!r} leads to the main database: crucible_databases does not name it")
+        return self.main
+
+    def _named(self, asked: str | None) -> Database:
+        if asked is None:
+            return self.main
+        if asked not in self._all:
+            raise UsageError(
+                f"There is no database {asked!r} here.",
+                why=f"These are named: {', '.join(map(repr, filter(None, self._all))) or 'none'}.",
+                do=f'Write crucible_databases = ["{asked}=package.module:Base"], or give no name for the main one.',
+            )
+        return self._all[asked]
 
     def pass_over_engines(self) -> None:
         """The engines that are there now are not the application's: their roles count for nothing."""
         self._others.update(engines())
 
-    def planned_url(self, drivername: str) -> str:
-        """The worker database's URL before there is one: the server is leased, nothing is built."""
+    def planned_url(self, drivername: str, asked: str | None = None) -> str:
+        """A worker database's URL before there is one: the server is leased, nothing is built.
+
+        Raises:
+            UsageError: If no database has the name *asked*.
+        """
+        database = self._named(asked)
         admin = self.server().admin
         role = DEFAULT_ROLE if self.server().owned else admin.user
-        return admin.to(self.database, user=role).url(drivername)
+        return admin.to(database.name, user=role).url(drivername)
 
     # -- from nothing to a database ----------------------------------------------------------------------------------
 
@@ -165,6 +200,11 @@ class Worker:
         if self._admin is None:
             self._admin = Admin(self.server())
         return self._admin
+
+    @cached_property
+    def roles(self) -> Roles:
+        """As whom the application connects."""
+        return Roles(self.admin, self.notes)
 
     @cached_property
     def rights(self) -> Rights:
@@ -189,50 +229,66 @@ class Worker:
                 raise
 
     def _open(self, database: Database) -> None:
+        before = self.databases
         recipe = recipes.recipe_of(database.settings)
-        if database.is_open:  # the application connected while the recipe imported it
-            database.capture(IMPORT)
+        for opened in self.databases:
+            if opened not in before:  # the application connected while the recipe imported it
+                opened.capture(IMPORT)
+        if database.is_open:
             return
-        admin = self.admin
-        admin.live(self.run)
-        templates.collect(admin, self._project, self.run)
-        owner = self._owner()
-        facts = [("owner", owner), ("server", str(admin.version)), ("reset", self.rights.source())]
-        mark = recipes.fingerprint_of(recipe, facts)
-        template = templates.get_or_build(
-            admin, self._project, mark, owner, self.settings.locale, lambda address: self._build(recipe, address, owner)
-        )
-        admin.live(templates.in_use(template.name))
+        self._arrive()
+        template = self._template(database, recipe)
+        self.admin.live(templates.in_use(template.name))
         if template.built:
             self.server().keep_image()
-        database.open(admin, self.rights, template)
+        database.open(self.admin, self.rights, template)
 
-    def _build(self, recipe: recipes.Recipe, address: Address, owner: str) -> None:
-        with self.redirect.lead_to(address.to(address.database, user=owner)):
+    def _arrive(self) -> None:
+        """Say that this run lives, and collect what dead ones have left: before the first database."""
+        if not any(database.is_open for database in self._all.values()):
+            self.admin.live(self.run)
+            templates.collect(self.admin, self._project, self.run, templates.KEPT_TEMPLATES * len(self._all))
+
+    def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
+        owner = self._owner(database)
+        facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source())]
+        mark = recipes.fingerprint_of(recipe, facts)
+        build = partial(self._build, database, recipe, owner)
+        while True:
+            try:
+                return templates.get_or_build(self.admin, self._project, mark, owner, self.settings.locale, build)
+            except TemplateError as error:
+                if not self.roles.create_missing(error, owner):
+                    raise
+
+    def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
+        refuse = partial(self._refuse_others, database)
+        with self.redirect.lead_to(address.to(address.database, user=owner), refuse):
             recipe.fill()
         self.admin.empty(address.database)
         reset.install(address, self.rights)
 
-    def _owner(self) -> str:
-        if not self.admin.owned:
-            return self.admin.address.user
-        ordinary = [role for role in roles(self._others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
-        for role in ordinary:  # all of them: the DDL may grant them something
-            self.admin.role(role)
-        if self.settings.url_env and ordinary[0] != DEFAULT_ROLE:
-            # Whoever reads a variable comes as this role: it was set before any engine was made.
-            self.admin.role(DEFAULT_ROLE)
-            self.admin.join(DEFAULT_ROLE, ordinary[0])
-        return ordinary[0]
+    def _refuse_others(self, database: Database, origin: Origin) -> None:
+        """What fills a template may not write to another database, whose template knows nothing of it."""
+        if origin.database is not None and self._all.get(origin.database, database) is not database:
+            raise UsageError(
+                f"A template is being built, and what fills it connects to the database {origin.database!r}.",
+                why="Each database has a template of its own; crucible_load and migrations fill the main one only.",
+                do=f"Fill {origin.database!r} in a session-scoped fixture: what that commits stays for all tests.",
+            )
 
-    def _is_ordinary(self, role: str) -> bool:
-        return role != self.admin.address.user and not role.startswith("pg_")
+    def _owner(self, database: Database) -> str:
+        here: list[str] = []
+        others: list[str] = []
+        for role, asked in roles(self._others):
+            (here if self._known.get(asked, self.main) is database else others).append(role)
+        return self.roles.owner(here, others, by_variable=bool(self.settings.url_env))
 
     # -- at the end --------------------------------------------------------------------------------------------------
 
     def keep(self, test: str) -> list[str]:
         """Set the databases of a failed *test* aside under names of their own, which are returned."""
-        kept = [database.keep(test, self.run) for database in self.databases]
+        kept = [database.keep(test, self.run, asked or "") for asked, database in self._all.items() if database.started]
         self.server().keep_image()
         return kept
 
@@ -247,7 +303,9 @@ class Worker:
             self._lease = None
 
     def _drop_all(self) -> None:
-        self.main.disconnect()
+        for database in self._all.values():
+            database.disconnect()
+            if self._admin is not None:
+                database.drop(self._admin)
         if self._admin is not None:
-            self.main.drop(self._admin)
             self._admin.close()

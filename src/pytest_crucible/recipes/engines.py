@@ -19,11 +19,11 @@ def engines() -> list[Engine]:
     return [engine for engine in found if engine.dialect.name == "postgresql"]
 
 
-def roles(others: Container[Engine]) -> list[str]:
-    """The roles in the URLs of the engines that the application has made so far, the first one first.
+def roles(others: Container[Engine]) -> list[tuple[str, str | None]]:
+    """The roles in the URLs of the engines that the application has made so far, each with the database beside it.
 
     Args:
         others: Engines that are not the application's.
     """
-    named = [engine.url.username for engine in engines() if engine not in others]
-    return list(dict.fromkeys(filter(None, named)))
+    urls = [engine.url for engine in engines() if engine not in others]
+    return list(dict.fromkeys((url.username, url.database) for url in urls if url.username))

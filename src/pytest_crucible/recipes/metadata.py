@@ -18,6 +18,11 @@ from ..settings import Settings
 from .failed import failed
 from .recipe import URL, Recipe
 
+EXAMPLES = {
+    "crucible_metadata": 'crucible_metadata = ["app.models:Base"]',
+    "crucible_databases": 'crucible_databases = ["analytics=app.stats:Base"]',
+}
+
 
 class MetadataRecipe(Recipe):
     """Extensions, then every schema that the metadata names, ``create_all``, and the user's data.
@@ -47,22 +52,23 @@ class MetadataRecipe(Recipe):
 
 
 def metadata_of(path: str, settings: Settings) -> MetaData:
-    """The metadata that *path*, one of ``crucible_metadata``, names.
+    """The metadata that *path*, one of ``crucible_metadata`` or ``crucible_databases``, names.
 
     Raises:
         UsageError: If there is none, or no table in it.
     """
-    found = lookup(path, option="crucible_metadata", root=settings.root)
+    option = settings.option_of(path)
+    found = lookup(path, option=option, root=settings.root)
     metadata = found if isinstance(found, MetaData) else getattr(found, "metadata", None)
     if not isinstance(metadata, MetaData):
         raise UsageError(
-            f"crucible_metadata: {path} is {type(found).__name__}, which has no metadata.",
+            f"{option}: {path} is {type(found).__name__}, which has no metadata.",
             why="The schema is built from a declarative base, a registry, SQLModel or a MetaData object.",
-            do='Name one of these: crucible_metadata = ["app.models:Base"]',
+            do=f"Name one of these: {EXAMPLES[option]}",
         )
     if not metadata.tables:
         raise UsageError(
-            f"crucible_metadata: {path} knows no table.",
+            f"{option}: {path} knows no table.",
             why="A model is known to its base once its module is imported, and nothing has imported one.",
             do="Name a path through a module that imports the models, or set crucible_app so that the application is"
             " imported first.",

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -21,7 +21,7 @@ from .connections import Entry, Opened, Registry
 from .listening import noticed
 from .loops import Janitor, Loop, running_loop
 from .pings import Pings
-from .targets import Origin, Target, Targets
+from .targets import Origin, Refuse, Target, Targets, refuse_nobody
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
@@ -96,13 +96,13 @@ class Redirect:
             change(Engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
-    def lead_to(self, address: Address) -> Iterator[None]:
-        """Lead every engine of the process to *address* meanwhile.
+    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody) -> Iterator[None]:
+        """Lead every engine of the process to *address* meanwhile, but what *refuse* raises an error for.
 
         What was connected meanwhile is closed at the end; an asyncpg connection whose loop goes on closes only when
         that loop runs next, so whoever needs the database for himself must end its backends.
         """
-        with self._targets.lead_to(address) as lead:
+        with self._targets.lead_to(address, refuse) as lead:
             try:
                 yield
             finally:
@@ -122,6 +122,12 @@ class Redirect:
     def connections(self) -> list[Opened]:
         """The live connections that the redirect has made."""
         return [entry.opened() for entry in self._registry.live()]
+
+    @staticmethod
+    def database_of(connection: Connection) -> str | None:
+        """The database that *connection* leads to; None for one that is not the redirect's."""
+        entry: Entry | None = connection.info.get(_KEY)
+        return None if entry is None else entry.target.address.database
 
     def loops(self) -> set[Loop]:
         """The event loops that live connections belong to: cheap enough to ask around each test."""

@@ -36,12 +36,20 @@ class Target:
     generation: int
 
 
+Refuse = Callable[[Origin], None]
+Lead = tuple[Target, Refuse]
+
+
+def refuse_nobody(_: Origin) -> None:
+    """Nothing is refused."""
+
+
 class Targets:
     """The current target for each origin: the one given, or the innermost lead."""
 
     def __init__(self, target: Callable[[Origin], Target]) -> None:
         self._target = target
-        self._leads: list[Target] = []
+        self._leads: list[Lead] = []
         # The first call builds the database: whoever comes meanwhile waits for it. Re-entrant, since the builder's
         # own engines may connect.
         self._lock = threading.RLock()
@@ -52,16 +60,23 @@ class Targets:
         # Asked before the lock: a builder may connect from another thread while the lock is held for it.
         leads = self._leads
         if leads:
-            return leads[-1]
+            target, refuse = leads[-1]
+            refuse(origin)
+            return target
         with self._lock:
             return self._target(origin)
 
     @contextmanager
-    def lead_to(self, address: Address) -> Iterator[Target]:
-        """Lead everything to *address* meanwhile, as a generation of its own (a negative number)."""
+    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody) -> Iterator[Target]:
+        """Lead everything to *address* meanwhile, as a generation of its own (a negative number).
+
+        Args:
+            address: Where to.
+            refuse: Raises an error for what may not be led there.
+        """
         lead = Target(address, next(self._generations))
-        self._leads = [*self._leads, lead]
+        self._leads = [*self._leads, (lead, refuse)]
         try:
             yield lead
         finally:
-            self._leads = [target for target in self._leads if target is not lead]
+            self._leads = [entry for entry in self._leads if entry[0] is not lead]

@@ -36,7 +36,7 @@ class Rollback:
         self._worker = worker
         self._has_triggers = has_triggers
         self._outside = Outside(self._is_nobodys_business, self._found)
-        self._elsewhere = Elsewhere(self._is_nobodys_business)
+        self._elsewhere = Elsewhere(self._is_apart)
         self._guard = Guard(self._on)
         self._current: list[Outer] = []
         self._constraints: tuple[int, Constraints] = (-1, Constraints())
@@ -113,6 +113,11 @@ class Rollback:
         is_opening = any(outer.is_opening for outer in self._current)
         own = is_opening or self._on(connection) is not None
         return own or not self._current or self._worker.redirect.owner.get() is not None
+
+    def _is_apart(self, connection: Connection) -> bool:
+        """Whether nobody would look there for what the test has written: it leads to another database."""
+        is_main = self._worker.redirect.database_of(connection) == self._worker.database
+        return not is_main or self._is_nobodys_business(connection)
 
     def _found(self, error: IsolationError) -> IsolationError:
         for outer in self._current:

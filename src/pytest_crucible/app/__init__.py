@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import UsageError
-from .lookup import lookup
-from .settings import Settings
+from ..errors import UsageError
+from ..lookup import lookup
+from ..settings import Settings
 
 BASE_URL = "http://test"
 
@@ -48,6 +48,7 @@ def client(
     headers: Mapping[str, str] | None = None,
     cookies: dict[str, str] | None = None,
     raise_app_exceptions: bool = True,
+    **options: Any,
 ) -> Any:
     """An ``httpx.AsyncClient`` that asks *app* without a network.
 
@@ -57,8 +58,20 @@ def client(
         cookies: What the client's cookie jar begins with.
         raise_app_exceptions: Whether an exception that the application does not handle reaches the caller, or is
             answered with 500 as in production.
+        options: ``root_path`` and ``client``, of the transport; ``client_class``, such as ``httpx2.AsyncClient``; and
+            whatever that takes: ``base_url``, ``follow_redirects``, ``timeout``.
     """
-    from httpx import ASGITransport, AsyncClient
+    from .transport import AsgiTransport
 
-    transport = ASGITransport(app=app, raise_app_exceptions=raise_app_exceptions)
-    return AsyncClient(transport=transport, base_url=BASE_URL, headers=headers, cookies=cookies)
+    client_class = options.pop("client_class", None) or _client_class()
+    ours = {name: options.pop(name) for name in ("root_path", "client") if name in options}
+    transport = AsgiTransport(app, raise_app_exceptions, **ours)
+    # There is no network that could hang, and a test that stands in a debugger takes its time.
+    words = {"base_url": BASE_URL, "timeout": None, **options}
+    return client_class(transport=transport, headers=headers, cookies=cookies, **words)
+
+
+def _client_class() -> Any:
+    from httpx import AsyncClient
+
+    return AsyncClient

@@ -1,0 +1,143 @@
+"""One call of an application, in a task of its own on the running event loop, as a server makes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import anyio
+
+# For how long an application may go on without a client before it is cancelled, and then until it has stopped.
+PATIENCE_SECONDS = 2.0
+# What an application may send before its client has taken it; uvicorn's limit.
+HIGH_WATER = 65_536
+
+
+class Signal:
+    """Wakes those who wait for something to become true."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def notify(self) -> None:
+        """Have everybody look again."""
+        event, self._event = self._event, anyio.Event()
+        event.set()
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until *condition* holds."""
+        while not condition():
+            await self._event.wait()
+
+
+class Call:
+    """One call of an application. It has a copy of the caller's context.
+
+    Args:
+        run: Calls the application.
+        signal: Is notified when the application has returned or raised.
+        name: The name of the task.
+    """
+
+    def __init__(self, run: Callable[[], Coroutine[Any, Any, None]], signal: Signal, name: str) -> None:
+        self.ended = False
+        self.error: BaseException | None = None
+        self._run = run
+        self._signal = signal
+        self._cancel = _start(self._guarded, name)
+
+    async def _guarded(self) -> None:
+        try:
+            await self._run()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 # it is raised where somebody waits for the answer
+            self.error = error
+        finally:
+            self.ended = True
+            self._signal.notify()
+
+    async def stop(self, patience: float | None = None) -> None:
+        """Wait until the application has ended; cancel it if it does not within *patience*."""
+        with anyio.CancelScope(shield=True):
+            if await self._ends_within(PATIENCE_SECONDS if patience is None else patience):
+                return
+            self._cancel()
+            if await self._ends_within(PATIENCE_SECONDS):
+                self.error = None
+
+    async def _ends_within(self, seconds: float) -> bool:
+        if not self.ended and seconds:
+            with anyio.move_on_after(seconds):
+                await self._signal.until(lambda: self.ended)
+        return self.ended
+
+    def take_error(self) -> BaseException | None:
+        """What the application has raised; the second time, nothing."""
+        error, self.error = self.error, None
+        return error
+
+
+def _start(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> Callable[[], object]:
+    """Start a task that nobody awaits; returns what cancels it."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _start_on_trio(run, name)
+    return loop.create_task(run(), name=name).cancel
+
+
+def _start_on_trio(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> Callable[[], object]:
+    import trio
+
+    scope = trio.CancelScope()
+
+    async def scoped() -> None:
+        with scope:
+            await run()
+
+    trio.lowlevel.spawn_system_task(scoped, name=name, context=contextvars.copy_context())
+    return scope.cancel
+
+
+class Flow:
+    """Bytes on their way to the client: whoever writes faster than it reads has to wait, as on a socket."""
+
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self.closed = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Add *chunk* once there is room; nothing where the flow is closed."""
+        await self._signal.until(lambda: self._size <= HIGH_WATER or self.closed)
+        if chunk and not self.closed:
+            self.push(chunk)
+
+    def push(self, chunk: bytes) -> None:
+        """Add *chunk* at once."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._signal.notify()
+
+    def close(self) -> None:
+        """Nothing comes after what is here."""
+        self.closed = True
+        self._signal.notify()
+
+    async def read(self, size: int | None = None) -> bytes:
+        """The next chunk, of *size* bytes at most; ``b""`` at the end."""
+        await self._signal.until(lambda: self._chunks or self.closed)
+        if not self._chunks:
+            return b""
+        chunk = self._chunks.popleft()
+        if size is not None and len(chunk) > size:
+            self._chunks.appendleft(chunk[size:])
+            chunk = chunk[:size]
+        self._size -= len(chunk)
+        self._signal.notify()
+        return chunk

@@ -1,0 +1,94 @@
+"""As whom the application connects to a server of ours: with the privileges that its DDL gives, and no others.
+
+The role that the application's URL names owns the schema. Any other keeps what DDL grants it; one that nothing is
+granted to, in any database, joins the owner: an application that never thought of roles goes on working.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from .admin import Admin
+from .database import Database
+
+# The owner of the schema where no engine of the application names a role.
+DEFAULT_ROLE = "crucible"
+NO_SUCH_OBJECT = "42704"
+
+
+def missing(error: BaseException | None) -> str | None:
+    """The role that is missing, where *error* or one that led to it says so."""
+    while error is not None:
+        driver = getattr(error, "orig", None) or error
+        state = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
+        match = re.search(r'role "(.+?)" does not exist', str(driver)) if state == NO_SUCH_OBJECT else None
+        if match:
+            return match[1]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+class Roles:
+    """The roles of the application on one server.
+
+    Args:
+        admin: The server's administrator.
+        notes: Where what the run's summary should say is added.
+    """
+
+    def __init__(self, admin: Admin, notes: list[str]) -> None:
+        self._admin = admin
+        self._notes = notes
+
+    def owner(self, here: Iterable[str], others: Iterable[str], *, by_variable: bool) -> str:
+        """The role that owns the schema of a database: the first that is named.
+
+        Args:
+            here: The roles of the engines that connect to it.
+            others: Those of all other engines: the DDL may grant them something, so they must be there.
+            by_variable: Whether code outside SQLAlchemy comes by a variable, which was set before any engine was made.
+        """
+        if not self._admin.owned:
+            return self._admin.address.user
+        ordinary = [role for role in (*here, *others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
+        for role in ordinary:
+            self._admin.role(role)
+        owner = ordinary[0]
+        if by_variable and owner != DEFAULT_ROLE:
+            self._admin.role(DEFAULT_ROLE)
+            self._admin.join(DEFAULT_ROLE, owner)
+        return owner
+
+    def of(self, user: str | None, owner: str, databases: Collection[Database]) -> str:
+        """As whom an engine connects that names *user*, to a database of *owner*'s.
+
+        Args:
+            user: The role in the engine's URL, if any.
+            owner: Who owns the schema.
+            databases: All that are open: who has a privilege in any of them is no stranger here.
+        """
+        if user is None or user == owner or not self._admin.owned or not self._is_ordinary(user):
+            return owner
+        if not self._admin.role(user) and any(database.control.has_grants(user) for database in databases):
+            self._admin.leave(user, owner)  # which it joined when the DDL gave it nothing yet
+        else:
+            self._admin.join(user, owner)
+            self._notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
+        return user
+
+    def create_missing(self, error: BaseException, owner: str) -> bool:
+        """Create the role that *error* says is missing, on a server of ours; whether that was it.
+
+        DDL names roles that no engine connects as: groups, or roles for SET ROLE. *owner* may become such a one, as
+        whoever runs SET ROLE in production may.
+        """
+        role = missing(error)
+        if role is None or not self._admin.owned or not self._admin.role(role):
+            return False
+        self._admin.lend(role, owner)
+        self._notes.append(f"role {role!r} was created, since the DDL names it")
+        return True
+
+    def _is_ordinary(self, role: str) -> bool:
+        return role != self._admin.address.user and not role.startswith("pg_")

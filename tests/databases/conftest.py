@@ -1,0 +1,146 @@
+"""A shop with a database for its orders and one for its statistics, whose tests run inside ours."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_crucible.server import Lease, lease
+
+CONFIGURATION = """
+[tool.pytest]
+pythonpath = ["."]
+crucible_app = "shop:app"
+crucible_metadata = ["shop:Base"]
+crucible_databases = ["stats=shop:Stats"]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "session"
+asyncio_default_test_loop_scope = "session"
+filterwarnings = ["error"]
+"""
+
+SHOP = """
+from fastapi import FastAPI
+from sqlalchemy import create_engine, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/shop")
+stats = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/stats")
+stats_sync = create_engine("postgresql+psycopg://app:secret@db.production.invalid/stats")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Stats(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[str]
+
+
+class Sale(Stats):
+    __tablename__ = "sales"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[str] = mapped_column(unique=True)
+
+
+app = FastAPI()
+
+
+@app.post("/orders")
+async def order(item: str):
+    async with AsyncSession(engine) as session, AsyncSession(stats) as other:
+        session.add(Order(item=item))
+        other.add(Sale(item=item))
+        await session.commit()
+        await other.commit()
+
+
+async def count():
+    async with AsyncSession(engine) as session, AsyncSession(stats) as other:
+        return (
+            await session.scalar(select(func.count()).select_from(Order)),
+            await other.scalar(select(func.count()).select_from(Sale)),
+        )
+"""
+
+
+class Project:
+    """A project in a folder of its own, on a server that is kept running."""
+
+    def __init__(self, root: Path, pytester: pytest.Pytester, number: Callable[[], int], share: Lease) -> None:
+        self.root = root
+        self.share = share
+        self._pytester = pytester
+        self._number = number
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), "utf-8")
+
+    def configure(self, text: str) -> None:
+        """Settings besides the usual ones; a key that is among these takes its place."""
+        lines = [line for line in textwrap.dedent(text).splitlines() if line.strip()]
+        keys = {line.partition(" = ")[0] for line in lines}
+        usual = [line for line in CONFIGURATION.splitlines() if line.partition(" = ")[0] not in keys]
+        self.write("pyproject.toml", "\n".join([*usual, *lines]))
+
+    def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
+        """Run *tests*, the text of one module, with the application's modules imported anew."""
+        name = f"test_{self._number()}.py"
+        self.write(name, tests)
+        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
+        try:
+            return start(
+                self.root / name, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p",
+                "no:cacheprovider", *arguments,
+            )  # fmt: skip
+        finally:
+            (self.root / name).unlink()
+
+    def databases(self, pattern: str = "") -> list[str]:
+        """The names of Crucible's databases on the server."""
+        with psycopg.connect(**self.share.admin.libpq(), autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT datname FROM pg_database WHERE datname LIKE %s", (f"crucible%{pattern}%",)
+            )
+            return sorted(name for (name,) in found)
+
+
+@pytest.fixture(scope="session")
+def shop_server(tmp_path_factory: pytest.TempPathFactory, project_server: object) -> Iterator[tuple[Path, Lease]]:
+    """A project's folder, and a share in its server."""
+    root = tmp_path_factory.mktemp("shop")
+    share = lease("embedded", root=root, cache=root / "cache")
+    yield root, share
+    share.release()
+
+
+@pytest.fixture
+def shop(
+    shop_server: tuple[Path, Lease],
+    numbers: Callable[[], int],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Project:
+    """The shop, as its developers have it."""
+    root, share = shop_server
+    for path in root.glob("*.py"):
+        path.unlink()
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    made = Project(root, pytester, numbers, share)
+    made.write("pyproject.toml", CONFIGURATION)
+    made.write("shop.py", SHOP)
+    return made
