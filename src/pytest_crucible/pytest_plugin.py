@@ -77,6 +77,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     for path in settings.paths:
         make_importable(path, settings.root)
     run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
+    # pytest-randomly seeds Python's own random before each test, by a rule of its own.
+    run.factories.begin(python=not early_config.pluginmanager.hasplugin("randomly"))
     early_config.add_cleanup(run.close)
     run.worker.redirect.install()
     if inside_another_run:
@@ -130,6 +132,13 @@ def _register_fixtures(config: pytest.Config) -> None:
         modules.append(by_anyio)
     for module in modules:
         plugins.register(module, f"crucible-{module.__name__}")
+    from .fixtures import factories
+
+    plugins.register(factories, "crucible-factories")
+    if plugins.hasplugin("faker"):
+        from .fixtures import by_faker
+
+        plugins.register(by_faker, "crucible-faker")
     config.stash[KEPT] = []
     plugins.register(Hooks(config.stash[fixtures.RUN]), "crucible-hooks")
 

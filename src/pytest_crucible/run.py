@@ -6,8 +6,8 @@ import asyncio
 import os
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Engine
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from . import sessions
 from .app import application
+from .factories import Factories
 from .handle import Test
 from .layers import Layers
 from .leaks import report
@@ -45,6 +46,7 @@ class Run:
         self.worker = Worker(settings, run, worker)
         self.layers = Layers(self.worker)
         self.sessions = Sessions(self.worker.redirect)
+        self.factories = Factories(settings)
         self.test: Test | None = None
         self.kept: list[str] = []
         self._environ: dict[str, str | None] = {}
@@ -93,6 +95,26 @@ class Run:
             return
         with Session(self.sync_engine, expire_on_commit=False) as session:
             yield session
+
+    @contextmanager
+    def wide_sessions(self) -> Iterator[tuple[Callable[[], AsyncSession], Callable[[], Session]]]:
+        """Sessions for a fixture of a wider scope, each opened when it is first asked for."""
+        with ExitStack() as opened:
+
+            def asynchronous() -> AsyncSession:
+                return opened.enter_context(
+                    self.sessions.closing(AsyncSession(self.async_engine, expire_on_commit=False))
+                )
+
+            def synchronous() -> Session:
+                return opened.enter_context(Session(self.sync_engine, expire_on_commit=False))
+
+            yield cache(asynchronous), cache(synchronous)
+
+    @cached_property
+    def async_engine(self) -> AsyncEngine:
+        """The engine of the asynchronous sessions."""
+        return sessions.async_engine()
 
     @cached_property
     def sync_engine(self) -> Engine:
@@ -179,11 +201,15 @@ class Run:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self.factories.close()
         self.watchdog.close()
         if "rollback" in vars(self):
             self.rollback.close()
         if "sync_engine" in vars(self):
             self.sync_engine.dispose()
+        if "async_engine" in vars(self):
+            # Its connections belong to loops, and are closed on them.
+            self.async_engine.sync_engine.dispose(close=False)
         self.worker.close()
         for variable, value in self._environ.items():
             os.environ.pop(variable) if value is None else os.environ.update({variable: value})

@@ -1,0 +1,90 @@
+"""Dates and times that do not follow the clock: the same data tomorrow as today.
+
+Polyfactory draws them relative to now. Here they lie in a fixed span of the past; what has to be in the future lies
+far ahead. Whoever calls Faker directly gets what Faker gives.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+EARLIEST = datetime(1995, 1, 1)  # noqa: DTZ001 # what Polyfactory draws is naive
+LATEST = datetime(2025, 1, 1)  # noqa: DTZ001
+FUTURE = datetime(2100, 1, 1)  # noqa: DTZ001
+DAYS = timedelta(days=30)
+# What Polyfactory takes where there is no bound: a hundred days before today to a hundred days after.
+SPAN = timedelta(days=200)
+
+Map = dict[Any, Callable[[], Any]]
+
+
+def _moment(faker: Any, tz: Any = None) -> datetime:
+    found: datetime = faker.date_time_between(EARLIEST, LATEST, tz)
+    return found
+
+
+def _day(faker: Any, first: datetime, last: datetime) -> date:
+    found: date = faker.date_between_dates(first.date(), last.date())
+    return found
+
+
+def _time(faker: Any) -> time:
+    return _moment(faker).time()
+
+
+def settled(providers: Map, faker: Any) -> Map:
+    """*providers* of Polyfactory, those that follow the clock replaced; a project's own stay."""
+    _replace(providers, datetime, faker.date_time_between, lambda: _moment(faker))
+    _replace(providers, date, faker.date_this_decade, lambda: _day(faker, EARLIEST, LATEST))
+    _replace(providers, time, faker.time_object, lambda: _time(faker))
+    return providers
+
+
+def settled_for_pydantic(providers: Map, faker: Any) -> Map:
+    """The same for the types that Pydantic adds."""
+    import pydantic
+
+    future = FUTURE + DAYS
+    _replace(providers, pydantic.PastDate, faker.past_date, lambda: _day(faker, EARLIEST, LATEST))
+    _replace(providers, pydantic.FutureDate, faker.future_date, lambda: _day(faker, FUTURE, future))
+    _replace(providers, pydantic.PastDatetime, faker.past_datetime, lambda: _moment(faker))
+    _replace(providers, pydantic.FutureDatetime, faker.future_datetime, lambda: faker.date_time_between(FUTURE, future))
+    _replace(providers, pydantic.NaiveDatetime, faker.date_time, lambda: _moment(faker))
+    aware = providers.get(pydantic.AwareDatetime)
+    if getattr(aware, "func", None) == faker.date_time:
+        providers[pydantic.AwareDatetime] = lambda: _moment(faker, timezone.utc)
+    return providers
+
+
+def _replace(providers: Map, kind: Any, polyfactorys: Callable[..., Any], ours: Callable[[], Any]) -> None:
+    if providers.get(kind) == polyfactorys:
+        providers[kind] = ours
+
+
+def bounded(annotation: Any, field: Any) -> Any:
+    """*field*, whose constraints leave a bound of a date open, with that bound."""
+    found = field.constraints or {}
+    if not (isinstance(annotation, type) and issubclass(annotation, date)):
+        return field
+    lower, upper = found.get("ge") or found.get("gt"), found.get("le") or found.get("lt")
+    if lower and upper:
+        return field
+    field = copy.copy(field)
+    if lower:
+        field.constraints = {**found, "le": lower + SPAN}
+    elif upper:
+        field.constraints = {**found, "ge": upper - SPAN}
+    else:
+        field.constraints = {**found, "ge": EARLIEST.date(), "le": LATEST.date()}
+    return field
+
+
+def uuid1(annotation: Any, field: Any, faker: Any) -> UUID | None:
+    """A UUID of version 1 where one is asked for: Python's own is made of the clock and the network card."""
+    if annotation is UUID and (field.constraints or {}).get("uuid_version") == 1:
+        return UUID(int=UUID(str(faker.uuid4())).int, version=1)
+    return None

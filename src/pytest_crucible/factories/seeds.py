@@ -1,0 +1,124 @@
+"""Seeding everything that factories draw from, and putting it back as it was."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import random
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from .patches import Patches
+
+State = list[tuple[Any, Any]]
+
+
+def number(seed: object, place: str) -> int:
+    """The same for the same seed and place, on every machine and under every ``PYTHONHASHSEED``."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{place}".encode()).digest()[:8], "big")
+
+
+class Sources:
+    """All sources of randomness: Polyfactory's, Faker's, and Python's own.
+
+    Each is seeded in place and never replaced: ``Use(UserFactory.__random__.choice, …)`` holds on to the object that
+    was there when the class was made.
+
+    Args:
+        base: Polyfactory's ``BaseFactory``.
+        patches: Notes what factories are given of their own.
+        python: Whether the module ``random`` is seeded too.
+    """
+
+    def __init__(self, base: Any, patches: Patches, *, python: bool) -> None:
+        self.base = base
+        self.fixed: dict[Any, Any] = {}
+        self._patches = patches
+        self._python = python
+
+    def seed(self, value: int) -> None:
+        """Begin anew with *value*; factories with a seed of their own begin anew with that."""
+        if self._python:
+            random.seed(value)
+        self._shared().seed(value)
+        done: set[int] = set()
+        fixed = [(factory, self._fixed(factory)) for factory in self._factories()]
+        for factory, own in [*((factory, own) for factory, own in fixed if own is not None), *fixed]:
+            self._seed(factory, value if own is None else own, own is not None, done)
+
+    def _seed(self, factory: Any, value: Any, own: bool, done: set[int]) -> None:
+        if own:
+            separate(factory, self._patches)
+        for name in ("__random__", "__faker__"):
+            source = vars(factory).get(name)
+            if source is None or id(source) in done:
+                continue
+            done.add(id(source))
+            if isinstance(source, Random):
+                source.seed(value)
+            elif hasattr(source, "seed_instance"):
+                source.seed_instance(value)
+                source.unique.clear()
+
+    def _fixed(self, factory: Any) -> Any:
+        found = self.fixed.get(factory)
+        return getattr(factory, "__random_seed__", None) if found is None else found
+
+    def _factories(self) -> Iterator[Any]:
+        found, waiting = {self.base}, [self.base]
+        while waiting:
+            factory = waiting.pop(0)
+            yield factory
+            new = [one for one in factory.__subclasses__() if one not in found]
+            found.update(new)
+            waiting += new
+
+    def _shared(self) -> Random:
+        """What the Fakers that nobody seeded share."""
+        from faker import generator
+
+        shared: Random = generator.random
+        return shared
+
+    def _randoms(self) -> Iterator[Random]:
+        for factory in self._factories():
+            own = vars(factory)
+            if isinstance(own.get("__random__"), Random):
+                yield own["__random__"]
+            if "__faker__" in own:
+                yield from _of_faker(own["__faker__"])
+        yield self._shared()
+
+    def state(self) -> State:
+        """The state of every source."""
+        states = [(one, one.getstate()) for one in {id(one): one for one in self._randoms()}.values()]
+        return [*states, (random, random.getstate())] if self._python else states
+
+    def drew(self, value: int) -> bool:
+        """Whether anything was drawn since `seed` was called with *value*."""
+        begun = Random(value).getstate()  # noqa: S311 # not for cryptography
+        sources = [self.base.__random__, *_of_faker(self.base.__faker__), self._shared()]
+        return any(one.getstate() != begun for one in sources if isinstance(one, Random))
+
+
+def separate(factory: Any, patches: Patches) -> None:
+    """Give *factory* sources of its own, so that its seed is no other factory's."""
+    if "__random__" not in vars(factory):
+        patches.put(factory, "__random__", Random())  # noqa: S311 # not for cryptography
+    if "__faker__" not in vars(factory):
+        patches.put(factory, "__faker__", copy.deepcopy(factory.__faker__))
+
+
+def restore(state: State) -> None:
+    """Put every source back to *state*."""
+    for source, was in state:
+        source.setstate(was)
+
+
+def _of_faker(faker: Any) -> Iterator[Random]:
+    for one in getattr(faker, "factories", ()):
+        if hasattr(one, "factories"):
+            yield from _of_faker(one)
+        else:
+            yield one.random

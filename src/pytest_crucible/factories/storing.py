@@ -1,0 +1,117 @@
+"""Storing what a factory has built: one INSERT for the batch, and one SELECT for what the database made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import inspect, select, tuple_
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from .places import current
+
+AT_ONCE = 5000  # keys in one SELECT; the protocol allows 32,767 parameters
+
+
+class Storage:
+    """What a factory stores with: Polyfactory's ``SyncPersistenceProtocol``.
+
+    Args:
+        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+    """
+
+    def __init__(self, factory: Any) -> None:
+        self.commit = commits(factory)
+
+    def save(self, data: Any) -> Any:
+        """Store one object."""
+        return self.save_many([data])[0]
+
+    def save_many(self, data: list[Any]) -> list[Any]:
+        """Store a batch."""
+        store(current().synchronous(), data, self.commit)
+        return data
+
+
+class AsyncStorage:
+    """The ``AsyncPersistenceProtocol``. A session serves one task at a time, so that factories may be gathered.
+
+    Args:
+        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+    """
+
+    def __init__(self, factory: Any) -> None:
+        self.commit = commits(factory)
+
+    async def save(self, data: Any) -> Any:
+        """Store one object."""
+        return (await self.save_many([data]))[0]
+
+    async def save_many(self, data: list[Any]) -> list[Any]:
+        """Store a batch."""
+        session = current().asynchronous()
+        async with _turn(session):
+            await session.run_sync(store, data, self.commit)
+        return data
+
+
+def commits(factory: Any) -> bool:
+    """Whether *factory* commits what it stores, or flushes it only."""
+    method = getattr(factory, "__persistence_method__", None)
+    return getattr(method, "value", "commit") == "commit"
+
+
+_TURNS: weakref.WeakKeyDictionary[Any, tuple[Any, asyncio.Lock]] = weakref.WeakKeyDictionary()
+
+
+def _turn(session: Any) -> asyncio.Lock:
+    loop = asyncio.get_running_loop()
+    if session not in _TURNS or _TURNS[session][0] is not loop:
+        _TURNS[session] = (loop, asyncio.Lock())
+    return _TURNS[session][1]
+
+
+def store(session: Session, objects: Sequence[Any], commit: bool) -> None:
+    """Store *objects*, which afterwards hold what the database holds, and can be used without another statement."""
+    session.add_all(objects)
+    session.flush()
+    # Where the session expires what it commits, reading has to come after; else no transaction is left open.
+    if commit and session.expire_on_commit:
+        session.commit()
+    _reread(session, objects)
+    if commit and not session.expire_on_commit:
+        session.commit()
+
+
+def _reread(session: Session, objects: Iterable[Any]) -> None:
+    """Columns only: a refresh would unload the relationships, and ask once for each object."""
+    by_mapper: dict[Mapper[Any], list[Any]] = defaultdict(list)
+    for one in objects:
+        by_mapper[inspect(one).mapper].append(one)
+    for mapper, stored in by_mapper.items():
+        for first in range(0, len(stored), AT_ONCE):
+            _reread_some(session, mapper, stored[first : first + AT_ONCE])
+
+
+def _reread_some(session: Session, mapper: Mapper[Any], objects: list[Any]) -> None:
+    keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    names = [*keys, *(one.key for one in mapper.column_attrs if not one.deferred and one.key not in keys)]
+    attributes = [getattr(mapper.class_, name) for name in names]
+    found = {inspect(one).identity: one for one in objects}
+    if len(keys) == 1:
+        matching = attributes[0].in_([identity[0] for identity in found])
+    else:
+        matching = tuple_(*attributes[: len(keys)]).in_(list(found))
+    for row in session.execute(select(*attributes).where(matching)):
+        one = found.get(tuple(row[: len(keys)]))
+        if one is not None:
+            for name, value in _values(names, row):
+                set_committed_value(one, name, value)
+
+
+def _values(names: list[str], row: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    return zip(names, row, strict=True)

@@ -1,0 +1,140 @@
+"""A project with models and factories of its own, in one folder and so on one server for all these tests."""
+
+from __future__ import annotations
+
+import importlib
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.server import Lease, lease
+
+MODULES = """
+asyncpg faker psycopg psycopg2 polyfactory.factories.pydantic_factory polyfactory.factories.sqlalchemy_factory
+pytest_asyncio pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio
+sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
+"""
+
+CONFIGURATION = """
+[tool.pytest]
+strict = true
+pythonpath = ["."]
+crucible_metadata = ["shop:Base"]
+crucible_no_database = ["unit"]
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "session"
+asyncio_default_test_loop_scope = "session"
+filterwarnings = ["error"]
+"""
+
+SHOP = """
+import enum
+import uuid
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import (
+    ARRAY, BigInteger, CheckConstraint, Computed, DateTime, Enum, ForeignKey, ForeignKeyConstraint, Identity, Index,
+    LargeBinary, Numeric, SmallInteger, String, UniqueConstraint, func, text,
+)
+from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
+Session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str] = mapped_column(String(20), unique=True)
+    balance: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    created: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    posts: Mapped[list["Post"]] = relationship(back_populates="author")
+
+
+class Post(Base):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    title: Mapped[str]
+    author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    author: Mapped[User] = relationship(back_populates="posts")
+"""
+
+FACTORIES = """
+from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
+
+import shop
+
+
+class UserFactory(SQLAlchemyFactory[shop.User]):
+    __async_session__ = None  # as the well-known recipe has it
+    __set_relationships__ = False
+
+
+class PostFactory(SQLAlchemyFactory[shop.Post]):
+    pass
+"""
+
+
+class Shop:
+    """The project: its tests run in this process, or in one of their own."""
+
+    def __init__(self, root: Path, pytester: pytest.Pytester) -> None:
+        self.root = root
+        self._pytester = pytester
+
+    def run(self, tests: str, *arguments: str, process: bool = False, name: str = "test_shop.py") -> pytest.RunResult:
+        """Run *tests*, the text of one module."""
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(tests), "utf-8")
+        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
+        return start(
+            path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p", "no:cacheprovider", *arguments
+        )
+
+
+@pytest.fixture(scope="session")
+def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
+    """A project's folder, and a share in its server."""
+    for name in MODULES.split():
+        importlib.import_module(name)
+    root = tmp_path_factory.mktemp("shop")
+    share = lease("embedded", root=root, cache=root / "cache")
+    yield root, share
+    share.release()
+
+
+@pytest.fixture
+def make_shop(
+    shop_server: tuple[Path, Lease], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Shop]:
+    """The project, with further models and factories."""
+    root, _ = shop_server
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+
+    def make(models: str = "", factories: str = "", configuration: str = "") -> Shop:
+        for path in [*root.glob("*.py"), *root.glob("unit/*.py")]:
+            path.unlink()
+        (root / "pyproject.toml").write_text(CONFIGURATION + configuration, "utf-8")
+        (root / "shop.py").write_text(SHOP + textwrap.dedent(models), "utf-8")
+        (root / "factories.py").write_text(FACTORIES + textwrap.dedent(factories), "utf-8")
+        return Shop(root, pytester)
+
+    return make
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop]) -> Shop:
+    """The project as it is above."""
+    return make_shop()
