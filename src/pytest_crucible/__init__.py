@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .fingerprint import reads
+    from .overrides import overriding
 
 __all__ = [
     "ApplicationError",
@@ -45,10 +46,11 @@ __all__ = [
     "ServerError",
     "TemplateError",
     "UsageError",
+    "overriding",
     "reads",
 ]
 
-_HOMES = {"AsgiTransport": "app.transport", "reads": "fingerprint"}
+_HOMES = {"AsgiTransport": "app.transport", "overriding": "overrides", "reads": "fingerprint"}
 
 
 def __getattr__(name: str) -> object:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from .errors import UsageError
 from .leaks import Leak
+from .overrides import overriding
 from .server.address import Address
 
 
@@ -34,6 +38,7 @@ class Test:
     kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
     address: Callable[[str | None], Address] = _nowhere
+    applications: Callable[[], list[Any]] = list
 
     @property
     def database(self) -> str:
@@ -53,3 +58,31 @@ class Test:
             UsageError: If no database has this name.
         """
         return self.address(database).url(drivername)
+
+    @contextmanager
+    def overriding(
+        self, replacements: Mapping[Any, Callable[..., Any]], application: Any | None = None
+    ) -> Iterator[None]:
+        """Within the block, the application gets *replacements* for its dependencies.
+
+        >>> with crucible.overriding({current_user: lambda: ada}):
+        ...     response = await async_client.get("/me")
+
+        Args:
+            replacements: What to call in place of each dependency.
+            application: By default, that of ``crucible_app``.
+
+        Raises:
+            UsageError: If there is no such application, or it has no overrides, or a replacement cannot be called.
+        """
+        applications = self.applications() if application is None else [application]
+        if not applications:
+            raise UsageError(
+                "crucible.overriding() needs the application, and none is known yet.",
+                why="crucible_app is not set, or names a factory that has not been called.",
+                do="Hand it over: crucible.overriding({…}, application=app).",
+            )
+        with ExitStack() as stack:
+            for one in applications:
+                stack.enter_context(overriding(one, replacements))
+            yield

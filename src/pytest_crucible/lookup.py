@@ -34,6 +34,15 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
     return found
 
 
+def loaded(dotted: str) -> object | None:
+    """What ``"app.main:app"`` names if its module has been imported, or None; imports nothing."""
+    module, _, attribute = dotted.partition(":")
+    found: object | None = sys.modules.get(module)
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
 def make_importable(dotted: str, root: Path) -> None:
     """Put *root*, or its ``src``, on `sys.path` if the package that *dotted* begins with is there, and only there.
 

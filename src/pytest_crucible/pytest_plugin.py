@@ -223,12 +223,17 @@ class Hooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """What a fixture of a wider scope commits is its layer."""
+        """What a fixture of a wider scope commits is its layer; what it overrides holds as long as it does."""
         if fixturedef.scope == "function":
             return (yield)
         try:
-            with self.run.layers.coming_up(fixturedef, fixturedef.argname):
-                return (yield)
+            with (
+                self.run.layers.coming_up(fixturedef, fixturedef.argname),
+                self.run.overridden.coming_up(fixturedef) as see,
+            ):
+                value = yield
+                see(value)
+                return value
         except CrucibleError:
             # It was set up, and shall be again for a test that asks for it in time.
             fixturedef.finish(request)  # type: ignore[arg-type] # a SubRequest, which is not public

@@ -21,6 +21,8 @@ from .handle import Test
 from .layers import Layers
 from .leaks import report
 from .lifespans import Lifespan
+from .lookup import loaded
+from .overrides import Overridden, owners
 from .pending import Pending
 from .restore import Restore
 from .sessions import Sessions
@@ -57,6 +59,7 @@ class Run:
             lambda: self.worker.names,
             self.worker.redirect.connections,
         )
+        self.overridden = Overridden(self.applications)
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
 
@@ -68,10 +71,10 @@ class Run:
 
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
-        """Everything that *test* commits in here is put back at the end."""
+        """Everything that *test* commits or overrides in here is put back at the end."""
         self._begin(test)
         try:
-            with self.pending.around():
+            with self.pending.around(), self.overridden.around():
                 yield test
         finally:
             self._end(test)
@@ -146,19 +149,30 @@ class Run:
         if dependency is None:
             yield
             return
-        applications = {id(app): app for app in [lifespan.application for lifespan in self._lifespans]}
+        running = self._running()
         session = fixture(fixture_for(dependency, requested))
-        with overriding(applications.values() or [application(self.settings)], dependency, session):
+        with overriding(running or [application(self.settings)], dependency, session):
             yield
+
+    def applications(self) -> list[Any]:
+        """The applications of ``crucible_app`` that are there by now."""
+        found = loaded(self.settings.app) if self.settings.app else None
+        running = self._running()
+        return running if found is None or found in running or not owners(found) else [*running, found]
+
+    def _running(self) -> list[Any]:
+        return list({id(one.application): one.application for one in self._lifespans}.values())
 
     def lifespan(self, *, wide: bool) -> Lifespan:
         """The application's lifespan, on a loop that is or is not *wide*: does it outlive a single test?"""
         lifespan = Lifespan(self.worker, self.layers if wide else None, self.lifespans)
         self._lifespans.add(lifespan)
+        self.overridden.learn()
         return lifespan
 
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
+        self.overridden.gone(key)
         if self.layers.gone(key) and self.worker.started:
             for database in self.worker.databases:
                 Restore(database, self.worker.redirect, database.control.now()).run()
@@ -166,6 +180,7 @@ class Run:
     def _begin(self, test: Test) -> None:
         self.test = test
         test.address = self.worker.address
+        test.applications = self.applications
         self.layers.in_test = True
         self.worker.redirect.forbidden = test.forbidden
         for _, _, asked in self.settings.variables():

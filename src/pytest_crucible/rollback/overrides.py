@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from .. import overrides
 from ..errors import UsageError
 from ..lookup import lookup
 from ..settings import Settings
-
-Overrides = dict[Any, Any]
 
 
 @contextmanager
@@ -21,22 +20,16 @@ def overriding(applications: Iterable[Any], dependency: Any, session: Any) -> It
     Raises:
         UsageError: If an application has no overrides.
     """
-    homes = [home for application in applications for home in _homes(application)]
-    before = [dict(home) for home in homes]
 
     async def give() -> Any:
         return session
 
-    for home in homes:
-        home[dependency] = give
-    try:
+    with ExitStack() as stack:
+        for application in applications:
+            if not overrides.owners(application):
+                raise _nothing_to_override(application)
+            stack.enter_context(overrides.overriding(application, {dependency: give}))
         yield
-    finally:
-        for home, was in zip(homes, before, strict=True):
-            if dependency not in was:
-                home.pop(dependency, None)
-            # Also what was cleared meanwhile: suites call dependency_overrides.clear().
-            home |= {key: value for key, value in was.items() if key == dependency or key not in home}
 
 
 def dependency_of(settings: Settings) -> Any:
@@ -62,30 +55,10 @@ def fixture_for(dependency: Any, requested: Iterable[str]) -> str:
     return asked.pop() if len(asked) == 1 else "sync_session"
 
 
-def _homes(application: Any) -> list[Overrides]:
-    """The overrides of *application* and of those that are mounted in it."""
-    found: list[Overrides] = []
-    _collect(application, found, set())
-    if not found:
-        raise UsageError(
-            f"crucible_get_session: the application is {type(application).__name__} and has no dependency_overrides.",
-            why="In rollback isolation the session is handed to the application as FastAPI's tests do it, by"
-            " overriding a dependency.",
-            do='Drop crucible_get_session and write crucible_isolation = "reset": it needs nothing of the application.',
-        )
-    return found
-
-
-def _collect(application: Any, found: list[Overrides], seen: set[int]) -> None:
-    if id(application) in seen:
-        return
-    seen.add(id(application))
-    overrides = getattr(application, "dependency_overrides", None)
-    if isinstance(overrides, dict):
-        found.append(overrides)
-    # Middleware around the application, and applications mounted in it.
-    inner = [getattr(application, "app", None)]
-    inner += [getattr(route, "app", None) for route in getattr(application, "routes", None) or ()]
-    for one in inner:
-        if one is not None and not inspect.isroutine(one):
-            _collect(one, found, seen)
+def _nothing_to_override(application: Any) -> UsageError:
+    return UsageError(
+        f"crucible_get_session: the application is {type(application).__name__} and has no dependency_overrides.",
+        why="In rollback isolation the session is handed to the application as FastAPI's tests do it, by"
+        " overriding a dependency.",
+        do='Drop crucible_get_session and write crucible_isolation = "reset": it needs nothing of the application.',
+    )
