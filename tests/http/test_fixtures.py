@@ -162,3 +162,18 @@ async def test_next(async_client, db_session):
     )
     done.assert_outcomes(passed=2, warnings=1)
     done.stdout.fnmatch_lines(["*The test left a task behind: GET /count, coroutine *"])
+
+
+def test_without_httpx2(project):
+    """Where only httpx is installed, the asynchronous client works and nobody warns."""
+    done = project.run(
+        """
+        import sys
+        sys.modules["httpx2"] = None  # as if it were not installed
+
+        async def test_client(async_client):
+            assert (await async_client.post("/users", params={"name": "ada"})).status_code == 200
+        """,
+        "-Werror",
+    )
+    done.assert_outcomes(passed=1)
