@@ -227,4 +227,4 @@ class Run:
             self.async_engine.sync_engine.dispose(close=False)
         self.worker.close()
         for variable, value in self._environ.items():
-            os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+            os.environ.pop(variable, None) if value is None else os.environ.update({variable: value})

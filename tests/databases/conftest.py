@@ -112,10 +112,18 @@ class Project:
     def databases(self, pattern: str = "") -> list[str]:
         """The names of Crucible's databases on the server."""
         with psycopg.connect(**self.share.admin.libpq(), autocommit=True) as connection:
-            found = connection.execute(
-                "SELECT datname FROM pg_database WHERE datname LIKE %s", (f"crucible%{pattern}%",)
-            )
-            return sorted(name for (name,) in found)
+            names = [name for (name,) in connection.execute("SELECT datname FROM pg_database ORDER BY 1")]
+        return [name for name in names if name.startswith("crucible") and pattern in name]
+
+    def ask(self, database: str, query: str) -> list[tuple[object, ...]]:
+        """What the administrator sees in *database*."""
+        with psycopg.connect(**self.share.admin.to(database).libpq(), autocommit=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def drop(self, names: list[str]) -> None:
+        with psycopg.connect(**self.share.admin.libpq(), autocommit=True) as connection:
+            for name in names:
+                connection.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def test_each_engine_leads_to_the_database_that_it_names(shop):
     """What the application writes to two databases is in two, and none of it is there in the next test."""
@@ -25,3 +27,486 @@ def test_each_engine_leads_to_the_database_that_it_names(shop):
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(["crucible: database 'shop' leads to the main database: *"])
     assert shop.databases("crucible_w_") == []
+
+
+def test_ddl_costs_the_database_that_it_changed_a_clone(shop):
+    """DDL in one database is gone in the next test; connections to the other one stay open."""
+    result = shop.run("""
+        import shop
+        from sqlalchemy import text
+
+        PIDS = []
+
+        async def pid(engine):
+            async with engine.connect() as connection:
+                return await connection.scalar(text("SELECT pg_backend_pid()"))
+
+        async def test_changes_the_schema():
+            PIDS.append((await pid(shop.engine), await pid(shop.stats)))
+            async with shop.stats.begin() as connection:
+                await connection.execute(text("DROP TABLE sales"))
+                await connection.execute(text("CREATE TABLE tally (n int)"))
+            async with shop.engine.begin() as connection:
+                await connection.execute(text("INSERT INTO orders (item) VALUES ('a')"))
+
+        async def test_finds_it_as_it_was(crucible_run):
+            assert await shop.count() == (0, 0)
+            async with shop.stats.connect() as connection:
+                assert await connection.scalar(text("SELECT to_regclass('tally')")) is None
+            ((engine, stats),) = PIDS
+            assert await pid(shop.engine) == engine
+            assert await pid(shop.stats) != stats
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+def test_clone_isolation_takes_all_databases(shop):
+    """What no reset puts back is gone from both."""
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("n", range(2))
+        @pytest.mark.crucible(isolation="clone")
+        async def test_it(n):
+            for engine in (shop.engine, shop.stats):
+                async with engine.begin() as connection:
+                    assert await connection.scalar(text("SELECT count(*) FROM pg_largeobject_metadata")) == 0
+                    await connection.execute(text("SELECT lo_create(0)"))
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+def test_a_failed_test_keeps_all_databases(shop):
+    """Each kept database holds what the test left in it, under a name that says which it is."""
+    result = shop.run(
+        """
+        async def test_fails(async_client):
+            await async_client.post("/orders", params={"item": "a"})
+            assert False
+
+        async def test_after(async_client):
+            import shop
+            assert await shop.count() == (0, 0)
+        """,
+        "--crucible-keep-failed",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["crucible: kept crucible_k_test_fails_????????_*", "crucible: kept crucible_k_test_fails_stats_????????_*"]
+    )
+    kept = shop.databases("crucible_k_")
+    assert [
+        shop.ask(name, f"SELECT item FROM {table}") for name, table in zip(kept, ("orders", "sales"), strict=True)
+    ] == [[("a",)]] * 2
+    shop.drop(kept)
+
+
+def test_wider_fixtures_write_to_all_databases(shop):
+    """Rows of a module's fixture are there for its tests, in each database, and gone with it."""
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import NullPool, create_engine, text
+        from sqlalchemy.ext.asyncio import AsyncSession
+
+        @pytest.fixture(scope="class")
+        async def stocked():
+            async with AsyncSession(shop.engine) as session, AsyncSession(shop.stats) as other:
+                session.add(shop.Order(item="first"))
+                other.add(shop.Sale(item="first"))
+                await session.commit()
+                await other.commit()
+
+        class TestStocked:
+            @pytest.mark.parametrize("n", range(3))
+            async def test_with(self, n, stocked, async_client):
+                assert await shop.count() == (1, 1)
+                await async_client.post("/orders", params={"item": "second"})
+                assert await shop.count() == (2, 2)
+
+            async def test_schema(self, stocked):
+                assert await shop.count() == (1, 1)
+                async with shop.stats.begin() as connection:
+                    await connection.execute(text("ALTER TABLE sales ADD COLUMN more int"))
+
+            async def test_after_a_fresh_clone(self, stocked):
+                assert await shop.count() == (1, 1)
+
+        async def test_without():
+            assert await shop.count() == (0, 0)
+
+        class TestSchema:
+            @pytest.fixture(scope="class")
+            @classmethod
+            def wider(cls):
+                with shop.stats_sync.begin() as connection:
+                    connection.execute(text("CREATE TABLE tally (n int)"))
+                    connection.execute(text("INSERT INTO tally VALUES (1)"))
+                engine = create_engine("postgresql+psycopg:///shop", poolclass=NullPool)
+                with engine.begin() as connection:
+                    connection.execute(text("INSERT INTO orders (item) VALUES ('x')"))
+
+            @pytest.mark.parametrize("n", range(2))
+            async def test_tally(self, n, wider):
+                assert await shop.count() == (1, 0)
+                with shop.stats_sync.begin() as connection:
+                    assert connection.scalar(text("SELECT count(*) FROM tally")) == 1
+                    connection.execute(text("DELETE FROM tally"))
+
+        async def test_without_the_schema():
+            assert await shop.count() == (0, 0)
+            with shop.stats_sync.begin() as connection:
+                assert connection.scalar(text("SELECT to_regclass('tally')")) is None
+    """)
+    result.assert_outcomes(passed=9)
+
+
+@pytest.mark.slow
+def test_a_wider_fixture_comes_too_late_for_any_database(shop):
+    """Rows of a test in one database cannot be told from a wider fixture's in the same, whichever it is."""
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.fixture(scope="module")
+        def late():
+            with shop.stats_sync.begin() as connection:
+                connection.execute(text("INSERT INTO sales (item) VALUES ('b')"))
+
+        def test_it(request):
+            with shop.stats_sync.begin() as connection:
+                connection.execute(text("INSERT INTO sales (item) VALUES ('a')"))
+            request.getfixturevalue("late")
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UsageError: The fixture 'late' of a wider scope has written *"])
+
+
+@pytest.mark.slow
+def test_rollback_isolation_is_the_main_databases(shop):
+    """The session's outer transaction is in the main database; what is committed to another one is put back."""
+    result = shop.run("""
+        import pytest
+        import shop
+
+        @pytest.mark.parametrize("n", range(2))
+        @pytest.mark.crucible(isolation="rollback")
+        async def test_it(n, db_session, async_client):
+            assert await shop.count() == (0, 0)
+            db_session.add(shop.Order(item="a"))
+            await db_session.commit()
+            async with shop.AsyncSession(shop.stats) as session:
+                session.add(shop.Sale(item="a"))
+                await session.commit()
+            assert await shop.count() == (0, 1)
+
+        @pytest.mark.crucible(isolation="rollback")
+        async def test_fails_of_itself(db_session):
+            db_session.add(shop.Order(item="a"))
+            await db_session.commit()
+            async with shop.AsyncSession(shop.stats) as session:
+                session.add(shop.Sale(item="a"))
+                await session.commit()
+            assert False
+    """)
+    result.assert_outcomes(passed=2, failed=1)
+    assert "meanwhile the database was used elsewhere" not in result.stdout.str()
+
+
+@pytest.mark.slow
+def test_a_transaction_left_open_in_any_database_is_a_leak(shop):
+    """It is ended and reported, and what blocks what must be put back is out of the way."""
+    result = shop.run(
+        """
+        import shop
+        from sqlalchemy import text
+
+        async def test_leaks(async_client):
+            await async_client.post("/orders", params={"item": "a"})
+            global left
+            left = shop.stats_sync.connect()
+            left.execute(text("UPDATE sales SET item = 'b'"))
+
+        async def test_after():
+            assert await shop.count() == (0, 0)
+            left.invalidate()
+            left.close()
+        """,
+        "-W",
+        "default::pytest_crucible.LeakWarning",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(["*LeakWarning: The test left a transaction open: *UPDATE sales SET item = *"])
+
+
+@pytest.mark.slow
+def test_the_watchdog_watches_all_databases(shop):
+    """A test that waits for a row that it holds itself, in another database than the main one, fails."""
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.fixture(autouse=True)
+        def impatient(crucible_run, monkeypatch):
+            monkeypatch.setattr(crucible_run.watchdog, "limit", 0.2)
+
+        async def test_waits_for_itself(async_client):
+            async with shop.stats.connect() as connection:
+                await connection.execute(text("INSERT INTO sales (item) VALUES ('a')"))
+                await async_client.post("/orders", params={"item": "a"})
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*BlockedError: *a statement waited 0.2 s for a transaction that is idle*"])
+
+
+def test_urls_of_each_database(shop):
+    """A raw driver gets a database's URL from the handle, and an engine made of it leads there, whatever it says."""
+    result = shop.run("""
+        import psycopg
+        import pytest
+        import shop
+        from sqlalchemy import create_engine, text
+        from pytest_crucible import UsageError
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_raw(n, crucible, database_url):
+            with psycopg.connect(crucible.url(database="stats")) as connection:
+                connection.execute("INSERT INTO sales (item) VALUES ('a')")
+            engine = create_engine(crucible.url("postgresql+psycopg", database="stats"))
+            with engine.connect() as connection:
+                assert connection.execute(text("SELECT id, item FROM sales")).all() == [(1, "a")]
+            engine.dispose()
+            with psycopg.connect(database_url) as connection:
+                connection.execute("INSERT INTO orders (item) VALUES ('a')")
+            assert crucible.url(database="stats") != crucible.url() == database_url
+
+        def test_unknown(crucible):
+            with pytest.raises(UsageError) as caught:
+                crucible.url(database="statistics")
+            assert str(caught.value).splitlines() == [
+                "There is no database 'statistics' here.",
+                "These are named: 'stats'.",
+                'Write crucible_databases = ["statistics=package.module:Base"], or give no name for the main one.',
+            ]
+    """)
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+def test_the_first_database_is_the_main_one_where_nothing_else_says_so(shop):
+    """A project may name each of its databases, without crucible_metadata."""
+    shop.configure("""
+        crucible_metadata = []
+        crucible_databases = ["shop=shop:Base", "stats=shop:Stats"]
+    """)
+    result = shop.run("""
+        import shop
+        from sqlalchemy import text
+
+        async def test_it(db_session, async_client, crucible):
+            await async_client.post("/orders", params={"item": "a"})
+            assert await db_session.scalar(text("SELECT item FROM orders")) == "a"
+            assert await shop.count() == (1, 1)
+            assert crucible.url(database="shop") == crucible.url()
+    """)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*leads to the main database*")
+
+
+@pytest.mark.slow
+def test_several_bases_in_one_database(shop):
+    """Entries of one name are one database."""
+    shop.configure('crucible_databases = ["stats=shop:Stats", "stats=more:metadata"]')
+    shop.write(
+        "more.py", "from sqlalchemy import *\nmetadata = MetaData()\nTable('visits', metadata, Column('n', Integer))"
+    )
+    result = shop.run("""
+        import shop
+        from sqlalchemy import text
+
+        def test_it():
+            with shop.stats_sync.begin() as connection:
+                connection.execute(text("INSERT INTO visits SELECT count(*) FROM sales"))
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_names_that_stand_nowhere_are_listed_once(shop):
+    """An engine to a database that has no entry leads to the main one, and the end of the run says so."""
+    result = shop.run("""
+        from sqlalchemy import NullPool, create_engine, text
+
+        def test_it():
+            for name in ("shop", "audit", "audit"):
+                engine = create_engine(f"postgresql+psycopg://app@nowhere.invalid/{name}", poolclass=NullPool)
+                with engine.begin() as connection:
+                    connection.execute(text("INSERT INTO orders (item) VALUES ('a')"))
+    """)
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.outlines if "leads to the main" in line]
+    said = "crucible: database '{}' leads to the main database: crucible_databases does not name it"
+    assert lines == [said.format("shop"), said.format("audit")]
+
+
+@pytest.mark.slow
+def test_a_database_that_nobody_needs_is_not_made(shop):
+    """Naming a database costs nothing before something connects to it."""
+    result = shop.run("""
+        def test_it(crucible_run, sync_session):
+            from sqlalchemy import text
+            sync_session.execute(text("SELECT 1"))
+            names = crucible_run.worker.names
+            found = sync_session.execute(text("SELECT datname FROM pg_database")).scalars().all()
+            assert [name in found for name in names] == [True, False]
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_each_database_belongs_to_the_role_that_its_engine_names(shop):
+    """The owner of a schema is the role in the URLs of the engines to that database."""
+    shop.write(
+        "shop.py",
+        (shop.root / "shop.py")
+        .read_text("utf-8")
+        .replace("app:secret@db.production.invalid/stats", "analyst@warehouse.invalid/stats"),
+    )
+    result = shop.run("""
+        import shop
+        from sqlalchemy import text
+
+        async def test_it():
+            owner = text("SELECT tableowner, current_user FROM pg_tables WHERE tablename IN ('orders', 'sales')")
+            async with shop.engine.connect() as connection:
+                assert (await connection.execute(owner)).one() == ("app", "app")
+            async with shop.stats.connect() as connection:
+                assert (await connection.execute(owner)).one() == ("analyst", "analyst")
+    """)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*joins*")
+
+
+@pytest.mark.slow
+def test_tables_made_at_import_in_any_database(shop):
+    """An application that creates its tables when it is imported gets them where its engines lead."""
+    shop.write(
+        "shop.py",
+        (shop.root / "shop.py")
+        .read_text("utf-8")
+        .replace(
+            "app = FastAPI()",
+            """
+Stats.metadata.create_all(stats_sync)
+with Session(stats_sync) as session:
+    session.add(Sale(item="at import"))
+    session.commit()
+
+app = FastAPI()
+""",
+        ),
+    )
+    result = shop.run("""
+        import pytest
+        import shop
+
+        @pytest.mark.parametrize("n", range(2))
+        async def test_it(n, async_client):
+            assert await shop.count() == (0, 1)
+            await async_client.post("/orders", params={"item": "a"})
+            assert await shop.count() == (1, 2)
+    """)
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+def test_what_fills_a_template_stays_in_its_database(shop):
+    """Data for another database than the main one would be in no template: crucible_load must not write it."""
+    shop.configure('crucible_load = "filling:load"')
+    shop.write(
+        "filling.py",
+        """
+        import shop
+        from sqlalchemy import text
+
+        def load():
+            with shop.stats_sync.begin() as connection:
+                connection.execute(text("INSERT INTO sales (item) VALUES ('a')"))
+    """,
+    )
+    result = shop.run("def test_it(sync_session): sync_session.connection()")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*UsageError: A template is being built, and what fills it connects to the database 'stats'.",
+            "*crucible_load and migrations fill the main one only.",
+            "*Fill 'stats' in a session-scoped fixture: what that commits stays for all tests.",
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_data_for_the_main_database_only(shop):
+    """crucible_load fills the main database, once."""
+    shop.configure('crucible_load = "filling:load"')
+    shop.write(
+        "filling.py",
+        """
+        from shop import Order
+
+        def load(session):
+            session.add(Order(item="loaded"))
+    """,
+    )
+    result = shop.run("""
+        async def test_it():
+            import shop
+            assert await shop.count() == (1, 0)
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_variables_for_each_database(shop):
+    """Code outside SQLAlchemy finds each database by a variable of its own."""
+    shop.configure('crucible_url_env = ["SHOP_URL=postgresql", "STATS_URL=postgresql+asyncpg/stats"]')
+    result = shop.run("""
+        import os
+        import psycopg
+        import pytest
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(n):
+            with psycopg.connect(os.environ["SHOP_URL"]) as connection:
+                connection.execute("INSERT INTO orders (item) VALUES ('a')")
+            with psycopg.connect(os.environ["STATS_URL"].replace("+asyncpg", "")) as connection:
+                assert connection.execute("INSERT INTO sales (item) VALUES ('a') RETURNING id").fetchone() == (1,)
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_variable_for_a_database_that_stands_nowhere(shop):
+    """The error comes before any test, and names what there is."""
+    shop.configure('crucible_url_env = ["X=postgresql/statistics"]')
+    result = shop.run("def test_it(): pass")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*There is no database 'statistics' here.", "These are named: 'stats'.*"])
+
+
+def test_errors_name_the_option(shop):
+    """What is wrong with an entry of crucible_databases is said of that option."""
+    shop.configure('crucible_databases = ["stats=shop:app"]')
+    result = shop.run("import shop\ndef test_it(): shop.stats_sync.connect()")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*UsageError: crucible_databases: shop:app is FastAPI, which has no metadata.",
+            "*Name one of these: crucible_databases = *",
+        ]
+    )
