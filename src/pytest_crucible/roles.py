@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from .admin import Admin
 from .database import Database
+from .errors import TemplateError
 
 # The owner of the schema where no engine of the application names a role.
 DEFAULT_ROLE = "crucible"
@@ -89,6 +90,17 @@ class Roles:
         self._admin.lend(role, owner)
         self._notes.append(f"role {role!r} was created, since the DDL names it")
         return True
+
+    def explained(self, error: TemplateError) -> TemplateError:
+        """*error*, or what to do where a role is missing on a server that is not ours."""
+        role = missing(error)
+        if role is None or self._admin.owned:
+            return error
+        return TemplateError(
+            error.found,
+            why=f"What fills the template names the role {role!r}. Crucible creates no roles on a server of your own.",
+            do=f'Let an administrator run: CREATE ROLE "{role}"',
+        )
 
     def _is_ordinary(self, role: str) -> bool:
         return role != self._admin.address.user and not role.startswith("pg_")

@@ -259,7 +259,7 @@ class Worker:
                 return templates.get_or_build(self.admin, self._project, mark, owner, self.settings.locale, build)
             except TemplateError as error:
                 if not self.roles.create_missing(error, owner):
-                    raise
+                    raise self.roles.explained(error) from error
 
     def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
         refuse = partial(self._refuse_others, database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 
@@ -510,3 +511,27 @@ def test_errors_name_the_option(shop):
             "*Name one of these: crucible_databases = *",
         ]
     )
+
+
+@pytest.mark.slow
+def test_on_a_server_of_the_users_own(shop):
+    """An ordinary role with CREATEDB is enough for several databases: rows, sequences and DDL are put back in each."""
+    with psycopg.connect(**shop.share.admin.libpq(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE tester LOGIN CREATEDB")
+    url = shop.share.admin.to("postgres", user="tester").url()
+    shop.configure(f'crucible_server = "{url}"')
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("n", range(3))
+        async def test_it(n, async_client):
+            assert await shop.count() == (0, 0)
+            await async_client.post("/orders", params={"item": "a"})
+            with shop.stats_sync.begin() as connection:
+                assert connection.execute(text("SELECT id FROM sales")).all() == [(1,)]
+                connection.execute(text("CREATE TABLE tally (n int)"))
+    """)
+    result.assert_outcomes(passed=3)
+    assert shop.databases("crucible_w_") == []
