@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..project.imports import origin, reached
 from ..project.models import SQLMODEL, Metadata, Model
@@ -13,19 +13,19 @@ from .findings import Finding
 def not_imported(case: Case) -> Iterator[Finding]:
     """A model in a module that neither the application nor the metadata's module imports."""
     settings = case.settings
-    if settings.alembic or not settings.metadata:
-        return
-    paths = [*settings.metadata, *([settings.app] if settings.app else [])]
+    wanted = () if settings.alembic else settings.metadata
+    wanted += tuple(entry.partition("=")[2] for entry in settings.databases)
+    paths = [*wanted, *([settings.app] if settings.app else [])]
     there = reached(case.project, *(path.partition(":")[0] for path in paths)) | case.imported_modules
     for metadata in case.finds.metadata:
-        if _is_configured(case, metadata):
+        if _is_configured(case, metadata, wanted):
             for model in metadata.models:
                 if model.place.module not in there:
                     yield _missing(case, model)
 
 
-def _is_configured(case: Case, metadata: Metadata) -> bool:
-    wanted = {origin(case.project, path.replace(":", ".")).removesuffix(".metadata") for path in case.settings.metadata}
+def _is_configured(case: Case, metadata: Metadata, paths: Iterable[str]) -> bool:
+    wanted = {origin(case.project, path.replace(":", ".")).removesuffix(".metadata") for path in paths}
     if metadata.kind == "sqlmodel":
         return bool(wanted.intersection(SQLMODEL))
     return metadata.place.path.replace(":", ".") in wanted

@@ -118,8 +118,16 @@ def _in_transaction(function: Function) -> set[str]:
             connected |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     savepoints = {owner(call) for call in calls(function) if last(call) == "begin_nested"}
     started = {owner(call) for call in calls(function) if last(call) == "begin"}
-    given = set(parameters(function)) & started
+    given = set(parameters(function)) & started - _engines(function)
     return (begun | given | (connected & started)) - savepoints
+
+
+def _engines(function: Function) -> set[str]:
+    """The names of a function on which connections are opened: their begin() gives a connection."""
+    opened = {owner(call) for call in calls(function) if last(call) in ("connect", "dispose")}
+    by_name = {name for name in parameters(function) if "engine" in name.lower()}
+    used = {owner(call) for call in calls(function) if last(call) in ("execute", "run_sync", "scalar")}
+    return opened | by_name | {owner(begin) for _, begin, name in _begun(function) if name in used}
 
 
 def _fixtures_with_transaction(case: Case) -> set[str]:

@@ -63,7 +63,7 @@ def _in_files(case: Case) -> Iterator[tuple[str, int, str]]:
 
 def _env_files(root: Path) -> list[Path]:
     """Those that are read by themselves: an example is not, and one for production is meant to be."""
-    files = sorted([*root.glob(".env"), *root.glob(".env.*"), *root.glob("*.env")])
+    files = sorted({*root.glob(".env"), *root.glob(".env.*"), *root.glob("*.env")})
     return [path for path in files if path.is_file() and not any(word in path.name for word in EXAMPLES)]
 
 

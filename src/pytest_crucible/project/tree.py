@@ -133,6 +133,11 @@ def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try):
-            yield from _top([*node.body, *node.orelse, *getattr(node, "finalbody", [])])
+            body = [] if _is_for_type_checkers(node) else node.body
+            yield from _top([*body, *node.orelse, *getattr(node, "finalbody", [])])
         elif isinstance(node, ast.With):
             yield from _top(node.body)
+
+
+def _is_for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"

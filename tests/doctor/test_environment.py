@@ -1,0 +1,188 @@
+"""What is installed, other plugins, and this machine."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.doctor import Machine
+from pytest_crucible.doctor.machine import Plugin, here, numbers
+from pytest_crucible.doctor.plugins import our_names
+
+from .conftest import VERSIONS, WELL, Make
+
+ASYNC = {"app/db.py": "from sqlalchemy.ext.asyncio import AsyncSession\n"}
+
+
+def without(*names: str) -> dict[str, str]:
+    return {name: version for name, version in VERSIONS.items() if name not in names}
+
+
+def test_greenlet_is_not_installed(project: Make):
+    """SQLAlchemy 2.1 without greenlet is an error where its asyncio part is used."""
+    [finding] = project(ASYNC).on(versions=without("greenlet")).found("greenlet-missing")
+    assert (finding.file, finding.line, finding.severity) == ("app/db.py", 1, "error")
+    assert 'Ask for "sqlalchemy[asyncio]"' in finding.do
+
+
+def test_greenlet_that_only_the_tests_have(project: Make):
+    """Greenlet that comes with the tests alone is missing in production."""
+    files = {**ASYNC, "requirements.txt": "sqlalchemy>=2\nasyncpg\n", "pyproject.toml": "[tool.pytest]\n"}
+    [finding] = project(files).found("greenlet-missing")
+    assert "in production nobody does" in finding.why
+
+
+@pytest.mark.parametrize(
+    "line", ["sqlalchemy[asyncio]", "greenlet\nsqlalchemy", "sqlalchemy<2.1", "sqlalchemy~=2.0.30"]
+)
+def test_greenlet_that_is_asked_for(project: Make, line: str):
+    """The extra, greenlet itself, or an SQLAlchemy that brings it."""
+    files = {**ASYNC, "requirements.txt": f"{line}\n", "pyproject.toml": "[tool.pytest]\n"}
+    assert project(files).found("greenlet-missing") == []
+
+
+def test_greenlet_before_it_was_optional(project: Make):
+    """SQLAlchemy 2.0 installs it, and a synchronous application needs none."""
+    old = without("greenlet") | {"sqlalchemy": "2.0.44"}
+    assert project(ASYNC).on(versions=old).found("greenlet-missing") == []
+    synchronous = project({"app/db.py": "from sqlalchemy.orm import Session\n"}).on(versions=without("greenlet"))
+    assert synchronous.found("greenlet-missing") == []
+
+
+TEST_CLIENT = {"tests/test_it.py": "from fastapi.testclient import TestClient\n"}
+
+
+def test_the_test_client_wants_httpx2(project: Make):
+    """Starlette deprecates httpx for its test client."""
+    patient = project(TEST_CLIENT)
+    assert patient.found("httpx2-missing") == []
+    [finding] = patient.on(versions=without("httpx2")).found("httpx2-missing")
+    assert (finding.file, finding.line) == ("tests/test_it.py", 1)
+    assert 'Add "httpx2"' in finding.do
+    assert patient.on(httpx2_wanted=False).found("httpx2-missing") == []
+
+
+def test_nobody_uses_the_test_client(project: Make):
+    """Without the test client, nobody needs httpx2."""
+    files = {"tests/test_it.py": "from httpx import AsyncClient\n"}
+    assert project(files).on(versions=without("httpx2")).found("httpx2-missing") == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "pytest_version", "found"),
+    [("0.13.1", "9.2.0", 1), ("0.13.1", "9.1.1", 0), ("0.13.2", "9.2.0", 0), ("0.12.0", "9.3.1", 1)],
+)
+def test_pytest_alembic(project: Make, plugin: str, pytest_version: str, found: int):
+    """pytest-alembic up to 0.13.1 stops every run of pytest 9.2 and later."""
+    versions = VERSIONS | {"pytest-alembic": plugin, "pytest": pytest_version}
+    findings = project().on(versions=versions).found("pytest-alembic")
+    assert len(findings) == found
+    assert all("'TestCollector' object has no attribute '_nodeid'" in finding.why for finding in findings)
+
+
+def test_versions_that_are_too_old_or_too_new(project: Make):
+    """What Crucible is not made for is named, with what to install."""
+    versions = VERSIONS | {"sqlalchemy": "2.0.9", "pytest-asyncio": "0.23.8"}
+    findings = project().on(versions=versions, python="3.9.18").found("version-unsupported")
+    said = " ".join(f"{finding.found} {finding.do}" for finding in findings)
+    assert "Python 3.9.18" in said
+    assert 'sqlalchemy 2.0.9 is installed. Run: pip install "sqlalchemy<2.2,>=2.0.30"' in said
+    assert "pytest-asyncio 0.23.8" in said
+    assert project().on(WELL).found("version-unsupported") == []
+
+
+def plugin(folder: Path, name: str, text: str) -> Plugin:
+    path = folder / f"{name.replace('-', '_')}.py"
+    path.write_text(f"import pytest\n{text}", "utf-8")
+    return Plugin(name, (path,))
+
+
+def test_plugins_with_the_same_option(project: Make, tmp_path: Path):
+    """Two plugins that define one option: pytest does not start."""
+    one = plugin(tmp_path, "pytest-one", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
+    two = plugin(tmp_path, "pytest-two", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
+    [finding] = project().on(plugins=(one, two)).found("names-clash")
+    assert finding.severity == "error"
+    assert finding.found == "pytest-one and pytest-two both define the option --create-db."
+
+
+def test_plugins_with_the_same_marker(project: Make, tmp_path: Path):
+    """Two plugins that act on one marker give a test both meanings."""
+    text = "def pytest_configure(config):\n    config.addinivalue_line('markers', 'max_queries(n): at most')\n"
+    both = tuple(plugin(tmp_path, name, text) for name in ("pytest-one", "pytest-two"))
+    [finding] = project().on(plugins=both).found("names-clash")
+    assert "marker max_queries" in finding.found
+
+
+def test_a_plugin_with_a_fixture_of_crucible_s(project: Make, tmp_path: Path):
+    """A fixture that Crucible has too is hidden, where Crucible is on."""
+    other = plugin(tmp_path, "pytest-other", "@pytest.fixture\ndef db_session(): ...\n")
+    assert project().on(plugins=(other,)).found("names-clash") == []
+    [finding] = project(on=True).on(plugins=(other,)).found("names-clash")
+    assert "pytest-other and Crucible both have a fixture db_session." in finding.found
+
+
+def test_the_plugins_here_do_not_clash(project: Make):
+    """Those that our own tests run with claim different names."""
+    assert project(on=True).on(plugins=here().plugins).found("names-clash") == []
+    assert {"pytest-asyncio", "anyio", "pytest-xdist"} <= {plugin.name for plugin in here().plugins}
+
+
+def test_fixtures_in_place_of_crucible_s(project: Make):
+    """A fixture of the project's with a name of Crucible's wins; one that asks for Crucible's extends it."""
+    text = "import pytest\n\n@pytest.fixture\ndef db_session({asks}):\n    return None\n"
+    patient = project({"tests/conftest.py": text.format(asks="")}, on=True)
+    [finding] = patient.found("fixture-shadowed")
+    assert (finding.file, finding.line, finding.severity) == ("tests/conftest.py", 4, "note")
+    extended = patient.write({"tests/conftest.py": text.format(asks="db_session")})
+    assert extended.found("fixture-shadowed") == []
+
+
+def test_crucible_s_own_fixtures_are_known():
+    """They are read from its own modules."""
+    assert {"db_session", "sync_session", "async_client", "async_engine", "database_url", "crucible"} <= our_names()
+
+
+def test_this_machine_is_seen():
+    """What a case is about is what is here."""
+    machine = here()
+    assert machine.has("pytest", "sqlalchemy")
+    assert machine.version("pytest") >= (9,)
+    assert machine.cpus >= 1
+    assert machine.room
+    assert machine.httpx2_wanted  # Starlette 1.10 does
+
+
+@pytest.mark.parametrize(
+    ("version", "release"), [("2.1.9", (2, 1, 9)), ("2.1.0b2", (2, 1, 0)), ("18", (18,)), ("", ()), ("dev", ())]
+)
+def test_releases_are_compared_as_numbers(version: str, release: tuple[int, ...]):
+    """A version's leading numbers are its release."""
+    assert numbers(version) == release
+
+
+@pytest.mark.parametrize(
+    ("code", "machine", "severity", "said"),
+    [
+        ("room", {"room": {"/shm": 50 << 20, "/tmp": 60 << 20}}, "error", "no room"),  # noqa: S108
+        ("room", {"room": {"/shm": 64 << 20, "/tmp": 9 << 30}}, "note", "/shm has 64 MB free, /tmp has 9216 MB free"),  # noqa: S108
+        ("cache", {"cache_error": "Permission denied: /home/a"}, "error", "Permission denied"),
+        ("cache", {"cache_room": 1 << 20}, "warning", "has 1 MB left"),
+        ("file-descriptors", {"descriptors": 256}, "warning", "256 files"),
+        ("runs-as-root", {"root": True}, "note", "run as root"),
+    ],
+)
+def test_machines_that_are_too_small(project: Make, code: str, machine: dict[str, object], severity: str, said: str):
+    """Room, permissions and limits that a server or its cache will run into."""
+    [finding] = project().on(**machine).found(code)
+    assert finding.severity == severity
+    assert said in finding.found
+    assert finding.do
+
+
+def test_a_machine_on_which_all_is_well(project: Make):
+    """Enough of everything is no finding; neither is little room for a server that runs elsewhere."""
+    well = project(on=True).codes()
+    assert not {"room", "cache", "file-descriptors", "runs-as-root"}.intersection(well)
+    full = Machine(versions=VERSIONS, room={"memory": 0}, root=True)
+    patient = project(on=True, extra='crucible_server = "postgresql://localhost/postgres"\n').on(full)
+    assert not {"room", "runs-as-root"}.intersection(patient.codes())
