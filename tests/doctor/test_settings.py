@@ -183,6 +183,7 @@ def test_an_application_that_ends_the_process(project: Make, line: str):
     assert finding.found.startswith("Importing the application ends the process with 3")
 
 
+@pytest.mark.slow
 def test_an_application_that_hangs(project: Make):
     """A project that waits while it is imported is given up."""
     patient = project({**APP, "app/main.py": "import time\ntime.sleep(60)\n"}, on=True)
@@ -205,6 +206,7 @@ def test_the_project_is_not_imported_unless_it_may(project: Make, tmp_path: Path
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_pythonpath_is_honoured(project: Make):
     """Folders of pytest's pythonpath are where the project is imported from."""
     files = {f"backend/{name}": text for name, text in APP.items()}

@@ -59,7 +59,7 @@ def _late(case: Case, module: Module, begin: ast.Call, late: ast.Call) -> Findin
     return Finding(
         f"{owner(late)}.rollback() stands behind the block of {ast.unparse(begin)}, which has committed by then.",
         "Leaving the block commits: each test's rows stay for the next ones, and in the database for ever. The "
-        "rollback does nothing, or raises.",
+        "rollback then does nothing but warn.",
         "Roll back inside the block, after the yield; or begin the transaction without a block that commits. With "
         "Crucible: delete the fixture, and ask for db_session.",
         case.where(module),
