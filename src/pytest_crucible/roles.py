@@ -1,7 +1,8 @@
 """As whom the application connects to a server of ours: with the privileges that its DDL gives, and no others.
 
-The role that the application's URL names owns the schema. Any other keeps what DDL grants it; one that nothing is
-granted to, in any database, joins the owner: an application that never thought of roles goes on working.
+The role that the application's URL names owns the schema: of several, the first to which DDL grants nothing. Any
+other keeps what DDL grants it; one that nothing is granted to, in any database, joins the owner: an application that
+never thought of roles goes on working.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ def missing(error: BaseException | None) -> str | None:
     return None
 
 
+def grantees(roles: Iterable[str], ddl: str) -> set[str]:
+    """Those of *roles* to which the text *ddl* grants something: none of them owns the schema."""
+    before = r"\bGRANT\b[^;]{0,1000}?(?<!\bOWNER)\s+TO\s+(?:[\w\"]+\s*,\s*)*"
+    named = {role: f'{before}(?:"{re.escape(role)}"|{re.escape(role)}(?!\\w))' for role in roles}
+    return {role for role, pattern in named.items() if re.search(pattern, ddl, re.IGNORECASE)}
+
+
 class Roles:
     """The roles of the application on one server.
 
@@ -46,7 +54,7 @@ class Roles:
         """The role that owns the schema of a database: the first that is named.
 
         Args:
-            here: The roles of the engines that connect to it.
+            here: The roles of the engines that connect to it, the likeliest first.
             others: Those of all other engines: the DDL may grant them something, so they must be there.
             by_variable: Whether code outside SQLAlchemy comes by a variable, which was set before any engine was made.
         """

@@ -21,7 +21,7 @@ from .errors import CrucibleError, TemplateError, UsageError
 from .recipes.engines import engines, roles
 from .redirect import Origin, Redirect, Target
 from .reset import Control, Rights
-from .roles import DEFAULT_ROLE, Roles
+from .roles import DEFAULT_ROLE, Roles, grantees
 from .server import Lease, lease
 from .server.address import Address
 from .settings import Settings
@@ -250,7 +250,7 @@ class Worker:
             templates.collect(self.admin, self._project, self.run, templates.KEPT_TEMPLATES * len(self._all))
 
     def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
-        owner = self._owner(database)
+        owner = self._owner(database, recipe)
         facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source())]
         mark = recipes.fingerprint_of(recipe, facts)
         build = partial(self._build, database, recipe, owner)
@@ -277,11 +277,16 @@ class Worker:
                 do=f"Fill {origin.database!r} in a session-scoped fixture: what that commits stays for all tests.",
             )
 
-    def _owner(self, database: Database) -> str:
+    def _owner(self, database: Database, recipe: recipes.Recipe) -> str:
         here: list[str] = []
         others: list[str] = []
         for role, asked in roles(self._others):
             (here if self._known.get(asked, self.main) is database else others).append(role)
+        if len({*here, *others}) > 1:
+            # Which engine was made first depends on which test file was imported first.
+            granted = grantees({*here, *others}, recipe.ddl())
+            here.sort(key=granted.__contains__)
+            others.sort(key=granted.__contains__)
         return self.roles.owner(here, others, by_variable=bool(self.settings.url_env))
 
     # -- at the end --------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_crucible.roles import grantees
+
 ROLES = """
 from fastapi import FastAPI
 from sqlalchemy import DDL, create_engine, event, text
@@ -81,6 +83,38 @@ def test_a_role_has_what_ddl_grants_and_not_more(granting):
     """)
     result.assert_outcomes(passed=4)
     result.stdout.no_fnmatch_line("*joins*")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "found"),
+    [
+        ("GRANT SELECT ON t TO reader", {"reader"}),
+        ('op.execute("grant select\n on t to app_group, \\"reader\\"")', {"reader"}),
+        ("GRANT ALL ON t TO readers, app; ALTER TABLE t OWNER TO reader", {"app"}),
+        ("op.execute('GRANT ALL ON t TO x')\nop.execute('ALTER TABLE t OWNER TO reader')", set()),
+        ("CREATE TABLE t (n int); -- TO reader", set()),
+    ],
+)
+def test_who_is_granted_something(ddl: str, found: set[str]):
+    """The text of the DDL tells, in SQL and in the source of a revision."""
+    assert grantees(["app", "reader"], ddl.replace('\\"', '"')) == found
+
+
+def test_whoever_is_granted_something_is_not_the_owner(granting):
+    """It does not matter which engine was made first: that depends on which test file was imported first."""
+    shop = granting("GRANT SELECT ON orders TO reporting")
+    text = (shop.root / "shop.py").read_text("utf-8")
+    lines = text.splitlines()
+    engines = [next(line for line in lines if line.startswith(name)) for name in ("owner = ", "reporting = ")]
+    shop.write("shop.py", text.replace("\n".join(engines), "\n".join(reversed(engines))))
+    result = shop.run("""
+        from shop import ask, reporting
+
+        def test_it():
+            owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'orders'"
+            assert ask(reporting, owner) == [("app",)]
+    """)
+    result.assert_outcomes(passed=1)
 
 
 def test_a_role_that_only_ddl_names(granting):

@@ -37,7 +37,11 @@ class MetadataRecipe(Recipe):
 
     def schema_parts(self) -> dict[str, str]:
         """What ``create_all`` emits."""
-        return {"metadata": "\n\n".join(_ddl(metadata) for metadata in self.metadata)}
+        return {"metadata": self.ddl()}
+
+    def ddl(self) -> str:
+        """What ``create_all`` emits."""
+        return "\n\n".join(_ddl(metadata) for metadata in self.metadata)
 
     def make_schema(self, engine: Engine) -> None:
         """Create the schemas, then all tables."""

@@ -69,6 +69,10 @@ class Recipe(ABC):
         """What shapes the schema, by name."""
 
     @abstractmethod
+    def ddl(self) -> str:
+        """The DDL, as far as it can be read beforehand: it tells who is granted something."""
+
+    @abstractmethod
     def make_schema(self, engine: Engine) -> None:
         """Make the schema in the database to which every engine is led, *engine* among them."""
 
