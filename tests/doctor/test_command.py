@@ -105,3 +105,9 @@ def test_codes_are_unique_and_described():
     assert len(set(codes)) == len(codes)
     assert all(code == code.lower() and " " not in code for code in codes)
     assert all(check.meaning for check in CHECKS)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A root that does not exist is an error."""
+    assert main(["doctor", "--root", str(tmp_path / "nowhere"), *STATIC]) == 1
+    assert "There is no folder" in capsys.readouterr().err

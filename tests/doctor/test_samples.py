@@ -1,10 +1,12 @@
 """Whole projects, built differently: what is wrong in them is found, and nothing else."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_crucible.doctor import case_of, diagnose
+from pytest_crucible.doctor import Diagnosis, case_of, diagnose
 
 from .conftest import WELL
 
@@ -50,3 +52,58 @@ def test_sample_projects(name: str):
 def test_the_example_is_well():
     """Nothing is wrong with the example application."""
     assert codes(REPOSITORY / "examples" / "ledger") == []
+
+
+def test_projects_inside_a_project_are_not_its_own(tmp_path: Path):
+    """A folder with a configuration of pytest of its own is examined by itself."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest]\n")
+    shutil.copytree(SAMPLES / "seed", tmp_path / "examples" / "seed")
+    assert codes(tmp_path) == []
+    assert codes(tmp_path / "examples" / "seed") == EXPECTED["seed"]
+
+
+# What is wrong in the well-known recipe as it is written, and the finding that says so.
+FAULTS = {
+    1: ("commits-every-test", "trans.rollback() stands behind the block"),
+    2: ("loop-scope-mismatch", "The session-scoped async fixture async_engine runs on a function loop"),
+    3: ("event-loop-fixture", "A fixture event_loop is defined."),
+    4: ("faker-seed", "faker_seed does not reach Polyfactory."),
+    5: ("shared-headers", "authenticated_client changes the headers of async_client"),
+    6: ("overrides-cleared", "All dependency overrides are cleared."),
+    7: ("testcontainers-moved", "testcontainers.postgres is deprecated."),
+    8: ("pytest-alembic", "pytest-alembic 0.13.1 is installed with pytest 9.2.0."),
+    9: ("container-per-worker", "postgres_container starts a container in each worker"),
+    10: ("lifespan-not-run", "does not run the application's lifespan"),
+    11: ("session-shared", "The application and the test share one session, db_session."),
+}
+# It stands in the recipe, and not in its complete conftest.py.
+AUTHENTICATED = """
+
+@pytest.fixture
+def authenticated_client(async_client, access_token):
+    async_client.headers["Authorization"] = f"Bearer {access_token}"
+    return async_client
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Diagnosis:
+    root = tmp_path_factory.mktemp("recipe") / "seed"
+    shutil.copytree(SAMPLES / "seed", root)
+    with (root / "tests" / "conftest.py").open("a") as conftest:
+        conftest.write(AUTHENTICATED)
+    machine = replace(WELL, versions={**WELL.versions, "pytest-alembic": "0.13.1"})
+    return diagnose(root, case=case_of(root, machine=machine), without=("import", "server"))
+
+
+@pytest.mark.parametrize("number", FAULTS)
+def test_each_fault_of_the_well_known_recipe_is_named(recipe: Diagnosis, number: int):
+    """The recipe's conftest.py, as it is written, has each of its faults named."""
+    code, words = FAULTS[number]
+    [finding] = [finding for finding in recipe.findings if finding.code == code]
+    assert words in finding.found
+
+
+def test_the_replacement_that_does_nothing_is_named_too(recipe: Diagnosis):
+    """The first of the recipe's two replacements in the container's URL has no effect."""
+    assert "url-unchanged" in [finding.code for finding in recipe.findings]

@@ -96,6 +96,7 @@ def test_a_module_that_does_not_parse(project: Make):
     [
         ({}, 'crucible_extensions = ["pgcrypto"]\n', ("pyproject.toml", 16)),
         ({"app/main.py": 'SQL = "CREATE EXTENSION IF NOT EXISTS pgcrypto"\n'}, "", ("app/main.py", 1)),
+        ({"app/main.py": "SQL = 'create extension \"pgcrypto\" schema public'\n"}, "", ("app/main.py", 1)),
     ],
 )
 def test_extensions_that_are_missing(project: Make, files: dict[str, str], extra: str, place: tuple[str, int]):
@@ -107,7 +108,9 @@ def test_extensions_that_are_missing(project: Make, files: dict[str, str], extra
 
 
 def test_extensions_that_are_there(project: Make):
-    """citext comes with the embedded server; another server is asked itself."""
+    """citext comes with the embedded server; another server is asked itself; a name that is put in is not known."""
+    named = {"app/main.py": 'SQL = f"CREATE EXTENSION IF NOT EXISTS {name}"\n'}
+    assert project(named, on=True).found("extension-missing") == []
     assert project(on=True, extra='crucible_extensions = ["citext"]\n').found("extension-missing") == []
     other = 'crucible_extensions = ["pgcrypto"]\ncrucible_server = "postgresql://localhost/postgres"\n'
     assert project(on=True, extra=other).found("extension-missing") == []

@@ -16,6 +16,8 @@ POSTGRES = """
 @pytest.mark.parametrize(
     ("file", "text"),
     [
+        ("tests/conftest.py", 'os.environ["DATABASE_URL"] = "sqlite:///test.db"\n'),
+        ("tests/conftest.py", 'engine = create_engine("sqlite://", poolclass=StaticPool)\n'),
         ("tests/conftest.py", 'URL = "sqlite+aiosqlite:///:memory:"\n'),
         ("tests/test_it.py", 'URL = f"sqlite:///{name}.db"\n'),
         (".env", "DATABASE_URL=sqlite:///./test.db\n"),
@@ -25,7 +27,7 @@ POSTGRES = """
 def test_sqlite_in_place_of_postgresql(project: Make, file: str, text: str):
     """SQLite in tests, or in a .env, of an application on PostgreSQL."""
     [finding] = project({file: text}).found("sqlite-stand-in")
-    assert (finding.file, finding.line, finding.severity) == (file, 1, "error")
+    assert (finding.file, finding.line, finding.severity) == (file, 1, "warning")
     assert "fails in production" in finding.why
 
 
@@ -36,8 +38,11 @@ def test_an_application_on_sqlite(project: Make):
 
 
 def test_sqlite_in_words_and_examples(project: Make):
-    """A docstring that speaks of SQLite, and an example of a .env, are no URL."""
-    files = {"tests/test_it.py": '"""Not sqlite:// here."""\n', ".env.example": "DATABASE_URL=sqlite://\n"}
+    """A docstring that speaks of SQLite, a list of wrong values, and an example of a .env are no URL in use."""
+    files = {
+        "tests/test_it.py": '"""Not sqlite:// here."""\n\nfor wrong in ["sqlite://", "mysql://"]:\n    check(wrong)\n',
+        ".env.example": "DATABASE_URL=sqlite://\n",
+    }
     assert project(files).found("sqlite-stand-in") == []
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..project import find, read
+from ..project.configuration import configuration
+from ..project.tree import Project
 from .case import Case
 from .configured import settings_of
 from .environment import shown_versions
@@ -35,11 +37,20 @@ def case_of(root: Path, *, machine: Machine | None = None) -> Case:
     """The project at *root* and this machine, ready to be examined.
 
     Raises:
-        UsageError: A file that configures the project cannot be parsed.
+        UsageError: There is no such folder, or a file that configures the project cannot be parsed.
     """
-    finds = find(read(root))
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.", do="Name the project's root folder: --root FOLDER.")
+    finds = find(_own(read(root)))
     environ = dict(os.environ)
     return Case(finds, settings_of(root, finds.configuration, environ), machine or here(), environ)
+
+
+def _own(project: Project) -> Project:
+    """*project* without the projects inside it: folders with a configuration of pytest of their own."""
+    folders = {folder for one in project.modules for folder in one.path.parents if project.root in folder.parents}
+    roots = {folder for folder in folders if configuration(folder).file}
+    return Project(project.root, tuple(one for one in project.modules if roots.isdisjoint(one.path.parents)))
 
 
 def diagnose(

@@ -15,7 +15,7 @@ from ..settings import OPTIONS, Settings, resolve
 from .case import Case
 from .findings import Finding
 
-EXTENSION = re.compile(r"create\s+extension\s+(?:if\s+not\s+exists\s+)?[\"']?([a-z][\w-]*)", re.IGNORECASE)
+EXTENSION = re.compile(r"create\s+extension\s+(?:if\s+not\s+exists\s+)?[\"']?(?!if\b)([a-z][\w-]*)", re.IGNORECASE)
 PREFIX = "crucible_"
 
 

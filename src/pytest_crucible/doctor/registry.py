@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("session-shared", "note", "the application is given the test's own session", recipe.session_shared),
     # Where databases are.
-    Check("sqlite-stand-in", "error", "tests on SQLite, of an application that uses PostgreSQL", urls.sqlite),
+    Check("sqlite-stand-in", "warning", "tests on SQLite, of an application that uses PostgreSQL", urls.sqlite),
     Check("production-url", "warning", "a `.env` or a default that leads to another machine", urls.production),
     Check("engine-creator", "error", "an engine with `creator=` or `async_creator=`", urls.creator),
     Check(

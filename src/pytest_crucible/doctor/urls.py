@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 from ..spelling import mask
 from .case import Case
 from .findings import Finding
+from .syntax import last
 
 URL = re.compile(r"\b(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://[^\s\"'<>]*")
 NAME = r"\w*(?:DB|DATABASE|POSTGRES|PG|SQL)\w*HOST\w*"
 HOST = re.compile(rf"^\s*(?:export\s+)?({NAME})\s*=\s*[\"']?([^\s\"'#]+)", re.IGNORECASE)
 DRIVERS = ("asyncpg", "psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "pg8000", "aiopg")
 # Names that never lead anywhere (RFC 2606, RFC 6761), and the container's own machine.
+USERS = {"create_engine", "create_async_engine", "setenv", "setdefault", "setitem", "setattr", "make_url", "Settings"}
 RESERVED = ("localhost", "test", "invalid", "example", "local")
 EXAMPLES = ("example", "sample", "template", "dist", "prod")
 
@@ -47,11 +49,21 @@ def _uses_postgresql(case: Case) -> bool:
 
 
 def _in_tests(case: Case) -> Iterator[tuple[str, int, str]]:
-    """Every URL that is a string in a test module."""
+    """Every URL that a test module puts to use; one in a list of examples is none."""
     for module in case.project.tests:
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and URL.match(node.value):
-                yield case.where(module), node.lineno, node.value
+            for value in _put_to_use(node):
+                text = value.values[0] if isinstance(value, ast.JoinedStr) and value.values else value
+                if isinstance(text, ast.Constant) and isinstance(text.value, str) and URL.match(text.value):
+                    yield case.where(module), text.lineno, text.value
+
+
+def _put_to_use(node: ast.AST) -> Iterator[ast.expr | None]:
+    """The values that are assigned, returned, yielded, or given to what makes an engine or sets a variable."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return | ast.Yield):
+        yield node.value
+    elif isinstance(node, ast.Call) and last(node) in USERS:
+        yield from (*node.args, *(word.value for word in node.keywords))
 
 
 def _in_files(case: Case) -> Iterator[tuple[str, int, str]]:
