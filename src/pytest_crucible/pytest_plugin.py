@@ -87,6 +87,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         run.announce()
     except CrucibleError as error:
         raise pytest.UsageError(str(error)) from error
+    _register_fixtures(early_config)
 
 
 def _run_name() -> str:
@@ -111,16 +112,23 @@ def pytest_configure(config: pytest.Config) -> None:
         " database is kept if it fails",
     )
     if config.stash[SETTINGS].on:
-        _register_fixtures(config)
+        _register_hooks(config)
 
 
 def _register_fixtures(config: pytest.Config) -> None:
+    """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
     from .fixtures import http
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
     plugins.register(http, "crucible-fixtures-http")
+
+
+def _register_hooks(config: pytest.Config) -> None:
+    from . import fixtures
+
+    plugins = config.pluginmanager
     modules = config.stash[fixtures.LIFESPANS] = []
     if plugins.hasplugin("asyncio"):
         from .fixtures import by_asyncio

@@ -280,3 +280,20 @@ app = FastAPI()
     """
     suite.run(test_it=test).assert_outcomes(passed=2)
     suite.run(test_it=test, conftest="import app").assert_outcomes(passed=2)
+
+
+def test_a_plugin_module_of_the_project_overrides_a_fixture(suite):
+    """A fixture in a module that a conftest names in pytest_plugins wins over ours, as one in the conftest does."""
+    result = suite.run(
+        conftest='pytest_plugins = ["doubles"]',
+        doubles="""
+        import pytest
+
+        @pytest.fixture
+        def async_client(): return "theirs"
+        """,
+        test_it="""
+        def test_theirs(async_client): assert async_client == "theirs"
+        """,
+    )
+    result.assert_outcomes(passed=1)
