@@ -13,7 +13,8 @@
     ├── LeakError          a test left a transaction open
     ├── ApplicationError   the application does not speak ASGI to its end
     ├── BlockedError       a test waits for a row that it holds itself
-    └── IsolationError     rollback isolation cannot keep what this test relies on
+    ├── IsolationError     rollback isolation cannot keep what this test relies on
+    └── RefusalError       a route lets in whom it must refuse
 
     UserWarning
     ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
@@ -83,6 +84,10 @@ class BlockedError(CrucibleError):
 
 class IsolationError(CrucibleError):
     """Rollback isolation cannot keep what this test relies on."""
+
+
+class RefusalError(CrucibleError):
+    """A route lets in whom it must refuse, or writes before it refuses."""
 
 
 class LeakWarning(UserWarning):

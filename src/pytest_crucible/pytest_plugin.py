@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .errors import CrucibleError
-from .settings import ISOLATIONS, OPTIONS, UNBUILT, Settings, resolve
+from .settings import ISOLATIONS, OPTIONS, Settings, resolve
 from .spelling import mask
 
 if TYPE_CHECKING:
@@ -54,9 +54,6 @@ def _settings(config: pytest.Config) -> Settings:
         )
     except CrucibleError as error:
         raise pytest.UsageError(str(error)) from error
-    for name in UNBUILT:
-        if name in settings.sources:
-            raise pytest.UsageError(f"{name} is set, and does nothing yet: it comes with a later release. Remove it.")
     return settings
 
 
@@ -118,11 +115,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def _register_fixtures(config: pytest.Config) -> None:
     """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
-    from .fixtures import http
+    from .fixtures import auth, http, route_matrix
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
+    plugins.register(auth, "crucible-fixtures-auth")
     plugins.register(http, "crucible-fixtures-http")
+    plugins.register(route_matrix, "crucible-fixtures-route-matrix")
 
 
 def _register_hooks(config: pytest.Config) -> None:

@@ -223,6 +223,14 @@ class Control:
         """How many statements have written, and committed, since the baseline."""
         return int(self._one("SELECT count(*) FROM pg_crucible.mark WHERE relid <> 1"))
 
+    def marked(self) -> dict[str, int]:
+        """How many statements have written each table, by its name, since the baseline; "" stands for the schema."""
+        query = (
+            "SELECT coalesce(k.name, ''), count(*) FROM pg_crucible.mark m"
+            " LEFT JOIN pg_crucible.tracked k USING (relid) WHERE m.relid <> 1 GROUP BY 1"
+        )
+        return dict(self._run(query).fetchall())
+
     def capture(self, layer: int) -> bool | None:
         """Take what was written since the baseline into *layer* and so into the baseline.
 

@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         None,
         '"app.security:create_access_token"',
-        "mints tokens for the auth fixtures (not yet)",
+        "mints the access token of a user, for the fixtures of authentication",
         spelling.dotted,
     ),
     Option(
@@ -115,10 +115,6 @@ OPTIONS: tuple[Option, ...] = (
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
 )
-
-
-# Part of the contract already, so that nobody takes their names; what they do comes with later releases.
-UNBUILT = ("crucible_access_token",)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""Users who ask, and strangers who must be refused: tokens, clients of users, and the matrix of routes.
+
+::
+
+    from pytest_crucible.auth import route_matrix
+
+    test_routes_refuse_bad_credentials = route_matrix(public=["POST /token"])
+
+asks every route that declares security, and every websocket, with credentials that it must refuse.
+"""
+
+from __future__ import annotations
+
+from .asking import Finding
+from .bad import bad_tokens
+from .declared import Route, routes_of
+from .matrix import check_routes, route_matrix, test_routes_refuse_bad_credentials
+
+__all__ = [
+    "Finding",
+    "Route",
+    "bad_tokens",
+    "check_routes",
+    "route_matrix",
+    "routes_of",
+    "test_routes_refuse_bad_credentials",
+]

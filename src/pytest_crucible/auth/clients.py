@@ -1,0 +1,60 @@
+"""A client for each user: none shares a header or a cookie with another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UsageError
+from .schemes import Credentials, carry
+from .tokens import Tokens
+
+NO_USER = UsageError(
+    "test_user is asked for, and the tests say nothing of what a user is.",
+    why="Every application has users of its own: Crucible cannot make one up.",
+    do="Write the fixture in your conftest.py; it commits, so that the application finds its user:\n\n"
+    "@pytest.fixture\n"
+    "async def test_user(db_session):\n"
+    '    user = User(email="ada@example.org")\n'
+    "    db_session.add(user)\n"
+    "    await db_session.commit()\n"
+    "    return user\n",
+)
+
+
+class Clients:
+    """Makes clients of one application.
+
+    Args:
+        application: The application, whose lifespan runs.
+        make: Makes a client of an application with headers, cookies and query parameters of its own.
+        tokens: The application's tokens.
+        application_as: Where users come from a dependency and not from a token: the application as a user sees it.
+    """
+
+    def __init__(
+        self,
+        application: Any,
+        make: Callable[[Any, Credentials], Any],
+        tokens: Tokens,
+        application_as: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._application = application
+        self._make = make
+        self._tokens = tokens
+        self._application_as = application_as
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a user is known by a token."""
+        return self._application_as is None
+
+    def __call__(self, user: Any) -> Any:
+        """A new client that asks as *user*."""
+        if self._application_as is not None:
+            return self._make(self._application_as(user), Credentials())
+        return self.carrying(self._tokens.good(user))
+
+    def carrying(self, token: str | None) -> Any:
+        """A new client that carries *token* wherever the application takes it."""
+        return self._make(self._application, carry(token, self._tokens.schemes() if token is not None else ()))

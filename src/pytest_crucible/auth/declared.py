@@ -1,0 +1,163 @@
+"""The routes of an application and the security that each of them declares: all that is read of FastAPI and Starlette.
+
+FastAPI 0.115 to 0.165: routers may be included lazily since 0.16x, so that the routes of an application are no longer
+a flat list; ``fastapi.routing.iter_route_contexts`` gives what applies to each, prefixes and dependencies of its
+routers included. Older versions copy routes into the application when a router is included.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from .schemes import Scheme, scheme_of
+
+WEBSOCKET = "WS"
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one route.
+
+    Attributes:
+        method: ``GET`` and so on; ``WS`` for a websocket.
+        path: With the prefixes of its routers and of the applications that it is mounted in.
+        schemes: Where it takes credentials.
+        guard: The callables through which its security is reached: equal for routes that one function guards.
+        source: FastAPI's or Starlette's own object, whose parameters a request must fill in.
+    """
+
+    method: str
+    path: str
+    schemes: tuple[Scheme, ...] = ()
+    guard: tuple[Any, ...] = ()
+    source: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def secured(self) -> bool:
+        """Whether it declares a security dependency."""
+        return bool(self.guard)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def routes_of(application: Any, guards: Iterable[Any] = ()) -> list[Route]:
+    """Every route of *application*, and of what is mounted in it, in their order.
+
+    Args:
+        application: FastAPI, Starlette, or middleware around one of them.
+        guards: Further dependencies that refuse strangers, beside those of ``fastapi.security``.
+    """
+    seen: dict[tuple[str, str], Route] = {}
+    for route in _walk(application, "", tuple(guards), ()):
+        # What is registered twice is answered by the first.
+        seen.setdefault((route.method, route.path), route)
+    return list(seen.values())
+
+
+def dependant_of(source: Any) -> Any:
+    """FastAPI's tree of dependencies, or None for a route of Starlette's."""
+    return getattr(source, "dependant", None)
+
+
+def subtree(dependant: Any) -> Iterator[Any]:
+    """*dependant* and all that it depends on."""
+    yield dependant
+    for one in dependant.dependencies:
+        yield from subtree(one)
+
+
+def schemes_of(application: Any) -> list[Scheme]:
+    """All the schemes that routes of *application* declare."""
+    return list(dict.fromkeys(scheme for route in routes_of(application) for scheme in route.schemes))
+
+
+def _walk(application: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
+    if application is None or any(application is one for one in around):
+        return
+    routes = getattr(application, "routes", None)
+    if routes is None:  # middleware: the application is inside
+        inner = getattr(application, "app", None)
+        if not inspect.isroutine(inner):
+            yield from _walk(inner, prefix, guards, (*around, application))
+        return
+    for source in _flat(routes):
+        yield from _of(source, prefix, guards, (*around, application))
+
+
+def _flat(routes: Iterable[Any]) -> Iterable[Any]:
+    try:
+        from fastapi.routing import iter_route_contexts
+    except ImportError:  # no FastAPI, or one that includes routers at once
+        return routes
+    return iter_route_contexts(list(routes))
+
+
+def _of(source: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
+    path = getattr(source, "path", None)
+    if getattr(source, "endpoint", None) is None:  # mounted, or chosen by host
+        mounted = getattr(source, "app", None)
+        if mounted is not None:
+            yield from _mounted(mounted, prefix + (path or ""), guards, around)
+        return
+    schemes, guard = _security(dependant_of(source), guards)
+    methods = getattr(source, "methods", None)
+    for method in _asked(methods, source) if methods or _is_http(source) else [WEBSOCKET]:
+        yield Route(method, prefix + str(path), schemes, guard, source)
+
+
+def _mounted(mounted: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
+    inside = list(_walk(mounted, prefix, guards, around))
+    # Files, and applications of another framework, say nothing of what they answer.
+    yield from inside or [Route("*", f"{prefix}/…")]
+
+
+def _is_http(source: Any) -> bool:
+    from starlette.routing import WebSocketRoute
+
+    return not isinstance(getattr(source, "original_route", source), WebSocketRoute)
+
+
+def _asked(methods: Iterable[str] | None, source: Any) -> list[str]:
+    """Starlette answers HEAD wherever it answers GET; an endpoint that is a class takes what it has methods for."""
+    given = set(methods or [verb for verb in VERBS if hasattr(source.endpoint, verb.lower())] or ["GET"])
+    return sorted(given - {"HEAD"} if "GET" in given else given)
+
+
+def _security(dependant: Any, guards: tuple[Any, ...]) -> tuple[tuple[Scheme, ...], tuple[Any, ...]]:
+    if dependant is None:
+        return (), ()
+    schemes: dict[Scheme, None] = {}
+    guard: dict[Any, None] = {}
+    for one in dependant.dependencies:
+        for way in _ways(one, guards):
+            guard |= dict.fromkeys(map(id, way))
+            if _is_security(way[-1]):
+                schemes[scheme_of(_unwrapped(way[-1]))] = None
+    return tuple(schemes), tuple(guard)
+
+
+def _ways(dependant: Any, guards: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Every way down to a security dependency, as the callables on it."""
+    if _is_security(dependant.call) or dependant.call in guards:
+        yield (dependant.call,)
+    for one in dependant.dependencies:
+        for way in _ways(one, guards):
+            yield (dependant.call, *way)
+
+
+def _is_security(call: Any) -> bool:
+    from fastapi.security.base import SecurityBase
+
+    return isinstance(_unwrapped(call), SecurityBase)
+
+
+def _unwrapped(call: Any) -> Any:
+    while isinstance(call, partial):
+        call = call.func
+    return inspect.unwrap(call) if callable(call) else call

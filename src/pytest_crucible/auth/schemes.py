@@ -1,0 +1,119 @@
+"""How credentials are carried: the places in a request that an application looks at for them.
+
+The names of the places are OpenAPI's (Security Scheme Object): ``http`` with its scheme, ``apiKey`` in a header, a
+query parameter or a cookie, ``oauth2``, ``openIdConnect``. FastAPI's security classes hold them in their ``model``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import UsageError
+
+PLACES = ("bearer", "basic", "digest", "header", "query", "cookie")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One place for credentials.
+
+    Attributes:
+        place: ``bearer``, ``basic`` or ``digest`` (in the Authorization header), ``header``, ``query`` or ``cookie``.
+        name: Of the header, the parameter or the cookie.
+        label: What the application calls it (``securitySchemes`` of its OpenAPI document).
+    """
+
+    place: str
+    name: str = "Authorization"
+    label: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return self.place if self.place in PLACES[:3] else f"{self.place}:{self.name}"
+
+
+BEARER = Scheme("bearer")
+
+
+@dataclass
+class Credentials:
+    """What a request carries."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+
+
+def carry(token: str | None, schemes: Iterable[Scheme]) -> Credentials:
+    """*token* in each place; nothing in any if it is None."""
+    carried = Credentials()
+    for scheme in schemes if token is not None else ():
+        _put(str(token), scheme, carried)
+    return carried
+
+
+def _put(token: str, scheme: Scheme, carried: Credentials) -> None:
+    if scheme.place == "basic":
+        pair = base64.b64encode(f"{token}:{token}".encode()).decode()
+        carried.headers["Authorization"] = f"Basic {pair}"
+    elif scheme.place in {"bearer", "digest"}:
+        carried.headers["Authorization"] = f"{scheme.place.title()} {token}"
+    elif scheme.place == "header":
+        carried.headers[scheme.name] = token
+    elif scheme.place == "query":
+        carried.query[scheme.name] = token
+    else:
+        carried.cookies[scheme.name] = token
+
+
+def scheme_of(security: Any) -> Scheme:
+    """The scheme of an object of ``fastapi.security``."""
+    model = security.model
+    label = str(getattr(security, "scheme_name", type(security).__name__))
+    kind = str(getattr(model.type_, "value", model.type_))
+    if kind == "apiKey":
+        return Scheme(str(getattr(model.in_, "value", model.in_)), model.name, label)
+    if kind == "http" and model.scheme.lower() in {"basic", "digest"}:
+        return Scheme(model.scheme.lower(), label=label)
+    return Scheme("bearer", label=label)
+
+
+def read_scheme(text: str, declared: Iterable[Scheme]) -> Scheme:
+    """What the fixture ``auth_scheme`` gives: a place such as ``cookie:access_token``, or the label of a scheme.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    place, _, name = text.partition(":")
+    if place in PLACES[:3] and not name:
+        return Scheme(place)
+    if place in PLACES[3:] and name:
+        return Scheme(place, name)
+    labels = {scheme.label: scheme for scheme in declared}
+    if text in labels:
+        return labels[text]
+    raise UsageError(
+        f"The fixture auth_scheme gives {text!r}, which is no place for credentials.",
+        why=f"The application declares these schemes: {', '.join(sorted(labels)) or 'none'}.",
+        do='Return one of them, or "bearer", "basic", "header:NAME", "query:NAME" or "cookie:NAME".',
+    )
+
+
+def the_one(declared: Iterable[Scheme]) -> list[Scheme]:
+    """The schemes by which a user's token is carried; bearer before all others, and where nothing is declared.
+
+    Raises:
+        UsageError: If there are several and none is a bearer.
+    """
+    schemes = list(dict.fromkeys(declared))
+    if not schemes or BEARER in schemes:
+        return [BEARER]
+    if len(schemes) == 1:
+        return schemes
+    raise UsageError(
+        f"The application takes credentials in {len(schemes)} ways: {', '.join(map(str, schemes))}.",
+        why="Which of them the token of a user belongs to cannot be seen from its routes.",
+        do=f'Say so in a fixture of the tests:\n\n@pytest.fixture\ndef auth_scheme():\n    return "{schemes[0]}"\n',
+    )

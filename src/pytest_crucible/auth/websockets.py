@@ -1,0 +1,126 @@
+"""A websocket's handshake, over ASGI alone: did the application let the stranger in?
+
+A browser cannot read the code of a handshake that was refused, so applications also accept, and close at once with a
+code. What counts is whether anything was said or heard in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from .requests import Request
+
+# 1008 is RFC 6455's policy violation, 3000 and 3003 are IANA's unauthorized and forbidden, the rest is custom: the
+# status of HTTP in the range for private use.
+REFUSALS = frozenset({1008, 3000, 3003, 4001, 4003, 4401, 4403})
+SECONDS = 10.0
+
+
+async def shake_hands(application: Any, request: Request, refusals: frozenset[int] = REFUSALS) -> str | None:
+    """Open a websocket as a stranger would.
+
+    Args:
+        application: An ASGI application.
+        request: Where to, and with which credentials.
+        refusals: The codes of a close that count as a refusal once the application has accepted.
+
+    Returns:
+        What the application did instead of refusing, or None if it refused.
+    """
+    talk = _Talk(refusals)
+    task = asyncio.ensure_future(application(_scope(request), talk.receive, talk.send))
+    waiting = asyncio.ensure_future(talk.over.wait())
+    try:
+        await asyncio.wait({task, waiting}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if task.done() and not talk.over.is_set():
+            if task.exception() is not None:
+                return f"raised {task.exception()!r}"
+            return talk.verdict("returned without an answer")
+        return talk.verdict(f"went on for {SECONDS:.0f} seconds")
+    finally:
+        waiting.cancel()
+        await _hang_up(task, talk)
+
+
+class _Talk:
+    """Both directions of one connection, and what is to be said of them."""
+
+    def __init__(self, refusals: frozenset[int]) -> None:
+        self.over = asyncio.Event()
+        self.gone = asyncio.Event()
+        self._refusals = refusals
+        self._connected = False
+        self._accepted = False
+        self._found: str | None = None
+        self._refused = False
+
+    def verdict(self, otherwise: str) -> str | None:
+        """What was found, or None for a refusal."""
+        if self._refused:
+            return None
+        return self._found or (f"accepted and {otherwise}" if self._accepted else otherwise)
+
+    async def receive(self) -> dict[str, Any]:
+        """The connection, and then silence until the client hangs up."""
+        if not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        if self._accepted:
+            self._end("accepted, and waits for messages")
+        await self.gone.wait()
+        return {"type": "websocket.disconnect", "code": 1000, "reason": ""}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """What the application says."""
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self._accepted = True
+        elif kind == "websocket.close":
+            code = message.get("code", 1000)
+            # Before accept, every close is answered with 403 (ASGI, WebSocket Connection Scope, Close).
+            self._end(None if not self._accepted or code in self._refusals else f"accepted and closed with {code}")
+        elif kind == "websocket.http.response.start":
+            status = message["status"]
+            self._end(None if status in {401, 403} else f"answered {status}")
+        elif kind == "websocket.send":
+            self._end("accepted, and sent a message")
+
+    def _end(self, found: str | None) -> None:
+        if not self.over.is_set():
+            self._found, self._refused = found, found is None
+            self.over.set()
+
+
+async def _hang_up(task: asyncio.Future[Any], talk: _Talk) -> None:
+    """Let the application notice that the client is gone; after that, it is stopped."""
+    talk.gone.set()
+    await asyncio.wait({task}, timeout=1)
+    task.cancel()
+    with suppress(Exception, asyncio.CancelledError):
+        await task
+
+
+def _scope(request: Request) -> dict[str, Any]:
+    headers = {"host": "test", **request.headers}
+    if request.cookies:
+        headers["cookie"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
+    path = urlsplit(request.path).path
+    return {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": urlencode(request.query, doseq=True).encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("testclient", 50000),
+        "server": ("test", 80),
+        "subprotocols": [],
+        "state": {},
+        "extensions": {"websocket.http.response": {}},
+    }
