@@ -6,7 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from . import parents, types, uniques
 from .dates import bounded, settled, settled_for_pydantic, uuid1
+from .keys import DEFAULT, leaves
 from .patches import Patches
 from .places import PLACES
 from .seeds import Sources, separate
@@ -77,3 +79,75 @@ def bind_sessions(factory: Any, patches: Patches) -> None:
     """
     patches.put(factory, "__sync_persistence__", PerFactory(Storage))
     patches.put(factory, "__async_persistence__", PerFactory(AsyncStorage))
+
+
+def bind_keys(factory: Any, patches: Patches) -> None:
+    """Leave keys to the database and to relationships, and draw no unique value twice.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    from polyfactory.field_meta import FieldMeta
+
+    # A value of the base class's own: what a factory sets itself is another object.
+    patches.put(factory, "__set_primary_key__", DEFAULT)
+    patches.put(factory, "__set_foreign_keys__", DEFAULT)
+    should_set = factory.should_set_field_value.__func__
+    model_fields = factory.get_model_fields.__func__
+    process = factory.process_kwargs.__func__
+
+    def should_set_field_value(cls: Any, field_meta: Any, /, **given: Any) -> bool:
+        return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
+
+    def get_model_fields(cls: Any) -> Any:
+        found = model_fields(cls)
+        wanted = parents.parents_to_add(cls, {one.name for one in found}) if _persists() else ()
+        return [*found, *(FieldMeta.from_type(annotation=kind, name=name) for name, kind in wanted)]
+
+    def process_kwargs(cls: Any, /, **given: Any) -> Any:
+        context = given.pop("_build_context", None)
+        if not _persists():
+            return process(cls, _build_context=context, **given)
+
+        def draw(known: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = process(cls, _build_context=context, **known)
+            return found
+
+        values = uniques.distinct(cls, draw(given), given, draw)
+        parents.complete(cls, values, given, lambda kind: factory.create_factory(kind, __set_relationships__=False))
+        return parents.demanded(cls, values)
+
+    patches.put(factory, "should_set_field_value", classmethod(should_set_field_value))
+    patches.put(factory, "get_model_fields", classmethod(get_model_fields))
+    patches.put(factory, "process_kwargs", classmethod(process_kwargs))
+
+
+def _persists() -> bool:
+    """Where no database may be touched, objects are only built, and have keys as Polyfactory draws them."""
+    return not PLACES or PLACES[-1].persists
+
+
+def bind_types(factory: Any, patches: Patches) -> None:
+    """Draw values that PostgreSQL takes.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    of_column, of_types = factory.get_type_from_column.__func__, factory.get_sqlalchemy_types.__func__
+    provider_map = factory.get_provider_map.__func__
+
+    def get_type_from_column(cls: Any, column: Any) -> Any:
+        found = types.annotation_of(column)
+        return of_column(cls, column) if found is None else found
+
+    def get_sqlalchemy_types(cls: Any) -> Any:
+        return {**of_types(cls), **types.ranges(cls.__faker__)}
+
+    def get_provider_map(cls: Any) -> Any:
+        return types.aware(provider_map(cls))
+
+    patches.put(factory, "get_type_from_column", classmethod(get_type_from_column))
+    patches.put(factory, "get_sqlalchemy_types", classmethod(get_sqlalchemy_types))
+    patches.put(factory, "get_provider_map", classmethod(get_provider_map))

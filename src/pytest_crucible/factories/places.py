@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import UsageError
 from .patches import Patches
 
-Seen = dict[Hashable, set[Hashable]]
+
+class Seen(dict[Hashable, set[Hashable]]):
+    """The values drawn for unique columns in one place, by the columns."""
+
+    # Those whose rows are there: of the places that run, and of the wide fixtures that are up.
+    alive: ClassVar[list[Seen]] = []
 
 
 @dataclass(eq=False)
@@ -33,7 +38,7 @@ class Place:
     persists: bool = True
     seed: object = 0
     source: str = "default"
-    seen: Seen = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
     patches: Patches = field(default_factory=Patches)
 
 
@@ -55,3 +60,8 @@ def current() -> Place:
         do="Create the object in a test or in a fixture. What a whole run shares belongs into a fixture with"
         ' scope="session", or into crucible_load.',
     )
+
+
+def gone(place: Place) -> None:
+    """The rows that were made in *place* are there no more."""
+    Seen.alive[:] = [one for one in Seen.alive if one is not place.seen]

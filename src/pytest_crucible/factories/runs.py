@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from ..settings import Settings
-from .binding import bind_dates, bind_pydantic, bind_seeds, bind_sessions
+from .binding import bind_dates, bind_keys, bind_pydantic, bind_seeds, bind_sessions, bind_types
 from .imports import Watch
 from .patches import Patches
-from .places import PLACES, Place
+from .places import PLACES, Place, Seen, gone
 from .seeds import Sources, State, number, restore
 
 
@@ -56,21 +56,30 @@ class Factories:
         bind_pydantic(module.ModelFactory, self._patches)
 
     def _bound(self, module: ModuleType) -> None:
-        bind_sessions(module.SQLAlchemyFactory, self._patches)
+        for bind in (bind_sessions, bind_keys, bind_types):
+            bind(module.SQLAlchemyFactory, self._patches)
 
     @contextmanager
-    def at(self, place: Place) -> Iterator[Place]:
-        """Data that is made in here is of *place*."""
+    def at(self, place: Place, *, lasting: bool = False) -> Iterator[Place]:
+        """Data that is made in here is of *place*.
+
+        Args:
+            place: A test, or a fixture.
+            lasting: Whether its rows outlast it; call `gone` when they go.
+        """
         outer = PLACES[-1] if PLACES else None
         before = self._sources.state() if self._sources and outer else None
         place.seed = self._settings.seed
         place.source = self._source()
         PLACES.append(place)
+        Seen.alive.append(place.seen)
         self._seed(place)
         try:
             yield place
         finally:
             PLACES.remove(place)
+            if not lasting:
+                gone(place)
             place.patches.undo()
             if before:
                 restore(before)

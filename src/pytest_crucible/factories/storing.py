@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import inspect, select, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from ..errors import UsageError
+from .keys import attribute_columns, keys_of
 from .places import current
 
+NOT_NULL_VIOLATION = "23502"
 AT_ONCE = 5000  # keys in one SELECT; the protocol allows 32,767 parameters
 
 
@@ -78,13 +82,43 @@ def _turn(session: Any) -> asyncio.Lock:
 def store(session: Session, objects: Sequence[Any], commit: bool) -> None:
     """Store *objects*, which afterwards hold what the database holds, and can be used without another statement."""
     session.add_all(objects)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        explain(objects, error)
+        raise
     # Where the session expires what it commits, reading has to come after; else no transaction is left open.
     if commit and session.expire_on_commit:
         session.commit()
     _reread(session, objects)
     if commit and not session.expire_on_commit:
         session.commit()
+
+
+def explain(objects: Iterable[Any], error: IntegrityError) -> None:
+    """Say what to do where a parent is missing.
+
+    Raises:
+        UsageError: If one of *objects* lacks a foreign key that it cannot do without.
+    """
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    for one in objects if code == NOT_NULL_VIOLATION else ():
+        keys, there = keys_of(type(one)), vars(one)
+        for name, nullable in keys.foreign.items():
+            parents = [parent for parent, own in keys.parents.items() if name in own and there.get(parent) is not None]
+            if not nullable and not parents and there.get(name) is None:
+                raise _no_parent(type(one), name) from error
+
+
+def _no_parent(model: type, name: str) -> UsageError:
+    own = attribute_columns(model, name)
+    refers = ", ".join(sorted({key.target_fullname for one in own for key in one.foreign_keys}))
+    return UsageError(
+        f"{model.__name__}.{name} refers to {refers}, may not be NULL, and was not given.",
+        why="Crucible draws no foreign keys, since a random number refers to no row; and no relationship is there"
+        " through which the factory could make a parent.",
+        do=f"Give it, as in create_async({name}=parent.id), or map a relationship to the parent.",
+    )
 
 
 def _reread(session: Session, objects: Iterable[Any]) -> None:

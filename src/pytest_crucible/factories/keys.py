@@ -1,0 +1,228 @@
+"""What a model leaves to the database and to its relationships: keys, above all.
+
+Polyfactory draws a random number for every key. A random primary key meets another one sooner or later, and the
+sequence knows nothing of it; a random foreign key refers to no row. So, unless the user says otherwise:
+
+* a primary key that the database (or the model) makes by itself is left to it, and so is what may not be written at
+  all: computed columns and GENERATED ALWAYS AS IDENTITY;
+* a foreign key follows from the parent that its relationship is given, or draws; a nullable one stays NULL;
+* what SQLAlchemy sets (the discriminator of an inheritance, the version counter) is left to SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Column, Integer, SmallInteger, Table, UniqueConstraint, inspect, text
+from sqlalchemy.orm import Mapper, MapperProperty
+from sqlalchemy.orm.exc import UnmappedColumnError
+from sqlalchemy.sql import visitors
+from sqlalchemy.types import TypeEngine
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a factory has to know of a model; every name is that of an attribute.
+
+    Attributes:
+        written: What may never be written: computed and always generated columns, discriminator, version.
+        primary: The primary keys that are made without a factory.
+        foreign: The foreign keys, and whether each is nullable.
+        parents: The relationships to a parent, each with the foreign keys that it fills in.
+        required: Those among the parents without which there is no row.
+        ignored: Relationships that are never drawn: they write nothing, or another one fills in the same keys.
+        unique: The sets of drawn attributes that must differ from row to row.
+        limits: How long the strings may be, and how high the integers.
+        nullable: The attributes that may be NULL.
+        demanded: The arguments that a dataclass cannot be made without.
+    """
+
+    written: frozenset[str]
+    primary: frozenset[str]
+    foreign: dict[str, bool]
+    parents: dict[str, frozenset[str]]
+    required: tuple[str, ...]
+    ignored: frozenset[str]
+    unique: tuple[tuple[str, ...], ...]
+    limits: dict[str, int]
+    nullable: frozenset[str]
+    demanded: frozenset[str]
+
+
+_KNOWN: WeakKeyDictionary[Any, Keys] = WeakKeyDictionary()
+
+
+def keys_of(model: Any) -> Keys:
+    """The keys of *model*, a mapped class."""
+    if model not in _KNOWN:
+        _KNOWN[model] = _keys_of(model)
+    return _KNOWN[model]
+
+
+def _keys_of(model: Any) -> Keys:
+    mapper: Mapper[Any] = inspect(model)
+    columns = {one.key: _columns(one) for one in mapper.column_attrs if _columns(one)}
+    foreign = {name: all(one.nullable for one in own) for name, own in columns.items() if _refers(mapper, own)}
+    parents = dict(_parents(mapper, foreign))
+    drawn = list(_first_of_each(parents))
+    return Keys(
+        written=frozenset(name for name, own in columns.items() if _never_written(mapper, own)),
+        primary=frozenset(name for name, own in columns.items() if _made(mapper, own)),
+        foreign=foreign,
+        parents=parents,
+        required=tuple(name for name in drawn if not all(foreign[key] for key in parents[name])),
+        ignored=frozenset(
+            one.key for one in mapper.relationships if one.viewonly or (one.key in parents and one.key not in drawn)
+        ),
+        unique=tuple(_unique(mapper, foreign)),
+        limits={name: limit for name, own in columns.items() if (limit := _limit(own[0].type))},
+        nullable=frozenset(name for name, own in columns.items() if all(one.nullable for one in own)),
+        demanded=frozenset(_demanded(model)),
+    )
+
+
+def attribute_columns(model: type, name: str) -> list[Column[Any]]:
+    """The columns that the attribute *name* of *model* is mapped to."""
+    return _columns(inspect(model).attrs[name])
+
+
+def _columns(attribute: MapperProperty[Any]) -> list[Column[Any]]:
+    return [one for one in getattr(attribute, "columns", ()) if isinstance(one, Column)]
+
+
+def _refers(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
+    """Whether *columns* refer to another row: not to the base table of the same one."""
+    own = set(mapper.tables)
+    return any(
+        key.column.table not in own or key.column.table is one.table or not one.primary_key
+        for one in columns
+        for key in one.foreign_keys
+    )
+
+
+def _parents(mapper: Mapper[Any], foreign: dict[str, bool]) -> Iterator[tuple[str, frozenset[str]]]:
+    for one in mapper.relationships:
+        keys = frozenset(attributes(mapper, one.local_columns)) & foreign.keys()
+        if one.direction.name == "MANYTOONE" and not one.viewonly and keys:
+            yield one.key, keys
+
+
+def _first_of_each(parents: dict[str, frozenset[str]]) -> Iterator[str]:
+    filled: set[str] = set()
+    for name, keys in parents.items():
+        if keys - filled:
+            filled |= keys
+            yield name
+
+
+def _never_written(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
+    return any(
+        one.computed is not None
+        or (one.identity is not None and (one.identity.always or not one.primary_key))
+        or one is mapper.polymorphic_on
+        or one is mapper.version_id_col
+        for one in columns
+    )
+
+
+def _made(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
+    return any(
+        one.primary_key
+        and (
+            one is getattr(one.table, "autoincrement_column", None) or one.server_default is not None or _by_model(one)
+        )
+        for one in columns
+    )
+
+
+def _by_model(column: Column[Any]) -> bool:
+    """Whether the model has a default of its own; ``uuid4`` is none: a factory draws a UUID by the test's seed."""
+    default = column.default
+    if default is None:
+        return False
+    made = getattr(default, "arg", None)  # wrapped, so that it takes an argument
+    return getattr(made, "__wrapped__", made) is not uuid.uuid4
+
+
+def attributes(mapper: Mapper[Any], columns: Iterable[Any]) -> Iterator[str]:
+    """The names of the attributes that *columns* are mapped to."""
+    for column in columns:
+        with suppress(UnmappedColumnError):
+            yield mapper.get_property_by_column(column).key
+
+
+def _unique(mapper: Mapper[Any], foreign: dict[str, bool]) -> Iterator[tuple[str, ...]]:
+    found = set()
+    for columns in _unique_columns(mapper):
+        names = tuple(sorted(name for name in set(attributes(mapper, columns)) if name not in foreign))
+        if names and names not in found:
+            found.add(names)
+            yield names
+
+
+def _unique_columns(mapper: Mapper[Any]) -> Iterator[list[Any]]:
+    yield list(mapper.primary_key)
+    for table in mapper.tables:
+        if isinstance(table, Table):
+            yield from (list(one.columns) for one in table.constraints if isinstance(one, UniqueConstraint))
+            for index in table.indexes:
+                if index.unique:
+                    parts = [part for one in index.expressions for part in visitors.iterate(_clause(one))]
+                    yield [part for part in parts if isinstance(part, Column)]
+
+
+def _clause(expression: Any) -> Any:
+    return text(expression) if isinstance(expression, str) else expression
+
+
+def _limit(kind: TypeEngine[Any]) -> int | None:
+    if isinstance(kind, Integer):
+        return 2**15 - 1 if isinstance(kind, SmallInteger) else 2**31 - 1
+    return getattr(kind, "length", None)
+
+
+def _demanded(model: type) -> Iterator[str]:
+    if is_dataclass(model):
+        for one in fields(model):
+            if one.init and one.default is MISSING and one.default_factory is MISSING:
+                yield one.name
+
+
+class _Default:
+    """Stands for yes, where nobody said so: what Polyfactory's base class has until a factory says something itself."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "True (Crucible's default)"
+
+
+DEFAULT = _Default()
+
+
+def leaves(factory: Any, name: str, given: Collection[str]) -> bool:
+    """Whether *factory* draws nothing for the attribute *name*, called with the arguments *given*.
+
+    What the factory declares for itself is never left out.
+    """
+    if declares(factory, name):
+        return False
+    keys = keys_of(factory.__model__)
+    if name in keys.primary and name not in keys.written:
+        return factory.__set_primary_key__ is DEFAULT
+    if name in keys.foreign:
+        return factory.__set_foreign_keys__ is DEFAULT
+    by_hand = any(key in given or declares(factory, key) for key in keys.parents.get(name, ()))
+    return by_hand or name in keys.written or name in keys.ignored
+
+
+def declares(factory: Any, name: str) -> bool:
+    """Whether the user's class has something to say of the attribute *name*."""
+    polyfactorys = next(one for one in factory.__mro__ if one.__name__ == "BaseFactory")
+    return hasattr(factory, name) and not hasattr(polyfactorys, name)

@@ -1,0 +1,73 @@
+"""Types of columns of which Polyfactory makes what PostgreSQL does not take."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import date, datetime, timezone
+from typing import Any, Literal, Union
+
+from sqlalchemy import ARRAY, Column, DateTime, Enum
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import Range
+
+from .dates import EARLIEST, LATEST
+
+Map = dict[Any, Callable[[], Any]]
+
+
+class Aware(datetime):
+    """Stands for ``timestamp with time zone``: a naive value would be read in the time zone of the machine."""
+
+
+def annotation_of(column: Column[Any]) -> Any:
+    """The annotation for *column*; None where Polyfactory's own is right."""
+    array = isinstance(column.type, ARRAY)
+    item: Any = getattr(column.type, "item_type", None) if array else column.type
+    one = _of_type(item)
+    if one is None or column.computed is not None:
+        return None
+    whole = types.GenericAlias(list, (one,)) if array else one
+    return Union[whole, None] if column.nullable else whole  # noqa: UP007 # a Literal knows no | in Python 3.10
+
+
+def _of_type(kind: Any) -> Any:
+    if isinstance(kind, Enum) and kind.enum_class is None:
+        return Literal[tuple(kind.enums)]
+    if isinstance(kind, DateTime) and kind.timezone:
+        return Aware
+    return None
+
+
+def aware(providers: Map) -> Map:
+    """*providers*, with one for `Aware` by what there is for ``datetime``, which may be the project's own."""
+    naive = providers[datetime]
+
+    def provide() -> Any:
+        found = naive()
+        return found.replace(tzinfo=timezone.utc) if getattr(found, "tzinfo", True) is None else found
+
+    providers[Aware] = provide
+    return providers
+
+
+def ranges(faker: Any) -> Map:
+    """Ranges as SQLAlchemy has them."""
+
+    def numbers() -> Any:
+        return Range(*sorted((faker.pyint(), faker.pyint())))
+
+    def moments(tz: Any = None) -> Any:
+        return Range(*sorted(faker.date_time_between(EARLIEST, LATEST, tz) for _ in range(2)))
+
+    def days() -> Any:
+        return Range[date](*sorted(faker.date_between_dates(EARLIEST.date(), LATEST.date()) for _ in range(2)))
+
+    return {
+        postgresql.INT4RANGE: numbers,
+        postgresql.INT8RANGE: numbers,
+        postgresql.NUMRANGE: numbers,
+        postgresql.TSRANGE: moments,
+        postgresql.TSTZRANGE: lambda: moments(timezone.utc),
+        postgresql.DATERANGE: days,
+    }
