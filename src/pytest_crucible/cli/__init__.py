@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CrucibleError
-from . import databases
+from . import databases, init
 from .doctor import doctor
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead runs")
     gc.add_argument("--templates", action="store_true", help="drop the templates as well")
     _doctor(commands)
+    _init(commands)
     return parser
 
 
@@ -58,6 +59,15 @@ def _doctor(commands: Any) -> None:
     parser.add_argument("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of this code")
     parser.add_argument("--no-import", action="store_true", help="do not import the project")
     parser.add_argument("--no-server", action="store_true", help="do not start or ask the server")
+
+
+def _init(commands: Any) -> None:
+    text = "set up the project's tests: configuration, requirements, first tests; shown as a diff before it is written"
+    parser = _named(commands, "init", init.run, text)
+    parser.set_defaults(root=None)
+    parser.add_argument("--yes", action="store_true", help="answer every question: yes, and the first choice")
+    parser.add_argument("--dry-run", action="store_true", help="only show the diff")
+    parser.add_argument("--check", action="store_true", help="the same, and exit with 1 if there is something to write")
 
 
 def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:

@@ -1,0 +1,142 @@
+"""``crucible init``: a project is given a suite on PostgreSQL, or the suite that it has is led there."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..project import Finds, find, read
+from .scaffold import configuring, dependencies, layers, replacing, suite
+from .scaffold.changes import Draft, write
+from .scaffold.choices import Choices, settle
+from .scaffold.questions import Questions
+from .scaffold.samples import sample
+from .scaffold.subject import Subject
+
+SIGNS = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "pytest.ini", "pytest.toml", "tox.ini")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find, ask, show, write.
+
+    Returns:
+        0; with ``--check``, 1 if there is something to write.
+
+    Raises:
+        UsageError: If this is no project of an application on SQLAlchemy, or nobody is there to answer.
+    """
+    root = _root(options.root)
+    ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
+    finds = find(read(root))
+    try:
+        draft, notes = _draft(finds, ask)
+        return _finish(draft, notes, ask, options)
+    except EOFError:
+        print("\nNothing has been written.")
+        return 1
+
+
+def _root(given: Path | None) -> Path:
+    """The folder that was named, or the nearest above that looks like a project's root."""
+    if given is not None:
+        if given.is_dir():
+            return given.resolve()
+        raise UsageError(f"{given} is no folder.", do="Name the folder of the project.")
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / name).is_file() for name in SIGNS):
+            return folder
+    return here
+
+
+def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str]]:
+    """Everything as it is going to be, and what is to be said of it."""
+    draft = Draft(finds.project.root)
+    choices = settle(finds, ask)
+    _say(finds, choices)
+    replaced = _replaced(finds, choices, ask)
+    replacing.replace(draft, replaced)
+    extra: dict[str, Any] = {}
+    if replacing.shares_a_transaction(replaced) and "crucible_isolation" not in finds.configuration.values:
+        extra |= _isolation(ask)
+    unit = f"{choices.tests}/unit"
+    if suite.may_forbid(finds, unit):
+        extra["crucible_no_database"] = [unit]
+    notes = configuring.configure(draft, finds, choices, extra)
+    install = dependencies.require(draft, finds, choices, ask)
+    isolation = extra.get("crucible_isolation", finds.configuration.text("crucible_isolation"))
+    row = sample(finds.project, choices.metadata)
+    notes += layers.add(draft, Subject(finds, choices, row, shared=isolation == "rollback"))
+    return draft, [*notes, f"Next: {install}, then: pytest"]
+
+
+def _say(finds: Finds, choices: Choices) -> None:
+    """What was found, each with its place."""
+    root = finds.project.root
+    found: list[tuple[str, Any]] = [("application", choices.app), *(("models", one) for one in choices.metadata)]
+    found += [("session dependency", choices.get_session), ("token function", choices.token)]
+    for what, one in found:
+        if one is not None:
+            print(f"{what}: {one.place.path} ({one.place.where(root)})")
+    if choices.alembic:
+        print(f"migrations: {choices.alembic}")
+    if choices.app is None:
+        print("application: none found that could be named, so no test asks it")
+    file = finds.configuration.file
+    print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")
+
+
+def _replaced(finds: Finds, choices: Choices, ask: Questions) -> list[replacing.Replacement]:
+    """The fixtures that Crucible replaces, if whoever is asked wants that."""
+    found = replacing.replacements(finds, choices)
+    for line in replacing.kept(finds, found):
+        print(line)
+    if not found:
+        return []
+    print("\nCrucible takes the place of these fixtures:")
+    for one in found:
+        print(f"  {one.line(finds)}")
+    if not ask.answered:
+        trial = Draft(finds.project.root)
+        replacing.replace(trial, found)
+        _show(trial)
+    return found if ask.confirm("Delete them?") else []
+
+
+def _isolation(ask: Questions) -> dict[str, str]:
+    chosen = ask.choose(
+        "The suite's session was rolled back after each test, and the application saw rows that were only flushed",
+        [
+            'crucible_isolation = "rollback": the tests keep working as they are',
+            'crucible_isolation = "reset": real commits, as in production; tests have to commit what they set up',
+        ],
+    )
+    return {"crucible_isolation": "rollback"} if chosen == 0 else {}
+
+
+def _show(draft: Draft) -> None:
+    for change in draft.changes():
+        print(f"\n{change.diff(draft.root)}", end="")
+    print()
+
+
+def _finish(draft: Draft, notes: Iterable[str], ask: Questions, options: argparse.Namespace) -> int:
+    changes = draft.changes()
+    if not changes:
+        print("\nEverything is there: nothing to write.")
+        return 0
+    _show(draft)
+    if options.dry_run or options.check:
+        print("Nothing has been written.")
+    elif not ask.confirm(f"Change {len(changes)} files?"):
+        print("Nothing has been written.")
+        return 1
+    else:
+        write(changes)
+        print(f"{len(changes)} files changed.")
+    for note in notes:
+        print(note)
+    return int(options.check)

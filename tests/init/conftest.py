@@ -1,0 +1,80 @@
+"""Projects to run `crucible init` on, each a copy."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.cli import main
+
+SAMPLES = Path(__file__).parents[1] / "projects"
+
+
+class Copy:
+    """A copy of a project, and what can be done with it."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str], cache: Path) -> None:
+        self.root = root
+        self._capsys = capsys
+        self._cache = cache
+
+    def init(self, *words: str) -> tuple[int, str]:
+        """Run `crucible init`; its exit code, and what it printed."""
+        code = main(["init", "--root", str(self.root), *words])
+        printed = self._capsys.readouterr()
+        return code, printed.out + printed.err
+
+    def files(self) -> dict[str, str]:
+        """Every file, as text."""
+        paths = sorted(path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        return {path.relative_to(self.root).as_posix(): path.read_text("utf-8") for path in paths}
+
+    def write(self, **files: str) -> None:
+        """Write files, named with ``__`` for a slash and ``_`` before the suffix."""
+        for name, text in files.items():
+            path = self.root / Path(*name.split("__"))
+            path = path.with_name(".".join(path.name.rsplit("_", 1)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
+    def pytest(self, *words: str) -> str:
+        """Run its tests in a process of their own; what was printed."""
+        inherited = ("CRUCIBLE_", "PYTEST_", "COV_", "COVERAGE_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(inherited)}
+        for name in ("CI", "BUILD_NUMBER", "PYTHONDONTWRITEBYTECODE"):
+            environment.pop(name, None)
+        done = subprocess.run(
+            [Path(sys.executable).with_name("pytest"), "-p", "no:cacheprovider", *words],
+            cwd=self.root,
+            env=environment | {"CRUCIBLE_CACHE": str(self._cache)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def init_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the servers of all copies keep what they share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def copy(tmp_path: Path, capsys: pytest.CaptureFixture[str], init_cache: Path) -> Callable[[str], Copy]:
+    """Copy a sample project; or begin an empty one, without a name."""
+
+    def make(name: str | None = None) -> Copy:
+        root = tmp_path / (name or "project")
+        if name is None:
+            root.mkdir()
+        else:
+            shutil.copytree(SAMPLES / name, root, ignore=shutil.ignore_patterns("__pycache__"))
+        return Copy(root, capsys, init_cache)
+
+    return make

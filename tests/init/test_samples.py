@@ -1,0 +1,97 @@
+"""`crucible init` on the sample projects, each built differently."""
+
+import ast
+import re
+
+import pytest
+import tomlkit
+
+SAMPLES = ["src_layout", "sqlmodel", "alembic_async", "psycopg_sync", "anyio_project", "app_factory", "seed"]
+
+
+def configuration(files: dict[str, str]) -> dict[str, object]:
+    if "pytest.toml" in files:
+        return tomlkit.parse(files["pytest.toml"]).unwrap()["pytest"]
+    return tomlkit.parse(files["pyproject.toml"]).unwrap()["tool"]["pytest"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_second_run_changes_nothing(copy, name: str):
+    """What was written once is found, and left alone."""
+    project = copy(name)
+    assert project.init("--check")[0] == 1
+    assert project.init("--yes")[0] == 0
+    files = project.files()
+    code, printed = project.init("--yes")
+    assert (code, project.files()) == (0, files)
+    assert "Everything is there: nothing to write." in printed
+    assert project.init("--check")[0] == 0
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_dry_run_writes_nothing(copy, name: str):
+    """The diff is shown, and no file is touched."""
+    project = copy(name)
+    files = project.files()
+    code, printed = project.init("--dry-run")
+    assert (code, project.files()) == (0, files)
+    assert "+++ b/py" in printed
+    assert "Nothing has been written." in printed
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_configuration_is_native_and_strict(copy, name: str):
+    """Each project ends with native TOML, strict, with loop scopes that match and our options."""
+    project = copy(name)
+    project.init("--yes")
+    files = project.files()
+    options = configuration(files)
+    assert options["strict"] is True
+    assert options["minversion"] == "9.0"
+    assert "--import-mode=importlib" in options["addopts"]
+    assert options["crucible_app"]
+    assert options["crucible_metadata"]
+    assert options["crucible_no_database"] == ["tests/unit"]
+    if name != "anyio_project":
+        assert options["asyncio_default_fixture_loop_scope"] == options["asyncio_default_test_loop_scope"] == "session"
+    assert "[tool.pytest.ini_options]" not in files.get("pyproject.toml", "")
+    assert "pytest.ini" not in files
+    assert not any(
+        "[tool:pytest]" in text or "\n[pytest]" in text for file, text in files.items() if not file.endswith(".toml")
+    )
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_written_reads_well(copy, name: str):
+    """Every new module parses, uses what it imports, has docstrings, and no line of it is too long."""
+    project = copy(name)
+    before = project.files()
+    project.init("--yes")
+    for file, text in project.files().items():
+        if file in before or not file.endswith(".py") or not text:
+            continue
+        tree = ast.parse(text)
+        assert ast.get_docstring(tree), file
+        assert max(map(len, text.splitlines())) <= 120
+        names = [
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        ]
+        assert [name for name in names if len(re.findall(rf"\b{name}\b", text)) < 2] == [], file
+        tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        assert [node.name for node in tests if node.name.startswith("test_") and not ast.get_docstring(node)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_next_run_of_pytest_is_green(copy, name: str):
+    """After `crucible init --yes` the project's tests, old and new, pass on PostgreSQL."""
+    project = copy(name)
+    project.init("--yes")
+    # The plugin that is no part of the project, and is there in our environment.
+    printed = project.pytest(*(["-p", "no:asyncio"] if name == "anyio_project" else []))
+    assert re.search(r"\d+ passed", printed) or re.search(r"\[100%\]", printed), printed
+    for word in ("failed", "error"):
+        assert word not in printed.lower().replace("errors=", ""), printed
