@@ -79,7 +79,7 @@ Make = Callable[..., Patient]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Make:
+def project_of(tmp_path: Path) -> Make:
     """Makes a project of files; its configuration is that of an async one unless it brings its own."""
 
     def make(files: Files | None = None, *, loops: str = "session", on: bool = False, extra: str = "") -> Patient:

@@ -22,8 +22,8 @@ STATIC = ("--no-import", "--no-server")
 
 
 @pytest.fixture
-def faulty(project: Make) -> Path:
-    return project(FAULTY).root
+def faulty(project_of: Make) -> Path:
+    return project_of(FAULTY).root
 
 
 def test_text_names_place_cause_and_remedy(faulty: Path, capsys: pytest.CaptureFixture[str]):
@@ -50,9 +50,9 @@ def test_json_has_a_stable_schema(faulty: Path, capsys: pytest.CaptureFixture[st
     assert (off["file"], off["line"]) == ("pyproject.toml", None)
 
 
-def test_notes_are_no_failure_unless_strict(project: Make):
+def test_notes_are_no_failure_unless_strict(project_of: Make):
     """A note alone exits with 0; with --strict it counts as well."""
-    root = project().root
+    root = project_of().root
     assert main(["doctor", "--root", str(root), *STATIC]) == 0
     assert main(["doctor", "--root", str(root), *STATIC, "--strict"]) == 1
 
@@ -70,17 +70,17 @@ def test_a_code_can_be_ignored(faulty: Path, capsys: pytest.CaptureFixture[str])
         "# crucible: ignore[session-shared, overrides-cleared] nobody sets any\n    app.dependency_overrides.clear()",
     ],
 )
-def test_a_comment_ignores_one_finding(project: Make, line: str):
+def test_a_comment_ignores_one_finding(project_of: Make, line: str):
     """A comment on the line, or above it, ignores what is found there."""
-    diagnosis = project({"tests/conftest.py": f"from app.main import app\n\ndef undo():\n    {line}\n"}).diagnosis()
+    diagnosis = project_of({"tests/conftest.py": f"from app.main import app\n\ndef undo():\n    {line}\n"}).diagnosis()
     assert "overrides-cleared" not in [finding.code for finding in diagnosis.findings]
     assert diagnosis.ignored == 1
 
 
-def test_a_comment_of_another_code_ignores_nothing(project: Make):
+def test_a_comment_of_another_code_ignores_nothing(project_of: Make):
     """Only the code that the comment names is ignored."""
     line = "app.dependency_overrides.clear()  # crucible: ignore[session-shared]"
-    patient = project({"tests/conftest.py": f"from app.main import app\n\ndef undo():\n    {line}\n"})
+    patient = project_of({"tests/conftest.py": f"from app.main import app\n\ndef undo():\n    {line}\n"})
     assert len(patient.found("overrides-cleared")) == 1
 
 
@@ -92,9 +92,9 @@ def test_an_unknown_code_is_explained(faulty: Path, capsys: pytest.CaptureFixtur
     assert "overrides-cleared" in shown
 
 
-def test_a_configuration_that_nobody_can_read(project: Make, capsys: pytest.CaptureFixture[str]):
+def test_a_configuration_that_nobody_can_read(project_of: Make, capsys: pytest.CaptureFixture[str]):
     """A pyproject.toml that is no TOML is said, and not a traceback."""
-    root = project({"pyproject.toml": "[tool.pytest\n"}).root
+    root = project_of({"pyproject.toml": "[tool.pytest\n"}).root
     assert main(["doctor", "--root", str(root), *STATIC]) == 1
     assert "is not TOML" in capsys.readouterr().err
 

@@ -17,43 +17,43 @@ def without(*names: str) -> dict[str, str]:
     return {name: version for name, version in VERSIONS.items() if name not in names}
 
 
-def test_greenlet_is_not_installed(project: Make):
+def test_greenlet_is_not_installed(project_of: Make):
     """SQLAlchemy 2.1 without greenlet is an error where its asyncio part is used."""
-    [finding] = project(ASYNC).on(versions=without("greenlet")).found("greenlet-missing")
+    [finding] = project_of(ASYNC).on(versions=without("greenlet")).found("greenlet-missing")
     assert (finding.file, finding.line, finding.severity) == ("app/db.py", 1, "error")
     assert 'Ask for "sqlalchemy[asyncio]"' in finding.do
 
 
-def test_greenlet_that_only_the_tests_have(project: Make):
+def test_greenlet_that_only_the_tests_have(project_of: Make):
     """Greenlet that comes with the tests alone is missing in production."""
     files = {**ASYNC, "requirements.txt": "sqlalchemy>=2\nasyncpg\n", "pyproject.toml": "[tool.pytest]\n"}
-    [finding] = project(files).found("greenlet-missing")
+    [finding] = project_of(files).found("greenlet-missing")
     assert "in production nobody does" in finding.why
 
 
 @pytest.mark.parametrize(
     "line", ["sqlalchemy[asyncio]", "greenlet\nsqlalchemy", "sqlalchemy<2.1", "sqlalchemy~=2.0.30"]
 )
-def test_greenlet_that_is_asked_for(project: Make, line: str):
+def test_greenlet_that_is_asked_for(project_of: Make, line: str):
     """The extra, greenlet itself, or an SQLAlchemy that brings it."""
     files = {**ASYNC, "requirements.txt": f"{line}\n", "pyproject.toml": "[tool.pytest]\n"}
-    assert project(files).found("greenlet-missing") == []
+    assert project_of(files).found("greenlet-missing") == []
 
 
-def test_greenlet_before_it_was_optional(project: Make):
+def test_greenlet_before_it_was_optional(project_of: Make):
     """SQLAlchemy 2.0 installs it, and a synchronous application needs none."""
     old = without("greenlet") | {"sqlalchemy": "2.0.44"}
-    assert project(ASYNC).on(versions=old).found("greenlet-missing") == []
-    synchronous = project({"app/db.py": "from sqlalchemy.orm import Session\n"}).on(versions=without("greenlet"))
+    assert project_of(ASYNC).on(versions=old).found("greenlet-missing") == []
+    synchronous = project_of({"app/db.py": "from sqlalchemy.orm import Session\n"}).on(versions=without("greenlet"))
     assert synchronous.found("greenlet-missing") == []
 
 
 TEST_CLIENT = {"tests/test_it.py": "from fastapi.testclient import TestClient\n"}
 
 
-def test_the_test_client_wants_httpx2(project: Make):
+def test_the_test_client_wants_httpx2(project_of: Make):
     """Starlette deprecates httpx for its test client."""
-    patient = project(TEST_CLIENT)
+    patient = project_of(TEST_CLIENT)
     assert patient.found("httpx2-missing") == []
     [finding] = patient.on(versions=without("httpx2")).found("httpx2-missing")
     assert (finding.file, finding.line) == ("tests/test_it.py", 1)
@@ -61,33 +61,33 @@ def test_the_test_client_wants_httpx2(project: Make):
     assert patient.on(httpx2_wanted=False).found("httpx2-missing") == []
 
 
-def test_nobody_uses_the_test_client(project: Make):
+def test_nobody_uses_the_test_client(project_of: Make):
     """Without the test client, nobody needs httpx2."""
     files = {"tests/test_it.py": "from httpx import AsyncClient\n"}
-    assert project(files).on(versions=without("httpx2")).found("httpx2-missing") == []
+    assert project_of(files).on(versions=without("httpx2")).found("httpx2-missing") == []
 
 
 @pytest.mark.parametrize(
     ("plugin", "pytest_version", "found"),
     [("0.13.1", "9.2.0", 1), ("0.13.1", "9.1.1", 0), ("0.13.2", "9.2.0", 0), ("0.12.0", "9.3.1", 1)],
 )
-def test_pytest_alembic(project: Make, plugin: str, pytest_version: str, found: int):
+def test_pytest_alembic(project_of: Make, plugin: str, pytest_version: str, found: int):
     """pytest-alembic up to 0.13.1 stops every run of pytest 9.2 and later."""
     versions = VERSIONS | {"pytest-alembic": plugin, "pytest": pytest_version}
-    findings = project().on(versions=versions).found("pytest-alembic")
+    findings = project_of().on(versions=versions).found("pytest-alembic")
     assert len(findings) == found
     assert all("'TestCollector' object has no attribute '_nodeid'" in finding.why for finding in findings)
 
 
-def test_versions_that_are_too_old_or_too_new(project: Make):
+def test_versions_that_are_too_old_or_too_new(project_of: Make):
     """What Crucible is not made for is named, with what to install."""
     versions = VERSIONS | {"sqlalchemy": "2.0.9", "pytest-asyncio": "0.23.8"}
-    findings = project().on(versions=versions, python="3.9.18").found("version-unsupported")
+    findings = project_of().on(versions=versions, python="3.9.18").found("version-unsupported")
     said = " ".join(f"{finding.found} {finding.do}" for finding in findings)
     assert "Python 3.9.18" in said
     assert 'sqlalchemy 2.0.9 is installed. Run: pip install "sqlalchemy<2.2,>=2.0.30"' in said
     assert "pytest-asyncio 0.23.8" in said
-    assert project().on(WELL).found("version-unsupported") == []
+    assert project_of().on(WELL).found("version-unsupported") == []
 
 
 def plugin(folder: Path, name: str, text: str) -> Plugin:
@@ -96,41 +96,41 @@ def plugin(folder: Path, name: str, text: str) -> Plugin:
     return Plugin(name, (path,))
 
 
-def test_plugins_with_the_same_option(project: Make, tmp_path: Path):
+def test_plugins_with_the_same_option(project_of: Make, tmp_path: Path):
     """Two plugins that define one option: pytest does not start."""
     one = plugin(tmp_path, "pytest-one", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
     two = plugin(tmp_path, "pytest-two", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
-    [finding] = project().on(plugins=(one, two)).found("names-clash")
+    [finding] = project_of().on(plugins=(one, two)).found("names-clash")
     assert finding.severity == "error"
     assert finding.found == "pytest-one and pytest-two both define the option --create-db."
 
 
-def test_plugins_with_the_same_marker(project: Make, tmp_path: Path):
+def test_plugins_with_the_same_marker(project_of: Make, tmp_path: Path):
     """Two plugins that act on one marker give a test both meanings."""
     text = "def pytest_configure(config):\n    config.addinivalue_line('markers', 'max_queries(n): at most')\n"
     both = tuple(plugin(tmp_path, name, text) for name in ("pytest-one", "pytest-two"))
-    [finding] = project().on(plugins=both).found("names-clash")
+    [finding] = project_of().on(plugins=both).found("names-clash")
     assert "marker max_queries" in finding.found
 
 
-def test_a_plugin_with_a_fixture_of_crucible_s(project: Make, tmp_path: Path):
+def test_a_plugin_with_a_fixture_of_crucible_s(project_of: Make, tmp_path: Path):
     """A fixture that Crucible has too is hidden, where Crucible is on."""
     other = plugin(tmp_path, "pytest-other", "@pytest.fixture\ndef db_session(): ...\n")
-    assert project().on(plugins=(other,)).found("names-clash") == []
-    [finding] = project(on=True).on(plugins=(other,)).found("names-clash")
+    assert project_of().on(plugins=(other,)).found("names-clash") == []
+    [finding] = project_of(on=True).on(plugins=(other,)).found("names-clash")
     assert "pytest-other and Crucible both have a fixture db_session." in finding.found
 
 
-def test_the_plugins_here_do_not_clash(project: Make):
+def test_the_plugins_here_do_not_clash(project_of: Make):
     """Those that our own tests run with claim different names."""
-    assert project(on=True).on(plugins=here().plugins).found("names-clash") == []
+    assert project_of(on=True).on(plugins=here().plugins).found("names-clash") == []
     assert {"pytest-asyncio", "anyio", "pytest-xdist"} <= {plugin.name for plugin in here().plugins}
 
 
-def test_fixtures_in_place_of_crucible_s(project: Make):
+def test_fixtures_in_place_of_crucible_s(project_of: Make):
     """A fixture of the project's with a name of Crucible's wins; one that asks for Crucible's extends it."""
     text = "import pytest\n\n@pytest.fixture\ndef db_session({asks}):\n    return None\n"
-    patient = project({"tests/conftest.py": text.format(asks="")}, on=True)
+    patient = project_of({"tests/conftest.py": text.format(asks="")}, on=True)
     [finding] = patient.found("fixture-shadowed")
     assert (finding.file, finding.line, finding.severity) == ("tests/conftest.py", 4, "note")
     extended = patient.write({"tests/conftest.py": text.format(asks="db_session")})
@@ -171,18 +171,18 @@ def test_releases_are_compared_as_numbers(version: str, release: tuple[int, ...]
         ("runs-as-root", {"root": True}, "note", "run as root"),
     ],
 )
-def test_machines_that_are_too_small(project: Make, code: str, machine: dict[str, object], severity: str, said: str):
+def test_machines_that_are_too_small(project_of: Make, code: str, machine: dict[str, object], severity: str, said: str):
     """Room, permissions and limits that a server or its cache will run into."""
-    [finding] = project().on(**machine).found(code)
+    [finding] = project_of().on(**machine).found(code)
     assert finding.severity == severity
     assert said in finding.found
     assert finding.do
 
 
-def test_a_machine_on_which_all_is_well(project: Make):
+def test_a_machine_on_which_all_is_well(project_of: Make):
     """Enough of everything is no finding; neither is little room for a server that runs elsewhere."""
-    well = project(on=True).codes()
+    well = project_of(on=True).codes()
     assert not {"room", "cache", "file-descriptors", "runs-as-root"}.intersection(well)
     full = Machine(versions=VERSIONS, room={"memory": 0}, root=True)
-    patient = project(on=True, extra='crucible_server = "postgresql://localhost/postgres"\n').on(full)
+    patient = project_of(on=True, extra='crucible_server = "postgresql://localhost/postgres"\n').on(full)
     assert not {"room", "runs-as-root"}.intersection(patient.codes())

@@ -15,29 +15,29 @@ SESSION_ENGINE = """
 """
 
 
-def test_a_fixture_that_outlives_its_loop(project: Make):
+def test_a_fixture_that_outlives_its_loop(project_of: Make):
     """A session-scoped async fixture on function loops does not start."""
-    [finding] = project({"tests/conftest.py": SESSION_ENGINE}, loops="function").found("loop-scope-mismatch")
+    [finding] = project_of({"tests/conftest.py": SESSION_ENGINE}, loops="function").found("loop-scope-mismatch")
     assert (finding.file, finding.line, finding.severity) == ("tests/conftest.py", 7, "error")
     assert "The session-scoped async fixture engine runs on a function loop" in finding.found
     assert "_function_scoped_runner" in finding.why
     assert 'asyncio_default_fixture_loop_scope = "session"' in finding.do
 
 
-def test_matching_loops_are_well(project: Make):
+def test_matching_loops_are_well(project_of: Make):
     """With session loops for fixtures and tests nothing is wrong with a session-scoped fixture."""
-    assert project({"tests/conftest.py": SESSION_ENGINE}).found("loop-scope-mismatch") == []
+    assert project_of({"tests/conftest.py": SESSION_ENGINE}).found("loop-scope-mismatch") == []
 
 
-def test_a_loop_scope_of_its_own(project: Make):
+def test_a_loop_scope_of_its_own(project_of: Make):
     """A fixture may name its loop; a connection-free one may live on another loop than the tests."""
     text = SESSION_ENGINE.replace("import pytest\n", "import pytest_asyncio\n", 1).replace(
         '@pytest.fixture(scope="session")', '@pytest_asyncio.fixture(scope="session", loop_scope="session")'
     )
-    assert project({"tests/conftest.py": text}, loops="function").found("loop-scope-mismatch") == []
+    assert project_of({"tests/conftest.py": text}, loops="function").found("loop-scope-mismatch") == []
 
 
-def test_a_connection_on_another_loop(project: Make):
+def test_a_connection_on_another_loop(project_of: Make):
     """Fixtures on the session loop and tests on function loops share no connection."""
     files = {
         "tests/conftest.py": """
@@ -49,7 +49,7 @@ def test_a_connection_on_another_loop(project: Make):
                     yield connection
         """
     }
-    patient = project(files, loops="session")
+    patient = project_of(files, loops="session")
     assert patient.found("loop-scope-mismatch") == []
     text = (
         (patient.root / "pyproject.toml")
@@ -61,40 +61,40 @@ def test_a_connection_on_another_loop(project: Make):
     assert "attached to a different loop" in finding.why
 
 
-def test_anyio_fixtures_are_not_pytest_asyncio_s(project: Make):
+def test_anyio_fixtures_are_not_pytest_asyncio_s(project_of: Make):
     """In strict mode an async fixture of pytest's own is anyio's, and has no loop scope."""
-    patient = project({"tests/conftest.py": SESSION_ENGINE}, loops="function")
+    patient = project_of({"tests/conftest.py": SESSION_ENGINE}, loops="function")
     text = (patient.root / "pyproject.toml").read_text().replace('"auto"', '"strict"')
     assert patient.write({"pyproject.toml": text}).found("loop-scope-mismatch") == []
 
 
-def test_an_unset_loop_scope(project: Make):
+def test_an_unset_loop_scope(project_of: Make):
     """pytest-asyncio warns where the default is not set, once there is an async fixture."""
     unset = '[tool.pytest]\nasyncio_mode = "auto"\n'
-    assert project({"pyproject.toml": unset}).found("loop-scope-unset") == []
-    [finding] = project({"pyproject.toml": unset, "tests/conftest.py": SESSION_ENGINE}).found("loop-scope-unset")
+    assert project_of({"pyproject.toml": unset}).found("loop-scope-unset") == []
+    [finding] = project_of({"pyproject.toml": unset, "tests/conftest.py": SESSION_ENGINE}).found("loop-scope-unset")
     assert finding.file == "pyproject.toml"
     assert "asyncio_default_fixture_loop_scope is not set" in finding.found
 
 
-def test_event_loop_is_defined(project: Make):
+def test_event_loop_is_defined(project_of: Make):
     """The fixture event_loop does nothing any more."""
     files = {"tests/conftest.py": "import pytest\n\n@pytest.fixture(scope='session')\ndef event_loop():\n    yield\n"}
-    [finding] = project(files).found("event-loop-fixture")
+    [finding] = project_of(files).found("event-loop-fixture")
     assert (finding.line, finding.severity) == (4, "warning")
     assert "pytest-asyncio 1.0 removed it" in finding.why
 
 
-def test_event_loop_is_asked_for(project: Make):
+def test_event_loop_is_asked_for(project_of: Make):
     """A test that asks for event_loop where nobody defines it stops."""
-    [finding] = project({"tests/test_it.py": "async def test_it(event_loop): ..."}).found("event-loop-fixture")
+    [finding] = project_of({"tests/test_it.py": "async def test_it(event_loop): ..."}).found("event-loop-fixture")
     assert finding.severity == "error"
     assert "test_it asks for event_loop." in finding.found
 
 
-def test_event_loop_before_it_was_removed(project: Make):
+def test_event_loop_before_it_was_removed(project_of: Make):
     """pytest-asyncio before 1.0 has the fixture."""
-    patient = project({"tests/test_it.py": "async def test_it(event_loop): ..."})
+    patient = project_of({"tests/test_it.py": "async def test_it(event_loop): ..."})
     assert patient.on(versions={"pytest-asyncio": "0.23.8"}).found("event-loop-fixture") == []
 
 
@@ -105,24 +105,24 @@ MODULE_ENGINE = """
 """
 
 
-def test_a_pool_on_function_loops(project: Make):
+def test_a_pool_on_function_loops(project_of: Make):
     """An engine of a test module keeps connections of loops that have ended."""
-    patient = project({"tests/conftest.py": MODULE_ENGINE.format(pool="")}, loops="function")
+    patient = project_of({"tests/conftest.py": MODULE_ENGINE.format(pool="")}, loops="function")
     [finding] = patient.found("pooled-async-engine")
     assert (finding.severity, finding.line) == ("warning", 4)
     assert "NullPool" in finding.do
 
 
-def test_a_pool_that_is_none_or_lives_on_one_loop(project: Make):
+def test_a_pool_that_is_none_or_lives_on_one_loop(project_of: Make):
     """NullPool, or session loops, leave nothing behind."""
     null = {"tests/conftest.py": MODULE_ENGINE.format(pool=", poolclass=NullPool")}
-    assert project(null, loops="function").found("pooled-async-engine") == []
-    assert project({"tests/conftest.py": MODULE_ENGINE.format(pool="")}).found("pooled-async-engine") == []
+    assert project_of(null, loops="function").found("pooled-async-engine") == []
+    assert project_of({"tests/conftest.py": MODULE_ENGINE.format(pool="")}).found("pooled-async-engine") == []
 
 
-def test_crucible_copes_with_pools(project: Make):
+def test_crucible_copes_with_pools(project_of: Make):
     """Where Crucible is on, a pool on function loops costs time and is only noted."""
-    [finding] = project({"app/db.py": MODULE_ENGINE.format(pool="")}, loops="function", on=True).found(
+    [finding] = project_of({"app/db.py": MODULE_ENGINE.format(pool="")}, loops="function", on=True).found(
         "pooled-async-engine"
     )
     assert finding.severity == "note"

@@ -40,51 +40,51 @@ def made(database_server: Lease) -> Iterator[Callable[[str], None]]:
             connection.execute(f'DROP DATABASE "{name}"'.encode())
 
 
-def on_server(project: Make, server: Lease, *, addopts: str = "", files: dict[str, str] | None = None) -> Patient:
+def on_server(project_of: Make, server: Lease, *, addopts: str = "", files: dict[str, str] | None = None) -> Patient:
     extra = f'crucible_server = "{server.admin.url()}"\naddopts = "{addopts}"\n'
-    return project(files, on=True, extra=extra)
+    return project_of(files, on=True, extra=extra)
 
 
-def test_databases_of_dead_runs(project: Make, database_server: Lease, made: Callable[[str], None]):
+def test_databases_of_dead_runs(project_of: Make, database_server: Lease, made: Callable[[str], None]):
     """A worker database whose run is no more is noted, and who drops it."""
     name = names.worker("app", "deadbeef", "mainp1", 1)
     made(name)
-    [finding] = on_server(project, database_server).found("stale-databases", without=ASKING)
+    [finding] = on_server(project_of, database_server).found("stale-databases", without=ASKING)
     assert name in finding.found
     assert "crucible gc --server" in finding.do
 
 
-def test_databases_of_live_runs(project: Make, database_server: Lease, made: Callable[[str], None]):
+def test_databases_of_live_runs(project_of: Make, database_server: Lease, made: Callable[[str], None]):
     """A worker database whose run holds its lock is nobody's to collect."""
     made(names.worker("app", "living", "mainp1", 1))
     with psycopg.connect(database_server.admin.url()) as connection:
         connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('living', 0))")
-        assert on_server(project, database_server).found("stale-databases", without=ASKING) == []
+        assert on_server(project_of, database_server).found("stale-databases", without=ASKING) == []
 
 
-def test_kept_databases_and_templates(project: Make, database_server: Lease, made: Callable[[str], None]):
+def test_kept_databases_and_templates(project_of: Make, database_server: Lease, made: Callable[[str], None]):
     """Kept failures, and more templates than a project keeps, are noted."""
     kept = names.kept("tests/test_it.py::test_it", "12345678")
     made(kept)
     for number in range(5):
         made(names.template("app", f"{number:016x}"))
-    kept_finding, templates = on_server(project, database_server).found("stale-databases", without=ASKING)
+    kept_finding, templates = on_server(project_of, database_server).found("stale-databases", without=ASKING)
     assert kept in kept_finding.found
     assert "crucible psql" in kept_finding.do
     assert "There are 5 templates" in templates.found
     assert "--templates" in templates.do
 
 
-def test_a_server_on_which_nothing_is_left(project: Make, database_server: Lease):
+def test_a_server_on_which_nothing_is_left(project_of: Make, database_server: Lease):
     """A tidy server gets no finding, and is named among the versions."""
-    diagnosis = on_server(project, database_server).diagnosis(without=ASKING)
+    diagnosis = on_server(project_of, database_server).diagnosis(without=ASKING)
     assert diagnosis.versions["server"].startswith("PostgreSQL 18")
     assert not {"stale-databases", "server-unreachable"}.intersection(one.code for one in diagnosis.findings)
 
 
-def test_a_server_that_does_not_answer(project: Make):
+def test_a_server_that_does_not_answer(project_of: Make):
     """A server that cannot be reached is an error, at its line, without its password."""
-    patient = project(on=True, extra='crucible_server = "postgresql://me:secret@127.0.0.1:9/postgres"\n')
+    patient = project_of(on=True, extra='crucible_server = "postgresql://me:secret@127.0.0.1:9/postgres"\n')
     [finding] = patient.found("server-unreachable", without=ASKING)
     assert (finding.file, finding.line, finding.severity) == ("pyproject.toml", 16, "error")
     assert "Cannot connect to" in finding.found
@@ -114,20 +114,20 @@ APP = {
 }
 
 
-def test_more_connections_than_the_server_has(project: Make, database_server: Lease):
+def test_more_connections_than_the_server_has(project_of: Make, database_server: Lease):
     """The pools of all workers together are held against max_connections."""
-    patient = on_server(project, database_server, addopts="-n 8", files=APP)
+    patient = on_server(project_of, database_server, addopts="-n 8", files=APP)
     [finding] = patient.found("too-many-connections", without=())
     assert finding.found.startswith("8 workers may open 408 connections, and the server has 19")
     assert "pool_size + max_overflow" in finding.why
-    patient = on_server(project, database_server, addopts="--numprocesses=2", files=APP)
+    patient = on_server(project_of, database_server, addopts="--numprocesses=2", files=APP)
     assert patient.found("too-many-connections", without=()) == []
 
 
 @pytest.mark.slow
-def test_workers_are_the_machine_s_without_a_number(project: Make, database_server: Lease):
+def test_workers_are_the_machine_s_without_a_number(project_of: Make, database_server: Lease):
     """Without -n in addopts, as many workers as the machine has processors are counted."""
-    patient = on_server(project, database_server, addopts="-n auto", files=APP)
+    patient = on_server(project_of, database_server, addopts="-n auto", files=APP)
     [finding] = patient.on(cpus=16).found("too-many-connections", without=())
     assert finding.found.startswith("16 workers")
     assert patient.on(cpus=1).found("too-many-connections", without=()) == []
@@ -185,17 +185,17 @@ def as_fixture(body: str, engine: sqlalchemy.Engine) -> Callable[[], object]:
     return contextmanager(scope["fixture"])  # type: ignore[arg-type]
 
 
-def said(project: Make, body: str, code: str) -> bool:
+def said(project_of: Make, body: str, code: str) -> bool:
     text = "from sqlalchemy.orm import Session\nimport pytest\n\n@pytest.fixture\ndef session(engine):\n"
-    patient = project({"tests/conftest.py": text + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"})
+    patient = project_of({"tests/conftest.py": text + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"})
     return bool(patient.found(code))
 
 
 @pytest.mark.filterwarnings("ignore:transaction already deassociated")
 @pytest.mark.parametrize(("body", "left"), [(BLOCK_COMMITS, 1), (BLOCK_ROLLS_BACK, 0)], ids=["commits", "rolls back"])
-def test_what_a_block_leaves(project: Make, engine: sqlalchemy.Engine, body: str, left: int):
+def test_what_a_block_leaves(project_of: Make, engine: sqlalchemy.Engine, body: str, left: int):
     """On PostgreSQL, the fixtures that are said to commit do, and the others leave nothing."""
-    assert said(project, body, "commits-every-test") is bool(left)
+    assert said(project_of, body, "commits-every-test") is bool(left)
     with as_fixture(body, engine)() as session:
         session.execute(sqlalchemy.text("INSERT INTO doctor VALUES (1)"))
         session.commit()
@@ -213,10 +213,10 @@ def test_what_a_block_leaves(project: Make, engine: sqlalchemy.Engine, body: str
         (', join_transaction_mode="create_savepoint"', 1),
     ],
 )
-def test_what_a_rollback_takes_with_it(project: Make, engine: sqlalchemy.Engine, mode: str, left: int):
+def test_what_a_rollback_takes_with_it(project_of: Make, engine: sqlalchemy.Engine, mode: str, left: int):
     """On PostgreSQL, the modes that are said to lose seed rows lose them when the code under test rolls back."""
     body = SEEDED.format(mode=mode)
-    assert said(project, body, "join-transaction-mode") is not bool(left)
+    assert said(project_of, body, "join-transaction-mode") is not bool(left)
     with as_fixture(body, engine)() as session:
         assert rows(session) == 1
         session.rollback()

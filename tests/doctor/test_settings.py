@@ -36,56 +36,56 @@ APP = {"app/__init__.py": "", "app/models.py": MODELS, "app/main.py": MAIN}
 WITH_IMPORT = ("server",)
 
 
-def test_crucible_is_off(project: Make):
+def test_crucible_is_off(project_of: Make):
     """A project without a schema of Crucible's is told how to begin."""
-    [finding] = project().found("crucible-off")
+    [finding] = project_of().found("crucible-off")
     assert (finding.file, finding.severity) == ("pyproject.toml", "note")
     assert "crucible init" in finding.do
-    assert project(on=True).found("crucible-off") == []
+    assert project_of(on=True).found("crucible-off") == []
 
 
-def test_a_value_that_an_option_does_not_take(project: Make):
+def test_a_value_that_an_option_does_not_take(project_of: Make):
     """The option's own message is the finding, at its line."""
-    [finding] = project(on=True, extra='crucible_isolation = "rolback"\n').found("setting-wrong")
+    [finding] = project_of(on=True, extra='crucible_isolation = "rolback"\n').found("setting-wrong")
     assert (finding.file, finding.line) == ("pyproject.toml", 16)
     assert "there is no isolation 'rolback'" in finding.found
     assert 'Did you mean "rollback"?' in finding.do
 
 
-def test_an_option_that_does_not_exist(project: Make):
+def test_an_option_that_does_not_exist(project_of: Make):
     """A misspelt name gets the one that was meant."""
-    [finding] = project(on=True, extra='crucible_isolaton = "reset"\n').found("setting-wrong")
+    [finding] = project_of(on=True, extra='crucible_isolaton = "reset"\n').found("setting-wrong")
     assert finding.found == "There is no option crucible_isolaton."
     assert finding.do == "Did you mean crucible_isolation?"
 
 
-def test_a_wrong_variable(project: Make, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_variable(project_of: Make, monkeypatch: pytest.MonkeyPatch):
     """The environment is read as a run would read it."""
     monkeypatch.setenv("CRUCIBLE_SERVER", "mysql://localhost")
-    [finding] = project(on=True).found("setting-wrong")
+    [finding] = project_of(on=True).found("setting-wrong")
     assert finding.file == ""
     assert "CRUCIBLE_SERVER" in finding.found
 
 
-def test_paths_that_are_not_there(project: Make):
+def test_paths_that_are_not_there(project_of: Make):
     """Folders and files that a setting names must be there."""
-    patient = project(on=True, extra='crucible_no_database = ["tests/unit"]\ncrucible_alembic = "alembic.ini"\n')
+    patient = project_of(on=True, extra='crucible_no_database = ["tests/unit"]\ncrucible_alembic = "alembic.ini"\n')
     assert [finding.line for finding in patient.found("path-missing")] == [16, 17]
     patient.write({"tests/unit/test_it.py": "", "alembic.ini": "[alembic]\nscript_location = migrations\n"})
     assert patient.found("path-missing") == []
 
 
-def test_a_configuration_that_pytest_does_not_read(project: Make):
+def test_a_configuration_that_pytest_does_not_read(project_of: Make):
     """pytest takes the first file and says nothing of the others."""
-    patient = project({"pytest.ini": "[pytest]\naddopts = -q\n"})
+    patient = project_of({"pytest.ini": "[pytest]\naddopts = -q\n"})
     [finding] = patient.found("configuration-ignored")
     assert finding.file == "pyproject.toml"
     assert finding.found == "pytest reads pytest.ini, and not the configuration in pyproject.toml."
 
 
-def test_a_module_that_does_not_parse(project: Make):
+def test_a_module_that_does_not_parse(project_of: Make):
     """A module with a syntax error is named; the others are examined."""
-    patient = project({"app/bad.py": "def f(:\n", "tests/test_it.py": "def test_it(event_loop): ..."})
+    patient = project_of({"app/bad.py": "def f(:\n", "tests/test_it.py": "def test_it(event_loop): ..."})
     [finding] = patient.found("unreadable-module")
     assert finding.file == "app/bad.py"
     assert len(patient.found("event-loop-fixture")) == 1
@@ -99,26 +99,26 @@ def test_a_module_that_does_not_parse(project: Make):
         ({"app/main.py": "SQL = 'create extension \"pgcrypto\" schema public'\n"}, "", ("app/main.py", 1)),
     ],
 )
-def test_extensions_that_are_missing(project: Make, files: dict[str, str], extra: str, place: tuple[str, int]):
+def test_extensions_that_are_missing(project_of: Make, files: dict[str, str], extra: str, place: tuple[str, int]):
     """What the embedded server has not got is found in the settings and in SQL."""
-    [finding] = project(files, on=True, extra=extra).found("extension-missing")
+    [finding] = project_of(files, on=True, extra=extra).found("extension-missing")
     assert (finding.file, finding.line) == place
     assert "has not got the extension pgcrypto" in finding.found
     assert 'crucible_server = "container"' in finding.do
 
 
-def test_extensions_that_are_there(project: Make):
+def test_extensions_that_are_there(project_of: Make):
     """citext comes with the embedded server; another server is asked itself; a name that is put in is not known."""
     named = {"app/main.py": 'SQL = f"CREATE EXTENSION IF NOT EXISTS {name}"\n'}
-    assert project(named, on=True).found("extension-missing") == []
-    assert project(on=True, extra='crucible_extensions = ["citext"]\n').found("extension-missing") == []
+    assert project_of(named, on=True).found("extension-missing") == []
+    assert project_of(on=True, extra='crucible_extensions = ["citext"]\n').found("extension-missing") == []
     other = 'crucible_extensions = ["pgcrypto"]\ncrucible_server = "postgresql://localhost/postgres"\n'
-    assert project(on=True, extra=other).found("extension-missing") == []
+    assert project_of(on=True, extra=other).found("extension-missing") == []
 
 
-def test_models_that_nobody_imports(project: Make):
+def test_models_that_nobody_imports(project_of: Make):
     """A model in a module that neither the application nor the base's module imports is missing from the schema."""
-    [finding] = project({**APP, "app/orders.py": LOST}, on=True).found("model-not-imported")
+    [finding] = project_of({**APP, "app/orders.py": LOST}, on=True).found("model-not-imported")
     assert (finding.file, finding.line) == ("app/orders.py", 5)
     assert finding.found.startswith("The model Order is in no module that")
 
@@ -131,39 +131,43 @@ def test_models_that_nobody_imports(project: Make):
         {"app/__init__.py": "from app.orders import Order\n"},
     ],
 )
-def test_models_that_are_imported(project: Make, files: dict[str, str]):
+def test_models_that_are_imported(project_of: Make, files: dict[str, str]):
     """An import on any way from the application, also through a package, brings the table."""
-    assert project({**APP, "app/orders.py": LOST, **files}, on=True).found("model-not-imported") == []
+    assert project_of({**APP, "app/orders.py": LOST, **files}, on=True).found("model-not-imported") == []
 
 
-def test_models_that_are_imported_where_no_parser_sees_it(project: Make):
+def test_models_that_are_imported_where_no_parser_sees_it(project_of: Make):
     """Modules that are imported by name at run time are seen when the project may be imported."""
     main = (
         "import importlib\n"
         + MAIN.replace("    ", "")
         + "\nfor name in ['orders']:\n    importlib.import_module('app.' + name)\n"
     )
-    patient = project({**APP, "app/main.py": main, "app/orders.py": LOST}, on=True)
+    patient = project_of({**APP, "app/main.py": main, "app/orders.py": LOST}, on=True)
     assert len(patient.found("model-not-imported")) == 1
     assert patient.found("model-not-imported", without=WITH_IMPORT) == []
 
 
-def test_a_type_checking_import_imports_nothing(project: Make):
+def test_a_type_checking_import_imports_nothing(project_of: Make):
     """An import for type checkers alone brings no table."""
     main = (
         MAIN + "\n    from typing import TYPE_CHECKING\n    if TYPE_CHECKING:\n        from app.orders import Order\n"
     )
-    assert len(project({**APP, "app/main.py": main, "app/orders.py": LOST}, on=True).found("model-not-imported")) == 1
+    assert (
+        len(project_of({**APP, "app/main.py": main, "app/orders.py": LOST}, on=True).found("model-not-imported")) == 1
+    )
 
 
-def test_imports_that_work(project: Make):
+def test_imports_that_work(project_of: Make):
     """What the settings name is imported without a finding."""
-    assert project(APP, on=True).found("import-fails", without=WITH_IMPORT) == []
+    assert project_of(APP, on=True).found("import-fails", without=WITH_IMPORT) == []
 
 
-def test_imports_that_fail(project: Make):
+def test_imports_that_fail(project_of: Make):
     """Each path that leads nowhere is named with the message that a run would give."""
-    patient = project(APP, on=True, extra='crucible_load = "app.data:load"\ncrucible_get_session = "app.main:get_dv"\n')
+    patient = project_of(
+        APP, on=True, extra='crucible_load = "app.data:load"\ncrucible_get_session = "app.main:get_dv"\n'
+    )
     patient.write({"app/main.py": MAIN + "\n    def get_db(): ...\n"})
     load, session = patient.found("import-fails", without=WITH_IMPORT)
     assert (load.file, load.line) == ("pyproject.toml", 16)
@@ -171,47 +175,50 @@ def test_imports_that_fail(project: Make):
     assert (session.line, session.do) == (17, "Did you mean 'get_db'?")
 
 
-def test_an_application_that_connects_while_it_is_imported(project: Make):
+def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     """Nothing connects while doctor imports: what would have reached production is said."""
     main = "from sqlalchemy import create_engine\nfrom app.models import Base\n"
     main += 'create_engine("postgresql+psycopg://db.invalid/app").connect()\n'
-    [finding, *_] = project({**APP, "app/main.py": main}, on=True).found("import-fails", without=WITH_IMPORT)
+    [finding, *_] = project_of({**APP, "app/main.py": main}, on=True).found("import-fails", without=WITH_IMPORT)
     assert "A database is opened while the module is imported." in finding.found
 
 
 @pytest.mark.parametrize("line", ["import os; os._exit(3)", "raise SystemExit(3)"])
-def test_an_application_that_ends_the_process(project: Make, line: str):
+def test_an_application_that_ends_the_process(project_of: Make, line: str):
     """A project that exits while it is imported does not take doctor down."""
-    [finding] = project({**APP, "app/main.py": f"{line}\n"}, on=True).found("import-fails", without=WITH_IMPORT)
+    [finding] = project_of({**APP, "app/main.py": f"{line}\n"}, on=True).found("import-fails", without=WITH_IMPORT)
     assert finding.found.startswith("Importing the application ends the process with 3")
 
 
 @pytest.mark.slow
-def test_an_application_that_hangs(project: Make):
+def test_an_application_that_hangs(project_of: Make):
     """A project that waits while it is imported is given up."""
-    patient = project({**APP, "app/main.py": "import time\ntime.sleep(60)\n"}, on=True)
+    patient = project_of({**APP, "app/main.py": "import time\ntime.sleep(60)\n"}, on=True)
     failure = inspected(case_of(patient.root), seconds=1).failure
     assert failure is not None
     assert failure.found == "Importing the application takes longer than 1 seconds."
 
 
-def test_an_application_that_prints(project: Make, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.slow
+def test_an_application_that_prints(project_of: Make, capfd: pytest.CaptureFixture[str]):
     """What the project prints does not end up in the answer."""
-    patient = project({**APP, "app/main.py": MAIN + '\n    print("hello")\n'}, on=True)
+    patient = project_of({**APP, "app/main.py": MAIN + '\n    print("hello")\n'}, on=True)
     assert patient.found("import-fails", without=WITH_IMPORT) == []
     assert "hello" not in capfd.readouterr().out
 
 
-def test_the_project_is_not_imported_unless_it_may(project: Make, tmp_path: Path):
+def test_the_project_is_not_imported_unless_it_may(project_of: Make, tmp_path: Path):
     """Without leave to import, no line of the project runs."""
     mark = tmp_path / "imported"
-    project({**APP, "app/main.py": f"open({str(mark)!r}, 'w')\n"}, on=True).codes()
+    project_of({**APP, "app/main.py": f"open({str(mark)!r}, 'w')\n"}, on=True).codes()
     assert not mark.exists()
 
 
 @pytest.mark.slow
-def test_pythonpath_is_honoured(project: Make):
+def test_pythonpath_is_honoured(project_of: Make):
     """Folders of pytest's pythonpath are where the project is imported from."""
     files = {f"backend/{name}": text for name, text in APP.items()}
-    assert len(project(files, on=True).found("import-fails", without=WITH_IMPORT)) > 0
-    assert project(files, on=True, extra='pythonpath = ["backend"]\n').found("import-fails", without=WITH_IMPORT) == []
+    assert len(project_of(files, on=True).found("import-fails", without=WITH_IMPORT)) > 0
+    assert (
+        project_of(files, on=True, extra='pythonpath = ["backend"]\n').found("import-fails", without=WITH_IMPORT) == []
+    )

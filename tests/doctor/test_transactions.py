@@ -69,23 +69,23 @@ def fixture(body: str, *, sync: bool = False) -> dict[str, str]:
 
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
 @pytest.mark.parametrize("case", COMMITS)
-def test_fixtures_that_commit_every_test(project: Make, case: str, *, sync: bool):
+def test_fixtures_that_commit_every_test(project_of: Make, case: str, *, sync: bool):
     """Leaving a begin() block commits, whatever is rolled back behind it."""
-    [finding] = project(fixture(COMMITS[case], sync=sync)).found("commits-every-test")
+    [finding] = project_of(fixture(COMMITS[case], sync=sync)).found("commits-every-test")
     assert finding.severity == "error"
     assert "each test's rows stay for the next ones" in finding.why
 
 
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
 @pytest.mark.parametrize("case", KEEPS)
-def test_fixtures_that_roll_back(project: Make, case: str, *, sync: bool):
+def test_fixtures_that_roll_back(project_of: Make, case: str, *, sync: bool):
     """A rollback inside the block, or a block that no test runs in, is well."""
-    assert project(fixture(KEEPS[case], sync=sync)).codes() == ["crucible-off"]
+    assert project_of(fixture(KEEPS[case], sync=sync)).codes() == ["crucible-off"]
 
 
-def test_the_line_is_the_rollback_s(project: Make):
+def test_the_line_is_the_rollback_s(project_of: Make):
     """The finding points at the rollback that comes too late, and names both."""
-    [finding] = project(fixture(COMMITS["the rollback stands behind the block"])).found("commits-every-test")
+    [finding] = project_of(fixture(COMMITS["the rollback stands behind the block"])).found("commits-every-test")
     assert (finding.file, finding.line) == ("tests/conftest.py", 12)
     assert finding.found == "trans.rollback() stands behind the block of conn.begin(), which has committed by then."
 
@@ -101,28 +101,28 @@ OUTER = """
 @pytest.mark.parametrize(
     "mode", ["", ', join_transaction_mode="conditional_savepoint"', ', join_transaction_mode="rollback_only"']
 )
-def test_modes_that_lose_seed_rows(project: Make, mode: str):
+def test_modes_that_lose_seed_rows(project_of: Make, mode: str):
     """In every mode but create_savepoint a rollback of the code under test ends the outer transaction."""
-    [finding] = project(fixture(OUTER.format(mode=mode))).found("join-transaction-mode")
+    [finding] = project_of(fixture(OUTER.format(mode=mode))).found("join-transaction-mode")
     assert "rolls the outer transaction back, and with it the rows that fixtures have made" in finding.why
     assert 'join_transaction_mode="create_savepoint"' in finding.do
 
 
-def test_a_mode_that_leaks(project: Make):
+def test_a_mode_that_leaks(project_of: Make):
     """control_fully really commits."""
-    [finding] = project(fixture(OUTER.format(mode=', join_transaction_mode="control_fully"'))).found(
+    [finding] = project_of(fixture(OUTER.format(mode=', join_transaction_mode="control_fully"'))).found(
         "join-transaction-mode"
     )
     assert "stay in the database" in finding.why
 
 
 @pytest.mark.parametrize("body", [OUTER.format(mode=', join_transaction_mode="create_savepoint"'), *KEEPS.values()])
-def test_modes_that_keep_seed_rows(project: Make, body: str):
+def test_modes_that_keep_seed_rows(project_of: Make, body: str):
     """create_savepoint, and a session without an outer transaction, lose nothing."""
-    assert project(fixture(body)).found("join-transaction-mode") == []
+    assert project_of(fixture(body)).found("join-transaction-mode") == []
 
 
-def test_the_transaction_may_be_another_fixture_s(project: Make):
+def test_the_transaction_may_be_another_fixture_s(project_of: Make):
     """A session on the connection that another fixture has begun a transaction on is found, also through a maker."""
     files = {
         "app/db.py": "from sqlalchemy.orm import sessionmaker\n\nSessionLocal = sessionmaker(autoflush=False)\n",
@@ -145,7 +145,7 @@ def test_the_transaction_may_be_another_fixture_s(project: Make):
                 session.close()
         """,
     }
-    [finding] = project(files).found("join-transaction-mode")
+    [finding] = project_of(files).found("join-transaction-mode")
     assert (finding.line, finding.file) == (15, "tests/conftest.py")
     assert finding.found.startswith("SessionLocal is bound to a connection with an outer transaction, without")
 
@@ -168,9 +168,9 @@ def test_the_transaction_may_be_another_fixture_s(project: Make):
         "conn = engine.connect()\nconn.begin()\nyield Session(bind=conn, **options)\n",
     ],
 )
-def test_what_cannot_be_told_is_not_said(project: Make, body: str):
+def test_what_cannot_be_told_is_not_said(project_of: Make, body: str):
     """Savepoints of one's own and options from elsewhere are left alone."""
-    assert project(fixture(body, sync=True)).found("join-transaction-mode") == []
+    assert project_of(fixture(body, sync=True)).found("join-transaction-mode") == []
 
 
 def maker(keyword: str = "") -> str:
@@ -183,19 +183,19 @@ def maker(keyword: str = "") -> str:
     )
 
 
-def test_expire_on_commit_hides_missing_greenlet(project: Make):
+def test_expire_on_commit_hides_missing_greenlet(project_of: Make):
     """Objects that stay loaded in tests only hide what fails in production."""
     files = {"app/db.py": maker(), "tests/conftest.py": maker(", expire_on_commit=False")}
-    [finding] = project(files).found("expire-on-commit")
+    [finding] = project_of(files).found("expire-on-commit")
     assert (finding.file, finding.line, finding.severity) == ("tests/conftest.py", 4, "warning")
     assert "MissingGreenlet" in finding.why
     assert "Write expire_on_commit=True" in finding.do
 
 
-def test_expire_on_commit_the_other_way_round(project: Make):
+def test_expire_on_commit_the_other_way_round(project_of: Make):
     """Tests that are stricter than the application are noted."""
     files = {"app/db.py": maker(", expire_on_commit=False"), "tests/conftest.py": maker()}
-    [finding] = project(files).found("expire-on-commit")
+    [finding] = project_of(files).found("expire-on-commit")
     assert finding.severity == "note"
 
 
@@ -208,7 +208,7 @@ def test_expire_on_commit_the_other_way_round(project: Make):
         (", expire_on_commit=flag", ""),
     ],
 )
-def test_expire_on_commit_that_agrees_or_cannot_be_told(project: Make, application: str, tests: str):
+def test_expire_on_commit_that_agrees_or_cannot_be_told(project_of: Make, application: str, tests: str):
     """The same on both sides, or what no literal says, is no finding."""
     files = {"app/db.py": maker(application), "tests/conftest.py": maker(tests)}
-    assert project(files).found("expire-on-commit") == []
+    assert project_of(files).found("expire-on-commit") == []

@@ -24,26 +24,26 @@ POSTGRES = """
         (".env.test", 'export DATABASE_URL="sqlite://"\n'),
     ],
 )
-def test_sqlite_in_place_of_postgresql(project: Make, file: str, text: str):
+def test_sqlite_in_place_of_postgresql(project_of: Make, file: str, text: str):
     """SQLite in tests, or in a .env, of an application on PostgreSQL."""
-    [finding] = project({file: text}).found("sqlite-stand-in")
+    [finding] = project_of({file: text}).found("sqlite-stand-in")
     assert (finding.file, finding.line, finding.severity) == (file, 1, "warning")
     assert "fails in production" in finding.why
 
 
-def test_an_application_on_sqlite(project: Make):
+def test_an_application_on_sqlite(project_of: Make):
     """Where nothing speaks of PostgreSQL, SQLite stands in for nothing."""
     files = {"pyproject.toml": "[tool.pytest]\n", "tests/conftest.py": 'URL = "sqlite://"\n'}
-    assert project(files).found("sqlite-stand-in") == []
+    assert project_of(files).found("sqlite-stand-in") == []
 
 
-def test_sqlite_in_words_and_examples(project: Make):
+def test_sqlite_in_words_and_examples(project_of: Make):
     """A docstring that speaks of SQLite, a list of wrong values, and an example of a .env are no URL in use."""
     files = {
         "tests/test_it.py": '"""Not sqlite:// here."""\n\nfor wrong in ["sqlite://", "mysql://"]:\n    check(wrong)\n',
         ".env.example": "DATABASE_URL=sqlite://\n",
     }
-    assert project(files).found("sqlite-stand-in") == []
+    assert project_of(files).found("sqlite-stand-in") == []
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def test_sqlite_in_words_and_examples(project: Make):
         ("DB_HOST = prod.internal\n", "prod.internal"),
     ],
 )
-def test_an_env_file_that_leads_to_production(project: Make, text: str, host: str):
+def test_an_env_file_that_leads_to_production(project_of: Make, text: str, host: str):
     """A .env with the host of another machine; its password is not shown."""
-    [finding] = project({".env": f"# settings\n{text}"}).found("production-url")
+    [finding] = project_of({".env": f"# settings\n{text}"}).found("production-url")
     assert (finding.file, finding.line, finding.severity) == (".env", 2, "warning")
     assert host in finding.found
     assert "secret" not in str(finding)
 
 
-def test_with_crucible_production_is_a_note(project: Make):
+def test_with_crucible_production_is_a_note(project_of: Make):
     """Crucible leads engines away from it; code without SQLAlchemy still reads it."""
-    [finding] = project({".env": "DATABASE_URL=postgresql://db.example.com/app\n"}, on=True).found("production-url")
+    [finding] = project_of({".env": "DATABASE_URL=postgresql://db.example.com/app\n"}, on=True).found("production-url")
     assert finding.severity == "note"
     assert "crucible_url_env" in finding.do
 
 
-def test_a_default_that_leads_to_production(project: Make):
+def test_a_default_that_leads_to_production(project_of: Make):
     """The default of the settings is what a test without Crucible connects to."""
     files = {
         "app/settings.py": """
@@ -88,15 +88,15 @@ def test_a_default_that_leads_to_production(project: Make):
             engine = create_engine(settings.database_url)
         """,
     }
-    [finding] = project(files).found("production-url")
+    [finding] = project_of(files).found("production-url")
     assert (finding.file, finding.line) == ("app/db.py", 5)
-    assert project(files, on=True).found("production-url") == []
+    assert project_of(files, on=True).found("production-url") == []
 
 
-def test_alembic_s_configuration(project: Make):
+def test_alembic_s_configuration(project_of: Make):
     """alembic.ini may name a host too."""
     text = "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql://app:s@db.example.com/app\n"
-    [finding] = project({"alembic.ini": text}).found("production-url")
+    [finding] = project_of({"alembic.ini": text}).found("production-url")
     assert (finding.file, finding.line) == ("alembic.ini", 3)
 
 
@@ -130,17 +130,17 @@ def test_hosts_that_are_far(host: str):
     assert not is_local(host)
 
 
-def test_an_engine_with_a_creator(project: Make):
+def test_an_engine_with_a_creator(project_of: Make):
     """creator= goes past the dialect: an error with Crucible, a note without."""
     files = {"app/db.py": POSTGRES.format(more=", creator=connect")}
-    [finding] = project(files, on=True).found("engine-creator")
+    [finding] = project_of(files, on=True).found("engine-creator")
     assert (finding.file, finding.line, finding.severity) == ("app/db.py", 4, "error")
-    [finding] = project(files).found("engine-creator")
+    [finding] = project_of(files).found("engine-creator")
     assert finding.severity == "note"
 
 
-def test_an_engine_without_a_creator(project: Make):
+def test_an_engine_without_a_creator(project_of: Make):
     """An engine that connects through its dialect is well; so is SQLite's own."""
     sqlite = 'create_engine("sqlite://", creator=connect)'
     files = {"app/db.py": POSTGRES.format(more=""), "app/cache.py": f"from sqlalchemy import *\ne = {sqlite}\n"}
-    assert project(files, on=True).found("engine-creator") == []
+    assert project_of(files, on=True).found("engine-creator") == []

@@ -49,8 +49,15 @@ def case_of(root: Path, *, machine: Machine | None = None) -> Case:
 def _own(project: Project) -> Project:
     """*project* without the projects inside it: folders with a configuration of pytest of their own."""
     folders = {folder for one in project.modules for folder in one.path.parents if project.root in folder.parents}
-    roots = {folder for folder in folders if configuration(folder).file}
+    roots = {folder for folder in folders if _is_configured(folder)}
     return Project(project.root, tuple(one for one in project.modules if roots.isdisjoint(one.path.parents)))
+
+
+def _is_configured(folder: Path) -> bool:
+    try:
+        return configuration(folder).file is not None
+    except UsageError:  # a file that nobody can read: a template of one, for instance
+        return True
 
 
 def diagnose(
