@@ -21,7 +21,7 @@ from .syntax import last, literal
 OURS = "pytest-crucible"
 CLAIMING = re.compile(r"addoption|addini|\bfixture\b|addinivalue_line")
 # For the user to replace.
-MEANT = {"test_user"}
+MEANT = {"auth_scheme", "client_options", "current_user_dependency", "faker_seed", "test_user"}
 
 
 @dataclass(frozen=True)
