@@ -52,6 +52,7 @@ class Database:
     Attributes:
         name: The worker database's name.
         generation: How often it was cloned.
+        refreshed: How often only a clone could put it back.
         targets: Where each role of the application is led to, for as long as this clone lives.
         failure: Why it cannot be had, or was lost.
     """
@@ -62,6 +63,7 @@ class Database:
         self.settings = settings
         self.name = name(1)
         self.generation = 0
+        self.refreshed = 0
         self.targets: dict[str | None, Target] = {}
         self.failure: Exception | None = None
         self._name = name
@@ -182,9 +184,9 @@ class Database:
         except psycopg.Error:
             # A constraint that the baseline itself does not meet (NOT VALID), a type's input function that changed:
             # a clone asks no such question.
-            self.discard()
-            return Answer("clone", why="the rows of the baseline cannot be inserted again")
+            answer = Answer("clone", why="the rows of the baseline cannot be inserted again")
         if answer.done == "clone":
+            self.refreshed += 1
             self.discard()
         return answer
 

@@ -14,7 +14,8 @@
     ├── ApplicationError   the application does not speak ASGI to its end
     ├── BlockedError       a test waits for a row that it holds itself
     ├── IsolationError     rollback isolation cannot keep what this test relies on
-    └── RefusalError       a route lets in whom it must refuse
+    ├── RefusalError       a route lets in whom it must refuse
+    └── QueryCountError    a block executed more statements than it may, or others
 
     UserWarning
     ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
@@ -88,6 +89,10 @@ class IsolationError(CrucibleError):
 
 class RefusalError(CrucibleError):
     """A route lets in whom it must refuse, or writes before it refuses."""
+
+
+class QueryCountError(CrucibleError, AssertionError):
+    """A block executed more statements than it may, or fewer than it should."""
 
 
 class LeakWarning(UserWarning):

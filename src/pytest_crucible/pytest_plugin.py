@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .run import Run
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
-KEPT: pytest.StashKey[list[str]] = pytest.StashKey()
 AROUND: pytest.StashKey[ExitStack] = pytest.StashKey()
 
 # -- options ---------------------------------------------------------------------------------------------------------
@@ -115,17 +114,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def _register_fixtures(config: pytest.Config) -> None:
     """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
-    from .fixtures import auth, http, route_matrix
+    from .fixtures import auth, http, queries, route_matrix
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
     plugins.register(auth, "crucible-fixtures-auth")
     plugins.register(http, "crucible-fixtures-http")
+    plugins.register(queries, "crucible-fixtures-queries")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
 
 
 def _register_hooks(config: pytest.Config) -> None:
     from . import fixtures
+    from .report import Summary
 
     plugins = config.pluginmanager
     modules = config.stash[fixtures.LIFESPANS] = []
@@ -146,8 +147,10 @@ def _register_hooks(config: pytest.Config) -> None:
         from .fixtures import by_faker
 
         plugins.register(by_faker, "crucible-faker")
-    config.stash[KEPT] = []
-    plugins.register(Hooks(config.stash[fixtures.RUN]), "crucible-hooks")
+    run = config.stash[fixtures.RUN]
+    plugins.register(Hooks(run), "crucible-hooks")
+    server = mask(run.settings.server)
+    plugins.register(Summary(run.figures, "" if server == "embedded" else f"--server '{server}' "), "crucible-summary")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -256,36 +259,21 @@ class Hooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note a failure before the database is put back, and what was kept in the report of the teardown."""
-        from .fixtures import TEST
+        from .fixtures import QUERY_LOG, TEST
 
         longrepr = None
         if call.excinfo is not None and isinstance(call.excinfo.value, CrucibleError):
             longrepr = _only_their_frames(item, call.excinfo)
         report = yield
         report.longrepr = longrepr or report.longrepr
+        if report.failed and call.when == "call" and (log := item.stash.get(QUERY_LOG, None)):
+            report.sections.append((f"query_log: {log.count} statements", str(log)))
         test = item.stash.get(TEST, None)
         if test is not None:
             test.failed = test.failed or report.failed
             if call.when == "teardown":
                 report.user_properties += [("crucible_kept", name) for name in test.kept]
         return report
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect what was kept, also from workers."""
-        self.run.kept += [str(value) for name, value in report.user_properties if name == "crucible_kept"]
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say how to open what was kept, and what is worth knowing of the roles."""
-        for line in self._lines():
-            terminalreporter.write_line(line)
-
-    def _lines(self) -> Iterator[str]:
-        for name in dict.fromkeys(self.run.kept):
-            server = mask(self.run.settings.server)
-            where = "" if server == "embedded" else f"--server '{server}' "
-            yield f"crucible: kept {name}; open it with: crucible psql {where}{name}"
-        for note in self.run.worker.notes:
-            yield f"crucible: {note}"
 
 
 def _only_their_frames(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:

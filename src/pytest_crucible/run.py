@@ -24,6 +24,8 @@ from .lifespans import Lifespan
 from .lookup import loaded
 from .overrides import Overridden, owners
 from .pending import Pending
+from .queries import Queries, QueryLog
+from .report import Figures, Repetition
 from .restore import Restore
 from .sessions import Sessions
 from .settings import Settings
@@ -50,7 +52,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
-        self.kept: list[str] = []
+        self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
@@ -59,6 +61,7 @@ class Run:
             lambda: self.worker.names,
             self.worker.redirect.connections,
         )
+        self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
         self.overridden = Overridden(self.applications)
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
@@ -169,6 +172,16 @@ class Run:
         self._lifespans.add(lifespan)
         self.overridden.learn()
         return lifespan
+
+    def note_queries(self, test: Test, log: QueryLog) -> None:
+        """Remember for the summary what *test* executed."""
+        repeated = [Repetition(one.times, one.text, test.id) for one in log.repeated()]
+        self._figures.add_log(log.count, repeated)
+
+    def figures(self) -> Figures:
+        """What this process has to say at the end."""
+        worker = Figures(notes=self.worker.notes, built=self.worker.built, clones=self.worker.refreshed)
+        return self._figures.merged([worker])
 
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""

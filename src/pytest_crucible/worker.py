@@ -41,6 +41,8 @@ class Worker:
     Attributes:
         main: The main database.
         notes: What the run's summary should say.
+        built: How many templates were built here.
+        preparing: Whether a database is being made now, with whatever statements that takes.
     """
 
     def __init__(self, settings: Settings, run: str, name: str) -> None:
@@ -48,6 +50,8 @@ class Worker:
         self.run = run
         self.redirect = Redirect(self._target)
         self.notes: list[str] = []
+        self.built = 0
+        self.preparing = False
         self._project = names.label(settings.root.name, 24)
         self._shapes = settings.by_database()
         self._all = {asked: self._database(asked, run, name) for asked in self._shapes}
@@ -118,6 +122,11 @@ class Worker:
     def stale(self) -> bool:
         """Whether the next user of a database gets a fresh clone."""
         return any(database.stale for database in self.databases)
+
+    @property
+    def refreshed(self) -> int:
+        """How often a database could not be put back, and was cloned anew."""
+        return sum(database.refreshed for database in self._all.values())
 
     def discard(self) -> None:
         """Have the next user of each database get a fresh clone."""
@@ -221,12 +230,15 @@ class Worker:
             if database.failure is not None:
                 # Without the frames of the tests before, which would grow with each.
                 raise database.failure.with_traceback(None)
+            self.preparing = True
             try:
                 database.renew() if database.is_open else self._open(database)
             except Exception as error:
                 # Every later test would fail alike, after the same wait.
                 database.failure = error
                 raise
+            finally:
+                self.preparing = False
 
     def _open(self, database: Database) -> None:
         before = self.databases
@@ -240,6 +252,7 @@ class Worker:
         template = self._template(database, recipe)
         self.admin.live(templates.in_use(template.name))
         if template.built:
+            self.built += 1
             self.server().keep_image()
         database.open(self.admin, self.rights, template)
 

@@ -1,0 +1,8 @@
+"""What is said at the end of a run: figures, which each process collects, and the summary that merges them."""
+
+from __future__ import annotations
+
+from .figures import Figures, Repetition
+from .summary import Summary
+
+__all__ = ["Figures", "Repetition", "Summary"]

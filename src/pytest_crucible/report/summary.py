@@ -1,0 +1,58 @@
+"""The end of a run: each process's figures, those of pytest-xdist's workers merged in the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from .figures import Figures
+
+# The key in what a worker sends to the controller when it ends.
+SENT = "pytest_crucible"
+
+
+class Summary:
+    """Collects and prints. Registered as a plugin where Crucible is on.
+
+    A worker that crashes sends nothing: its figures are lost, and only they.
+
+    Args:
+        figures: This process's own figures.
+        server: How ``crucible psql`` is told where a kept database is: ``--server '…' ``, or nothing.
+    """
+
+    def __init__(self, figures: Callable[[], Figures], server: str) -> None:
+        self._figures = figures
+        self._server = server
+        self._kept: list[str] = []
+        self._workers: list[Figures] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what was kept; a worker's report arrives in the controller too, also if the worker crashes later."""
+        self._kept += [str(value) for name, value in report.user_properties if name == "crucible_kept"]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """In a worker, hand the figures over."""
+        output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[SENT] = self._figures().plain()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """In the controller, take a worker's figures."""
+        sent = getattr(node, "workeroutput", {}).get(SENT)
+        if sent is not None:
+            self._workers.append(Figures.of(sent))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how to open what was kept, and what is worth knowing."""
+        for line in self._lines():
+            terminalreporter.write_line(f"crucible: {line}")
+
+    def _lines(self) -> Iterator[str]:
+        for name in dict.fromkeys(self._kept):
+            yield f"kept {name}; open it with: crucible psql {self._server}{name}"
+        yield from self._figures().merged(self._workers).lines()
