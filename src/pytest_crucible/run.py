@@ -27,6 +27,7 @@ from .pending import Pending
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
 from .restore import Restore
+from .session_classes import async_session_class, sync_session_class
 from .sessions import Sessions
 from .settings import Settings
 from .watchdog import Watchdog
@@ -89,7 +90,7 @@ class Run:
             with self.rollback.async_session(engine, lambda: test.failed and test.keep) as joined:
                 yield joined
             return
-        with self.sessions.closing(AsyncSession(engine, expire_on_commit=False)) as session:
+        with self.sessions.closing(async_session_class()(engine, expire_on_commit=False)) as session:
             yield session
 
     @contextmanager
@@ -99,7 +100,7 @@ class Run:
             with self.rollback.sync_session(self.sync_engine, lambda: test.failed and test.keep) as joined:
                 yield joined
             return
-        with Session(self.sync_engine, expire_on_commit=False) as session:
+        with sync_session_class()(self.sync_engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -109,11 +110,11 @@ class Run:
 
             def asynchronous() -> AsyncSession:
                 return opened.enter_context(
-                    self.sessions.closing(AsyncSession(self.async_engine, expire_on_commit=False))
+                    self.sessions.closing(async_session_class()(self.async_engine, expire_on_commit=False))
                 )
 
             def synchronous() -> Session:
-                return opened.enter_context(Session(self.sync_engine, expire_on_commit=False))
+                return opened.enter_context(sync_session_class()(self.sync_engine, expire_on_commit=False))
 
             yield cache(asynchronous), cache(synchronous)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import IsolationError
+from ..session_classes import sync_session_class
 from .savepoints import RESET
 from .turns import Turns
 
@@ -85,6 +86,17 @@ for _name in (
     *("reset", "rollback", "scalar", "scalars"),
 ):
     setattr(JoinedSession, _name, _in_turn(getattr(Session, _name)))
+
+
+def joined_class() -> type[JoinedSession]:
+    """The class of a session within the outer transaction, with the methods of the application's own kind."""
+    theirs: Any = sync_session_class()
+    return JoinedSession if theirs is Session else _joined(theirs)
+
+
+@cache
+def _joined(theirs: Any) -> type[JoinedSession]:
+    return type("JoinedSession", (JoinedSession, theirs), {"exec": _in_turn(theirs.exec)})
 
 
 def _begun() -> IsolationError:

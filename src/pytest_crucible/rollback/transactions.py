@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
+from ..session_classes import async_session_class
 from ..worker import Worker
 from .constraints import Constraints
 from .elsewhere import Elsewhere
 from .guard import Guard
-from .joined import JoinedSession
+from .joined import JoinedSession, joined_class
 from .outer import Loop, Outer
 from .outside import Outside
 from .savepoints import RESET
@@ -46,7 +47,8 @@ class Rollback:
     def async_session(self, engine: AsyncEngine, keep: Callable[[], bool]) -> Iterator[AsyncSession]:
         """An asynchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
         outer = self._outer(engine.sync_engine)
-        session = AsyncSession(sync_session_class=JoinedSession, outer=outer, expire_on_commit=False)
+        kind = async_session_class()
+        session = kind(sync_session_class=joined_class(), outer=outer, expire_on_commit=False)
         with self._current_is(outer):
             try:
                 yield session
@@ -58,7 +60,7 @@ class Rollback:
     def sync_session(self, engine: Engine, keep: Callable[[], bool]) -> Iterator[JoinedSession]:
         """A synchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
         outer = self._outer(engine)
-        session = JoinedSession(outer=outer, expire_on_commit=False)
+        session = joined_class()(outer=outer, expire_on_commit=False)
         with self._current_is(outer):
             try:
                 yield session

@@ -1,0 +1,41 @@
+"""Which classes the sessions of the tests have: SQLModel's, where the application has models of SQLModel.
+
+Those add ``exec()``, and warn of ``execute()``, which SQLAlchemy's own have: here both are there, without a warning.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+
+def async_session_class() -> type[AsyncSession]:
+    """The class of an asynchronous session."""
+    return _async_session_class() if _is_sqlmodel_used() else AsyncSession
+
+
+def sync_session_class() -> type[Session]:
+    """The class of a synchronous session."""
+    return _sync_session_class() if _is_sqlmodel_used() else Session
+
+
+def _is_sqlmodel_used() -> bool:
+    model: Any = getattr(sys.modules.get("sqlmodel"), "SQLModel", None)
+    return model is not None and bool(model.__subclasses__())
+
+
+@cache
+def _async_session_class() -> type[AsyncSession]:
+    theirs = import_module("sqlmodel.ext.asyncio.session").AsyncSession
+    words = {"execute": AsyncSession.execute, "sync_session_class": _sync_session_class()}
+    return type("AsyncSession", (theirs,), words)
+
+
+@cache
+def _sync_session_class() -> type[Session]:
+    return type("Session", (import_module("sqlmodel").Session,), {"execute": Session.execute})
