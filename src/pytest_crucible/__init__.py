@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TemplateError,
         UsageError,
     )
+    from .factories.bulk import bulk_create, bulk_create_sync
     from .fingerprint import reads
     from .overrides import overriding
 
@@ -50,11 +51,19 @@ __all__ = [
     "ServerError",
     "TemplateError",
     "UsageError",
+    "bulk_create",
+    "bulk_create_sync",
     "overriding",
     "reads",
 ]
 
-_HOMES = {"AsgiTransport": "app.transport", "overriding": "overrides", "reads": "fingerprint"}
+_HOMES = {
+    "AsgiTransport": "app.transport",
+    "bulk_create": "factories.bulk",
+    "bulk_create_sync": "factories.bulk",
+    "overriding": "overrides",
+    "reads": "fingerprint",
+}
 
 
 def __getattr__(name: str) -> object:

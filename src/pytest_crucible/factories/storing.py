@@ -58,7 +58,7 @@ class AsyncStorage:
     async def save_many(self, data: list[Any]) -> list[Any]:
         """Store a batch."""
         session = current().asynchronous()
-        async with _turn(session):
+        async with turn(session):
             await session.run_sync(store, data, self.commit)
         return data
 
@@ -72,7 +72,8 @@ def commits(factory: Any) -> bool:
 _TURNS: weakref.WeakKeyDictionary[Any, tuple[Any, asyncio.Lock]] = weakref.WeakKeyDictionary()
 
 
-def _turn(session: Any) -> asyncio.Lock:
+def turn(session: Any) -> asyncio.Lock:
+    """A lock for *session*, which serves one task at a time."""
     loop = asyncio.get_running_loop()
     if session not in _TURNS or _TURNS[session][0] is not loop:
         _TURNS[session] = (loop, asyncio.Lock())
