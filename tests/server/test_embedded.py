@@ -91,12 +91,12 @@ def test_the_last_one_ends_it(take):
 def test_no_lock_files_stay(take, root):
     """The lock files of a project go with its server."""
     held = take()
-    locks = held._where.locks
-    mine = [path for path in locks.iterdir() if path.name.startswith(held._where.key)]
+    locks = held._share.where.locks
+    mine = [path for path in locks.iterdir() if path.name.startswith(held._share.where.key)]
     assert {path.suffix for path in mine} == {".users", ".start", ".ready"}
     held.release()
     gone_after(Path(held.nest))
-    assert not [path for path in locks.iterdir() if path.name.startswith(held._where.key)]
+    assert not [path for path in locks.iterdir() if path.name.startswith(held._share.where.key)]
 
 
 def test_the_next_one_starts_it_again(take):

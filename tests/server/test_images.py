@@ -123,7 +123,7 @@ def saved(take):
     fill(held)
     held.keep_image()
     end(held)
-    return held._where.image
+    return held._share.where.image
 
 
 def test_what_must_outlive_the_server_does(saved, take):

@@ -102,4 +102,4 @@ def test_root_and_others_at_once(take, root, tmp_path):
     """An ordinary user's server of the same project is another one."""
     held = take()
     assert f"crucible-{os.geteuid()}" in held.nest
-    assert str(os.geteuid()) in held._where.image.parts
+    assert str(os.geteuid()) in held._share.where.image.parts

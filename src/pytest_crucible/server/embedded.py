@@ -5,16 +5,15 @@ The server's lifetime is the time during which somebody holds the users' lock; s
 
 from __future__ import annotations
 
-import os
 import socket
-import weakref
 from contextlib import suppress
 from pathlib import Path
 
-from . import binaries, launcher, locks, nest, remains, start_errors
+from . import binaries, launcher, nest, remains, start_errors
 from .address import Address
 from .binaries import Installation
 from .folders import Folders, folders, nests
+from .share import Share
 from .start import start
 
 
@@ -24,13 +23,11 @@ class EmbeddedLease:
     kind = "embedded"
     owned = True
 
-    def __init__(self, where: Folders, nest_path: str, version: str, users: int) -> None:
+    def __init__(self, share: Share, nest_path: str, version: str) -> None:
         self.nest = nest_path
         self.admin = Address(f"{nest_path}/s", 5432, launcher.SUPERUSER, "postgres")
         self.note = f"embedded PostgreSQL {version}"
-        self._where = where
-        self._users = users
-        _LEASES.add(self)
+        self._share = share
 
     def keep_image(self) -> None:
         """Have the server's data outlive it."""
@@ -39,37 +36,24 @@ class EmbeddedLease:
 
     def log(self) -> str:
         """The server's last words, also after it died."""
-        text = remains.read(f"{self.nest}/log") or remains.read(str(self._where.last_log))
+        text = remains.read(f"{self.nest}/log") or remains.read(str(self._share.where.last_log))
         return "\n".join(text.splitlines()[-20:])
 
     def release(self) -> None:
         """Give the share back; the last one to do so ends the server."""
-        if self._users >= 0:
-            self._let_go()
-            # Its supervisor was killed: nobody else would remove what it left before the next start.
-            if not nest.owned(self.nest):
-                nest.sweep(os.path.dirname(self.nest))
-                self._where.remove_locks()
-
-    def _let_go(self) -> None:
-        if self._users >= 0:
-            os.close(self._users)
-            self._users = -1
+        self._share.leave(self.nest)
 
 
 def lease(root: Path, cache: Path | None) -> EmbeddedLease:
     """A share in the server of the project at *root*, which is started if need be."""
     installation = binaries.find()
     where = folders(root, cache, installation.identity)
-    # Held from here on: the server cannot end between being found and being used.
-    users = locks.acquire(where.users, exclusive=False)
-    try:
-        path, version = _running(where) or _started(where, installation)
-    except BaseException:
-        os.close(users)
-        where.remove_locks()
-        raise
-    return EmbeddedLease(where, path, version, users)
+    share = Share(where)
+    found = share.join(lambda: _running(where), lambda lock: _start(where, installation, lock))
+    if not found:
+        share.let_go()
+        raise start_errors.explain("died", "", remains.read(str(where.last_log)))
+    return EmbeddedLease(share, *found)
 
 
 def _running(where: Folders) -> tuple[str, str] | None:
@@ -89,31 +73,7 @@ def _answers(path: str) -> bool:
     return True
 
 
-def _started(where: Folders, installation: Installation) -> tuple[str, str]:
-    lock = locks.acquire(where.start, exclusive=True)
-    try:
-        return _running(where) or _start(where, installation, lock)  # somebody else may have been faster
-    finally:
-        os.close(lock)
-
-
-def _start(where: Folders, installation: Installation, lock: int) -> tuple[str, str]:
+def _start(where: Folders, installation: Installation, lock: int) -> None:
     for parent in nests():
         nest.sweep(parent)
     start(where, installation, lock)
-    found = _running(where)
-    if not found:
-        raise start_errors.explain("died", "", remains.read(str(where.last_log)))
-    return found
-
-
-_LEASES: weakref.WeakSet[EmbeddedLease] = weakref.WeakSet()
-
-
-def _forget_leases() -> None:
-    """A child that was forked has a share of its own only if it asks for one: it must not keep its parent's alive."""
-    for held in list(_LEASES):
-        held._let_go()
-
-
-os.register_at_fork(after_in_child=_forget_leases)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import marshal
-import os
-import select
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from . import cluster, copies, launcher, start_errors
 from .binaries import Installation
 from .folders import Folders, check_socket, with_room
 from .identity import Identity, Refused
 from .images import size
+from .spawn import Report, supervise
 
 SECONDS = 120.0
 # Extensions that we bring ourselves.
@@ -35,14 +31,6 @@ class Attempt:
     identity: Identity
     image: Path
     parent: Path
-
-
-class Report(NamedTuple):
-    """What a supervisor said: ``ready``, or a word for what went wrong."""
-
-    word: str
-    details: str = ""
-    log: str = ""
 
 
 def start(where: Folders, installation: Installation, lock: int) -> None:
@@ -88,41 +76,15 @@ def _order(attempt: Attempt) -> dict[str, object]:
         "environment": launcher.environment(),
         "identity": attempt.identity,
         "image": str(attempt.image),
-        "key": where.key,
         "last_log": str(where.last_log),
         "open_to_others": attempt.identity[0] == "user",
         "ours": str(OURS),
         "parent": str(attempt.parent),
-        "ready": str(where.ready),
         "save_to": str(where.image),
-        "start": str(where.start),
-        "users": str(where.users),
         "version": installation.version,
     }
 
 
 def _supervise(attempt: Attempt, lock: int) -> Report:
-    """Start a supervisor, and wait for its report."""
-    reading, writing = os.pipe()
-    with open(reading, "rb") as report:
-        try:
-            said = _spawn({**_order(attempt), "report": writing, "start_lock": lock}, (writing, lock))
-        finally:
-            os.close(writing)
-        ready, _, _ = select.select([report], [], [], SECONDS)
-        answer = report.read() if ready else b""
-    return Report(*marshal.loads(answer)) if answer else Report("failed", f"The supervisor is silent. {said}")
-
-
-def _spawn(order: dict[str, object], descriptors: tuple[int, ...]) -> str:
-    process = subprocess.Popen(
-        launcher.interpreter("from pytest_crucible.server.supervisor import main; main()"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=descriptors,
-        # Ctrl-C in the terminal is for the tests, which then let go of the server in their own time.
-        start_new_session=True,
-    )
-    _, errors = process.communicate(marshal.dumps(order))
-    return errors.decode(errors="replace")[-2000:]
+    argv = launcher.interpreter("from pytest_crucible.server.supervisor import main; main()")
+    return supervise(argv, attempt.where, _order(attempt), lock, seconds=SECONDS)

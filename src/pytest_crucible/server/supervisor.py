@@ -20,13 +20,12 @@ It starts while somebody waits: it imports nothing that costs a millisecond, and
 from __future__ import annotations
 
 import errno
-import fcntl
 import marshal
 import os
 import signal
 import sys
 
-from pytest_crucible.server import identity, images, overlay, remains
+from pytest_crucible.server import identity, images, overlay, remains, vigil
 from pytest_crucible.server.nest import Nest
 from pytest_crucible.server.process import Failed, Postgres
 
@@ -34,25 +33,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-WAKING = (signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
-# A signal that comes in the microsecond before flock blocks does not wake it: so look again at times.
-LOOK_SECONDS = 1.0
-
-
-class Woken(Exception):
-    """A signal arrived while waiting for the last user."""
-
 
 def main() -> None:
     """Run a server as the order on stdin says."""
     order = marshal.loads(sys.stdin.buffer.read())
     if os.fork():  # not the client's child: it must not see our SIGCHLD, nor keep us as a zombie
         os._exit(0)
-    _detach(order)
+    vigil.detach(order)
     try:
         nest = Nest(order["parent"], order["key"], open_to_others=order["open_to_others"])
     except OSError as error:
-        _report(order, *_explain(error), "")
+        vigil.report(order, *_explain(error), "")
         return
     server = Postgres(nest.path)
     try:
@@ -62,31 +53,17 @@ def main() -> None:
         nest.remove()
 
 
-def _detach(order: dict[str, Any]) -> None:
-    os.dup2(os.open(os.devnull, os.O_RDWR), 2)
-    os.chdir("/")
-    os.umask(0o022)
-    for descriptor in (order["start_lock"], order["report"]):
-        os.set_inheritable(descriptor, False)
-    # Until there is something to wake up from: a signal that comes early is kept, not lost.
-    signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
-
-
 def _serve(order: dict[str, Any], server: Postgres) -> None:
     """Start, wait for the last user, stop."""
     try:
         _prepare(order, server.nest)
         argv = [word.replace("{nest}", server.nest) for word in order["argv"]]
         server.start(argv, order["environment"], order["identity"])
-        _announce(order, server.nest)
+        vigil.announce(order, server.nest, order["version"])
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
-        _report(order, *_explain(error), server.log())
+        vigil.report(order, *_explain(error), server.log())
         return
-    users = os.open(order["users"], os.O_RDWR | os.O_CREAT, 0o600)
-    try:  # noqa: SIM105 - contextlib costs 2 ms
-        _wait_for_last_user(users, server)
-    except Woken:  # two signals at once
-        pass
+    users = vigil.outlast_users(order, server.ended)
     _stop(order, server)
     os.close(users)
     remains.remove_locks(order["users"], order["start"], order["ready"])
@@ -100,41 +77,6 @@ def _prepare(order: dict[str, Any], nest: str) -> None:
     images.unpack(order["image"], f"{nest}/data", owner)
     if order["bundled"]:
         overlay.write(f"{nest}/share", order["bundled"], order["ours"])
-
-
-def _announce(order: dict[str, Any], nest: str) -> None:
-    """Tell the client that waits, and all that come later, where the server is."""
-    ready = order["ready"]
-    with open(f"{ready}.new", "w") as file:
-        file.write(f"{nest}\n{order['version']}\n")
-    os.replace(f"{ready}.new", ready)
-    _report(order, "ready", "", "")
-    os.close(order["start_lock"])
-
-
-def _report(order: dict[str, Any], word: str, details: str, log: str) -> None:
-    try:
-        os.write(order["report"], marshal.dumps((word, details, log)))
-        os.close(order["report"])
-    except OSError:  # the client died meanwhile
-        pass
-
-
-def _wait_for_last_user(users: int, server: Postgres) -> None:
-    """Wait until nobody uses the server, it dies, or somebody asks us to end."""
-    for number in WAKING:
-        signal.signal(number, _wake)
-    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
-    while not server.ended():
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKING)
-            fcntl.flock(users, fcntl.LOCK_EX)
-            return
-        except Woken as woken:
-            if woken.args[0] not in (signal.SIGCHLD, signal.SIGALRM):
-                return
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
 
 
 def _stop(order: dict[str, Any], server: Postgres) -> None:
@@ -164,7 +106,3 @@ def _explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "full", str(error)
     return "failed", f"{type(error).__name__}: {error}"
-
-
-def _wake(number: int, frame: object) -> None:
-    raise Woken(number)
