@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip install --quiet
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow bench lint format docs clean
+.PHONY: help demo test slow container bench lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -24,6 +24,9 @@ test: $(VENV)/.test ## run our own tests, without the slow tier
 
 slow: $(VENV)/.test ## run the slow tier
 	$(BIN)/pytest -m "slow and not container" $(ARGS)
+
+container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENGINE=… runs it below another command
+	$(WITH_ENGINE) $(BIN)/pytest -m container $(ARGS) tests/container
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
 	for name in isolation growth trigger startup suite server; do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -134,6 +134,24 @@ class Admin:
         if self.version >= SEPARATE_INHERITANCE:
             with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
                 self._run("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", role, to)
+
+    def extend(self, database: str, extensions: Sequence[str]) -> None:
+        """Create those of the *extensions* that only a superuser may, where the server has them.
+
+        As a database's administrator does in production; "trusted" ones are left to its owner (PostgreSQL manual,
+        CREATE EXTENSION).
+        """
+        query = (
+            "SELECT v.name FROM pg_available_extension_versions v JOIN pg_available_extensions e"
+            " ON e.name = v.name AND e.default_version = v.version"
+            " WHERE v.superuser AND NOT v.trusted AND v.name = ANY (%s)"
+        )
+        closed = [row[0] for row in self._connection.execute(query, (list(extensions),)).fetchall()]
+        if closed:
+            with connect(self.address.to(database)) as connection:
+                for name in closed:
+                    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE")
+                    connection.execute(statement.format(sql.Identifier(name)))
 
     def create(self, name: str, *, owner: str, template: str, words: sql.Composable | None = None) -> None:
         """Create the database *name* from *template*.

@@ -150,7 +150,7 @@ def _register_hooks(config: pytest.Config) -> None:
     run = config.stash[fixtures.RUN]
     plugins.register(Hooks(run), "crucible-hooks")
     server = mask(run.settings.server)
-    plugins.register(Summary(run.figures, "" if server == "embedded" else f"--server '{server}' "), "crucible-summary")
+    plugins.register(Summary(run.figures, server), "crucible-summary")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -67,7 +67,8 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         "embedded",
         '"embedded"',
-        'which PostgreSQL: `"embedded"`, `"postgresql://…"`, or `"container"`, `"container:IMAGE"` (not yet)',
+        'which PostgreSQL: `"embedded"`, `"container"`, `"container:IMAGE"`, `"container-per-worker"`, '
+        '`"postgresql://…"`',
         spelling.server,
     ),
     Option(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from .errors import UsageError
 
 ISOLATIONS = ("reset", "rollback", "clone")
+CONTAINERS = ("container", "container-per-worker")
 SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
 
@@ -78,14 +79,15 @@ def server(text: str, place: str) -> str:
         _postgresql(scheme, text, place)
         return f"postgresql://{rest}"
     kind = text.partition(":")[0]
-    if text == "embedded" or (kind == "container" and not text.endswith(":")):
+    if text == "embedded" or (kind in CONTAINERS and not text.endswith(":")):
         return text
     raise UsageError(
         f"{place}: there is no server {text!r}.",
-        why="A server is embedded (started by Crucible), container (container:IMAGE) or the URL of one that runs.",
+        why="A server is embedded (started by Crucible), container or container-per-worker (each also with :IMAGE), or "
+        "the URL of one that runs.",
         do=_closest(
             text,
-            ("embedded", "container"),
+            ("embedded", *CONTAINERS),
             default='Write "embedded", "container", or "postgresql://user:password@host:5432/postgres".',
         ),
     )

@@ -275,6 +275,8 @@ class Worker:
                     raise self.roles.explained(error) from error
 
     def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
+        if self.server().kind == "container":  # the embedded server's own are all trusted
+            self.admin.extend(address.database, database.settings.extensions)
         refuse = partial(self._refuse_others, database)
         with self.redirect.lead_to(address.to(address.database, user=owner), refuse):
             recipe.fill()

@@ -111,7 +111,10 @@ def test_a_server_by_url(url: str):
     assert settle(crucible_server=url).server == "postgresql://u@h/d"
 
 
-@pytest.mark.parametrize("word", ["embedded", "container", "container:postgres:17"])
+@pytest.mark.parametrize(
+    "word",
+    ["embedded", "container", "container:postgres:17", "container-per-worker", "container-per-worker:postgres:17"],
+)
 def test_a_server_by_kind(word: str):
     """The kinds of server are words, a container with its image if need be."""
     assert settle(crucible_server=word).server == word

@@ -135,8 +135,6 @@ def test_a_standby(url, monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("container", "not supported yet"),
-        ("container:postgis/postgis:17-3.5", "not supported yet"),
         ("embeded", "names no server"),
         ("sqlite:///test.db", "SQLite is never a substitute"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +21,12 @@ Command = Callable[[argparse.Namespace], int]
 
 @contextmanager
 def _leased(options: argparse.Namespace) -> Iterator[tuple[Lease, Admin]]:
+    if options.server.partition(":")[0] == "container-per-worker":
+        raise UsageError(
+            "A container per worker cannot be shared, and so not be looked into from outside the run.",
+            why="Each is there for one process, and goes with it.",
+            do='Name one that is shared: --server container, as in crucible_server = "container".',
+        )
     share = lease(options.server, root=options.root)
     admin = Admin(share)
     try:
@@ -37,7 +44,7 @@ def psql(options: argparse.Namespace) -> int:
             print("\n".join(kept) or "No database is kept. Run pytest with --crucible-keep-failed.")
             return 0
         name = _chosen(options.name, [*admin.databases(names.PREFIX)])
-        program = find().bin / "psql" if share.owned else "psql"
+        program = find().bin / "psql" if share.kind == "embedded" else shutil.which("psql") or find().bin / "psql"
         # psql handles Ctrl-C itself: it cancels a query. We must outlive it, since our share keeps the server up.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

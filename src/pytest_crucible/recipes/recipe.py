@@ -59,7 +59,7 @@ class Recipe(ABC):
         engine = create_engine(URL, poolclass=NullPool)
         with engine.begin() as connection:
             for extension in self.settings.extensions:
-                create_extension(connection, extension)
+                create_extension(connection, extension, embedded=self.settings.server == "embedded")
         self.make_schema(engine)
         if self.load is not None:
             load.call(self.load, engine, str(self.settings.load))
@@ -77,7 +77,7 @@ class Recipe(ABC):
         """Make the schema in the database to which every engine is led, *engine* among them."""
 
 
-def create_extension(connection: sqlalchemy.Connection, extension: str) -> None:
+def create_extension(connection: sqlalchemy.Connection, extension: str, *, embedded: bool) -> None:
     """Create *extension* where it is missing.
 
     Raises:
@@ -87,7 +87,8 @@ def create_extension(connection: sqlalchemy.Connection, extension: str) -> None:
     try:
         connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {quoted} CASCADE"))
     except sqlalchemy.exc.SQLAlchemyError as error:
-        raise missing_extension(extension) or failed(f"CREATE EXTENSION {extension}", error) from error
+        missing = missing_extension(extension) if embedded else None
+        raise missing or failed(f"CREATE EXTENSION {extension}", error) from error
 
 
 def _being_imported(path: str) -> bool:

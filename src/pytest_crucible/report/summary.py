@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .figures import Figures
+from .kept import how_to_open
 
 # The key in what a worker sends to the controller when it ends.
 SENT = "pytest_crucible"
@@ -20,7 +21,7 @@ class Summary:
 
     Args:
         figures: This process's own figures.
-        server: How ``crucible psql`` is told where a kept database is: ``--server '…' ``, or nothing.
+        server: ``crucible_server``, without its password.
     """
 
     def __init__(self, figures: Callable[[], Figures], server: str) -> None:
@@ -54,5 +55,5 @@ class Summary:
 
     def _lines(self) -> Iterator[str]:
         for name in dict.fromkeys(self._kept):
-            yield f"kept {name}; open it with: crucible psql {self._server}{name}"
+            yield how_to_open(name, self._server)
         yield from self._figures().merged(self._workers).lines()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
+from ..spelling import CONTAINERS
 from . import url
 from .address import Address
 
@@ -55,8 +56,10 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
     """Take a share in the server that *spec* names.
 
     Args:
-        spec: ``embedded``, or the URL of an external server.
-        root: The project's root folder: one embedded server for each project and user.
+        spec: ``embedded``; ``container``, ``container:IMAGE`` or ``container-per-worker``; the URL of an external
+            server.
+        root: The project's root folder: one embedded server, and one container of an image, for each project and
+            user.
         cache: Where images are kept; ``$CRUCIBLE_CACHE``, ``$XDG_CACHE_HOME/pytest-crucible`` or the like by default.
 
     Raises:
@@ -72,18 +75,19 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
         from . import embedded  # needs a POSIX system, which an external server does not
 
         return embedded.lease(root, cache)
+    if spec.partition(":")[0] in CONTAINERS:
+        from . import container
+
+        return container.lease(spec, root, cache)
     raise _unknown(spec)
 
 
 def _unknown(spec: str) -> UsageError:
-    works = f'Write crucible_server = "embedded", which needs nothing installed, or {url.EXAMPLE}.'
-    if spec.partition(":")[0] == "container":
-        return UsageError(
-            f"crucible_server = {spec!r}: containers are not supported yet.",
-            why="They come with a later release.",
-            do=f"{works} A container that you start yourself is an external server.",
-        )
-    return UsageError(f"crucible_server = {spec!r} names no server.", why="It is no URL either.", do=works)
+    return UsageError(
+        f"crucible_server = {spec!r} names no server.",
+        why="It is no URL either.",
+        do=f'Write crucible_server = "embedded", which needs nothing installed, "container", or {url.EXAMPLE}.',
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -48,6 +48,7 @@ FAST = {
     "logging_collector": "off",
     "cluster_name": "crucible",
 }
+ELSEWHERE = ("listen_addresses", "unix_socket_directories", "port")
 
 
 def settings(major: int, *, overlay: bool) -> dict[str, str]:
@@ -67,6 +68,13 @@ def postgres(binary: Path, major: int, *, overlay: bool) -> list[str]:
     for name, value in settings(major, overlay=overlay).items():
         words += ["-c", f"{name}={value}"]
     return words
+
+
+def containerised() -> list[str]:
+    """The command of a server in a container of any major version that Crucible supports."""
+    # Its own network, its own socket, its own port.
+    settings = {name: value for name, value in FAST.items() if name not in ELSEWHERE}
+    return ["postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
 
 
 def interpreter(code: str, *arguments: str) -> list[str]:

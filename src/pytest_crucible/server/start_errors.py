@@ -31,8 +31,9 @@ def explain(word: str, details: str = "", log: str = "") -> ServerError:
             "Run the tests as an ordinary user.",
         ),
     }.get(word, ("The embedded PostgreSQL server could not be started.", details, "Run again."))
-    return ServerError(found, why=why, do="\n".join(part for part in (do, ELSEWHERE, _quoted(log)) if part))
+    return ServerError(found, why=why, do="\n".join(part for part in (do, ELSEWHERE, quoted(log)) if part))
 
 
-def _quoted(log: str) -> str:
+def quoted(log: str) -> str:
+    """The end of a log, as a part of a message."""
     return "PostgreSQL's log:\n" + "\n".join("    " + line for line in log.splitlines()) if log else ""

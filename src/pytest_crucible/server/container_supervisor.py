@@ -1,0 +1,68 @@
+"""The supervisor of a container: a process of its own, which starts it, watches over it and removes it.
+
+As with the embedded server (see supervisor.py), each user holds the users' lock, and the supervisor ends the container
+when it gets that lock for itself. It does what testcontainers' own reaper does, without a second container:
+
+============================  ======================================================================================
+who is killed                 what happens
+============================  ======================================================================================
+the last users                the supervisor gets the users' lock, and removes the container
+postgres                      its container ends, the engine removes it, and the supervisor sees its output end
+the supervisor                the container's standard input, which it held open, ends: so does the container
+all of them at once           the same
+the engine                    removes the container when it starts again
+============================  ======================================================================================
+
+Where the input cannot be held (testcontainers before 4.15), a container whose supervisor was killed stays until the
+next start, which knows it by its label and removes it.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+
+from pytest_crucible.server import remains, vigil
+from pytest_crucible.server.nest import Nest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def main() -> None:
+    """Run a container as the order on stdin says."""
+    order = marshal.loads(sys.stdin.buffer.read())
+    if os.fork():
+        os._exit(0)
+    vigil.detach(order)
+    nest = Nest(order["parent"], order["key"])
+    try:
+        _serve(order, nest.path)
+    finally:
+        nest.remove()
+
+
+def _serve(order: dict[str, Any], nest: str) -> None:
+    try:
+        from pytest_crucible.server.engine import Container, Failed
+    except ImportError as error:
+        vigil.report(order, "missing", str(error), "")
+        return
+    container = Container(order, nest)
+    try:
+        try:
+            host, port = container.start()
+            vigil.announce(order, nest, host, str(port))
+        except Failed as error:
+            vigil.report(order, error.word, error.details, container.log())
+            return
+        except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
+            vigil.report(order, "failed", f"{type(error).__name__}: {error}", container.log())
+            return
+        users = vigil.outlast_users(order, container.ended)
+    finally:
+        container.end()
+    os.close(users)
+    remains.remove_locks(order["users"], order["start"], order["ready"])
