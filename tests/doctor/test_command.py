@@ -1,9 +1,14 @@
 """The command: what it prints, and how it exits."""
 
 import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from pytest_crucible.cli import main
 from pytest_crucible.doctor import CHECKS
@@ -105,6 +110,24 @@ def test_codes_are_unique_and_described():
     assert len(set(codes)) == len(codes)
     assert all(code == code.lower() and " " not in code for code in codes)
     assert all(check.meaning for check in CHECKS)
+
+
+@pytest.mark.slow
+def test_what_is_installed_is_what_the_command_sees(project_of: Make, tmp_path: Path):
+    """The command looks at the environment that it runs in: a pytest-alembic beside it is found."""
+    packages = tmp_path / "packages" / "pytest_alembic-0.13.1.dist-info"
+    packages.mkdir(parents=True)
+    (packages / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest_alembic\nVersion: 0.13.1\n")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("crucible"), "doctor", "--root", project_of().root, "--json", *STATIC],
+        env=os.environ | {"PYTHONPATH": str(packages.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    codes = [finding["code"] for finding in json.loads(done.stdout)["findings"]]
+    assert ("pytest-alembic" in codes) == (Version(version("pytest")) >= Version("9.2"))
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

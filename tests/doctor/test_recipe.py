@@ -56,6 +56,14 @@ def test_overrides_that_are_cleared(project_of: Make, line: str):
     assert "app.dependency_overrides.pop(get_db)" in finding.do
 
 
+def test_overrides_that_crucible_puts_back(project_of: Make):
+    """Where Crucible puts overrides back, clearing them is only a note."""
+    [finding] = project_of({"tests/test_it.py": "app.dependency_overrides.clear()\n"}, on=True).found(
+        "overrides-cleared"
+    )
+    assert finding.severity == "note"
+
+
 def test_overrides_that_are_taken_back_one_by_one(project_of: Make):
     """Taking one's own back is well; so is clearing something else."""
     text = "def test_it():\n    app.dependency_overrides.pop(get_db)\n    cache.clear()\n"

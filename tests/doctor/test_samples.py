@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_crucible.cli import main
 from pytest_crucible.doctor import Diagnosis, case_of, diagnose
 
 from .conftest import WELL
@@ -47,6 +48,17 @@ def codes(root: Path) -> list[str]:
 def test_sample_projects(name: str):
     """In each sample project exactly the faults that it has are found."""
     assert codes(SAMPLES / name) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_crucible_init_leaves_nothing_to_warn_of(name: str, tmp_path: Path):
+    """What crucible init writes, and what it takes away, is what crucible doctor asks for."""
+    root = tmp_path / name
+    shutil.copytree(SAMPLES / name, root)
+    assert main(["init", "--root", str(root), "--yes"]) == 0
+    diagnosis = diagnose(root, case=case_of(root, machine=WELL), without=("import", "server"))
+    assert [finding for finding in diagnosis.findings if finding.severity != "note"] == []
+    assert "crucible-off" not in [finding.code for finding in diagnosis.findings]
 
 
 def test_the_example_is_well():

@@ -119,8 +119,8 @@ def _each_worker(case: Case) -> int:
 
 
 def _workers(case: Case) -> int:
-    """How many workers pytest-xdist starts by the project's own ``addopts``, else with ``-n auto``."""
-    if not case.uses("pytest-xdist"):
+    """How many workers share the server: by the project's own ``addopts``, else as ``-n auto`` starts them."""
+    if not case.uses("pytest-xdist") or case.settings.server.startswith("container-per-worker"):
         return 1
     found = re.search(r"(?:^|\s)(?:-n|--numprocesses)[\s=]*(\d+)", " ".join(case.configuration.words("addopts")))
     return max(1, int(found[1])) if found else case.machine.cpus

@@ -66,16 +66,23 @@ def _changed(function: Function) -> set[str]:
 
 def overrides_cleared(case: Case) -> Iterator[Finding]:
     """``dependency_overrides.clear()`` takes those of others with it."""
+    on = case.settings.on and case.settings.app
     for module in case.project.tests:
         for node in ast.walk(module.tree):
             if _clears(node):
                 yield Finding(
                     "All dependency overrides are cleared.",
-                    "Those that the application, or another fixture, had set are gone as well, for every later test.",
-                    "Take back only your own: app.dependency_overrides.pop(get_db). With Crucible all of them are put "
-                    "back after each test.",
+                    "Those that another fixture has set are gone as well, for the rest of the test."
+                    if on
+                    else "Those that the application, or another fixture, had set are gone as well, for every later "
+                    "test.",
+                    "Leave it out: Crucible puts all of them back after each test."
+                    if on
+                    else "Take back only your own: app.dependency_overrides.pop(get_db). With Crucible all of them "
+                    "are put back after each test.",
                     case.where(module),
                     getattr(node, "lineno", 0),
+                    severity="note" if on else None,
                 )
 
 
