@@ -1,6 +1,6 @@
 """Event loops: scopes that do not match, the removed fixture, and pools."""
 
-from .conftest import Make
+from .conftest import Make, Patient
 
 SESSION_ENGINE = """
     import pytest
@@ -127,3 +127,50 @@ def test_crucible_copes_with_pools(project_of: Make):
     )
     assert finding.severity == "note"
     assert "kept from test to test" in finding.do
+
+
+PLAIN = """
+    import pytest
+
+    @pytest.fixture{scope}
+    async def thing():
+        return 1
+"""
+
+
+def strict(patient: Patient) -> Patient:
+    text = (patient.root / "pyproject.toml").read_text().replace('asyncio_mode = "auto"\n', "")
+    return patient.write({"pyproject.toml": text})
+
+
+def test_an_async_fixture_that_nobody_runs(project_of: Make):
+    """In strict mode pytest-asyncio runs its own fixtures only."""
+    patient = project_of({"tests/conftest.py": PLAIN.format(scope="")})
+    assert patient.found("async-fixture-unhandled") == []
+    [finding] = strict(patient).found("async-fixture-unhandled")
+    assert (finding.line, finding.severity) == (5, "error")
+    assert "with no plugin or hook that handled it" in finding.why
+    own = (
+        PLAIN.format(scope="").replace("@pytest.", "@pytest_asyncio.").replace("import pytest", "import pytest_asyncio")
+    )
+    assert strict(project_of({"tests/conftest.py": own})).found("async-fixture-unhandled") == []
+
+
+def test_an_async_fixture_that_anyio_runs(project_of: Make):
+    """Where tests are anyio's, so are the fixtures."""
+    files = {
+        "tests/conftest.py": PLAIN.format(scope=""),
+        "tests/test_it.py": "import pytest\n\npytestmark = pytest.mark.anyio\n",
+    }
+    assert strict(project_of(files)).codes() == ["crucible-off"]
+
+
+def test_a_backend_that_ends_before_a_fixture(project_of: Make):
+    """anyio's backend lives as long as a module, unless the project defines it."""
+    marked = {"tests/test_it.py": "import pytest\n\npytestmark = pytest.mark.anyio\n"}
+    text = PLAIN.format(scope='(scope="session")')
+    [finding] = strict(project_of({**marked, "tests/conftest.py": text})).found("anyio-backend-scope")
+    assert (finding.line, finding.severity) == (5, "error")
+    assert "ScopeMismatch" in finding.why
+    text += '\n    @pytest.fixture(scope="session")\n    def anyio_backend():\n        return "asyncio"\n'
+    assert strict(project_of({**marked, "tests/conftest.py": text})).found("anyio-backend-scope") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    backends,
     configured,
     environment,
     expiry,
@@ -26,6 +27,8 @@ CHECKS: tuple[Check, ...] = (
         "an async fixture that outlives its event loop, or opens a connection on another loop than the tests'",
         loops.scope_mismatch,
     ),
+    Check("async-fixture-unhandled", "error", "an async fixture that no plugin runs", backends.unhandled),
+    Check("anyio-backend-scope", "error", "an async fixture that outlives its `anyio_backend`", backends.ends_early),
     Check("loop-scope-unset", "warning", "`asyncio_default_fixture_loop_scope` is not set", loops.unset),
     Check(
         "event-loop-fixture", "warning", "the fixture `event_loop`, which pytest-asyncio 1.0 removed", loops.event_loop
