@@ -72,7 +72,7 @@ def copy(tmp_path: Path, capsys: pytest.CaptureFixture[str], init_cache: Path) -
     def make(name: str | None = None) -> Copy:
         root = tmp_path / (name or "project")
         if name is None:
-            root.mkdir()
+            root.mkdir(exist_ok=True)
         else:
             shutil.copytree(SAMPLES / name, root, ignore=shutil.ignore_patterns("__pycache__"))
         return Copy(root, capsys, init_cache)

@@ -11,12 +11,13 @@ from ..errors import UsageError
 from ..project import Finds, find, read
 from .scaffold import configuring, dependencies, layers, replacing, suite
 from .scaffold.changes import Draft, write
-from .scaffold.choices import Choices, settle
+from .scaffold.choices import Choices, is_on, settle
 from .scaffold.questions import Questions
 from .scaffold.samples import sample
 from .scaffold.subject import Subject
 
 SIGNS = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "pytest.ini", "pytest.toml", "tox.ini")
+PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     root = _root(options.root)
     ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
     finds = find(read(root))
+    _refuse_nested(finds)
     try:
         draft, notes = _draft(finds, ask)
         return _finish(draft, notes, ask, options)
@@ -52,6 +54,30 @@ def _root(given: Path | None) -> Path:
     return here
 
 
+def _refuse_nested(finds: Finds) -> None:
+    """An application in a folder that is a project of its own is imported from there, and tested there.
+
+    Raises:
+        UsageError: If there is none outside such a folder.
+    """
+    root = finds.project.root
+    places = [*(one.place for one in finds.applications), *(one.place for one in finds.metadata)]
+    homes = [_home(root, place.file) for place in places]
+    if homes and root not in homes:
+        names = ", ".join(sorted({home.relative_to(root).as_posix() for home in homes}))
+        raise UsageError(
+            f"The application lies in a project of its own: {names}.",
+            why=f"That folder has a {', or a '.join(PROJECTS)}; what is in it is not imported from {root}.",
+            do=f"Run `crucible init --root {min(homes).relative_to(root).as_posix()}`.",
+        )
+
+
+def _home(root: Path, file: Path) -> Path:
+    """The project that a file belongs to."""
+    inside = [folder for folder in file.parents if root in folder.parents]
+    return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
+
+
 def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str]]:
     """Everything as it is going to be, and what is to be said of it."""
     draft = Draft(finds.project.root)
@@ -63,7 +89,7 @@ def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str]]:
     if replacing.shares_a_transaction(replaced) and "crucible_isolation" not in finds.configuration.values:
         extra |= _isolation(ask)
     unit = f"{choices.tests}/unit"
-    if suite.may_forbid(finds, unit):
+    if not is_on(finds) and suite.may_forbid(finds, unit):
         extra["crucible_no_database"] = [unit]
     notes = configuring.configure(draft, finds, choices, extra)
     install = dependencies.require(draft, finds, choices, ask)

@@ -18,6 +18,13 @@ from .questions import Questions
 Runner = Literal["asyncio", "anyio", "sync"]
 T = TypeVar("T", Application, SessionDependency, TokenFunction)
 
+SCHEMA = ("crucible_metadata", "crucible_alembic")
+
+
+def is_on(finds: Finds) -> bool:
+    """Whether the project uses Crucible already."""
+    return any(name in finds.configuration.values for name in (*SCHEMA, "crucible_databases"))
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -43,20 +50,25 @@ class Choices:
     strict: bool
     tests: str
 
+    def metadata_paths(self, finds: Finds) -> list[str]:
+        """What `crucible_metadata` is to list, so that every model is imported."""
+        modules = [self.app.place.module] if self.app else []
+        return list(dict.fromkeys(path for one in self.metadata for path in one.paths(finds.project, *modules)))
+
     def options(self, finds: Finds) -> dict[str, str | list[str]]:
         """The options of ours that say so."""
-        modules = [self.app.place.module] if self.app else []
         is_fastapi = self.app is not None and self.app.framework == "fastapi"
-        paths = [path for one in self.metadata for path in one.paths(finds.project, *modules)]
         options: dict[str, str | list[str] | None] = {
             "crucible_app": self.app.place.path if self.app else None,
-            "crucible_metadata": list(dict.fromkeys(paths)),
+            "crucible_metadata": self.metadata_paths(finds),
             "crucible_alembic": self.alembic,
             # Overridden by a mechanism of FastAPI's.
             "crucible_get_session": self.get_session.place.path if self.get_session and is_fastapi else None,
             "crucible_access_token": self.token.place.path if self.token else None,
         }
-        return {name: value for name, value in options.items() if value}
+        # What a project builds its schema from, once it says so, is its own affair.
+        said = [name for name in SCHEMA if is_on(finds)]
+        return {name: value for name, value in options.items() if value and name not in said}
 
 
 def settle(finds: Finds, ask: Questions) -> Choices:
@@ -92,7 +104,7 @@ def _application(finds: Finds, ask: Questions) -> Application | None:
 
 def _metadata(finds: Finds, ask: Questions) -> tuple[Metadata, ...]:
     found = [one for one in finds.metadata if one.models] or list(finds.metadata)
-    if len(found) < 2 or "crucible_metadata" in finds.configuration.values:
+    if len(found) < 2 or is_on(finds):
         return tuple(found)
     lines = [f"{one.place.path} ({one.place.where(finds.project.root)}), {len(one.models)} models" for one in found]
     chosen = ask.choose("Several bases of models", ["all of them", *lines])
@@ -102,7 +114,7 @@ def _metadata(finds: Finds, ask: Questions) -> tuple[Metadata, ...]:
 def _alembic(finds: Finds, ask: Questions) -> str | None:
     root = finds.project.root
     found = [one.config.relative_to(root).as_posix() for one in finds.migrations if one.versions]
-    if not found or "crucible_alembic" in finds.configuration.values:
+    if not found or is_on(finds):
         return next(iter(found), None)
     return found[ask.choose("Several configurations of Alembic", found)]
 

@@ -80,11 +80,12 @@ class Subject:
     @property
     def metadata(self) -> tuple[str, str] | None:
         """The import and the expression of the metadata, if there is one."""
-        paths = self.choices.options(self.finds).get("crucible_metadata")
-        if not paths or not self.choices.metadata:
+        if not self.choices.metadata:
             return None
-        name = paths[0].partition(":")[2]
-        return imported(paths[0]), name if self.choices.metadata[0].kind == "metadata" else f"{name}.metadata"
+        one = self.choices.metadata[0]
+        path = self.choices.metadata_paths(self.finds)[0]
+        name = path.partition(":")[2]
+        return imported(path), name if one.kind == "metadata" else f"{name}.metadata"
 
     @property
     def test_client(self) -> Fixture | None:

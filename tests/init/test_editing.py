@@ -1,0 +1,66 @@
+"""Modules of the suite are edited as text, and say the same otherwise."""
+
+from pytest_crucible.cli.scaffold import editing, python
+
+MODULE = '''\
+"""Fixtures."""
+
+import asyncio
+import os  # unused before
+from app import (
+    a,
+    b,
+)
+
+import pytest
+
+
+# One loop
+# for all
+@pytest.fixture
+def event_loop():
+    loop = asyncio.new_event_loop()
+    yield a(loop)
+
+
+@pytest.fixture
+def shelf():
+    return b
+'''
+
+
+def test_a_function_goes_with_its_comment_and_imports():
+    """What only it needed goes with it; what was unused before, and what others need, stays."""
+    assert editing.without(MODULE, {(15, 18): ""}) == (
+        '"""Fixtures."""\n\nimport os  # unused before\nfrom app import b\n\nimport pytest\n\n\n'
+        "@pytest.fixture\ndef shelf():\n    return b\n"
+    )
+
+
+def test_a_function_is_replaced_in_its_place():
+    """Its comment stays with what takes its place."""
+    changed = editing.without(MODULE, {(15, 18): "@pytest.fixture\ndef event_loop():\n    return None\n"})
+    assert "# for all\n@pytest.fixture\ndef event_loop():\n    return None\n\n\n@pytest" in changed
+
+
+def test_all_that_is_left_may_be_nothing():
+    """A module of nothing else is empty afterwards."""
+    assert editing.without("def f(): pass\n", {(1, 1): ""}) == ""
+
+
+def test_plugins_are_added_to_a_list():
+    """A list, or a tuple, of modules of fixtures is extended; other forms are left to whoever wrote them."""
+    assert python.with_plugins('pytest_plugins = ("x",)\nA = 1\n', ["y"]) == (
+        'pytest_plugins = [\n    "x",\n    "y",\n]\nA = 1\n'
+    )
+    assert python.with_plugins('pytest_plugins = ["y"]\n', ["y"]) == 'pytest_plugins = ["y"]\n'
+    assert python.with_plugins('pytest_plugins = "x"\n', ["y"]) is None
+    assert python.with_plugins("def f(:\n", ["y"]) is None
+
+
+def test_plugins_follow_the_imports():
+    """Without a list, one is written below docstring and imports."""
+    source = '"""D."""\nimport pytest\n# comment\n@pytest.fixture\ndef f(): ...\n'
+    assert python.with_plugins(source, ["y"]) == (
+        '"""D."""\nimport pytest\n\npytest_plugins = [\n    "y",\n]\n\n\n# comment\n@pytest.fixture\ndef f(): ...\n'
+    )

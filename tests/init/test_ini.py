@@ -1,0 +1,94 @@
+"""Options in ini form become native ones, each of the type it is registered with."""
+
+import pytest
+import tomlkit
+
+from pytest_crucible.cli.scaffold import ini
+
+SECTION = """\
+[tox]
+envlist = py311
+
+# all tests
+[pytest]
+; how strict we are
+# and why
+xfail_strict = true
+addopts = -ra
+    -k "not slow"
+
+[flake8]
+x = 1
+"""
+TYPES = {"addopts": "args", "markers": "linelist", "log_cli": "bool", "pythonpath": "paths", "n": "int", "f": "float"}
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "native"),
+    [
+        ("addopts", '-ra\n-k "not slow"', ["-ra", "-k", "not slow"]),
+        ("addopts", ["-ra", "-k not slow"], ["-ra", "-k not slow"]),
+        (
+            "markers",
+            "\nslow: takes long\n\nsmoke: after each deployment",
+            ["slow: takes long", "smoke: after each deployment"],
+        ),
+        ("pythonpath", "src lib", ["src", "lib"]),
+        ("log_cli", "yes", True),
+        ("log_cli", True, True),
+        ("log_cli", "0", False),
+        ("n", "3", 3),
+        ("f", "1.5", 1.5),
+        ("cache_dir", ".cache", ".cache"),
+        ("unknown", "one", "one"),
+        ("unknown", "one\ntwo", ["one", "two"]),
+        ("unknown", 30, "30"),
+    ],
+)
+def test_each_type(key: str, written: object, native: object):
+    """A value is split, counted or believed according to its option's type; unknown ones stay text, or lines."""
+    found = ini.native({key: written}, TYPES | {"cache_dir": "string"})[key]
+    assert (found, type(found)) == (native, type(native))
+
+
+def test_types_are_what_pytest_registers():
+    """The types come from pytest itself and the plugins that are installed, aliases too."""
+    types = ini.registered()
+    assert types["addopts"] == "args"
+    assert types["markers"] == "linelist"
+    assert types["xfail_strict"] == types["strict_xfail"] == "bool"
+    assert types["asyncio_mode"] == "string"
+    assert types["crucible_no_database"] == "args"
+
+
+def test_a_section_is_taken_out():
+    """What stands before and after it stays; a file of which nothing is left goes."""
+    assert ini.without(SECTION, "pytest") == "[tox]\nenvlist = py311\n\n# all tests\n\n[flake8]\nx = 1\n"
+    assert ini.without("[pytest]\naddopts = -q\n", "pytest") is None
+
+
+def test_comments_go_with_their_key():
+    """A comment above a key stands above it in TOML too."""
+    assert ini.comments(SECTION, "pytest") == {"xfail_strict": "how strict we are\nand why"}
+
+
+def test_pytest_reads_what_was_converted(copy):
+    """Every kind of file and of option ends in TOML that says the same."""
+    project = copy()
+    project.write(
+        models_py="from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n",
+        pytest_ini=(
+            "[pytest]\n# lines\nmarkers =\n    one: the first\n    two(x): with brackets\n"
+            'addopts = --strict-markers -k "a or b"\nxfail_strict = false\ntimeout_of_nobody = 30\n'
+        ),
+    )
+    code, printed = project.init("--yes")
+    assert code == 0
+    text = project.files()["pytest.toml"]
+    options = tomlkit.parse(text).unwrap()["pytest"]
+    assert options["addopts"] == ["-k", "a or b", "-ra", "--import-mode=importlib"]
+    assert options["markers"][:2] == ["one: the first", "two(x): with brackets"]
+    assert options["xfail_strict"] is False
+    assert options["timeout_of_nobody"] == "30"
+    assert "# lines\nmarkers" in text
+    assert "timeout_of_nobody is registered by no plugin" in printed

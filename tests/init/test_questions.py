@@ -1,0 +1,157 @@
+"""Nothing is guessed silently, and nothing written without a yes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_crucible.cli import main
+
+APP = """
+from fastapi import FastAPI
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+one = FastAPI()
+two = FastAPI()
+"""
+CONFTEST = """
+import asyncio
+
+import pytest
+
+
+@pytest.fixture
+def event_loop():
+    return asyncio.new_event_loop()
+
+
+@pytest.fixture
+def five():
+    return 5
+"""
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What somebody types at a terminal; the end of it is the end of the input."""
+    typed: list[str] = []
+    asked: Iterator[str] = iter(lambda: typed.pop(0) if typed else None, None)
+
+    def answer(_question: str) -> str:
+        found = next(asked, None)
+        if found is None:
+            raise EOFError
+        return found
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    return typed
+
+
+def test_several_applications_are_asked_for(copy, answers):
+    """The number chooses; what is no number of the list is asked again."""
+    project = copy()
+    project.write(main_py=APP)
+    answers += ["3", "x", "2", "y"]
+    code, printed = project.init()
+    assert code == 0
+    assert "1. main:one (main.py:14)" in printed
+    assert 'crucible_app = "main:two"' in project.files()["pytest.toml"]
+
+
+def test_yes_takes_the_first_and_says_so(copy):
+    """Without anybody to ask, the choice is on record."""
+    project = copy()
+    project.write(main_py=APP)
+    _, printed = project.init("--yes")
+    assert (
+        "Several applications:\n  1. main:one (main.py:14)\n  2. main:two (main.py:15)\n  --yes takes the first."
+        in printed
+    )
+    assert 'crucible_app = "main:one"' in project.files()["pytest.toml"]
+
+
+def test_nothing_is_written_without_a_yes(copy, answers):
+    """No, and the end of the input, leave every file as it is."""
+    project = copy()
+    project.write(main_py=APP)
+    files = project.files()
+    for typed in (["1", "n"], ["1", ""], ["1"], []):
+        answers[:] = typed
+        code, printed = project.init()
+        assert (code, project.files()) == (1, files)
+        assert "Nothing has been written." in printed
+
+
+def test_fixtures_are_deleted_after_a_yes_of_their_own(copy, answers):
+    """The rest is written, and the fixture stays, where its deletion was refused."""
+    project = copy()
+    project.write(main_py=APP.replace("two = FastAPI()", ""), tests__conftest_py=CONFTEST)
+    answers += ["n", "y"]
+    code, printed = project.init()
+    assert code == 0
+    assert "tests/conftest.py:7 event_loop goes: pytest-asyncio 1.0 removed it" in printed
+    assert "-def event_loop():" in printed
+    assert "def event_loop" in project.files()["tests/conftest.py"]
+    answers += ["y", "y"]
+    project.init()
+    assert "def event_loop" not in project.files()["tests/conftest.py"]
+    assert "import asyncio" not in project.files()["tests/conftest.py"]
+    assert "def five" in project.files()["tests/conftest.py"]
+
+
+def test_nobody_at_the_terminal(copy, monkeypatch: pytest.MonkeyPatch):
+    """In a script the command says which flag it needs, and writes nothing."""
+    project = copy()
+    project.write(main_py=APP)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    code, printed = project.init()
+    assert code == 1
+    assert "its input is not a terminal" in printed
+    assert "Add --yes" in printed
+    assert list(project.files()) == ["main.py"]
+
+
+def test_no_project(copy):
+    """Where there is nothing to test, the error says where it looked and what to do."""
+    project = copy()
+    project.write(main_py="print('hello')\n", broken_py="def f(:\n")
+    code, printed = project.init("--yes")
+    assert code == 1
+    assert "There is no declarative base, MetaData or SQLModel table in" in printed
+    assert "Looked in 2 modules, without importing any of them." in printed
+    assert "broken.py could not be read: SyntaxError" in printed
+    assert "crucible init --root PATH" in printed
+
+
+def test_a_project_inside_the_folder(copy):
+    """An application with a pyproject.toml of its own is not set up from above."""
+    project = copy()
+    project.write(backend__main_py=APP, backend__pyproject_toml="[project]\nname = 'x'\n")
+    code, printed = project.init("--yes")
+    assert code == 1
+    assert "The application lies in a project of its own: backend." in printed
+    assert "Run `crucible init --root backend`." in printed
+
+
+def test_no_such_folder(capsys: pytest.CaptureFixture[str]):
+    """A root that is no folder is named."""
+    assert main(["init", "--yes", "--root", "/no/such/folder"]) == 1
+    assert "/no/such/folder is no folder." in capsys.readouterr().err
+
+
+def test_the_root_is_found_from_below(copy, monkeypatch: pytest.MonkeyPatch):
+    """Run in a folder of the project, the command takes the project."""
+    project = copy()
+    project.write(app__main_py=APP, requirements_txt="fastapi\n")
+    monkeypatch.chdir(project.root / "app")
+    assert main(["init", "--yes"]) == 0
+    assert "pytest.toml" in project.files()
