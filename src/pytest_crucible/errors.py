@@ -60,7 +60,13 @@ class TemplateError(CrucibleError):
 
 
 class MigrationError(CrucibleError):
-    """A migration failed, or does not do what a check asks of it."""
+    """A migration failed, or does not do what a check asks of it.
+
+    Attributes:
+        revision: The revision that failed, where it is known.
+    """
+
+    revision: str | None = None
 
 
 class RedirectError(CrucibleError):

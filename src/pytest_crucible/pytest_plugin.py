@@ -104,8 +104,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures where the plugin is on."""
     config.addinivalue_line(
         "markers",
-        "crucible(isolation=None, keep=None): how this test is isolated (reset, rollback, clone), and whether its"
-        " database is kept if it fails",
+        "crucible(isolation=None, keep=None, alembic=None): how this test is isolated (reset, rollback, clone), whether"
+        " its database is kept if it fails, and which migrations it checks",
     )
     if config.stash[SETTINGS].on:
         _register_hooks(config)
@@ -114,12 +114,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def _register_fixtures(config: pytest.Config) -> None:
     """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
-    from .fixtures import auth, http, queries, route_matrix
+    from .fixtures import auth, http, migrations, queries, route_matrix
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
     plugins.register(auth, "crucible-fixtures-auth")
     plugins.register(http, "crucible-fixtures-http")
+    plugins.register(migrations, "crucible-fixtures-migrations")
     plugins.register(queries, "crucible-fixtures-queries")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
 
@@ -161,11 +162,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 # -- hooks of a project that uses the plugin -------------------------------------------------------------------------
 
 
-def marker_arguments(*, isolation: str | None = None, keep: bool | None = None) -> dict[str, Any]:
+def marker_arguments(
+    *, isolation: str | None = None, keep: bool | None = None, alembic: str | None = None
+) -> dict[str, Any]:
     """The arguments of ``@pytest.mark.crucible``: a real signature, so that a misspelt one is an error."""
     if isolation is not None and isolation not in ISOLATIONS:
         raise TypeError(f"there is no isolation {isolation!r}. Write one of {', '.join(ISOLATIONS)}.")
-    return {"isolation": isolation, "keep": keep}
+    return {"isolation": isolation, "keep": keep, "alembic": alembic}
 
 
 class Hooks:
@@ -204,7 +207,7 @@ class Hooks:
         from .handle import Test
 
         settings = self.run.settings
-        words: dict[str, Any] = {"isolation": None, "keep": None}
+        words: dict[str, Any] = {"isolation": None, "keep": None, "alembic": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
                 given = marker_arguments(*marker.args, **marker.kwargs)

@@ -62,7 +62,7 @@ def get_or_build(
         if admin.databases(name).get(name):  # another process built it while this one waited
             return Template(name, owner)
         admin.drop(name)
-        admin.create(name, owner=owner, template="template0", words=_locale_words(locale))
+        create_empty(admin, name, owner, locale)
         try:
             build(admin.address.to(name))
         except BaseException:
@@ -72,6 +72,12 @@ def get_or_build(
         admin.note(name, f"used {time.time():.0f}")
         admin.mark_template(name)
     return Template(name, owner, built=True)
+
+
+def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Address:
+    """Create the empty database *name*, as a template begins; returns the administrator's address of it."""
+    admin.create(name, owner=owner, template="template0", words=_locale_words(locale))
+    return admin.address.to(name)
 
 
 def clone(admin: Admin, template: Template, name: str) -> Address:

@@ -10,6 +10,7 @@ import threading
 import weakref
 from contextlib import suppress
 from functools import cached_property, partial
+from itertools import count
 
 import psycopg
 from sqlalchemy.engine import Engine
@@ -53,6 +54,8 @@ class Worker:
         self.built = 0
         self.preparing = False
         self._project = names.label(settings.root.name, 24)
+        self._spare = partial(names.worker, self._project, run, f"{name}s")
+        self._numbers = count(1)
         self._shapes = settings.by_database()
         self._all = {asked: self._database(asked, run, name) for asked in self._shapes}
         self.main = next(iter(self._all.values()))
@@ -208,7 +211,19 @@ class Worker:
         """The server's administrator."""
         if self._admin is None:
             self._admin = Admin(self.server())
+            self._admin.live(self.run)
         return self._admin
+
+    @property
+    def owner(self) -> str:
+        """The role that owns the main database's schema; the application is imported for it."""
+        if self.main.is_open:
+            return self.main.template.owner
+        return self._owner(self.main, recipes.recipe_of(self.main.settings))
+
+    def spare(self) -> str:
+        """The name of a further database of this worker; whoever creates it drops it."""
+        return self._spare(next(self._numbers))
 
     @cached_property
     def roles(self) -> Roles:
@@ -257,9 +272,8 @@ class Worker:
         database.open(self.admin, self.rights, template)
 
     def _arrive(self) -> None:
-        """Say that this run lives, and collect what dead ones have left: before the first database."""
+        """Collect what dead runs have left: before the first database."""
         if not any(database.is_open for database in self._all.values()):
-            self.admin.live(self.run)
             templates.collect(self.admin, self._project, self.run, templates.KEPT_TEMPLATES * len(self._all))
 
     def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:

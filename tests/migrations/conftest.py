@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -12,11 +14,28 @@ import psycopg
 import pytest
 
 from pytest_crucible.admin import Admin
+from pytest_crucible.migrations import Migrations, with_scripts
 from pytest_crucible.server import Lease, lease
 from pytest_crucible.settings import Settings
 from pytest_crucible.worker import Worker
 
 NUMBERS = itertools.count(1)
+# Imported before the first run inside, or each run would import them anew, which not every module in C survives.
+MODULES = """
+alembic.autogenerate alembic.command asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio
+sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
+pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio pytest_crucible.migrations
+"""
+CONFIGURATION = """
+[tool.pytest]
+pythonpath = ["."]
+strict = true
+crucible_alembic = "alembic.ini"
+asyncio_mode = "auto"
+asyncio_default_fixture_loop_scope = "function"
+filterwarnings = ["error"]
+addopts = ["-p", "no:cacheprovider"]
+"""
 
 INI = """
 [alembic]
@@ -176,6 +195,8 @@ def _code(text: str) -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lease, Path]]:
+    for name in MODULES.split():
+        importlib.import_module(name)
     root = tmp_path_factory.mktemp("server")
     held = lease("embedded", root=root, cache=root / "cache")
     yield held, root
@@ -203,6 +224,55 @@ def scripts(
     for name in set(sys.modules) - modules:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+class Suite(Project):
+    """A project whose tests run inside ours, on the same server."""
+
+    pytester: pytest.Pytester
+
+    def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
+        """Run *tests*, the text of one module; in a process of its own if asked."""
+        path = self.write(f"test_suite{next(NUMBERS)}.py", tests)
+        words = (path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", *arguments)
+        if process:
+            return self.pytester.runpytest_subprocess(*words)
+        return self.pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True)
+
+
+@pytest.fixture
+def suite(
+    server: tuple[Lease, Path], admin: Admin, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Suite:
+    """A project with its configuration; its folder is emptied for each test, and its server stays."""
+    _, root = server
+    for path in root.iterdir():
+        if path.name != "cache":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    made = Suite(root, root, admin)
+    made.pytester = pytester
+    made.write("pyproject.toml", CONFIGURATION)
+    return made
+
+
+@pytest.fixture
+def checked(work: Callable[..., Worker]) -> Iterator[Callable[..., Migrations]]:
+    """The migrations of the project as they are now, ready to be checked."""
+    made: list[Migrations] = []
+
+    def make(**words: object) -> Migrations:
+        for earlier in made:
+            earlier.close()
+        worker = work(**words)
+        made.append(Migrations(worker, with_scripts(worker.settings)))
+        return made[-1]
+
+    yield make
+    for migrations in made:
+        migrations.close()
 
 
 @pytest.fixture

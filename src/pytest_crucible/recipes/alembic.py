@@ -36,7 +36,7 @@ class AlembicRecipe(Recipe):
 
     def ddl(self) -> str:
         """The text of the revisions."""
-        files = [file for folder in self.scripts.locations for file in sorted(folder.glob("*.py"))]
+        files = [file for folder in self.scripts.locations for file in sorted(folder.rglob("*.py"))]
         return "\n".join(file.read_text("utf-8", "replace") for file in files)
 
     def make_schema(self, engine: Engine) -> None:

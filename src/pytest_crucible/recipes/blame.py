@@ -23,19 +23,23 @@ def blame(what: str, error: BaseException, root: Path, folders: Sequence[Path]) 
         folders: Those of the revisions, and that of ``env.py``; the innermost frame in one of them is the culprit.
     """
     found = [place for place in _places(error) if any(folder in place[0].parents for folder in folders)]
-    where = f" {_named(*found[-1], root)}" if found else ""
+    revision = _revision(found[-1][0]) if found else None
+    where = f" at revision {revision}" if revision else ""
+    where += f" ({os.path.relpath(found[-1][0], root)}, line {found[-1][1]})" if found else ""
     statement = _statement(error)
-    return MigrationError(
+    blamed = MigrationError(
         f"{what} failed{where}: {_said(error)}",
         why=f"The statement was: {statement}" if statement else "",
         do="Correct it, and run the same on an empty database of your own: it fails there alike.",
     )
+    blamed.revision = revision
+    return blamed
 
 
-def _named(file: Path, line: int, root: Path) -> str:
+def _revision(file: Path) -> str | None:
+    """The revision that *file* says it is: where it cannot be imported, its text still tells."""
     match = REVISION.search(file.read_text("utf-8", "replace")) if file.is_file() else None
-    revision = f"at revision {match[1]} " if match else ""
-    return f"{revision}({os.path.relpath(file, root)}, line {line})"
+    return match[1] if match else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -25,7 +25,7 @@ CONFIGURING = ("fileConfig", "dictConfig")
 def surroundings(folder: Path, scripts: Path) -> Iterator[None]:
     """Be in *folder* meanwhile, and put back afterwards what code in *scripts* does to the process."""
     with ExitStack() as stack:
-        for part in (_inside(folder), _import_path(), _loggers(), _unconfigured(scripts), _mere_warnings()):
+        for part in (_inside(folder), _import_path(), _loggers(), _unconfigured(scripts), _mere_warnings(), _proxies()):
             stack.enter_context(part)
         yield
 
@@ -44,10 +44,19 @@ def _inside(folder: Path) -> Iterator[None]:
 def _import_path() -> Iterator[None]:
     # Of the same list: others hold it. The entry "." would mean another folder as soon as this is over.
     before = list(sys.path)
+    _forget_relative()
     try:
         yield
     finally:
         sys.path[:] = before
+        _forget_relative()
+
+
+def _forget_relative() -> None:
+    """Python keeps for "." the folder that it was when it was first looked into."""
+    for entry in list(sys.path_importer_cache):
+        if not os.path.isabs(entry):  # noqa: PTH117 - an entry may be anything
+            del sys.path_importer_cache[entry]
 
 
 @contextmanager
@@ -95,3 +104,20 @@ def _mere_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         yield
+
+
+@contextmanager
+def _proxies() -> Iterator[None]:
+    """``alembic.context`` and ``alembic.op`` stand for one run at a time, and for none once that is over.
+
+    A test may have begun to run Alembic itself, on the database that has to be built for it first.
+    """
+    from alembic import context, op
+
+    before = [(vars(module), dict(vars(module))) for module in (context, op)]
+    try:
+        yield
+    finally:
+        for now, then in before:
+            now.clear()
+            now.update(then)
