@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from . import sessions
 from .app import application
+from .database import Database
 from .factories import Factories
 from .handle import Test
 from .layers import Layers
@@ -215,13 +216,20 @@ class Run:
         elif test.isolation == "clone":
             self.worker.discard()
         else:
-            for database in self.worker.databases:
-                test.leaks += Restore(database, self.worker.redirect, test.began).run()
+            self._put_back(test)
         if self.worker.stale:
             self._suspend()
         self.worker.redirect.condemn(self.worker.redirect.listening())
         self.worker.redirect.condemn_dead()
         report(test.leaks)
+
+    def _put_back(self, test: Test) -> None:
+        def put_back(database: Database) -> None:
+            test.leaks += Restore(database, self.worker.redirect, test.began).run()
+
+        with ExitStack() as each:  # whatever happens to one of them
+            for database in self.worker.databases:
+                each.callback(put_back, database)
 
     def _suspend(self) -> None:
         """Shut applications down before the database that they are connected to goes."""

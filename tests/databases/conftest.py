@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import psycopg
 import pytest
 
 from pytest_crucible.server import Lease, lease
+
+# What lies here and beside the tests of isolation is imported by its plain name.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "isolation")]
 
 CONFIGURATION = """
 [tool.pytest]

@@ -83,9 +83,10 @@ class Raw:
 class Orm:
     """A session of SQLAlchemy's over its pool; knows some words besides SQL."""
 
-    def __init__(self, settings: dict[str, str], **words: object) -> None:
+    def __init__(
+        self, settings: dict[str, str], url: str = "postgresql+psycopg://app@nowhere.invalid/app", **words: object
+    ) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        url = "postgresql+psycopg://app@nowhere.invalid/app"
         self.engine = create_engine(url, connect_args={"options": options}, **words)
         self.session = Session(self.engine)
 
