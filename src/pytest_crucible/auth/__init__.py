@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from .asking import Finding
 from .bad import bad_tokens
+from .checks import check_routes
 from .declared import Route, routes_of
-from .matrix import check_routes, route_matrix, test_routes_refuse_bad_credentials
+from .matrix import route_matrix, test_routes_refuse_bad_credentials
 
 __all__ = [
     "Finding",

@@ -37,13 +37,13 @@ class Finding:
     """A route that did not refuse.
 
     Attributes:
-        route: Which.
+        route: Which; None if it is about the list of public routes.
         credential: What was wrong with the credential: ``missing``, ``expired`` and so on.
         found: What the application did.
         cause: The exception that the application did not handle, if that is what happened.
     """
 
-    route: Route
+    route: Route | None
     credential: str
     found: str
     why: str = ""
@@ -52,7 +52,8 @@ class Finding:
 
     def error(self) -> RefusalError:
         """The finding as an error."""
-        error = RefusalError(f"{self.route} with {_worded(self.credential)}: {self.found}.", why=self.why, do=self.do)
+        where = f"{self.route} with {_worded(self.credential)}" if self.route else "Routes"
+        error = RefusalError(f"{where}: {self.found}.", why=self.why, do=self.do)
         error.__cause__ = self.cause
         return error
 

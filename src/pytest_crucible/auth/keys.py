@@ -10,9 +10,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
-DEEPEST = 3
+# A list of globals, a module, its settings, a section of them, a secret in it.
+DEEPEST = 6
 
 
 def key_of(token: str, function: Callable[..., Any] | None) -> Any:
@@ -23,18 +26,19 @@ def key_of(token: str, function: Callable[..., Any] | None) -> Any:
         function: The function that made it: its module's globals and its closure are looked through, settings objects
             among them, and the environment.
     """
-    algorithm = _algorithm(token)
+    import jwt
+
+    algorithm = jwt.get_algorithm_by_name(jwt.get_unverified_header(token)["alg"])
     message, _, signature = token.rpartition(".")
+    symmetric = jwt.get_unverified_header(token)["alg"].startswith("HS")
     for candidate in _candidates(function):
-        if _verifies(algorithm, candidate, message.encode(), signature):
+        if (symmetric or _is_pem(candidate)) and _verifies(algorithm, candidate, message.encode(), signature):
             return candidate
     return None
 
 
-def _algorithm(token: str) -> Any:
-    import jwt
-
-    return jwt.get_algorithm_by_name(jwt.get_unverified_header(token)["alg"])
+def _is_pem(text: str | bytes) -> bool:
+    return (b"-----BEGIN" if isinstance(text, bytes) else "-----BEGIN") in text  # type: ignore[operator]
 
 
 def _verifies(algorithm: Any, candidate: str | bytes, message: bytes, signature: str) -> bool:
@@ -52,7 +56,7 @@ def _verifies(algorithm: Any, candidate: str | bytes, message: bytes, signature:
 
 def _candidates(function: Callable[..., Any] | None) -> Iterator[str | bytes]:
     """Every text within reach, the nearest first."""
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # kept, or another object might come to have the same id
     unwrapped = inspect.unwrap(function) if function is not None else None
     while isinstance(unwrapped, functools.partial):
         yield from _texts(list(unwrapped.keywords.values()) + list(unwrapped.args), seen)
@@ -63,25 +67,39 @@ def _candidates(function: Callable[..., Any] | None) -> Iterator[str | bytes]:
         found = inspect.getclosurevars(with_globals)
         yield from _texts([*found.nonlocals.values(), *found.globals.values()], seen)
         yield from _texts(list(vars(sys.modules[with_globals.__module__]).values()), seen)
-        yield from _texts(list(with_globals.__kwdefaults__ or {}) + list(with_globals.__defaults__ or ()), seen)
+        yield from _texts([*(with_globals.__kwdefaults__ or {}).values(), *(with_globals.__defaults__ or ())], seen)
     yield from os.environ.values()
 
 
-def _texts(value: Any, seen: set[int], depth: int = 0) -> Iterator[str | bytes]:
+def _texts(value: Any, seen: dict[int, Any], depth: int = 0) -> Iterator[str | bytes]:
     if isinstance(value, (str, bytes)):
         yield value
         return
-    if value is None or id(value) in seen or depth > DEEPEST or isinstance(value, type(os)):
+    if value is None or id(value) in seen or depth > DEEPEST or (depth > 1 and isinstance(value, ModuleType)):
         return
-    seen.add(id(value))
-    if hasattr(value, "get_secret_value"):
-        yield from _texts(value.get_secret_value(), seen, depth)
-    elif isinstance(value, (list, tuple, set)):
-        for one in value:
-            yield from _texts(one, seen, depth + 1)
-    elif isinstance(value, dict):
-        yield from _texts(list(value.values()), seen, depth)
-    elif not callable(value) or isinstance(value, type):
-        yield from _texts(list(getattr(value, "__dict__", {}).values()), seen, depth)
-    elif inspect.isfunction(value) and hasattr(value, "__wrapped__"):
-        return
+    seen[id(value)] = value
+    for one in _inside(value):
+        yield from _texts(one, seen, depth + 1)
+
+
+def _inside(value: Any) -> list[Any]:
+    """What *value* holds; nothing that its own code would have to compute is asked for."""
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, (list, tuple, set)):
+        return list(value)
+    if not isinstance(value, type):
+        if _has(value, "get_secret_value"):
+            return [value.get_secret_value()]
+        if _has(value, "cache_info"):
+            # get_settings(), with functools.cache: what it has returned is there already.
+            with suppress(TypeError):
+                return [value()] if value.cache_info().currsize == 1 else []
+        if callable(value):
+            return []
+    return list(getattr(value, "__dict__", {}).values())
+
+
+def _has(value: Any, name: str) -> bool:
+    """Statically: objects that answer every name, such as ``pytest.mark``, are not asked."""
+    return inspect.getattr_static(value, name, None) is not None

@@ -87,7 +87,7 @@ class Mint:
         name, kind = parameter.name.lower(), parameter.annotation
         if name in CLAIMS or _is_mapping(kind):
             return {"sub": str(identity(user))}
-        if isinstance(kind, type) and kind not in {str, int, object} and isinstance(user, kind):
+        if inspect.isclass(kind) and kind not in {str, int, object, Any} and isinstance(user, kind):
             return user
         found = _attribute(user, parameter.name)
         if found is None and (name in SUBJECTS or name.endswith("_id")):

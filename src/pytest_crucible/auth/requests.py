@@ -132,11 +132,19 @@ def _body(source: Any) -> dict[str, Any]:
     body = getattr(source, "body_field", None)
     if body is None:
         return {}
-    value = smallest(schema_of(body))
+    schema = schema_of(body)
+    value = smallest(schema)
     media = getattr(body.field_info, "media_type", "application/json")
     if media == "application/json":
         return {"json": value}
     fields = value if isinstance(value, dict) else {}
-    if media == "multipart/form-data":
-        return {"files": dict.fromkeys(fields, ("x.txt", b"x")), "data": {}}
-    return {"data": fields}
+    files = {name for name, one in schema.get("properties", {}).items() if name in fields and _is_file(one)}
+    return {
+        "data": {name: one for name, one in fields.items() if name not in files},
+        **({"files": dict.fromkeys(files, ("x.txt", b"x"))} if files else {}),
+    }
+
+
+def _is_file(schema: dict[str, Any]) -> bool:
+    inner = schema.get("items", schema)
+    return inner.get("format") == "binary" or "contentMediaType" in inner

@@ -74,7 +74,18 @@ def _of_type(schema: Schema, definitions: Schema, depth: int) -> Any:
 
 
 def _number(schema: Schema) -> int | float:
-    step = schema.get("multipleOf", 1)
+    if schema.get("type") == "integer" or "multipleOf" in schema:
+        value = _whole(schema, schema.get("multipleOf", 1))
+        return int(value) if schema.get("type") == "integer" else float(value)
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None:
+        return 1.0 if high is None else float(high) - 1
+    return float(low) + 1 if high is None else (float(low) + float(high)) / 2
+
+
+def _whole(schema: Schema, step: Any) -> Any:
+    """A multiple of *step* within the bounds."""
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
     value = step
@@ -86,7 +97,7 @@ def _number(schema: Schema) -> int | float:
         most: Any = high if below is None else below
         value = most // step * step
         value -= step if below is not None and value >= below else 0
-    return int(value) if schema.get("type") == "integer" else float(value)
+    return value
 
 
 def _array(schema: Schema, definitions: Schema, depth: int) -> list[Any]:

@@ -1,0 +1,187 @@
+"""Routes as applications declare them, found and asked without a database."""
+
+import asyncio
+import base64
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    APIKeyQuery,
+    HTTPBasic,
+    HTTPBearer,
+    HTTPDigest,
+    OAuth2AuthorizationCodeBearer,
+    OAuth2PasswordBearer,
+    OpenIdConnect,
+)
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from pytest_crucible import UsageError
+from pytest_crucible.auth import bad_tokens, check_routes, routes_of
+from pytest_crucible.auth.declared import schemes_of
+from pytest_crucible.auth.schemes import carry, read_scheme, the_one
+
+GOOD = "good"
+TOKENS = {"valid": GOOD, **bad_tokens(GOOD, expired="old")}
+
+
+def fastapi(**words: Any) -> FastAPI:
+    return FastAPI(openapi_url=None, **words)
+
+
+def findings(application: Any, **says: Any) -> list[str]:
+    found = asyncio.run(check_routes(application, TOKENS, **says))
+    return [f"{one.route or 'list'}-{one.credential}" for one in found]
+
+
+SCHEMES = [
+    OAuth2PasswordBearer(tokenUrl="token"),
+    OAuth2AuthorizationCodeBearer(authorizationUrl="a", tokenUrl="t"),
+    OpenIdConnect(openIdConnectUrl="o"),
+    HTTPBearer(),
+    HTTPBasic(),
+    HTTPDigest(),
+    APIKeyHeader(name="X-Key"),
+    APIKeyQuery(name="key"),
+    APIKeyCookie(name="key"),
+]
+
+
+def read(credential: Any) -> str:
+    """The token in what a security class of FastAPI's gives."""
+    text = getattr(credential, "credentials", None) or getattr(credential, "password", None) or credential
+    return str(text).removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: type(scheme).__name__)
+def test_every_security_class(scheme):
+    """A route that checks is accepted with the good credential and refuses the others; one that does not is caught."""
+    app = fastapi()
+
+    @app.get("/checked")
+    async def checked(credential: Annotated[Any, Depends(scheme)]) -> None:
+        if read(credential) != GOOD:
+            raise HTTPException(401)
+
+    @app.get("/blind")
+    async def blind(credential: Annotated[Any, Depends(scheme)]) -> None: ...
+
+    assert set(findings(app)) == {f"GET /blind-{name}" for name in ("malformed", "expired", "tampered")}
+
+
+def test_the_good_credential_is_refused():
+    """A route that refuses everybody would pass for a safe one: that is found."""
+    app = fastapi()
+
+    @app.get("/me", dependencies=[Depends(HTTPBearer())])
+    async def me() -> None:
+        raise HTTPException(401)
+
+    assert findings(app) == ["GET /me-valid"]
+
+
+def secured(token: Annotated[str, Depends(SCHEMES[0])]) -> None:
+    if token != GOOD:
+        raise HTTPException(401)
+
+
+def test_routers_mounts_and_hidden_routes():
+    """Prefixes of routers and mounts belong to the path; what a router depends on guards its routes, hidden or not."""
+    inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer", dependencies=[Depends(secured)])
+    inner.get("/a")(lambda: None)
+    inner.websocket("/ws")(lambda websocket: None)
+    outer.include_router(inner, prefix="/between")
+    outer.api_route("/b", methods=["PUT", "PATCH"], include_in_schema=False)(lambda: None)
+    mounted, app = fastapi(dependencies=[Depends(secured)]), fastapi()
+    mounted.get("/c")(lambda: None)
+    app.include_router(outer, prefix="/v1")
+    app.mount("/sub/{tenant}", mounted)
+    app.mount("/static", StaticFiles(directory="."))
+    found = {str(route): route.secured for route in routes_of(app)}
+    assert found == {
+        "GET /v1/outer/between/inner/a": True,
+        "WS /v1/outer/between/inner/ws": True,
+        "PATCH /v1/outer/b": True,
+        "PUT /v1/outer/b": True,
+        "GET /sub/{tenant}/c": True,
+        "* /static/…": False,
+    }
+    assert findings(app, public=["* /static/…"]) == []
+    assert findings(app) == ["list-every route is secured or public"]
+
+
+def test_starlette():
+    """Routes of Starlette declare nothing: they are listed, the websockets asked, through middleware and hosts."""
+
+    class Endpoint(HTTPEndpoint):
+        async def get(self, request: Any) -> Any: ...
+
+        async def delete(self, request: Any) -> Any: ...
+
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive()
+
+    def answer(request: Any) -> Any:
+        return PlainTextResponse("")
+
+    inside = [Route("/{number:int}", answer, methods=["GET", "POST"]), WebSocketRoute("/ws", talk)]
+    app = CORSMiddleware(
+        Starlette(routes=[Route("/class", Endpoint), Mount("/in", routes=inside), Host("api.test", Starlette())])
+    )
+    listed = ["DELETE /class", "GET /class", "GET /in/{number:int}", "POST /in/{number:int}", "* /…"]
+    assert [str(route) for route in routes_of(app)] == [*listed[:4], "WS /in/ws", listed[4]]
+    every = ["missing", "malformed", "expired", "tampered"]
+    assert findings(app, public=listed) == [f"WS /in/ws-{name}" for name in every]
+    assert findings(app, public=[*listed, "WS /in/ws"]) == []
+
+
+def test_guards_of_the_project():
+    """A dependency that reads the header itself guards a route if the project says so."""
+    app = fastapi()
+
+    def custom(request: Request) -> None:
+        if request.headers.get("X-Key") != GOOD:
+            raise HTTPException(403)
+
+    app.get("/a", dependencies=[Depends(custom)])(lambda: None)
+    assert findings(app) == ["list-every route is secured or public"]
+    assert findings(app, guards=[custom], scheme="header:X-Key") == []
+
+
+def test_several_schemes():
+    """A bearer comes first; of several others the project must choose."""
+    app = fastapi()
+    for path, scheme in (("/a", SCHEMES[6]), ("/b", SCHEMES[8])):
+        app.get(path, dependencies=[Depends(scheme)])(lambda: None)
+    with pytest.raises(UsageError, match="in 2 ways: header:X-Key, cookie:key") as caught:
+        the_one(schemes_of(app))
+    assert 'return "header:X-Key"' in caught.value.do
+    app.get("/c", dependencies=[Depends(SCHEMES[3])])(lambda: None)
+    assert [str(one) for one in the_one(schemes_of(app))] == ["bearer"]
+    assert read_scheme("APIKeyCookie", schemes_of(app)).name == "key"
+    with pytest.raises(UsageError, match="'cookie', which is no place"):
+        read_scheme("cookie", schemes_of(app))
+
+
+def test_where_credentials_go():
+    """Each place has its form; without a token nothing is carried."""
+    app = fastapi()
+    for at, scheme in enumerate(SCHEMES):
+        app.get(f"/{at}", dependencies=[Depends(scheme)])(lambda: None)
+    basic = base64.b64encode(b"t:t").decode()
+    carried = [carry("t", route.schemes) for route in routes_of(app)]
+    assert [one.headers.get("Authorization") for one in carried[:6]] == ["Bearer t"] * 4 + [
+        f"Basic {basic}",
+        "Digest t",
+    ]
+    assert (carried[6].headers, carried[7].query, carried[8].cookies) == ({"X-Key": "t"}, {"key": "t"}, {"key": "t"})
+    assert carry(None, schemes_of(app)) == carry(None, [])
