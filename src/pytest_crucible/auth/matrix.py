@@ -152,6 +152,3 @@ def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
 def _pasted(names: Iterable[str]) -> str:
     lines = "".join(f'        "{name}",\n' for name in names)
     return f"test_routes_refuse_bad_credentials = route_matrix(\n    public=[\n{lines}    ]\n)"
-
-
-test_routes_refuse_bad_credentials = route_matrix()

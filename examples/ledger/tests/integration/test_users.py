@@ -1,10 +1,8 @@
 import asyncio
-from datetime import timedelta
 
 from httpx import AsyncClient
 
-from ledger.security import create_access_token
-from tests.fixtures.people import PASSWORD, Person
+from tests.fixtures.people import PASSWORD, ClientAs, Person
 
 REGISTRATION = {"email": "carol@example.org", "password": PASSWORD}
 
@@ -35,9 +33,14 @@ async def test_no_token(async_client: AsyncClient):
     assert (await async_client.get("/me")).status_code == 401
 
 
-async def test_expired_token(async_client: AsyncClient, alice: Person):
+async def test_everybody_is_themselves(authenticated_client: AsyncClient, client_as: ClientAs, bob: Person):
+    """Alice and bob ask at once, each with a client of their own."""
+    answers = await asyncio.gather(*(client.get("/me") for client in (authenticated_client, client_as(bob))))
+    assert [answer.json()["email"] for answer in answers] == ["alice@example.org", "bob@example.org"]
+
+
+async def test_expired_token(async_client: AsyncClient, expired_token: str):
     """A token that has expired is refused, and the answer says how to authenticate."""
-    token = create_access_token(alice.user_id, expires_delta=timedelta(seconds=-1))
-    answer = await async_client.get("/me", headers={"Authorization": f"Bearer {token}"})
+    answer = await async_client.get("/me", headers={"Authorization": f"Bearer {expired_token}"})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"

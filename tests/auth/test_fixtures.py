@@ -1,0 +1,281 @@
+"""Users and their clients, as tests ask for them."""
+
+from __future__ import annotations
+
+PEOPLE = """
+import asyncio, pytest
+from app import User
+
+async def join(session, name):
+    user = User(name=name)
+    session.add(user)
+    await session.commit()
+    return user
+
+async def names(*clients):
+    answers = await asyncio.gather(*(client.get("/me") for client in clients))
+    return [answer.json() if answer.status_code == 200 else answer.status_code for answer in answers]
+"""
+
+
+def test_clients_of_several_users(secured):
+    """Each client asks as its own user, at once; async_client is another object and asks as nobody."""
+    secured(
+        "",
+        PEOPLE
+        + """
+async def test_users(async_client, authenticated_client, client_as, db_session):
+    bobs = client_as(await join(db_session, "bob"))
+    assert authenticated_client is not async_client
+    assert await names(authenticated_client, bobs, async_client, authenticated_client) == ["ada", "bob", 401, "ada"]
+    bobs.cookies.set("mine", "1")
+    bobs.headers["X-Mine"] = "1"
+    assert not authenticated_client.cookies and "X-Mine" not in authenticated_client.headers
+
+async def test_tokens(async_client, access_token, expired_token, invalid_token, bad_tokens):
+    for token, status in (access_token, 200), (expired_token, 401), (invalid_token, 401):
+        answer = await async_client.get("/me", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status
+    assert set(bad_tokens) == {"malformed", "expired", "tampered", "wrong-key", "alg-none"}
+
+@pytest.fixture(scope="module")
+def client_options(): return {"base_url": "http://other", "headers": {"X-Theirs": "1"}}
+
+def test_options(authenticated_client):
+    assert authenticated_client.base_url.host == "other"
+    assert {"x-theirs", "authorization"} <= set(authenticated_client.headers)
+""",
+    ).assert_outcomes(passed=3)
+
+
+def test_without_a_user(secured):
+    """The error shows the five lines to write."""
+    result = secured("", "def test_it(access_token): ...", user="")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*test_user is asked for*", "*async def test_user(db_session):*", "*return user*"])
+    assert "site-packages" not in result.stdout.str()
+
+
+def test_without_a_token_function(secured):
+    """The error names the option, and what else there is; the matrix skips what it cannot have, and says why."""
+    result = secured(
+        "",
+        """
+        from pytest_crucible.auth import test_routes_refuse_bad_credentials
+        def test_it(access_token): ...
+        """,
+        "-rs",
+        mint=None,
+    )
+    result.assert_outcomes(errors=1, passed=3, skipped=7)
+    result.stdout.fnmatch_lines(
+        [
+            "*A token is asked for, and crucible_access_token is not set.*",
+            "*override the fixture access_token*current_user_dependency*",
+            "SKIPPED [[]7[]]*crucible_access_token is not set.",
+        ]
+    )
+
+
+def test_a_token_of_the_project_s_own(secured):
+    """A project that logs in to get a token overrides access_token; clients and matrix use that one."""
+    result = secured(
+        "",
+        PEOPLE
+        + """
+import SERVICE
+from pytest_crucible.auth import test_routes_refuse_bad_credentials
+
+@pytest.fixture
+def access_token(test_user): return SERVICE.create_access_token(test_user.id)
+
+async def test_it(authenticated_client): assert await names(authenticated_client) == ["ada"]
+""",
+        mint=None,
+    )
+    result.assert_outcomes(passed=8, skipped=3)  # expired, wrong-audience, wrong-issuer
+
+
+def test_users_by_a_dependency(secured):
+    """Without tokens, several users ask at once through one override; strangers meet the application's own function."""
+    secured(
+        "",
+        PEOPLE
+        + """
+import SERVICE
+
+@pytest.fixture
+def current_user_dependency(): return SERVICE.current_user
+
+async def test_users(async_client, authenticated_client, client_as, db_session):
+    bobs = client_as(await join(db_session, "bob"))
+    assert await names(authenticated_client, bobs, async_client, authenticated_client) == ["ada", "bob", 401, "ada"]
+    mine = {SERVICE.get_db: lambda: None}
+    SERVICE.app.dependency_overrides.update(mine)
+    assert await names(bobs, async_client) == ["bob", 401]
+
+def test_restored():
+    assert SERVICE.app.dependency_overrides == {} and type(SERVICE.app.dependency_overrides) is dict
+""",
+        mint=None,
+    ).assert_outcomes(passed=2)
+
+
+def test_a_dependency_that_no_route_has(secured):
+    """A current_user_dependency on which no route depends is an error."""
+    result = secured(
+        "",
+        """
+        import pytest
+        @pytest.fixture
+        def current_user_dependency(): return print
+        def test_it(authenticated_client): ...
+        """,
+        mint=None,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*no route of the application depends on it*", "*Return the function*"])
+
+
+SESSIONS = """
+from starlette.middleware.sessions import SessionMiddleware
+
+app = FastAPI(openapi_url=None)
+app.add_middleware(SessionMiddleware, secret_key="of the session", session_cookie="sid", max_age=600)
+
+
+async def visitor(request: Request):
+    async with Session() as session:
+        user = await session.get(User, request.session.get("user_id", 0))
+    if user is None:
+        raise HTTPException(401)
+    return user
+
+
+@app.get("/me")
+async def me(request: Request, user=Depends(visitor)):
+    request.session["seen"] = True
+    return user.name
+
+
+def sign_in(user: User):
+    return {"user_id": user.id}
+"""
+
+
+def test_cookie_sessions(secured):
+    """A token function that returns a session's contents: the cookie is signed with the middleware's own key."""
+    secured(
+        SESSIONS,
+        PEOPLE
+        + """
+import SERVICE
+from pytest_crucible.auth import route_matrix
+
+asked = ["missing", "expired", "tampered", "wrong-key", "valid"]
+test_routes = route_matrix(guards=[SERVICE.visitor], credentials=asked)
+
+async def test_users(async_client, authenticated_client, client_as, db_session, bad_tokens):
+    bobs = client_as(await join(db_session, "bob"))
+    assert await names(authenticated_client, bobs, async_client) == ["ada", "bob", 401]
+    assert await names(authenticated_client, bobs, async_client) == ["ada", "bob", 401]
+    assert set(bad_tokens) == {"malformed", "expired", "tampered", "wrong-key"}
+""",
+        mint="sign_in",
+    ).assert_outcomes(passed=7)
+
+
+def test_keys_and_chosen_schemes(secured):
+    """An API key goes where its scheme says, and a token where the project says."""
+    secured(
+        """
+        keys = APIKeyQuery(name="api_key")
+
+        @app.get("/key")
+        async def key(key: str = Depends(keys)): return key
+
+        async def by_cookie(access: str = Cookie("")): return await user_of(access)
+
+        @app.get("/cookie")
+        async def cookie(user=Depends(by_cookie)): return user.name
+        """,
+        PEOPLE
+        + """
+class TestKey:
+    @pytest.fixture
+    def auth_scheme(self): return "APIKeyQuery"
+
+    async def test_it(self, authenticated_client, access_token):
+        assert (await authenticated_client.get("/key")).json() == access_token
+
+class TestCookie:
+    @pytest.fixture
+    def auth_scheme(self): return "cookie:access"
+
+    async def test_it(self, authenticated_client):
+        assert (await authenticated_client.get("/cookie")).json() == "ada"
+        assert await names(authenticated_client) == [401]
+""",
+    ).assert_outcomes(passed=2)
+
+
+def test_a_token_that_names_its_user_otherwise(secured):
+    """Where the application expects something else than the id, the matrix's own control says so."""
+    result = secured(
+        """
+        def by_name(data: dict, expires_delta: timedelta = timedelta(hours=1)):
+            return jwt.encode(data | {"exp": datetime.now(timezone.utc) + expires_delta}, KEY)
+
+        @app.get("/name")
+        async def name(token: str = Depends(oauth2)):
+            if jwt.decode(token, KEY, algorithms=["HS256"])["sub"] != "ada":
+                raise HTTPException(401)
+        """,
+        "from pytest_crucible.auth import route_matrix\ntest_routes = route_matrix(credentials=['valid'])",
+        mint="by_name",
+    )
+    assert secured.failed(result) == {"GET /name-valid"}
+    result.stdout.fnmatch_lines(["*The token names its user otherwise*", "*tests.tokens:mint*"])
+
+
+def test_strict_mode_anyio_and_rollback(secured):
+    """The matrix needs no marker in strict mode; in a suite of rollback isolation it runs with real commits."""
+    matrix = "from pytest_crucible.auth import test_routes_refuse_bad_credentials"
+    strict = (
+        "import pytest_asyncio\n"
+        """
+from app import User
+@pytest_asyncio.fixture(loop_scope="session")
+async def test_user(db_session):
+    user = User(name="ada")
+    db_session.add(user)
+    await db_session.commit()
+    return user
+"""
+    )
+    result = secured("", matrix, "-o", "asyncio_mode=strict", "--crucible-isolation=rollback", user=strict)
+    result.assert_outcomes(passed=8, skipped=2)
+    anyio = """
+import pytest
+pytestmark = pytest.mark.anyio
+@pytest.fixture(scope='module')
+def anyio_backend(): return 'asyncio'
+"""
+    result = secured("", anyio + matrix, "-p", "no:asyncio", "-o", "strict_config=false", "-W", "ignore")
+    result.assert_outcomes(passed=8, skipped=2)
+
+
+def test_rollback_by_a_marker(secured):
+    """A module that is marked for rollback isolation is told why the matrix cannot run in it."""
+    result = secured(
+        "",
+        """
+        import pytest
+        from pytest_crucible.auth import test_routes_refuse_bad_credentials
+        pytestmark = pytest.mark.crucible(isolation="rollback")
+        """,
+        "-k",
+        "missing",
+    )
+    result.assert_outcomes(errors=1, deselected=9)
+    result.stdout.fnmatch_lines(["*The route matrix runs in rollback isolation.*"])
