@@ -64,12 +64,27 @@ def test_types_are_what_pytest_registers():
 def test_a_section_is_taken_out():
     """What stands before and after it stays; a file of which nothing is left goes."""
     assert ini.without(SECTION, "pytest") == "[tox]\nenvlist = py311\n\n# all tests\n\n[flake8]\nx = 1\n"
-    assert ini.without("[pytest]\naddopts = -q\n", "pytest") is None
+    assert ini.without("# tests\n[pytest]\naddopts = -q\n", "pytest") is None
 
 
 def test_comments_go_with_their_key():
     """A comment above a key stands above it in TOML too."""
     assert ini.comments(SECTION, "pytest") == {"xfail_strict": "how strict we are\nand why"}
+
+
+def test_a_pytest_ini_that_stays(copy):
+    """pytest.ini comes before pyproject.toml even without a section of pytest's: then pytest.toml is written."""
+    project = copy()
+    project.write(
+        models_py="from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n",
+        pyproject_toml="[project]\nname = 'x'\n",
+        pytest_ini="[pytest]\naddopts = -q\n[other]\nx = 1\n",
+    )
+    assert project.init("--yes")[0] == 0
+    assert project.files()["pytest.ini"] == "[other]\nx = 1\n"
+    assert 'addopts = ["-q", "-ra", "--import-mode=importlib"]' in project.files()["pytest.toml"]
+    assert "tool.pytest" not in project.files()["pyproject.toml"]
+    assert project.init("--check")[0] == 0
 
 
 def test_pytest_reads_what_was_converted(copy):

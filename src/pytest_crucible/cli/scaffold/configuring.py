@@ -52,7 +52,11 @@ def _place(root: Path, found: Configuration) -> tuple[Path, str]:
     if found.kind == "toml" and found.file is not None:
         return found.file, found.table
     pyproject = root / "pyproject.toml"
-    return (pyproject, "tool.pytest") if pyproject.is_file() else (root / "pytest.toml", "pytest")
+    # A pytest.ini comes before pyproject.toml, also when pytest's section is gone from it.
+    stays = (
+        found.file is not None and found.file.name.endswith("pytest.ini") and ini.has_others(found.file, found.table)
+    )
+    return (pyproject, "tool.pytest") if pyproject.is_file() and not stays else (root / "pytest.toml", "pytest")
 
 
 def _moved(draft: Draft, found: Configuration, file: Path, table: str, wanted: dict[str, Any]) -> str:

@@ -24,9 +24,22 @@ def rows(subject: Subject) -> str:
     return subject.module("Rows that tests begin with; each is there for one test.", imports, fixture)
 
 
+def factories(subject: Subject) -> str:
+    """A module with a factory of rows with generated data."""
+    row = subject.row
+    assert row is not None  # noqa: S101 # asked before
+    name = subject.row_name.removeprefix("stored_").replace("_", " ")
+    create = f"{row.name}Factory.create_{'sync' if subject.is_sync else 'async'}()"
+    factory = f'''\
+class {row.name}Factory(SQLAlchemyFactory[{row.name}]):
+    """Makes {article(name)} with generated data; `{subject.wait}{create}` stores it with the test's session."""'''
+    imports = ["from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory", subject.row_import]
+    return subject.module("Factories of rows; what they draw is the same in every run of a test.", imports, factory)
+
+
 def test_module(subject: Subject) -> str | None:
     """Tests of the schema, of a row, and of two transactions at once."""
-    parts = [_tables(subject), _stored(subject), _refused(subject)]
+    parts = [_tables(subject), _stored(subject), _generated(subject), _refused(subject)]
     found = [part for part in parts if part is not None]
     if not found:
         return None
@@ -77,6 +90,22 @@ def _stored(subject: Subject) -> Part | None:
     """What was committed is found by a query."""
     assert {name}.{column} in {_listed(subject, f"select({row.name}.{column})")}'''
     return test, imports
+
+
+def _generated(subject: Subject) -> Part | None:
+    row = subject.row
+    if row is None or not subject.has_factories:
+        return None
+    session, kind = subject.session
+    column = row.unique or next(iter(row.values))
+    create = f"create_batch_{'sync' if subject.is_sync else 'async'}"
+    test = f'''\
+{subject.define} test_generated_rows_are_stored({session}: {kind}):
+    """A factory stores with the session of the test."""
+    made = {subject.wait}{row.name}Factory.{create}(3)
+    assert {{one.{column} for one in made}} <= set({_listed(subject, f"select({row.name}.{column})")})'''
+    imports = ["from sqlalchemy import select", subject.session_import, subject.row_import]
+    return test, [*imports, f"from {subject.package}.fixtures.factories import {row.name}Factory"]
 
 
 def _listed(subject: Subject, query: str) -> str:

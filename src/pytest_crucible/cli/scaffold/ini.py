@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
@@ -90,10 +91,12 @@ def comments(text: str, section: str) -> dict[str, str]:
 
 
 def without(text: str, section: str) -> str | None:
-    """*text* without a section; None where nothing is left."""
+    """*text* without a section; None where no section is left, and nothing but comments."""
     before, _, after = _section(text, section)
+    if all(not line.strip() or line.lstrip().startswith(("#", ";")) for line in (before + after).splitlines()):
+        return None
     left = before.rstrip("\n") + ("\n\n" if before.strip() and after.strip() else "\n") + after.lstrip("\n")
-    return left.strip("\n") + "\n" if left.strip() else None
+    return left.strip("\n") + "\n"
 
 
 def _section(text: str, section: str) -> tuple[str, str, str]:
@@ -104,3 +107,8 @@ def _section(text: str, section: str) -> tuple[str, str, str]:
     following = re.search(r"(?m)^\[", text[header.end() :])
     end = header.end() + following.start() if following else len(text)
     return text[: header.start()], text[header.end() : end], text[end:]
+
+
+def has_others(file: Path, section: str) -> bool:
+    """Whether a file has more than this section."""
+    return without(file.read_text("utf-8"), section) is not None

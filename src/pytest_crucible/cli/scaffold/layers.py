@@ -64,8 +64,7 @@ def _fixtures(draft: Draft, subject: Subject, tests: Path) -> Iterator[str]:
         modules[_free(tests, "rows")] = database.rows(subject)
     if subject.is_sync and subject.choices.app is not None and subject.test_client is None:
         modules[_free(tests, "client")] = http.client(subject)
-    package = subject.choices.tests.replace("/", ".")
-    plugins = [f"{package}.fixtures.{name}" for name in modules]
+    plugins = [f"{subject.package}.fixtures.{name}" for name in modules]
     if not modules:
         return
     conftest = tests / "conftest.py"
@@ -75,6 +74,8 @@ def _fixtures(draft: Draft, subject: Subject, tests: Path) -> Iterator[str]:
         yield f"{conftest.relative_to(draft.root)} cannot be changed: add {', '.join(plugins)} to its pytest_plugins."
     else:
         draft.put(conftest, text)
+    if subject.has_factories:
+        modules["factories"] = database.factories(subject)
     for name, module in modules.items():
         draft.put(tests / "fixtures" / f"{name}.py", module)
     if not (tests / "fixtures" / "__init__.py").exists():

@@ -29,7 +29,7 @@ def module(project: Project, docstring: str, imports: Iterable[str], *parts: str
 
 
 def _groups(project: Project, imports: Iterable[str]) -> list[str]:
-    own = {name.partition(".")[0] for name in project.by_name}
+    own = {name.partition(".")[0] for name in (*project.by_name, "tests")}
     groups: dict[int, list[str]] = {0: [], 1: [], 2: []}
     for line in sorted(_joined(imports), key=lambda line: (line.startswith("from "), line.split()[1].lower())):
         top = line.split()[1].partition(".")[0]

@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from ...project import Finds
 from ...project.suites import Fixture
@@ -71,6 +72,17 @@ class Subject:
     def has_row_fixture(self) -> bool:
         """Whether the row is an object of a model, and so worth a fixture."""
         return self.row is not None and not self.row.model.is_table
+
+    @property
+    def has_factories(self) -> bool:
+        """Whether the suite gets factories: Polyfactory is installed, and no module of that name there."""
+        there = self.finds.project.root / self.choices.tests / "fixtures" / "factories.py"
+        return self.has_row_fixture and not there.exists() and find_spec("polyfactory") is not None
+
+    @property
+    def package(self) -> str:
+        """The folder of the tests, as it is imported."""
+        return self.choices.tests.replace("/", ".")
 
     @property
     def row_import(self) -> str:
