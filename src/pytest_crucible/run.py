@@ -228,7 +228,7 @@ class Run:
             test.leaks += Restore(database, self.worker.redirect, test.began).run()
 
         with ExitStack() as each:  # whatever happens to one of them
-            for database in self.worker.databases:
+            for database in reversed(self.worker.touched()):
                 each.callback(put_back, database)
 
     def _suspend(self) -> None:

@@ -61,6 +61,11 @@ class Worker:
         self.main = next(iter(self._all.values()))
         self._known = dict(self._all) | {database.name: database for database in self._all.values()}
         self._unmatched: list[str] = []
+        # Where somebody else than an engine may connect to, too: who knows its URL.
+        self._open_to_all = {
+            self.main,
+            *(self._named(asked) for _, _, asked in settings.variables() if asked in self._all),
+        }
         self._others: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.RLock()
         self._lease: Lease | None = None
@@ -113,8 +118,13 @@ class Worker:
         Raises:
             UsageError: If no database has this name.
         """
-        self._named(asked)
+        self._open_to_all.add(self._named(asked))
         return self._target(Origin("psycopg", None, asked)).address
+
+    def touched(self) -> list[Database]:
+        """The databases that may have changed since this was last asked: any other was not even connected to."""
+        used = self.redirect.used()
+        return [database for database in self.databases if database in self._open_to_all or database.name in used]
 
     @property
     def started(self) -> bool:

@@ -26,7 +26,7 @@ NAMES = (None, "twin")
 
 
 class Twins:
-    """One run of tests on two databases with the same schema; each is worked on by two connections."""
+    """One run of tests on two databases with the same schema; the main one over psycopg, the other over SQLAlchemy."""
 
     def __init__(self) -> None:
         self.run = Run(SETTINGS, "15011a7f", "main")
@@ -34,16 +34,16 @@ class Twins:
         self.run.worker.admin.role("reader")
         self.seats: tuple[Seat, ...] = (
             Raw(self.run.worker.address, PATIENCE),
-            Raw(lambda: self.run.worker.address("twin"), PATIENCE),
+            Raw(self.run.worker.address, PATIENCE),
             Orm(PATIENCE, url="postgresql+psycopg://app@nowhere.invalid/twin"),
-            Asynchronous(PATIENCE),
+            Asynchronous(PATIENCE, database="twin"),
         )
         self.baselines = [self._with(name, Snapshot) for name in NAMES]
 
     def _with(self, name: str | None, take):
-        address = self.run.worker.address(name)
-        control = self.run.worker.admin.address.to(address.database)
-        with psycopg.connect(**control.libpq(), autocommit=True, row_factory=tuple_row) as connection:
+        self.run.worker.ready(name)
+        address = self.run.worker.admin.address.to(self.run.worker.names[NAMES.index(name)])
+        with psycopg.connect(**address.libpq(), autocommit=True, row_factory=tuple_row) as connection:
             return take(connection)
 
     def play(self, program: Program, leaks: frozenset[int]) -> None:
@@ -59,9 +59,10 @@ class Twins:
                     self.seats[number].end()
         for number in used:
             self.seats[number].settle()
-        for name, seat, before in zip(NAMES, self.seats, generations, strict=False):
+        for name in NAMES:
             self.run.worker.ready(name)
-            if self._generations()[NAMES.index(name)] != before:
+        if self._generations()[0] != generations[0]:
+            for seat in self.seats[:2]:  # nobody else tells them that their database is another one
                 seat.close()
 
     def _generations(self) -> list[int]:

@@ -61,6 +61,70 @@ def test_ddl_costs_the_database_that_it_changed_a_clone(shop):
     result.assert_outcomes(passed=2)
 
 
+def test_only_databases_that_were_used_are_looked_at(shop):
+    """One that no connection was used of has not changed; a connection that a thread gives back later was used."""
+    result = shop.run("""
+        import threading
+
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        LOOKED = []
+
+        @pytest.fixture(autouse=True, scope="module")
+        def looking(crucible_run):
+            put_back = type(crucible_run.worker.main).put_back
+            def look(self, *args):
+                LOOKED.append(self.name)
+                return put_back(self, *args)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(type(crucible_run.worker.main), "put_back", look)
+                yield
+
+        def looked(run):
+            names, LOOKED[:] = [run.worker.names.index(name) for name in LOOKED], []
+            return names
+
+        async def test_both(async_client):
+            await async_client.post("/orders", params={"item": "a"})
+
+        async def test_neither(crucible_run):
+            assert looked(crucible_run) == [0, 1]
+
+        def test_a_connection_that_stays_in_use(crucible_run):
+            assert looked(crucible_run) == [0]
+            global connection, proxy
+            connection = shop.stats_sync.connect().execution_options(isolation_level="AUTOCOMMIT")
+            proxy = shop.stats_sync.raw_connection()
+            proxy.rollback()
+
+        def test_it_goes_on(crucible_run):
+            assert looked(crucible_run) == [0, 1]
+
+        def test_is_given_back_in_a_later_test(crucible_run):
+            assert looked(crucible_run) == [0, 1]
+            connection.execute(text("INSERT INTO sales (item) VALUES ('late')"))
+            connection.close()
+            proxy.close()
+
+        async def test_is_seen(crucible_run):
+            assert looked(crucible_run) == [0, 1]
+            assert await shop.count() == (0, 0)
+
+        async def test_who_knows_the_url_may_come_at_any_time(crucible_run, crucible):
+            looked(crucible_run)
+            crucible.url(database="stats")
+
+        def test_nobody_came(crucible_run):
+            looked(crucible_run)
+
+        def test_still_looked_at(crucible_run):
+            assert looked(crucible_run) == [0, 1]
+    """)
+    result.assert_outcomes(passed=9)
+
+
 @pytest.mark.slow
 def test_clone_isolation_takes_all_databases(shop):
     """What no reset puts back is gone from both."""

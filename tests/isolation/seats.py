@@ -155,10 +155,10 @@ class Orm:
 class Asynchronous:
     """A connection of asyncpg's, kept on an event loop of its own; autocommit."""
 
-    def __init__(self, settings: dict[str, str], query: str = "", **words: object) -> None:
+    def __init__(self, settings: dict[str, str], query: str = "", database: str = "app", **words: object) -> None:
         self._loop = asyncio.new_event_loop()
         self._engine: AsyncEngine = create_async_engine(
-            f"postgresql+asyncpg://app@nowhere.invalid/app{query}",
+            f"postgresql+asyncpg://app@nowhere.invalid/{database}{query}",
             connect_args={"server_settings": settings},
             isolation_level="AUTOCOMMIT",
             **words,

@@ -50,6 +50,8 @@ class Redirect:
         self._registry = Registry()
         self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
         self._pings = Pings(self._before_ping)
+        self._used: set[str] = set()
+        self._detached: set[str] = set()
         self._installed = False
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (Engine, "do_connect", self._do_connect),
@@ -128,6 +130,12 @@ class Redirect:
         """The database that *connection* leads to; None for one that is not the redirect's."""
         entry: Entry | None = connection.info.get(_KEY)
         return None if entry is None else entry.target.address.database
+
+    def used(self) -> set[str]:
+        """The databases whose connections are in use now, or were since this was last asked."""
+        used, self._used = self._used, set()
+        in_use = {entry.target.address.database for entry in self._registry.all() if entry.checked_out}
+        return used | in_use | self._detached
 
     def loops(self) -> set[Loop]:
         """The event loops that live connections belong to: cheap enough to ask around each test."""
@@ -222,6 +230,7 @@ class Redirect:
         target = self._targets.of(entry.origin)
         if entry.condemned or (entry.target is not target and entry.target != target):
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
+        self._used.add(target.address.database)
         entry.owner = self.owner.get()
         entry.place = places.here()
         entry.checked_out = True
@@ -239,16 +248,19 @@ class Redirect:
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
+            self._used.add(entry.target.address.database)
             entry.checked_out = False
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
+            self._detached.add(entry.target.address.database)
             self._registry.detach(entry)
 
     def _close(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
+            self._used.add(entry.target.address.database)
             self._registry.discard(entry)
 
     def _before_execute(self, *_: object) -> None:
