@@ -48,6 +48,54 @@ def test_options(authenticated_client):
     ).assert_outcomes(passed=3)
 
 
+def test_synchronous_tests(secured):
+    """There, clients are Starlette's; they carry tokens, keys and users alike, within `with` and without."""
+    secured(
+        """
+        keys = APIKeyQuery(name="api_key")
+
+        @app.get("/key")
+        async def key(key: str = Depends(keys)): return key
+        """,
+        """
+        import pytest, SERVICE
+        from app import User
+        from starlette.testclient import TestClient
+
+        def test_token(authenticated_client, client_as, sync_session):
+            bob = User(name="bob")
+            sync_session.add(bob)
+            sync_session.commit()
+            assert authenticated_client.get("/me").json() == "ada"
+            with client_as(bob) as bobs:
+                assert bobs.get("/me").json() == "bob"
+            assert TestClient(SERVICE.app).get("/me").status_code == 401
+
+        class TestKey:
+            @pytest.fixture
+            def auth_scheme(self): return "query:api_key"
+            @pytest.fixture(scope="class")
+            def client_options(self): return {"raise_app_exceptions": False, "base_url": "http://other", "timeout": 1}
+            def test_it(self, authenticated_client, access_token):
+                assert authenticated_client.get("/key").json() == access_token
+                assert authenticated_client.get("/key").url.host == "other"
+
+        class TestDependency:
+            @pytest.fixture
+            def current_user_dependency(self): return SERVICE.current_user
+            def test_it(self, authenticated_client): assert authenticated_client.get("/me").json() == "ada"
+        """,
+    ).assert_outcomes(passed=3)
+
+
+def test_a_token_without_an_application(secured):
+    """Whoever only wants tokens needs no crucible_app."""
+    tests = """
+    def test_it(access_token, bad_tokens): assert access_token.count(".") == 2 and len(bad_tokens) == 5
+    """
+    secured("", tests, "--crucible-app=").assert_outcomes(passed=1)
+
+
 def test_without_a_user(secured):
     """The error shows the five lines to write."""
     result = secured("", "def test_it(access_token): ...", user="")

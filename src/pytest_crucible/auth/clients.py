@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import app
 from ..errors import UsageError
 from .schemes import Credentials, carry
 from .tokens import Tokens
@@ -58,3 +59,33 @@ class Clients:
     def carrying(self, token: str | None) -> Any:
         """A new client that carries *token* wherever the application takes it."""
         return self._make(self._application, carry(token, self._tokens.schemes() if token is not None else ()))
+
+
+def asynchronous_client(options: dict[str, Any], application: Any, credentials: Credentials) -> Any:
+    """An ``httpx.AsyncClient`` made with *options*, that carries *credentials* beside what all clients send."""
+    return app.client(application, **{**options, **_merged(options, credentials)})
+
+
+def synchronous_client(options: dict[str, Any], application: Any, credentials: Credentials) -> Any:
+    """Starlette's ``TestClient``, likewise; of *options* it takes those that it knows."""
+    from starlette.testclient import TestClient
+
+    given = _merged(options, credentials)
+    known = {name: options[name] for name in ("base_url", "root_path", "follow_redirects", "client") if name in options}
+    client = TestClient(
+        application,
+        headers=given["headers"],
+        cookies=given["cookies"],
+        raise_server_exceptions=options.get("raise_app_exceptions", True),
+        **{"base_url": app.BASE_URL, **known},
+    )
+    client.params = given["params"]
+    return client
+
+
+def _merged(options: dict[str, Any], credentials: Credentials) -> dict[str, dict[str, str]]:
+    return {
+        "headers": {**(options.get("headers") or {}), **credentials.headers},
+        "cookies": {**(options.get("cookies") or {}), **credentials.cookies},
+        "params": {**(options.get("params") or {}), **credentials.query},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
@@ -20,12 +21,12 @@ class Tokens:
     """Tokens for users of one application.
 
     Args:
-        application: The ASGI application.
+        application: Gives the ASGI application where something must be read of it.
         mint: The application's own token function, or None if ``crucible_access_token`` is not set.
         scheme: What the fixture ``auth_scheme`` says, or None.
     """
 
-    def __init__(self, application: Any, mint: Mint | None, scheme: str | None = None) -> None:
+    def __init__(self, application: Callable[[], Any], mint: Mint | None, scheme: str | None = None) -> None:
         self._application = application
         self._mint = mint
         self._scheme = scheme
@@ -72,12 +73,12 @@ class Tokens:
         Raises:
             UsageError: If the application takes credentials in several ways.
         """
-        return self.extra() or the_one(schemes_of(self._application))
+        return self.extra() or the_one(schemes_of(self._application()))
 
     def extra(self) -> list[Scheme]:
         """How a token is carried though no route declares it: as the project says, or in a session."""
         if self._scheme is not None:
-            return [read_scheme(self._scheme, schemes_of(self._application))]
+            return [read_scheme(self._scheme, schemes_of(self._application()))]
         return [Scheme("cookie", self._sessions.cookie)] if self._sessions is not None else []
 
     def _signed(self, minted: Any) -> str:
@@ -93,7 +94,7 @@ class Tokens:
         )
 
     def _need_sessions(self) -> Sessions:
-        self._sessions = self._sessions or sessions_of(self._application)
+        self._sessions = self._sessions or sessions_of(self._application())
         return self._sessions
 
     def _need_mint(self) -> Mint:
