@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +41,10 @@ class Change:
 
 
 class Watch:
-    """What has changed in the database of *control* since this began. Made by `watching`."""
+    """What has changed in some databases since this began. Made by `watching`."""
 
-    def __init__(self, control: Control, snapshot: psycopg.Connection[tuple[Any, ...]]) -> None:
-        self._control = control
-        self._snapshot = snapshot
-        self._before = control.marked()
+    def __init__(self, snapshots: list[Snapshot]) -> None:
+        self._snapshots = snapshots
 
     def changes(self, ignore: Iterable[str] = ()) -> list[Change]:
         """The tables whose rows differ from what they were, but for those in *ignore*.
@@ -54,32 +52,64 @@ class Watch:
         Args:
             ignore: Names of tables, with or without their schema.
         """
+        ignored = set(ignore)
+        return [change for snapshot in self._snapshots for change in snapshot.changes(ignored)]
+
+
+class Snapshot:
+    """One database as it was.
+
+    Args:
+        control: Reads the marks.
+        connection: Its transaction still sees every row as it was.
+    """
+
+    def __init__(self, control: Control, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._control = control
+        self._connection = connection
+        connection.autocommit = False
+        connection.execute("SELECT 1")  # the first statement takes the snapshot
+        self._before = control.marked()
+
+    def changes(self, ignored: set[str]) -> list[Change]:
+        """The tables whose rows differ."""
         now = self._control.marked()
         names = {name for name, count in now.items() if count != self._before.get(name, 0)}
-        ignored = {name.rpartition(".")[2] for name in ignore if "." not in name} | {*ignore}
-        written = sorted(name for name in names if not {name, name.rpartition(".")[2]} & ignored)
-        old = {name: self._rows(name) for name in written if name}
-        self._snapshot.rollback()
-        found = [_compared(name, old[name], self._rows(name)) for name in written if name]
+        written = sorted(name for name in names if name and not {name, name.rpartition(".")[2]} & ignored)
+        old = {name: (self._rows(name), self._file(name)) for name in written}
+        self._connection.rollback()
+        found = [self._compared(name, *old[name]) for name in written]
         schema = [Change("the schema")] if "" in names else []
         return schema + [change for change in found if change.added or change.removed]
 
     def _rows(self, table: str) -> Counter[str]:
         query = sql.SQL("SELECT (x.*)::text FROM {} x").format(sql.SQL(table))
-        return Counter(row[0] for row in self._snapshot.execute(query))
+        return Counter(row[0] for row in self._connection.execute(query))
+
+    def _file(self, table: str) -> object:
+        row = self._connection.execute("SELECT relfilenode FROM pg_class WHERE oid = %s::regclass", (table,)).fetchone()
+        return row and row[0]
+
+    def _compared(self, table: str, old: Counter[str], file: object) -> Change:
+        new = self._rows(table)
+        removed = tuple(sorted((old - new).elements()))
+        if not old and self._file(table) != file:
+            # TRUNCATE takes the rows from transactions before it, too (PostgreSQL manual, 13.6).
+            removed = ("every row, by TRUNCATE",)
+        return Change(table, tuple(sorted((new - old).elements())), removed)
 
 
 @contextmanager
-def watching(control: Control) -> Iterator[Watch]:
-    """Watch the database of *control*: what is committed in here can be asked for."""
-    snapshot = connect(control.address, "-c row_security=off -c default_transaction_isolation=repeatable\\ read")
+def watching(controls: Iterable[Control]) -> Iterator[Watch]:
+    """Watch the databases of *controls*: what is committed in here can be asked for."""
+    with ExitStack() as opened:
+        yield Watch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
+
+
+@contextmanager
+def _connected(control: Control) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    connection = connect(control.address, "-c row_security=off -c default_transaction_isolation=repeatable\\ read")
     try:
-        snapshot.autocommit = False
-        snapshot.execute("SELECT 1")  # the first statement takes the snapshot
-        yield Watch(control, snapshot)
+        yield connection
     finally:
-        snapshot.close()
-
-
-def _compared(table: str, old: Counter[str], new: Counter[str]) -> Change:
-    return Change(table, tuple((new - old).elements()), tuple((old - new).elements()))
+        connection.close()
