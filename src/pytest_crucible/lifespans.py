@@ -13,6 +13,7 @@ from typing import Any
 
 from .app import application
 from .layers import Layers
+from .redirect.loops import running_loop
 from .worker import Worker
 
 LIFESPAN = "lifespan"
@@ -40,7 +41,7 @@ class Lifespan:
         """Start the application up, on the running loop."""
         from asgi_lifespan import LifespanManager, LifespanNotSupported
 
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()  # none on trio, whose applications have no connections of SQLAlchemy's
         manager = LifespanManager(_with_state(self.application), startup_timeout=60, shutdown_timeout=60)
         with self._layer(), self._worker.redirect.owned_by(LIFESPAN):
             try:

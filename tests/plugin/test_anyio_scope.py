@@ -27,3 +27,44 @@ async def test_a_request_commits(async_client, time):
 """,
     )
     result.assert_outcomes(passed=2)
+
+
+def test_trio(suite):
+    """On trio the application runs, its lifespan and its answers too; a database is refused with what to write."""
+    suite.configure(text=SETTINGS)
+    result = suite.run(
+        "-p",
+        "no:asyncio",
+        test_it="""
+import contextlib, pytest
+from app import app
+
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "trio"
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    yield {"started": True}
+
+app.router.lifespan_context = lifespan
+
+@app.get("/started")
+async def started(request: __import__("fastapi").Request):
+    return request.state.started
+
+async def test_application(async_client):
+    assert (await async_client.get("/started")).json() is True
+
+async def test_database(db_session):
+    await db_session.connection()
+""",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([
+        "E *RedirectError: An asynchronous engine connects on trio.",
+        "E   SQLAlchemy and its drivers know *",
+        'E   Write a fixture anyio_backend in conftest.py that returns "asyncio".',
+    ])  # fmt: skip

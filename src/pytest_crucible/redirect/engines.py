@@ -19,7 +19,7 @@ from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
 from .listening import noticed
-from .loops import Janitor, Loop, running_loop
+from .loops import Janitor, Loop, on_trio, running_loop
 from .pings import Pings
 from .targets import Origin, Refuse, Target, Targets, refuse_nobody
 
@@ -183,6 +183,7 @@ class Redirect:
             return None
         self._refuse_forbidden()
         driver = _driver(dialect, cparams)
+        _refuse_trio(dialect)
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
         target = self._targets.of(origin)
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
@@ -304,3 +305,13 @@ def _driver(dialect: Dialect, cparams: dict[str, Any]) -> str:
             do="Drop async_creator_fn and give its settings in connect_args=.",
         )
     return dialect.driver
+
+
+def _refuse_trio(dialect: Dialect) -> None:
+    if dialect.is_async and running_loop() is None and on_trio():
+        raise RedirectError(
+            "An asynchronous engine connects on trio.",
+            why="SQLAlchemy and its drivers know no loop but asyncio's; anyio's plugin runs each test on trio too where"
+            " that is installed.",
+            do='Write a fixture anyio_backend in conftest.py that returns "asyncio".',
+        )

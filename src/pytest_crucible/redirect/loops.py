@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,6 +19,18 @@ def running_loop() -> Loop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def on_trio() -> bool:
+    """Whether a task of trio's runs in this thread."""
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Janitor:
