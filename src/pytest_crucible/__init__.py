@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .factories.bulk import bulk_create, bulk_create_sync
     from .fingerprint import reads
     from .overrides import overriding
+    from .queries import QueryLog
 
 __all__ = [
     "ApplicationError",
@@ -45,6 +46,7 @@ __all__ = [
     "PendingTaskWarning",
     "PermissionMissing",
     "QueryCountError",
+    "QueryLog",
     "RedirectError",
     "RefusalError",
     "ResetError",
@@ -62,6 +64,7 @@ _HOMES = {
     "bulk_create": "factories.bulk",
     "bulk_create_sync": "factories.bulk",
     "overriding": "overrides",
+    "QueryLog": "queries",
     "reads": "fingerprint",
 }
 

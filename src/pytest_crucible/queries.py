@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionContext
 
 from .errors import QueryCountError, UsageError
-from .redirect.places import Place, here
+from .redirect.places import REQUEST, Place, cause
 
 # How much of a statement's parameters is kept, and how much of its text is shown.
 PARAMETERS, SHOWN = 200, 100
@@ -42,6 +41,7 @@ class Statement:
         seconds: How long it took; 0 while it runs.
         rowcount: How many rows it returned or changed, as the driver says; -1 where that is unknown.
         failed: Whether it raised an error.
+        request: Something that is the same for all statements of one request of the asynchronous client, or None.
     """
 
     sql: str
@@ -50,12 +50,12 @@ class Statement:
     seconds: float = 0.0
     rowcount: int = -1
     failed: bool = False
+    request: object = None
 
     @property
     def short(self) -> str:
         """Its text in one line, cut to 100 characters."""
-        line = " ".join(self.sql.split())
-        return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+        return cut(" ".join(self.sql.split()), SHOWN)
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -67,7 +67,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Repeated:
-    """A statement that was executed several times from one place: often a query in a loop, or a lazy load.
+    """A statement that one request executed several times from one place: a query in a loop, or a lazy load.
 
     Attributes:
         times: How often.
@@ -124,10 +124,15 @@ class QueryLog:
         self.statements.clear()
 
     def repeated(self) -> list[Repeated]:
-        """What was executed more than once from one place, the most frequent first."""
-        places = {(one.sql, str(one.place)): one.place for one in self.statements}
-        found = Counter((one.sql, str(one.place)) for one in self.statements)
-        return [Repeated(times, key[0], places[key]) for key, times in found.most_common() if times > 1]
+        """What was executed more than once from one place in one request, the most frequent first.
+
+        What a test itself executes counts as one request, and so do all of a ``TestClient``.
+        """
+        groups: dict[object, list[Statement]] = {}
+        for one in self.statements:
+            groups.setdefault((one.sql, one.place and str(one.place), one.request), []).append(one)
+        found = [Repeated(len(group), group[0].sql, group[0].place) for group in groups.values() if len(group) > 1]
+        return sorted(found, key=lambda repeated: -repeated.times)
 
     @contextmanager
     def expect(self, *, max: int | None = None, exactly: int | None = None) -> Iterator[QueryLog]:  # noqa: A002
@@ -155,6 +160,11 @@ class QueryLog:
         fits = part.count == exactly if max is None else part.count <= max
         if not fits:
             raise _others(part, f"at most {max}" if exactly is None else f"{exactly}")
+
+
+def cut(text: str, length: int) -> str:
+    """*text*, or its beginning."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _so_many(number: int) -> str:
@@ -213,8 +223,7 @@ class Queries:
             or not self._is_test()
         ):
             return
-        shown = repr(parameters)
-        statement = Statement(sql, shown if len(shown) <= PARAMETERS else f"{shown[: PARAMETERS - 1]}…", here())
+        statement = Statement(sql, cut(repr(parameters), PARAMETERS), cause(), request=REQUEST.get())
         if context is not None:
             setattr(context, _KEY, (statement, time.perf_counter()))
         for log in self._logs:

@@ -113,7 +113,7 @@ async def test_failing(async_client, users, query_log):
         "SELECT users.id*  at *test_*.py:* in names",
         "SELECT users.name*  at *test_*.py:* in name",
         "crucible: 16 statements in 3 tests with query_log",
-        "crucible: 6 times SELECT users.name*test_expectations)",
+        "crucible: 3 times SELECT users.name*test_expectations)",
         "crucible: 3 times SELECT users.name*test_failing)",
         "crucible: 3 times SELECT users.name*test_loop)",
     ])  # fmt: skip
@@ -174,3 +174,46 @@ def test_threads(sync_session, query_log):
 """
     )
     done.assert_outcomes(passed=5)
+
+
+def test_places(project):
+    """The line is the project's own, also where SQLAlchemy works in a task of its own; requests are kept apart."""
+    done = project.run(
+        HEAD
+        + ROUTES
+        + """
+async def add(name):
+    async with Session.begin() as session:
+        session.add(User(name=name))
+
+async def test_commit_at_the_end_of_a_block(query_log):
+    await asyncio.gather(add("a"), add("b"))
+    assert [str(one.place).rpartition(" in ")[2] for one in query_log] == ["add", "add"]
+    assert query_log.repeated()[0].times == 2
+
+async def test_requests(async_client, users, query_log):
+    for _ in range(3):
+        await async_client.get("/names")
+    assert [one.times for one in query_log.repeated()] == [3, 3, 3]
+
+def test_lazy_loads(sync_session, query_log):
+    sync_session.add_all([User(name=name) for name in "abc"])
+    sync_session.commit()
+    users = sync_session.scalars(select(User)).all()
+    sync_session.expire_all()
+    names = [
+        user.name for user in users
+    ]
+    (found,) = query_log.repeated()
+    assert found.times == 3 and "test_lazy_loads" in str(found.place) or "listcomp" in str(found.place)
+
+def test_testclient(query_log):
+    from fastapi.testclient import TestClient
+    client = TestClient(app)
+    for name in "ab":
+        client.post("/users", params={"name": name})
+    assert query_log.count == 2
+    assert str(query_log[0].place).endswith(" in create")
+"""
+    )
+    done.assert_outcomes(passed=4)

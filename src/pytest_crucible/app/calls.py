@@ -10,6 +10,8 @@ from typing import Any
 
 import anyio
 
+from ..redirect.places import REQUEST
+
 # For how long an application may go on without a client before it is cancelled, and then until it has stopped.
 PATIENCE_SECONDS = 2.0
 # What an application may send before its client has taken it; uvicorn's limit.
@@ -50,6 +52,7 @@ class Call:
         self._cancel = _start(self._guarded, name)
 
     async def _guarded(self) -> None:
+        REQUEST.set(object())
         try:
             await self._run()
         except (KeyboardInterrupt, SystemExit):

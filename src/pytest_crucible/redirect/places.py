@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -20,7 +23,15 @@ _FOLDERS = tuple(
         str(Path(__file__).parent.parent),
     )
 )
+# What runs an event loop; uvloop has no frames of its own.
+_LOOPS = {
+    running.__code__
+    for running in (asyncio.BaseEventLoop.run_forever, getattr(getattr(asyncio, "Runner", None), "run", None))
+    if running is not None
+}
 _library: dict[str, bool] = {}
+# The request that code runs in, where it came through a transport of ours.
+REQUEST: ContextVar[object] = ContextVar("crucible_request", default=None)
 
 
 class Place(NamedTuple):
@@ -36,24 +47,62 @@ class Place(NamedTuple):
         return f"{path if near.startswith(os.pardir) else near}:{self.line} in {self.code.co_name}"
 
 
-def here() -> Place | None:
-    """The innermost line of the user's own code that led here, or None."""
-    place = innermost(sys._getframe(1))
+def here(*, across_loops: bool = True) -> Place | None:
+    """The innermost line of the user's own code that led here, or None.
+
+    Args:
+        across_loops: Whether what runs the event loop led here, too.
+    """
+    place = innermost(sys._getframe(1), across_loops=across_loops)
     greenlet = sys.modules.get("greenlet")
     if place is not None or greenlet is None:
         return place
     # SQLAlchemy runs its synchronous core in a greenlet; who awaits it is in the parent's frames.
     parent = greenlet.getcurrent().parent
     while place is None and parent is not None:
-        place = innermost(parent.gr_frame)
+        place = innermost(parent.gr_frame, across_loops=across_loops)
         parent = parent.parent
     return place
 
 
-def innermost(frame: FrameType | None) -> Place | None:
+def cause() -> Place | None:
+    """Like `here`, but rather a line that awaits the running task than one that runs the event loop: dearer."""
+    return here(across_loops=False) or awaiting() or here()
+
+
+def awaiting() -> Place | None:
+    """The line of the user's own code that awaits the running task, or None.
+
+    SQLAlchemy commits at the end of ``async with session.begin()`` in a task of its own, so that a cancellation cannot
+    interrupt it; above that task's frames is nothing. Who awaits it holds it in a local variable. Too dear for anything
+    but what somebody wants to see.
+    """
+    try:
+        running = asyncio.current_task()
+    except RuntimeError:
+        return None
+    for task in asyncio.all_tasks() if running is not None else ():
+        frames = list(_suspended(task.get_coro()))
+        if any(value is running for frame in frames for value in frame.f_locals.values()):
+            return next(filter(None, map(innermost, reversed(frames))), None)
+    return None
+
+
+def _suspended(coroutine: Any) -> Iterator[FrameType]:
+    """The frames in which *coroutine* is suspended, the outermost first."""
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None:
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+
+
+def innermost(frame: FrameType | None, *, across_loops: bool = True) -> Place | None:
     """The first line of the user's own code from *frame* outwards, or None."""
     while frame is not None:
         code = frame.f_code
+        if not across_loops and code in _LOOPS:
+            return None
         name = code.co_filename
         known = _library.get(name)
         if known is None:

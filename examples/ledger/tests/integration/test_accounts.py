@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 from httpx import AsyncClient
+from pytest_crucible import QueryLog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +22,14 @@ async def test_open_account(async_client: AsyncClient, alice: Person):
     listed = (await async_client.get("/accounts", headers=alice.headers)).json()
     assert [account["id"] for account in listed] == [alice.account_id, opened]
     assert listed[-1]["balance"] == 0
+
+
+async def test_a_list_takes_two_statements(async_client: AsyncClient, alice: Person, query_log: QueryLog):
+    """One for the user, one for their accounts, however many those are."""
+    for _ in range(3):
+        await open_account(async_client, alice)
+    with query_log.expect(exactly=2):
+        await async_client.get("/accounts", headers=alice.headers)
 
 
 async def test_unknown_currency(async_client: AsyncClient, alice: Person):

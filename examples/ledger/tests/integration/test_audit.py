@@ -1,8 +1,11 @@
 import pytest
 from httpx import AsyncClient
+from pytest_crucible import overriding
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.audit import audit_in_background
+from ledger.main import app
 from ledger.models import AuditRecord
 from tests.fixtures.people import PASSWORD, Pay, Person
 
@@ -21,3 +24,13 @@ async def test_record_lies_in_a_partition(time: str, async_client: AsyncClient, 
     await async_client.post("/users", json={"email": "carol@example.org", "password": PASSWORD})
     query = text("SELECT tableoid::regclass::text FROM audit_log")
     assert (await db_session.scalars(query)).all() == ["audit_log_remainder"]
+
+
+async def test_without_the_trail(pay: Pay, db_session: AsyncSession, alice: Person, bob: Person):
+    """A route notes what it did through a dependency; while that is replaced, nothing is written."""
+    noted: list[str] = []
+    with overriding(app, {audit_in_background: lambda: lambda _actor, action, **_detail: noted.append(action)}):
+        await pay(alice, bob, 5_00)
+    await pay(alice, bob, 5_00)
+    assert noted == ["transfer.made"]
+    assert len((await db_session.scalars(select(AuditRecord))).all()) == 1
