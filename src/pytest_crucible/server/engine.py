@@ -70,6 +70,7 @@ class Container:
         self._container: PostgresContainer | None = None
         self._ended = threading.Event()
         self._lifeline: object = None
+        self._errors: list[Exception] = []
 
     def start(self) -> tuple[str, int]:
         """Start it; returns the host and the port on which PostgreSQL answers.
@@ -138,20 +139,19 @@ class Container:
 
     def _start(self, container: PostgresContainer) -> None:
         """Start it, in a thread, since testcontainers would wait for one that has ended already."""
-        errors: list[Exception] = []
 
         def start() -> None:
             try:
                 container.start()
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                errors.append(error)
+            except Exception as error:  # noqa: BLE001 - told to whoever waits
+                self._errors.append(error)
 
         thread = threading.Thread(target=start, daemon=True)
         thread.start()
         while thread.is_alive() and not self.ended():
             thread.join(POLL / 5)
-        if self.ended() or errors:
-            error = errors[0] if errors else None
+        if self.ended() or self._errors:
+            error = self._errors[0] if self._errors else None
             raise Failed("slow" if isinstance(error, TimeoutError) else "died", error or "") from error
 
     def _hold(self, container: PostgresContainer) -> None:
@@ -160,7 +160,10 @@ class Container:
             wrapped = _created(container)
             self._lifeline = wrapped.attach_socket(params={"stdin": 1, "stream": 1})
             with Path(self._log).open("wb", buffering=0) as file:
-                file.writelines(wrapped.logs(stream=True, follow=True))
+                # Not logs(): of a container that has not started yet, they end at once.
+                file.writelines(wrapped.attach(stream=True, logs=True))
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start
+            self._errors.append(error)
         finally:
             self._ended.set()
 
