@@ -47,7 +47,8 @@ class Name:
         label: Whose it is: the project, or of a kept failure the test; shortened.
         run: The run that made it; empty for a template, which belongs to none.
         fingerprint: Of a template.
-        worker: Of a worker database: ``gw0p4242``, ``mainp4242`` without workers; the number is the process's.
+        worker: Of a worker database: ``gw0x1a2b3c4d``, ``mainx1a2b3c4d`` without workers. The digits are drawn by
+            each process: names of workers, numbers of processes and of runs may be the same on several machines.
         generation: Of a worker database: how many were made before it in the same worker.
         hash: Of a kept failure: tells tests apart whose labels were shortened to the same.
     """
@@ -59,6 +60,11 @@ class Name:
     worker: str = ""
     generation: int = 0
     hash: str = ""
+
+    @property
+    def process(self) -> str:
+        """The key that the process holds for as long as it lives whose worker database this is."""
+        return f"{self.run} {self.worker}"
 
 
 def template(project: str, fingerprint: str) -> str:
@@ -91,6 +97,12 @@ def parse(name: str) -> Name | None:
             generation = int(fields.pop("generation", "0"))
             return Name(kind, generation=generation, **fields)
     return None
+
+
+def process_of(name: str) -> str:
+    """The key of the process whose worker database *name* is; empty where it is none."""
+    parsed = parse(name)
+    return parsed.process if parsed and parsed.kind == "worker" else ""
 
 
 def label(text: str, limit: int = LIMIT) -> str:

@@ -93,8 +93,12 @@ def _run_name() -> str:
 
 
 def _worker_name() -> str:
-    """With the process's number: pytest that a test starts inherits the names of the worker that it runs in."""
-    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}p{os.getpid()}"
+    """With digits of its own: pytest that a test starts inherits the names of the worker that it runs in.
+
+    The process's number would not do: in containers it is the same on every machine, and so is the run's name where
+    ``--testrunuid`` sets it.
+    """
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}x{secrets.token_hex(4)}"
 
 
 # -- configuration ---------------------------------------------------------------------------------------------------

@@ -54,13 +54,13 @@ def get_or_build(
     Raises:
         TemplateError: If *build* fails; what it left is dropped.
     """
+    if there := _find(admin, fingerprint):
+        admin.note(there, f"used {time.time():.0f}")
+        return Template(there, owner)
     name = names.template(project, fingerprint)
-    if admin.databases(name).get(name):
-        admin.note(name, f"used {time.time():.0f}")
-        return Template(name, owner)
-    with admin.locked(name):
-        if admin.databases(name).get(name):  # another process built it while this one waited
-            return Template(name, owner)
+    with admin.locked(building(name)):
+        if there := _find(admin, fingerprint):  # another process built it while this one waited
+            return Template(there, owner)
         admin.drop(name)
         create_empty(admin, name, owner, locale)
         try:
@@ -78,6 +78,24 @@ def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Add
     """Create the empty database *name*, as a template begins; returns the administrator's address of it."""
     admin.create(name, owner=owner, template="template0", words=_locale_words(locale))
     return admin.address.to(name)
+
+
+def _find(admin: Admin, fingerprint: str) -> str | None:
+    """A complete template with this *fingerprint*, whatever its label: on another machine the project's folder may
+    have another name.
+    """
+    wanted = names.parse(names.template("any", fingerprint))
+    for name, marked in sorted(admin.databases(names.PREFIX).items()):
+        parsed = names.parse(name)
+        if marked and parsed and wanted and (parsed.kind, parsed.fingerprint) == ("template", wanted.fingerprint):
+            return name
+    return None
+
+
+def building(name: str) -> str:
+    """The key that is held while the template *name* is built: the same for every label."""
+    parsed = names.parse(name)
+    return f"build {parsed.fingerprint}" if parsed and parsed.kind == "template" else name
 
 
 def clone(admin: Admin, template: Template, name: str) -> Address:
@@ -104,37 +122,43 @@ def keep_as_template(admin: Admin, database: str, name: str, owner: str) -> Temp
     return Template(name, owner)
 
 
-def collect(admin: Admin, project: str, run: str, kept: int = KEPT_TEMPLATES) -> list[str]:
-    """Drop the worker databases of dead runs and the project's oldest templates; returns their names.
+def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]:
+    """Drop the worker databases of dead processes and the project's oldest templates; returns their names.
 
     Args:
         admin: The server's administrator.
         project: The project's label.
-        run: The run that collects.
         kept: How many of the project's templates stay.
 
-    Only databases of Crucible's own are looked at: their names tell, and a live run holds its advisory lock.
+    Only databases of Crucible's own are looked at: their names tell, and a live process holds its advisory lock.
     """
     found = admin.databases(names.PREFIX)
-    gone = [name for name in found if _of_dead_run(admin, name, run)] + _old_templates(admin, project, kept)
+    gone = [name for name in found if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
     gone += [name for name, marked in found.items() if not marked and _is_debris(admin, name)]
     return [name for name in gone if _dropped(admin, name)]
 
 
-def _of_dead_run(admin: Admin, name: str, run: str) -> bool:
-    parsed = names.parse(name)
-    return parsed is not None and parsed.kind == "worker" and parsed.run != run and admin.is_dead(parsed.run)
+def collect_dead(admin: Admin) -> list[str]:
+    """Drop the worker databases of dead processes; returns their names."""
+    gone = [name for name in admin.databases(names.PREFIX) if _of_dead_process(admin, name)]
+    return [name for name in gone if _dropped(admin, name)]
+
+
+def _of_dead_process(admin: Admin, name: str) -> bool:
+    process = names.process_of(name)
+    return bool(process) and admin.is_dead(process)
 
 
 def _is_debris(admin: Admin, name: str) -> bool:
     """Whether *name* is a template whose build died: without the mark, and nobody holds the lock of its build."""
     parsed = names.parse(name)
-    return parsed is not None and parsed.kind == "template" and admin.is_dead(name)
+    return parsed is not None and parsed.kind == "template" and admin.is_dead(building(name))
 
 
 def _dropped(admin: Admin, name: str) -> bool:
     """Drop *name* if possible: another run may be collecting too, and another role's database is not ours to drop."""
-    with suppress(psycopg.Error), admin.locked(name):  # or a build that begins only now would lose its database
+    # Locked, or a build that begins only now would lose its database.
+    with suppress(psycopg.Error), admin.locked(building(name)):
         admin.drop(name)
         return True
     return False

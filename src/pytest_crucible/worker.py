@@ -37,7 +37,7 @@ class Worker:
     Args:
         settings: What the user set.
         run: Names the run: the same in all of its workers.
-        name: Names the worker in the run: ``gw0p4242``, or ``mainp4242``.
+        name: Names the worker in the run: ``gw0x1a2b3c4d``, or ``mainx1a2b3c4d``.
 
     Attributes:
         main: The main database.
@@ -221,7 +221,8 @@ class Worker:
         """The server's administrator."""
         if self._admin is None:
             self._admin = Admin(self.server())
-            self._admin.live(self.run)
+            for name in (self.main.name, self._spare(1)):
+                self._admin.live(names.process_of(name))
         return self._admin
 
     @property
@@ -282,9 +283,11 @@ class Worker:
         database.open(self.admin, self.rights, template)
 
     def _arrive(self) -> None:
-        """Collect what dead runs have left: before the first database."""
+        """Collect what dead processes have left: before the first database."""
         if not any(database.is_open for database in self._all.values()):
-            templates.collect(self.admin, self._project, self.run, templates.KEPT_TEMPLATES * len(self._all))
+            kept = templates.KEPT_TEMPLATES * len(self._all)
+            if templates.collect(self.admin, self._project, kept):
+                self.server().keep_image()  # or the next server would start with them again
 
     def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
         owner = self._owner(database, recipe)
@@ -352,4 +355,6 @@ class Worker:
             if self._admin is not None:
                 database.drop(self._admin)
         if self._admin is not None:
+            # A worker that crashed left its own; who replaced it, if anybody did, may have needed none.
+            templates.collect_dead(self._admin)
             self._admin.close()

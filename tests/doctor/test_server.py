@@ -46,8 +46,8 @@ def on_server(project_of: Make, server: Lease, *, addopts: str = "", files: dict
 
 
 def test_databases_of_dead_runs(project_of: Make, database_server: Lease, made: Callable[[str], None]):
-    """A worker database whose run is no more is noted, and who drops it."""
-    name = names.worker("app", "deadbeef", "mainp1", 1)
+    """A worker database whose process is no more is noted, and who drops it."""
+    name = names.worker("app", "deadbeef", "mainx1", 1)
     made(name)
     [finding] = on_server(project_of, database_server).found("stale-databases", without=ASKING)
     assert name in finding.found
@@ -55,10 +55,10 @@ def test_databases_of_dead_runs(project_of: Make, database_server: Lease, made: 
 
 
 def test_databases_of_live_runs(project_of: Make, database_server: Lease, made: Callable[[str], None]):
-    """A worker database whose run holds its lock is nobody's to collect."""
-    made(names.worker("app", "living", "mainp1", 1))
+    """A worker database whose process holds its lock is nobody's to collect."""
+    made(names.worker("app", "living", "mainx1", 1))
     with psycopg.connect(database_server.admin.url()) as connection:
-        connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('living', 0))")
+        connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('living mainx1', 0))")
         assert on_server(project_of, database_server).found("stale-databases", without=ASKING) == []
 
 

@@ -259,7 +259,7 @@ def test_a_build_that_died_is_built_again(project, work, monkeypatch):
 def test_a_build_that_goes_on_is_not_collected(project, work):
     """Its database has no mark yet; another run of another fingerprint leaves it alone."""
     name = names.template(names.label(project.root.name, 24), "0123456789abcdef")
-    with project.admin.locked(name):
+    with project.admin.locked(templates.building(name)):
         project.admin.create(name, owner="app", template="template0")
         work().ready()
         assert name in project.databases()
@@ -347,3 +347,27 @@ def alter(target, connection, **_):
         assert [entry for entry in privileges if entry.startswith("=")] == [f"=T/{owner}"]
         assert ask(worker, settings) == [("Asia/Tokyo", '"$user", public, other')]
         worker.discard()
+
+
+def test_a_template_is_found_under_another_label(project, work):
+    """A checkout in a folder of another name has the same template; two that build at once build one."""
+    work("aaaaaaaa").ready()
+    (there,) = project.databases("crucible_t_" + project.root.name)
+    parsed = names.parse(there)
+    elsewhere = names.template("another-checkout", parsed.fingerprint)
+    found = templates.get_or_build(project.admin, "another-checkout", parsed.fingerprint, "app", None, pytest.fail)
+    assert (found.name, found.built) == (there, False)
+    assert templates.building(elsewhere) == templates.building(there)
+
+
+def test_the_database_of_a_process_of_the_same_run_that_died_is_collected(project, work):
+    """A worker that crashed goes with the next that comes, or with the next that leaves, though the run goes on."""
+    label = names.label(project.root.name, 24)
+    crashed, later = (names.worker(label, "abcdabcd", f"gw{i}", 1) for i in (7, 8))
+    project.admin.create(crashed, owner="app", template="template0")
+    worker = work("abcdabcd")
+    worker.ready()
+    assert crashed not in project.databases()
+    project.admin.create(later, owner="app", template="template0")
+    worker.close()
+    assert later not in project.databases()

@@ -74,7 +74,7 @@ def show(options: argparse.Namespace) -> int:
 def gc(options: argparse.Namespace) -> int:
     """Drop what nobody needs any more."""
     with _leased(options) as (share, admin):
-        doomed = _of(admin, "kept") + [name for name in _of(admin, "worker") if admin.is_dead(_run_of(name))]
+        doomed = _of(admin, "kept") + [name for name in _of(admin, "worker") if admin.is_dead(names.process_of(name))]
         if options.templates:
             doomed += _of(admin, "template")
         for name in doomed:
@@ -88,11 +88,6 @@ def gc(options: argparse.Namespace) -> int:
 def _of(admin: Admin, kind: str) -> list[str]:
     found = ((name, names.parse(name)) for name in admin.databases(names.PREFIX))
     return sorted(name for name, parsed in found if parsed is not None and parsed.kind == kind)
-
-
-def _run_of(name: str) -> str:
-    parsed = names.parse(name)
-    return parsed.run if parsed else ""
 
 
 def _chosen(beginning: str, there: list[str]) -> str:

@@ -57,7 +57,7 @@ def _seen(note: str, admin: Admin) -> Server:
     found: dict[str, list[str]] = {"template": [], "kept": [], "worker": []}
     for name in admin.databases(names.PREFIX):
         parsed = names.parse(name)
-        if parsed and (parsed.kind != "worker" or admin.is_dead(parsed.run)):
+        if parsed and (parsed.kind != "worker" or admin.is_dead(parsed.process)):
             found[parsed.kind].append(name)
     lists = {kind: tuple(sorted(entries)) for kind, entries in found.items()}
     return Server(note, admin.connections(), lists["template"], lists["kept"], lists["worker"])
