@@ -25,6 +25,7 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION entries_sum_to_zero(
 # Months get partitions of their own in time (ledger.partitions); what no month holds must not be lost.
 AUDIT_REMAINDER = "CREATE TABLE audit_log_remainder PARTITION OF audit_log DEFAULT"
 CURRENCIES = "INSERT INTO currencies (code) VALUES ('EUR'), ('USD')"
+REPORTS = "GRANT SELECT ON accounts, entries, transfers TO ledger_reports"
 HOUSE_ACCOUNTS = "INSERT INTO accounts (currency) SELECT code FROM currencies ORDER BY code"
 
 
@@ -37,3 +38,4 @@ def attach(metadata: MetaData) -> None:
     event.listen(tables["audit_log"], "after_create", DDL(AUDIT_REMAINDER))
     event.listen(tables["currencies"], "after_create", DDL(CURRENCIES))
     event.listen(tables["accounts"], "after_create", DDL(HOUSE_ACCOUNTS))
+    event.listen(metadata, "after_create", DDL(REPORTS))
