@@ -81,12 +81,20 @@ class Secured:
     def __init__(self, project) -> None:
         self._project = project
 
-    def __call__(self, more: str, tests: str, *arguments: str, mint: str | None = "create_access_token", user=CONFTEST):
+    def __call__(
+        self,
+        more: str,
+        tests: str,
+        *arguments: str,
+        mint: str | None = "create_access_token",
+        user: str = CONFTEST,
+        application: str = "app",
+    ) -> pytest.RunResult:
         name = f"service_{next(NUMBERS)}"
         (self._project.root / f"{name}.py").write_text(SERVICE + textwrap.dedent(more), "utf-8")
         token = [f"--crucible-access-token={name}:{mint}"] if mint else []
         tests = textwrap.dedent(user) + textwrap.dedent(tests).replace("SERVICE", name)
-        return self._project.run(tests, f"--crucible-app={name}:app", *token, *arguments)
+        return self._project.run(tests, f"--crucible-app={name}:{application}", *token, *arguments)
 
     @staticmethod
     def failed(result: pytest.RunResult) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from pytest_crucible import UsageError
 from pytest_crucible.auth import bad_tokens
 from pytest_crucible.auth.bad import expired_token, is_jwt
 from pytest_crucible.auth.keys import key_of
+from pytest_crucible.auth.minting import Mint
+from pytest_crucible.auth.tokens import NoToken, Tokens
 
 SECRET = "a secret that is long enough for any of these algorithms, and then some"
 SETTINGS = SimpleNamespace(auth=SimpleNamespace(secret=SimpleNamespace(get_secret_value=lambda: SECRET)))
@@ -120,6 +124,29 @@ def test_a_token_that_is_no_jwt(opaque):
     assert set(found) == {"malformed", "expired", "tampered"}
     assert found["tampered"] != opaque
     assert len(found["tampered"]) == len(opaque)
+
+
+def test_without_pyjwt(monkeypatch):
+    """A JSON web token without PyJWT is an error that names the extra; other tokens need none."""
+    made = token("HS256")
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    with pytest.raises(UsageError, match=r"pip install 'pytest-crucible\[auth\]'"):
+        bad_tokens(made)
+    assert set(bad_tokens("opaque")) == {"malformed", "tampered"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda user_id, expires_delta=None: jwt.encode({"sub": user_id}, SECRET),
+        lambda user_id, expires_delta=None: jwt.encode({"sub": user_id, "exp": 2**33}, SECRET),
+    ],
+    ids=["never", "corrected"],
+)
+def test_tokens_that_do_not_expire(function):
+    """A token function whose expired tokens have not ended is found out, not the application blamed."""
+    with pytest.raises(NoToken, match="makes one that has not ended"):
+        Tokens(lambda: None, Mint(function, "app:token")).expired("ada")
 
 
 def test_weak_keys_are_the_application_s_matter():

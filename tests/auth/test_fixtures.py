@@ -313,6 +313,50 @@ def anyio_backend(): return 'asyncio'
     result.assert_outcomes(passed=8, skipped=2)
 
 
+def test_an_application_that_cannot_be_imported(secured):
+    """The matrix asks the application for its routes while tests are collected: an error there is one line of ours."""
+    result = secured(
+        "import nothing_of_this_name", "from pytest_crucible.auth import test_routes_refuse_bad_credentials"
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*service_* was found, but importing it fails: No module named 'nothing_of_this_name'*"]
+    )
+    assert "site-packages" not in result.stdout.str()
+
+
+def test_a_factory_with_its_own_loop_for_each_test(secured):
+    """Routes are those of the application that runs, which a factory makes anew for each loop."""
+    result = secured(
+        """
+        made = app
+
+        def make():
+            app = FastAPI(openapi_url=None)
+            app.include_router(made.router)
+            return app
+        """,
+        PEOPLE
+        + """
+from pytest_crucible.auth import test_routes_refuse_bad_credentials
+import SERVICE
+
+class TestUsers:
+    @pytest.fixture
+    def current_user_dependency(self): return SERVICE.current_user
+
+    async def test_it(self, authenticated_client, async_client):
+        assert await names(authenticated_client, async_client) == ["ada", 401]
+""",
+        "-o",
+        "asyncio_default_test_loop_scope=function",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+        application="make",
+    )
+    result.assert_outcomes(passed=9, skipped=2)
+
+
 def test_rollback_by_a_marker(secured):
     """A module that is marked for rollback isolation is told why the matrix cannot run in it."""
     result = secured(

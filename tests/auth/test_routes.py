@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket, WebSocketException
 from fastapi.security import (
     APIKeyCookie,
     APIKeyHeader,
@@ -20,7 +21,7 @@ from fastapi.security import (
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -133,15 +134,89 @@ def test_starlette():
     def answer(request: Any) -> Any:
         return PlainTextResponse("")
 
+    inner = Starlette(routes=[Route("/hosted", answer)])
     inside = [Route("/{number:int}", answer, methods=["GET", "POST"]), WebSocketRoute("/ws", talk)]
     app = CORSMiddleware(
-        Starlette(routes=[Route("/class", Endpoint), Mount("/in", routes=inside), Host("api.test", Starlette())])
+        Starlette(routes=[Route("/class", Endpoint), Mount("/in", routes=inside), Host("{sub}.test", inner)])
     )
-    listed = ["DELETE /class", "GET /class", "GET /in/{number:int}", "POST /in/{number:int}", "* /…"]
+    listed = ["DELETE /class", "GET /class", "GET /in/{number:int}", "POST /in/{number:int}", "GET {sub}.test/hosted"]
     assert [str(route) for route in routes_of(app)] == [*listed[:4], "WS /in/ws", listed[4]]
     every = ["missing", "malformed", "expired", "tampered"]
     assert findings(app, public=listed) == [f"WS /in/ws-{name}" for name in every]
     assert findings(app, public=[*listed, "WS /in/ws"]) == []
+    found = findings(app, public=[*listed[:3], "WS /in/ws"], secured=["* /in/*", "GET *hosted"])
+    assert found == [f"{route}-{name}" for route in ("POST /in/{number:int}", listed[-1]) for name in every]
+
+
+def test_routes_that_never_end():
+    """A stream that lets strangers in is caught at its first word, and a websocket that hangs up late at once."""
+    app, ended = fastapi(), []
+
+    @app.get("/events", dependencies=[Depends(HTTPBearer(auto_error=False))])
+    async def events() -> StreamingResponse:
+        async def tick() -> AsyncIterator[str]:
+            try:
+                while True:
+                    yield "tick"
+                    await asyncio.sleep(0.001)
+            finally:
+                ended.append("events")
+
+        return StreamingResponse(tick())
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            async for _ in websocket.iter_text():
+                pass
+        finally:
+            ended.append("ws")
+
+    found = findings(app, credentials=["missing", "malformed"])
+    assert found == [f"{route}-{name}" for route in ("GET /events", "WS /ws") for name in ("missing", "malformed")]
+    assert ended == ["events", "events", "ws", "ws"]
+
+
+def test_a_websocket_by_its_subprotocol():
+    """A token that is carried as a subprotocol."""
+    app = fastapi()
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket) -> None:
+        if websocket.scope["subprotocols"] != [GOOD]:
+            await websocket.close()
+            return
+        await websocket.accept(GOOD)
+        await websocket.receive()
+
+    assert findings(app) == ["WS /ws-valid"]
+    assert findings(app, scheme="header:Sec-WebSocket-Protocol") == []
+
+
+@pytest.mark.parametrize("refusal", ["exception", "denial", "closes", "nothing", "raises", "denies 500"])
+def test_how_a_websocket_refuses(refusal):
+    """Raised, denied with 401, or closed before accepting is refused; returning or raising something else is not."""
+    app = fastapi()
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket) -> None:
+        if refusal == "exception":
+            raise WebSocketException(1008)
+        if refusal == "denial":
+            await websocket.send_denial_response(Response(status_code=401))
+        elif refusal == "denies 500":
+            await websocket.send_denial_response(Response(status_code=500))
+        elif refusal == "closes":
+            await websocket.close(4999)
+        elif refusal == "raises":
+            raise LookupError("nobody")
+
+    found = asyncio.run(check_routes(app, {}))
+    words = {"nothing": "returned without", "raises": "raised LookupError('nobody')", "denies 500": "answered 500"}
+    assert [one.found[: len("the websocket " + words[refusal])] for one in found] == (
+        ["the websocket " + words[refusal]] if refusal in words else []
+    )
 
 
 def test_guards_of_the_project():

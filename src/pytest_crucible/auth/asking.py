@@ -97,9 +97,10 @@ async def ask(  # noqa: PLR0913 - each by its name
             credential,
             f"refused, and {tables} changed all the same",
             why="\n".join(map(str, changes))
-            + "\nSomething writes, and commits, before the credentials have been looked at.",
-            do="Let the route depend on its security first; what is meant to be written (a log of attempts) is named"
-            " in route_matrix(may_write=[…]).",
+            + "\nSomething writes, and commits, before the credentials have been looked at; or a task of the"
+            " application did so meanwhile.",
+            do="Let the route depend on its security first; what is meant to be written (a log of attempts, a"
+            " heartbeat) is named in route_matrix(may_write=[…]).",
         )
     return found
 

@@ -14,11 +14,6 @@ from ..errors import UsageError
 from .keys import key_of
 
 MALFORMED = "not-a-token"
-MISSING_EXTRA = UsageError(
-    "The token is a JSON web token, and PyJWT is not installed.",
-    why="Crucible signs tokens with wrong keys and other claims through it.",
-    do="Install the extra: pip install 'pytest-crucible[auth]'.",
-)
 
 
 def is_jwt(token: str) -> bool:
@@ -49,10 +44,7 @@ def bad_tokens(token: str, *, expired: str | None = None, function: Callable[...
     found = {"malformed": MALFORMED} | ({"expired": expired} if expired else {})
     if not is_jwt(token):
         return found | {"tampered": tampered(token)}
-    try:
-        import jwt
-    except ImportError as error:
-        raise MISSING_EXTRA from error
+    jwt = library()
     header, claims = jwt.get_unverified_header(token), _claims(token)
     found["tampered"] = _with_claims(token, _later(claims))
     found["wrong-key"] = sign(claims, _other_key(header["alg"]), header)
@@ -64,10 +56,7 @@ def expired_token(token: str, function: Callable[..., Any]) -> str | None:
     """*token*, signed anew with a time of expiry in the past; None if its key is not within reach of *function*."""
     if not is_jwt(token):
         return None
-    try:
-        import jwt
-    except ImportError as error:
-        raise MISSING_EXTRA from error
+    jwt = library()
     key = key_of(token, function)
     if key is None:
         return None
@@ -85,6 +74,29 @@ def sign(claims: dict[str, Any], key: Any, header: dict[str, Any]) -> str:
         # Keys shorter than they should be: the application's matter.
         warnings.simplefilter("ignore")
         return jwt.encode(claims, key, algorithm=header["alg"], headers=rest)
+
+
+def library() -> Any:
+    """PyJWT.
+
+    Raises:
+        UsageError: If it is not installed.
+    """
+    try:
+        import jwt
+    except ImportError as error:
+        raise UsageError(
+            "The token is a JSON web token, and PyJWT is not installed.",
+            why="Crucible signs tokens with wrong keys and other claims through it.",
+            do="Install the extra: pip install 'pytest-crucible[auth]'.",
+        ) from error
+    return jwt
+
+
+def expiry(token: str) -> float | None:
+    """When the JSON web token *token* expires, in seconds since the epoch; None if it says nothing of it."""
+    found = _claims(token).get("exp")
+    return float(found) if found is not None else None
 
 
 def tampered(token: str) -> str:

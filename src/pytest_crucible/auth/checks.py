@@ -32,7 +32,7 @@ async def check_routes(
         tokens: By the names of the credentials, as `bad_tokens` makes them; ``valid`` may be among them.
         scheme: Where the application takes credentials, if its routes do not say: ``cookie:access_token``.
         watching: Watches the database for changes, if there is one.
-        says: ``public``, ``may_write``, ``statuses``, ``codes``, ``guards``, ``credentials``: as for `route_matrix`.
+        says: ``public``, ``may_write``, ``secured`` and so on: as for `route_matrix`.
 
     Returns:
         What is wrong, nothing if all is well. A credential that *tokens* lacks is not asked with.

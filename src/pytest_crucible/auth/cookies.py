@@ -70,7 +70,8 @@ def sessions_of(application: Any) -> Sessions:
     from starlette.middleware.sessions import SessionMiddleware
 
     for middleware in getattr(application, "user_middleware", ()):
-        kind, args, kwargs = middleware  # Starlette's Middleware unpacks into these
+        kind, args = middleware.cls, getattr(middleware, "args", ())
+        kwargs = getattr(middleware, "kwargs", None) or getattr(middleware, "options", {})  # before Starlette 0.35
         if inspect.isclass(kind) and issubclass(kind, SessionMiddleware):
             given = inspect.signature(SessionMiddleware.__init__).bind(None, None, *args, **kwargs).arguments
             words = {"secret": str(given["secret_key"])}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ class Route:
     Attributes:
         method: ``GET`` and so on; ``WS`` for a websocket.
         path: With the prefixes of its routers and of the applications that it is mounted in.
+        host: Where the application chooses by it.
         schemes: Where it takes credentials.
         guard: The callables through which its security is reached: equal for routes that one function guards.
         source: FastAPI's or Starlette's own object, whose parameters a request must fill in.
@@ -33,6 +34,7 @@ class Route:
 
     method: str
     path: str
+    host: str = ""
     schemes: tuple[Scheme, ...] = ()
     guard: tuple[Any, ...] = ()
     source: Any = field(default=None, compare=False, repr=False)
@@ -43,7 +45,24 @@ class Route:
         return bool(self.guard)
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.host}{self.path}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in an application one is, and what is known there.
+
+    Attributes:
+        prefix: Of the paths here.
+        host: By which one gets here.
+        guards: Further dependencies that refuse strangers.
+        around: The applications around.
+    """
+
+    prefix: str = ""
+    host: str = ""
+    guards: tuple[Any, ...] = ()
+    around: tuple[Any, ...] = ()
 
 
 def routes_of(application: Any, guards: Iterable[Any] = ()) -> list[Route]:
@@ -54,9 +73,9 @@ def routes_of(application: Any, guards: Iterable[Any] = ()) -> list[Route]:
         guards: Further dependencies that refuse strangers, beside those of ``fastapi.security``.
     """
     seen: dict[tuple[str, str], Route] = {}
-    for route in _walk(application, "", tuple(guards), ()):
+    for route in _walk(application, Place(guards=tuple(guards))):
         # What is registered twice is answered by the first.
-        seen.setdefault((route.method, route.path), route)
+        seen.setdefault((route.method, str(route)), route)
     return list(seen.values())
 
 
@@ -77,17 +96,18 @@ def schemes_of(application: Any) -> list[Scheme]:
     return list(dict.fromkeys(scheme for route in routes_of(application) for scheme in route.schemes))
 
 
-def _walk(application: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
-    if application is None or any(application is one for one in around):
+def _walk(application: Any, place: Place) -> Iterator[Route]:
+    if application is None or any(application is one for one in place.around):
         return
+    inside = replace(place, around=(*place.around, application))
     routes = getattr(application, "routes", None)
     if routes is None:  # middleware: the application is inside
         inner = getattr(application, "app", None)
         if not inspect.isroutine(inner):
-            yield from _walk(inner, prefix, guards, (*around, application))
+            yield from _walk(inner, inside)
         return
     for source in _flat(routes):
-        yield from _of(source, prefix, guards, (*around, application))
+        yield from _of(source, inside)
 
 
 def _flat(routes: Iterable[Any]) -> Iterable[Any]:
@@ -98,23 +118,20 @@ def _flat(routes: Iterable[Any]) -> Iterable[Any]:
     return iter_route_contexts(list(routes))
 
 
-def _of(source: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
-    path = getattr(source, "path", None)
+def _of(source: Any, place: Place) -> Iterator[Route]:
+    path = place.prefix + (getattr(source, "path", None) or "")
     if getattr(source, "endpoint", None) is None:  # mounted, or chosen by host
         mounted = getattr(source, "app", None)
         if mounted is not None:
-            yield from _mounted(mounted, prefix + (path or ""), guards, around)
+            host = getattr(source, "host", place.host)
+            inside = list(_walk(mounted, replace(place, prefix=path, host=host)))
+            # Files, and applications of another framework, say nothing of what they answer.
+            yield from inside or [Route("*", f"{path}/…", host)]
         return
-    schemes, guard = _security(dependant_of(source), guards)
+    schemes, guard = _security(dependant_of(source), place.guards)
     methods = getattr(source, "methods", None)
     for method in _asked(methods, source) if methods or _is_http(source) else [WEBSOCKET]:
-        yield Route(method, prefix + str(path), schemes, guard, source)
-
-
-def _mounted(mounted: Any, prefix: str, guards: tuple[Any, ...], around: tuple[Any, ...]) -> Iterator[Route]:
-    inside = list(_walk(mounted, prefix, guards, around))
-    # Files, and applications of another framework, say nothing of what they answer.
-    yield from inside or [Route("*", f"{prefix}/…")]
+        yield Route(method, path, place.host, schemes, guard, source)
 
 
 def _is_http(source: Any) -> bool:

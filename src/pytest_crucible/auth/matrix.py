@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from .asking import Finding, Terms
@@ -39,12 +40,14 @@ class Matrix:
         public: Routes that need no credentials, as ``GET /health``.
         terms: What counts as a refusal.
         guards: Dependencies that refuse strangers without using ``fastapi.security``.
+        secured: Patterns of routes that are guarded otherwise, as ``* /admin/*``.
         credentials: What each route is asked with.
     """
 
     public: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
     guards: tuple[Any, ...] = ()
+    secured: tuple[str, ...] = ()
     credentials: tuple[str, ...] = (*EVERYWHERE, *ONCE, VALID)
 
     def probes(self, application: Any) -> list[Probe]:
@@ -57,14 +60,14 @@ class Matrix:
             for name in self.credentials
             if name in EVERYWHERE or route in _once(name, route, refusing)
         )
-        claimed = (Probe(route, PUBLIC) for route in routes if route.secured and str(route) in self.public)
+        claimed = (Probe(route, PUBLIC) for route in routes if self._is_secured(route) and str(route) in self.public)
         return [Probe(None, UNLISTED), *asked, *claimed]
 
     def listing(self, application: Any) -> Finding | None:
         """Whether every route declares security or is listed as public, and nothing is listed that there is not."""
         routes = routes_of(application, self.guards)
         names = [str(route) for route in routes]
-        silent = [str(route) for route in routes if not route.secured and route.method != WEBSOCKET]
+        silent = [str(route) for route in routes if not self._is_secured(route) and route.method != WEBSOCKET]
         unlisted = [name for name in silent if name not in self.public]
         if unlisted:
             return Finding(
@@ -87,16 +90,20 @@ class Matrix:
         return None
 
     def _must_refuse(self, route: Route) -> bool:
-        return str(route) not in self.public and (route.secured or route.method == WEBSOCKET)
+        return str(route) not in self.public and (self._is_secured(route) or route.method == WEBSOCKET)
+
+    def _is_secured(self, route: Route) -> bool:
+        return route.secured or any(fnmatchcase(str(route), pattern) for pattern in self.secured)
 
 
-def route_matrix(
+def route_matrix(  # noqa: PLR0913 - each by its name
     *,
     public: Iterable[str] = (),
     may_write: Iterable[str] = (),
     statuses: Iterable[int] = Terms.statuses,
     codes: Iterable[int] = Terms.codes,
     guards: Iterable[Callable[..., Any]] = (),
+    secured: Iterable[str] = (),
     credentials: Iterable[str] = Matrix.credentials,
 ) -> Callable[..., Any]:
     """A test that asks every route with credentials which it must refuse.
@@ -111,12 +118,14 @@ def route_matrix(
         statuses: What counts as a refusal.
         codes: The codes of a websocket's close that count as a refusal after it was accepted.
         guards: Dependencies that refuse strangers without ``fastapi.security``: they read a session, a header.
+        secured: Routes that refuse strangers without declaring it: by middleware, a decorator, in their own code. ``*``
+            stands for any text: ``* /admin/*``.
         credentials: What each route is asked with, if not with all.
 
     Raises:
         TypeError: If a text is given where a list belongs, or a credential that there is none of.
     """
-    lists = {"public": public, "may_write": may_write, "credentials": credentials}
+    lists = {"public": public, "may_write": may_write, "secured": secured, "credentials": credentials}
     for name, value in lists.items():
         if isinstance(value, str):
             raise TypeError(f"{name} is a list: write {name}=[{value!r}].")
@@ -125,7 +134,7 @@ def route_matrix(
     if unknown:
         raise TypeError(f"there are no credentials {', '.join(unknown)}. There are {', '.join(Matrix.credentials)}.")
     terms = Terms(frozenset(statuses), frozenset(codes), frozenset(may_write))
-    matrix = Matrix(tuple(public), terms, tuple(guards), asked)
+    matrix = Matrix(tuple(public), terms, tuple(guards), tuple(secured), asked)
 
     async def test_routes_refuse_bad_credentials(crucible_probe: Probe, crucible_route_matrix: Any) -> None:
         """The route refuses this credential, and no row has changed."""
@@ -144,7 +153,8 @@ def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
     """Of the routes that one function guards with *route*, the one to ask; a websocket that guards itself, itself."""
     if not route.guard:
         # One that leads to an object may refuse because that is not there.
-        return [route] if name != VALID or "{" not in route.path else []
+        simple = route.method in {"GET", WEBSOCKET} and "{" not in route.path
+        return [route] if name != VALID or simple else []
     alike = [one for one in routes if one.guard == route.guard]
     return ([one for one in alike if one.method == "GET"] if name == VALID else alike)[:1]
 

@@ -47,8 +47,9 @@ class Request:
 def request_for(route: Route) -> Request:
     """A valid request to *route* that carries no credentials."""
     dependant = dependant_of(route.source)
+    host = {"Host": _fill(route.host, {})} if route.host else {}
     if dependant is None:
-        return Request(_fill(route.path, {}))
+        return Request(_fill(route.path, {}), headers=host)
     parts = list(subtree(dependant))
     path = _values((one for part in parts for one in part.path_params), everything=True)
     places = {scheme.name.lower() for scheme in route.schemes or likely_places(route)}
@@ -58,7 +59,7 @@ def request_for(route: Route) -> Request:
     return Request(
         _fill(route.path, path),
         {name: value for name, value in query.items() if name.lower() not in places},
-        {name: _written(value) for name, value in headers.items() if name.lower() not in places},
+        host | {name: _written(value) for name, value in headers.items() if name.lower() not in places},
         {name: _written(value) for name, value in cookies.items() if name.lower() not in places},
         _body(route.source),
     )
@@ -92,7 +93,7 @@ def _values(parameters: Iterable[Any], *, everything: bool = False) -> dict[str,
 def schema_of(parameter: Any) -> dict[str, Any]:
     """The JSON schema of one of FastAPI's fields; ``{}`` where Pydantic has none for its type."""
     from pydantic import TypeAdapter
-    from pydantic.errors import PydanticInvalidForJsonSchema
+    from pydantic.errors import PydanticUserError
 
     info = parameter.field_info
     try:
@@ -102,7 +103,7 @@ def schema_of(parameter: Any) -> dict[str, Any]:
             kind: Any = Annotated[info.annotation, info]
             adapter: TypeAdapter[Any] = TypeAdapter(kind)
             schema = adapter.json_schema()
-    except PydanticInvalidForJsonSchema:
+    except PydanticUserError:
         schema = {}
     examples = getattr(info, "openapi_examples", None) or {}
     values = [one["value"] for one in examples.values() if "value" in one]

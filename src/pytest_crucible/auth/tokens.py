@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
-from .bad import MALFORMED, bad_tokens, expired_token
+from .bad import MALFORMED, bad_tokens, expired_token, expiry, is_jwt
 from .cookies import Sessions, sessions_of
 from .declared import schemes_of
 from .minting import PAST, Mint
@@ -57,6 +59,14 @@ class Tokens:
             made = expired_token(self._signed(minted), mint.function)
         if made is None:
             raise _never_expires(mint)
+        if is_jwt(made) and (expiry(made) or math.inf) > time.time():
+            raise NoToken(
+                f"No expired token can be made: asked for one that ended an hour ago, {mint.path} makes one that has"
+                " not ended.",
+                why="It sets no time of expiry (the claim exp), or corrects one that lies in the past.",
+                do="Let its tokens expire. If they do, write a function of your tests, mint(user, expires_delta=None),"
+                ' and name it: crucible_access_token = "tests.tokens:mint".',
+            )
         return made
 
     def bad(self, good: str, malformed: str = MALFORMED, expired: str | None = None) -> dict[str, str]:

@@ -104,7 +104,7 @@ async def _hang_up(task: asyncio.Future[Any], talk: _Talk) -> None:
 
 
 def _scope(request: Request) -> dict[str, Any]:
-    headers = {"host": "test", **request.headers}
+    headers = {"Host": "test", **request.headers}
     if request.cookies:
         headers["cookie"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
     path = urlsplit(request.path).path
@@ -120,7 +120,7 @@ def _scope(request: Request) -> dict[str, Any]:
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("testclient", 50000),
         "server": ("test", 80),
-        "subprotocols": [],
+        "subprotocols": [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one],
         "state": {},
         "extensions": {"websocket.http.response": {}},
     }
