@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .imports import full, origin
+from .imports import full, origin, split
 from .places import Place
 from .syntax import Function, assigned, own, required
 from .tree import Module, Project
@@ -84,9 +84,10 @@ def _framework(project: Project, dotted: str, depth: int = 5) -> str | None:
     package, _, name = dotted.partition(".")[0], "", dotted.rpartition(".")[2]
     if package in CLASSES.values():
         return CLASSES.get(name)
-    for module in project.code:
-        for node in module.top() if depth else ():
-            if isinstance(node, ast.ClassDef) and f"{module.name}.{node.name}" == dotted:
+    module, name = split(project, dotted)
+    if module is not None and depth:
+        for node in module.top():
+            if isinstance(node, ast.ClassDef) and node.name == name:
                 bases = (origin(project, full(module, base)) for base in node.bases)
                 return next(filter(None, (_framework(project, base, depth - 1) for base in bases)), None)
     return None

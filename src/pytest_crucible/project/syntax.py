@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -55,7 +56,8 @@ def required(function: Function) -> list[str]:
     return [argument.arg for argument in (*given, *words)]
 
 
-def calls(node: ast.AST) -> Iterator[ast.Call]:
+@lru_cache(maxsize=1 << 16)  # the same functions are asked by everything that looks for something
+def calls(node: ast.AST) -> tuple[ast.Call, ...]:
     """Every call in it, in the order of the lines."""
     found = [child for child in ast.walk(node) if isinstance(child, ast.Call)]
-    yield from sorted(found, key=lambda call: (call.lineno, call.col_offset))
+    return tuple(sorted(found, key=lambda call: (call.lineno, call.col_offset)))

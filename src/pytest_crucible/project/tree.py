@@ -46,7 +46,11 @@ class Module:
 
     def top(self) -> Iterator[ast.stmt]:
         """The statements that run when it is imported, those below ``if`` and ``try`` too."""
-        return _top(self.tree.body)
+        return iter(self._top)
+
+    @cached_property
+    def _top(self) -> tuple[ast.stmt, ...]:
+        return tuple(_top(self.tree.body))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,4 +144,6 @@ def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _is_for_type_checkers(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+    test = node.test if isinstance(node, ast.If) else None
+    name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
+    return name == "TYPE_CHECKING"
