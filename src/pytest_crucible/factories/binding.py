@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from . import parents, types, uniques
+from .batches import BATCHES, batching, known
 from .dates import bounded, settled, settled_for_pydantic, uuid1
 from .keys import DEFAULT, leaves
 from .patches import Patches
@@ -98,10 +99,12 @@ def bind_keys(factory: Any, patches: Patches) -> None:
     process = factory.process_kwargs.__func__
 
     def should_set_field_value(cls: Any, field_meta: Any, /, **given: Any) -> bool:
+        if cls in BATCHES and field_meta.name in BATCHES[cls].without:
+            return False
         return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
 
     def get_model_fields(cls: Any) -> Any:
-        found = model_fields(cls)
+        found = known(cls, "fields", model_fields)
         wanted = parents.parents_to_add(cls, {one.name for one in found}) if _persists() else ()
         return [*found, *(FieldMeta.from_type(annotation=kind, name=name) for name, kind in wanted)]
 
@@ -123,6 +126,22 @@ def bind_keys(factory: Any, patches: Patches) -> None:
     patches.put(factory, "process_kwargs", classmethod(process_kwargs))
 
 
+def bind_batches(factory: Any, patches: Patches) -> None:
+    """Describe the model once for each batch.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    draw = factory.batch.__func__
+
+    def batch(cls: Any, size: int, /, **given: Any) -> Any:
+        with batching(cls):
+            return draw(cls, size, **given)
+
+    patches.put(factory, "batch", classmethod(batch))
+
+
 def _persists() -> bool:
     """Where no database may be touched, objects are only built, and have keys as Polyfactory draws them."""
     return not PLACES or PLACES[-1].persists
@@ -139,14 +158,15 @@ def bind_types(factory: Any, patches: Patches) -> None:
     provider_map = factory.get_provider_map.__func__
 
     def get_type_from_column(cls: Any, column: Any) -> Any:
-        found = types.annotation_of(column)
-        return of_column(cls, column) if found is None else found
+        theirs = of_types(cls)
+        found = types.annotation_of(column, theirs)
+        return of_column(cls, types.undecorated(column, theirs)) if found is None else found
 
     def get_sqlalchemy_types(cls: Any) -> Any:
         return {**of_types(cls), **types.ranges(cls.__faker__)}
 
     def get_provider_map(cls: Any) -> Any:
-        return types.aware(provider_map(cls))
+        return types.aware(known(cls, "providers", provider_map))
 
     patches.put(factory, "get_type_from_column", classmethod(get_type_from_column))
     patches.put(factory, "get_sqlalchemy_types", classmethod(get_sqlalchemy_types))

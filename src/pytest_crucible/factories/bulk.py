@@ -7,13 +7,14 @@ the mapper fires for them, and the keys that the database makes are not read bac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Column, Connection, insert, inspect
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
+from .batches import batching
 from .copying import Target, can_copy, copy
 from .keys import declares
 from .places import current
@@ -73,36 +74,19 @@ def _session(factory: Any, name: str) -> tuple[Any, bool]:
 
 def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) -> None:
     """Draw and store *size* rows, some thousand at a time."""
-    quick = _quick(factory)
-    for first in range(0, size, AT_ONCE):
-        _store(session, [quick.build(**given) for _ in range(min(AT_ONCE, size - first))])
+    with batching(factory, frozenset(_collections(factory))):
+        for first in range(0, size, AT_ONCE):
+            _store(session, [factory.build(**given) for _ in range(min(AT_ONCE, size - first))])
     if commits(factory):
         session.commit()
 
 
-def _quick(factory: Any) -> Any:
-    """*factory* without collections, and with what is the same for each row looked up once."""
-    fields = factory.get_model_fields()
-    providers = factory.get_provider_map()
+def _collections(factory: Any) -> Iterator[str]:
+    """The relationships that are not drawn: all but those to a parent, and what the factory declares."""
     mapper: Mapper[Any] = inspect(factory.__model__)
-    alone = {name for name, one in mapper.relationships.items() if one.direction.name != "MANYTOONE"}
-    alone = {name for name in alone if not declares(factory, name)}
-
-    def drawn(cls: Any, field_meta: Any, /, **words: Any) -> bool:
-        return field_meta.name not in alone and factory.should_set_field_value.__func__(cls, field_meta, **words)
-
-    return type(
-        factory.__name__,
-        (factory,),
-        {
-            "__module__": factory.__module__,
-            "__random_seed__": None,
-            "__set_as_default_factory_for_type__": False,
-            "get_model_fields": classmethod(lambda cls: fields),
-            "get_provider_map": classmethod(lambda cls: providers),
-            "should_set_field_value": classmethod(drawn),
-        },
-    )
+    for name, one in mapper.relationships.items():
+        if one.direction.name != "MANYTOONE" and not declares(factory, name):
+            yield name
 
 
 def _store(session: Session, objects: list[Any]) -> None:
@@ -112,11 +96,12 @@ def _store(session: Session, objects: list[Any]) -> None:
         session.flush()
         return
     groups: dict[frozenset[Column[Any]], list[Row]] = defaultdict(list)
+    columns = _Columns(mapper)
     for one, keys in zip(objects, _store_parents(session, objects, mapper), strict=True):
-        row = {**dict(_values(one, mapper)), **keys}
+        row = columns.of(one) | keys
         groups[frozenset(row)].append(row)
-    for columns, rows in groups.items():
-        _insert(session.connection(), sorted(columns, key=lambda one: one.name), rows)
+    for present, rows in groups.items():
+        _insert(session.connection(), sorted(present, key=lambda one: one.name), rows)
 
 
 def _has_children(one: Any) -> bool:
@@ -130,7 +115,7 @@ def _store_parents(session: Session, objects: list[Any], mapper: Mapper[Any]) ->
     relationships = [one for one in mapper.relationships if one.direction.name == "MANYTOONE" and not one.viewonly]
     parents: list[list[tuple[RelationshipProperty[Any], Any]]] = []
     for one in objects:
-        there = inspect(one).dict
+        there = vars(one)
         parents.append([(rel, there[rel.key]) for rel in relationships if there.get(rel.key) is not None])
         for rel, _ in parents[-1]:
             setattr(one, rel.key, None)  # or the parent would bring its child into the session
@@ -144,30 +129,38 @@ def _keys(rel: RelationshipProperty[Any], parent: Any) -> Iterator[tuple[Any, An
         yield local, getattr(parent, rel.mapper.get_property_by_column(remote).key)
 
 
-def _values(one: Any, mapper: Mapper[Any]) -> Iterator[tuple[Column[Any], Any]]:
-    """What the session would INSERT: a None is left out where a default is to be put there."""
-    there = inspect(one).dict
-    for attribute in mapper.column_attrs:
-        for column in attribute.columns:
-            if isinstance(column, Column):
-                value = there.get(attribute.key)
-                if value is None and not (attribute.key in there and column.type.should_evaluate_none):
-                    yield from _default(column, mapper)
-                else:
-                    yield column, value
+class _Columns:
+    """What the session would INSERT of an object: a None is left out where a default is to be put there."""
+
+    def __init__(self, mapper: Mapper[Any]) -> None:
+        pairs = [(one.key, column) for one in mapper.column_attrs for column in one.columns]
+        self._pairs = [(name, column) for name, column in pairs if isinstance(column, Column)]
+        self._nulls = {column for _, column in self._pairs if column.type.should_evaluate_none}
+        self._defaults = {column: default for _, column in self._pairs if (default := _default(column, mapper))}
+
+    def of(self, one: Any) -> Row:
+        there, row = vars(one), {}
+        for name, column in self._pairs:
+            value = there.get(name)
+            if value is not None or (column in self._nulls and name in there):
+                row[column] = value
+            elif default := self._defaults.get(column):
+                row[column] = default()
+        return row
 
 
-def _default(column: Column[Any], mapper: Mapper[Any]) -> Iterator[tuple[Column[Any], Any]]:
-    if column is mapper.version_id_col and callable(mapper.version_id_generator):
-        yield column, mapper.version_id_generator(None)
-    elif column.default is not None:
+def _default(column: Column[Any], mapper: Mapper[Any]) -> Callable[[], Any] | None:
+    """What the value is where there is none; None where PostgreSQL or an INSERT of SQLAlchemy's has to say it."""
+    if column is mapper.version_id_col and callable(generate := mapper.version_id_generator):
+        return lambda: generate(None)
+    if column.default is not None:
         made: Any = getattr(column.default, "arg", None)
         if column.default.is_scalar:
-            yield column, made
-        elif column.default.is_callable and hasattr(made, "__wrapped__"):  # one that asks for no context
-            yield column, made(None)
-    elif column.server_default is None and column is not getattr(column.table, "autoincrement_column", None):
-        yield column, None
+            return lambda: made
+        # Wrapped is what asks for no context.
+        return (lambda: made(None)) if column.default.is_callable and hasattr(made, "__wrapped__") else None
+    generated = column.server_default is not None or column is getattr(column.table, "autoincrement_column", None)
+    return None if generated else lambda: None
 
 
 def _insert(connection: Connection, columns: Sequence[Column[Any]], rows: list[Row]) -> None:

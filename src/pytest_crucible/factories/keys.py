@@ -40,6 +40,7 @@ class Keys:
         limits: How long the strings may be, and how high the integers.
         nullable: The attributes that may be NULL.
         demanded: The arguments that a dataclass cannot be made without.
+        refused: The attributes that a dataclass does not take as arguments.
     """
 
     written: frozenset[str]
@@ -52,6 +53,7 @@ class Keys:
     limits: dict[str, int]
     nullable: frozenset[str]
     demanded: frozenset[str]
+    refused: frozenset[str]
 
 
 _KNOWN: WeakKeyDictionary[Any, Keys] = WeakKeyDictionary()
@@ -83,6 +85,7 @@ def _keys_of(model: Any) -> Keys:
         limits={name: limit for name, own in columns.items() if (limit := _limit(own[0].type))},
         nullable=frozenset(name for name, own in columns.items() if all(one.nullable for one in own)),
         demanded=frozenset(_demanded(model)),
+        refused=frozenset(one.name for one in fields(model) if not one.init) if is_dataclass(model) else frozenset(),
     )
 
 

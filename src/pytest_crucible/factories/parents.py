@@ -16,8 +16,9 @@ def parents_to_add(factory: Any, present: Iterable[str]) -> Iterator[tuple[str, 
     if factory.__set_relationships__ or factory.__set_foreign_keys__ is not DEFAULT:
         return
     mapper: Mapper[Any] = inspect(factory.__model__)
-    for name in keys_of(factory.__model__).required:
-        if name not in present and factory.should_dataclass_init_field(name):
+    keys = keys_of(factory.__model__)
+    for name in keys.required:
+        if name not in present and name not in keys.refused:
             yield name, mapper.relationships[name].entity.class_
 
 

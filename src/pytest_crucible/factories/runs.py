@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from ..settings import Settings
-from .binding import bind_dates, bind_keys, bind_pydantic, bind_seeds, bind_sessions, bind_types
+from .binding import bind_batches, bind_dates, bind_keys, bind_pydantic, bind_seeds, bind_sessions, bind_types
 from .imports import Watch
 from .patches import Patches
 from .places import PLACES, Place, Seen, gone
@@ -56,7 +56,7 @@ class Factories:
         bind_pydantic(module.ModelFactory, self._patches)
 
     def _bound(self, module: ModuleType) -> None:
-        for bind in (bind_sessions, bind_keys, bind_types):
+        for bind in (bind_sessions, bind_keys, bind_types, bind_batches):
             bind(module.SQLAlchemyFactory, self._patches)
 
     @contextmanager

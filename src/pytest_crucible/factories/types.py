@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import date, datetime, timezone
 from typing import Any, Literal, Union
 
-from sqlalchemy import ARRAY, Column, DateTime, Enum
+from sqlalchemy import ARRAY, Column, DateTime, Enum, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Range
 
@@ -20,15 +20,39 @@ class Aware(datetime):
     """Stands for ``timestamp with time zone``: a naive value would be read in the time zone of the machine."""
 
 
-def annotation_of(column: Column[Any]) -> Any:
-    """The annotation for *column*; None where Polyfactory's own is right."""
+def annotation_of(column: Column[Any], theirs: Container[Any]) -> Any:
+    """The annotation for *column*; None where Polyfactory's own is right.
+
+    Args:
+        column: The column.
+        theirs: The types of columns that the factory has providers for.
+    """
     array = isinstance(column.type, ARRAY)
     item: Any = getattr(column.type, "item_type", None) if array else column.type
-    one = _of_type(item)
-    if one is None or column.computed is not None:
+    one = None if type(item) in theirs or column.computed is not None else _of_type(plain(item))
+    if one is None:
         return None
     whole = types.GenericAlias(list, (one,)) if array else one
     return Union[whole, None] if column.nullable else whole  # noqa: UP007 # a Literal knows no | in Python 3.10
+
+
+def plain(kind: Any) -> Any:
+    """What a ``TypeDecorator`` decorates, unless it says of itself what its values are."""
+    if not isinstance(kind, TypeDecorator):
+        return kind
+    try:
+        told = kind.python_type is not object
+    except NotImplementedError:
+        told = False
+    return kind if told else plain(kind.impl)
+
+
+def undecorated(column: Column[Any], theirs: Container[Any]) -> Column[Any]:
+    """*column* with the type beneath its decorator, whose length and precision Polyfactory does not see otherwise."""
+    kind = plain(column.type)
+    if kind is column.type or type(column.type) in theirs or column.computed is not None:
+        return column
+    return Column(column.name, kind, nullable=column.nullable)
 
 
 def _of_type(kind: Any) -> Any:
