@@ -105,6 +105,15 @@ def test_plugins_with_the_same_option(project_of: Make, tmp_path: Path):
     assert finding.found == "pytest-one and pytest-two both define the option --create-db."
 
 
+def test_plugins_with_the_same_key(project_of: Make, tmp_path: Path):
+    """Two plugins that define one key read each other's settings."""
+    text = "def pytest_addoption(parser):\n    parser.addini('some_key', 'help')\n"
+    both = tuple(plugin(tmp_path, name, text) for name in ("pytest-one", "pytest-two"))
+    [finding] = project_of().on(plugins=both).found("names-clash")
+    assert finding.severity == "warning"
+    assert "the configuration key some_key" in finding.found
+
+
 def test_plugins_with_the_same_marker(project_of: Make, tmp_path: Path):
     """Two plugins that act on one marker give a test both meanings."""
     text = "def pytest_configure(config):\n    config.addinivalue_line('markers', 'max_queries(n): at most')\n"

@@ -103,7 +103,13 @@ def unreadable(case: Case) -> Iterator[Finding]:
     """A module that does not parse: the checks do not see what is in it."""
     for module in case.project.modules:
         if module.error:
-            yield Finding(f"It does not parse: {module.error}", "No check sees what is in it.", "", case.where(module))
+            yield Finding(
+                f"It does not parse: {module.error}",
+                "No check sees what is in it.",
+                "Correct it, or move it to a folder whose name begins with a dot if it is no module.",
+                case.where(module),
+                severity="warning" if module.is_test else "note",
+            )
 
 
 def extension_missing(case: Case) -> Iterator[Finding]:

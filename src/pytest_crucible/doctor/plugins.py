@@ -87,14 +87,19 @@ def clashes(case: Case) -> Iterator[Finding]:
     """Two plugins with the same flag or key: pytest does not start; with the same fixture: one of them is hidden."""
     claims = {plugin.name: claimed(plugin) for plugin in case.machine.plugins if plugin.name != OURS}
     claims[OURS] = Claims(*_our_options(), frozenset({"crucible"}), our_names())
-    for kind, verb in (("flags", "option"), ("keys", "configuration key")):
-        for name, owners in _shared(claims, kind):
-            yield Finding(
-                f"{' and '.join(owners)} both define the {verb} {name}.",
-                "pytest stops before it collects a test.",
-                "Uninstall one of them, or switch one off: -p no:NAME (the names: pytest --trace-config).",
-                severity="error",
-            )
+    for name, owners in _shared(claims, "flags"):
+        yield Finding(
+            f"{' and '.join(owners)} both define the option {name}.",
+            "pytest stops before it collects a test: “option names already added”.",
+            "Uninstall one of them, or switch one off: -p no:NAME (the names: pytest --trace-config).",
+            severity="error",
+        )
+    for name, owners in _shared(claims, "keys"):
+        yield Finding(
+            f"{' and '.join(owners)} both define the configuration key {name}.",
+            "Both read what is set; the one that is loaded last decides its type and default.",
+            "Uninstall one of them, or switch one off: -p no:NAME (the names: pytest --trace-config).",
+        )
     for name, owners in _shared(claims, "markers"):
         yield Finding(
             f"{' and '.join(owners)} both act on the marker {name}.",
