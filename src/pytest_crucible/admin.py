@@ -129,6 +129,11 @@ class Admin:
             with contextlib.suppress(psycopg.errors.InternalError_):
                 self._run("REVOKE {} FROM {}", owner, role)
 
+    def may_create_roles(self, role: str, *, yes: bool) -> None:
+        """Let *role* create roles, or no longer."""
+        with contextlib.suppress(psycopg.errors.InternalError_):
+            self._run("ALTER ROLE {} CREATEROLE" if yes else "ALTER ROLE {} NOCREATEROLE", role)
+
     def lend(self, role: str, to: str) -> None:
         """Let *to* become *role* by SET ROLE, and have none of its privileges before; from PostgreSQL 16 on."""
         if self.version >= SEPARATE_INHERITANCE:

@@ -8,7 +8,8 @@ never thought of roles goes on working.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from .admin import Admin
 from .database import Database
@@ -16,17 +17,27 @@ from .errors import TemplateError
 
 # The owner of the schema where no engine of the application names a role.
 DEFAULT_ROLE = "crucible"
-NO_SUCH_OBJECT = "42704"
+# By SQLSTATE and what the error says (PostgreSQL manual, appendix A).
+REFUSALS = {
+    "missing": ("42704", r'role "(?P<role>.+?)" does not exist'),
+    "create": ("42501", "permission denied to create role"),
+    "exists": ("42710", r'role "(?P<role>.+?)" already exists'),
+}
 
 
-def missing(error: BaseException | None) -> str | None:
-    """The role that is missing, where *error* or one that led to it says so."""
+def refused(error: BaseException | None) -> tuple[str, str | None] | None:
+    """What a build was refused for that has to do with roles, and the role's name if it is told.
+
+    Returns:
+        ``missing`` (DDL names a role that is not there), ``create`` (it may not create roles), ``exists``, or None.
+    """
     while error is not None:
         driver = getattr(error, "orig", None) or error
         state = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
-        match = re.search(r'role "(.+?)" does not exist', str(driver)) if state == NO_SUCH_OBJECT else None
-        if match:
-            return match[1]
+        for what, (code, pattern) in REFUSALS.items():
+            match = re.search(pattern, str(driver)) if state == code else None
+            if match:
+                return what, match.groupdict().get("role")
         error = error.__cause__ or error.__context__
     return None
 
@@ -86,23 +97,51 @@ class Roles:
             self._notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
         return user
 
+    @contextmanager
+    def of_a_build(self, owner: str) -> Iterator[Callable[[BaseException], bool]]:
+        """Answers whether an error of a build is worth another try, after what it lacked was done."""
+        creates: list[str] = []
+
+        def mended(error: BaseException) -> bool:
+            if self.create_missing(error, owner):
+                return True
+            if refused(error) != ("create", None) or creates or not self._admin.owned:
+                return False
+            creates.append(owner)
+            self._admin.may_create_roles(owner, yes=True)
+            return True
+
+        try:
+            yield mended
+        finally:
+            for creator in creates:
+                self._admin.may_create_roles(creator, yes=False)
+
     def create_missing(self, error: BaseException, owner: str) -> bool:
         """Create the role that *error* says is missing, on a server of ours; whether that was it.
 
         DDL names roles that no engine connects as: groups, or roles for SET ROLE. *owner* may become such a one, as
         whoever runs SET ROLE in production may.
         """
-        role = missing(error)
-        if role is None or not self._admin.owned or not self._admin.role(role):
+        what, role = refused(error) or ("", None)
+        if what != "missing" or role is None or not self._admin.owned or not self._admin.role(role):
             return False
         self._admin.lend(role, owner)
         self._notes.append(f"role {role!r} was created, since the DDL names it")
         return True
 
     def explained(self, error: TemplateError) -> TemplateError:
-        """*error*, or what to do where a role is missing on a server that is not ours."""
-        role = missing(error)
-        if role is None or self._admin.owned:
+        """*error*, or what to do about roles that are missing or there already."""
+        what, role = refused(error) or ("", None)
+        if what == "exists":
+            return TemplateError(
+                error.found,
+                why="Roles belong to the server, not to a database: an engine that names it, or an earlier template,"
+                " has made it already.",
+                do="Let the DDL ask first: IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname ="
+                f" '{role}') THEN CREATE ROLE … in a DO block.",
+            )
+        if what != "missing" or self._admin.owned:
             return error
         return TemplateError(
             error.found,

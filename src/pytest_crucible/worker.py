@@ -294,12 +294,13 @@ class Worker:
         facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source())]
         mark = recipes.fingerprint_of(recipe, facts)
         build = partial(self._build, database, recipe, owner)
-        while True:
-            try:
-                return templates.get_or_build(self.admin, self._project, mark, owner, self.settings.locale, build)
-            except TemplateError as error:
-                if not self.roles.create_missing(error, owner):
-                    raise self.roles.explained(error) from error
+        with self.roles.of_a_build(owner) as mended:
+            while True:
+                try:
+                    return templates.get_or_build(self.admin, self._project, mark, owner, self.settings.locale, build)
+                except TemplateError as error:
+                    if not mended(error):
+                        raise self.roles.explained(error) from error
 
     def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
         if self.server().kind == "container":  # the embedded server's own are all trusted

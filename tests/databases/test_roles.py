@@ -173,6 +173,38 @@ def test_a_role_without_privileges_joins_the_owner_for_as_long_as_it_has_none(gr
 
 
 @pytest.mark.slow
+def test_ddl_that_creates_roles(granting):
+    """Whoever builds the template may create roles, as whoever migrates in production; the application may not."""
+    exists = "SELECT FROM pg_roles WHERE rolname = 'porter'"
+    create = f"DO $$ BEGIN IF NOT EXISTS ({exists}) THEN CREATE ROLE porter; END IF; END $$"
+    tests = """
+        import pytest
+        from shop import ask, owner
+        from sqlalchemy.exc import ProgrammingError
+
+        def test_it():
+            assert ask(owner, "SELECT has_table_privilege('porter', 'orders', 'SELECT')") == [(True,)]
+            with pytest.raises(ProgrammingError, match="permission denied to create role"):
+                ask(owner, "CREATE ROLE another")
+    """
+    for grant in ("GRANT SELECT ON orders TO porter", "GRANT SELECT, INSERT ON orders TO porter"):
+        granting(create, grant).run(tests).assert_outcomes(passed=1)
+
+
+def test_ddl_that_creates_a_role_which_is_there(granting):
+    """Roles belong to the server: a second template of the same DDL finds the first one's."""
+    result = granting("CREATE ROLE reporting").run("import shop\ndef test_it(): shop.ask(shop.owner, 'SELECT 1')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '*TemplateError: *role "reporting" already exists*',
+            "*Roles belong to the server, not to a database: *",
+            "*Let the DDL ask first: IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reporting') THEN CREATE *",
+        ]
+    )
+
+
+@pytest.mark.slow
 def test_a_role_that_a_server_of_the_users_own_lacks(granting):
     """There, nobody but its administrator creates roles."""
     shop = granting("GRANT SELECT ON orders TO clerk")
