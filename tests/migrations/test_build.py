@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -15,6 +16,7 @@ from pytest_crucible.recipes.scripts import Scripts
 
 from . import conftest as projects
 
+since_116 = pytest.mark.skipif(version("alembic") < "1.16", reason="new in Alembic 1.16")
 CREATE = "Create TABLE users (id int PRIMARY KEY)"
 TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
@@ -104,6 +106,7 @@ def test_no_section_but_one_of_another_name(migrated, work, ask):
         Scripts(migrated.settings()).directory  # noqa: B018
 
 
+@since_116
 def test_pyproject(migrated, work, ask):
     """Alembic may be configured in ``pyproject.toml``."""
     (migrated.root / "alembic.ini").unlink()
@@ -114,6 +117,7 @@ def test_pyproject(migrated, work, ask):
     assert ask(work(alembic="pyproject.toml"), TABLES) == [("alembic_version",), ("users",)]
 
 
+@since_116
 def test_paths_are_those_of_the_command_line(migrated, work, ask, monkeypatch, tmp_path):
     """Relative paths are seen from the folder of ``alembic.ini``, wherever pytest was started."""
     relative = "migrations\nprepend_sys_path = src:.\nversion_locations = more:migrations/versions"
@@ -161,6 +165,7 @@ def test_logging_of_a_module_that_env_imports(migrated, work, ask, caplog):
     assert "still heard" in caplog.text
 
 
+@since_116
 def test_warnings_are_no_errors(migrated, work, ask):
     """A deprecated setting fails no build under ``filterwarnings = ["error"]``, under which this test runs."""
     migrated.edit("alembic.ini", "path_separator = os\n", "prepend_sys_path = .\n")
