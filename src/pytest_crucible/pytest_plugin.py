@@ -127,6 +127,10 @@ def _register_fixtures(config: pytest.Config) -> None:
     plugins.register(migrations, "crucible-fixtures-migrations")
     plugins.register(queries, "crucible-fixtures-queries")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
+    if plugins.hasplugin("pytest_alembic"):
+        from .fixtures import by_pytest_alembic
+
+        plugins.register(by_pytest_alembic, "crucible-fixtures-pytest-alembic")
 
 
 def _register_hooks(config: pytest.Config) -> None:

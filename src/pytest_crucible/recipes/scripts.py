@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -25,6 +26,9 @@ from .surroundings import surroundings
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import Script, ScriptDirectory
+
+# What an env.py that makes an asynchronous engine names.
+ASYNC = re.compile(r"\b(AsyncEngine|async_engine_from_config|create_async_engine)\b")
 
 
 class Scripts:
@@ -113,6 +117,11 @@ class Scripts:
         from alembic.util import coerce_resource_to_filename
 
         return [(self.folder / coerce_resource_to_filename(str(location))).resolve() for location in given]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether ``env.py`` connects asynchronously."""
+        return bool(ASYNC.search((self.home / "env.py").read_text("utf-8")))
 
     @cached_property
     def revisions(self) -> list[Script]:
