@@ -306,13 +306,21 @@ CHANGES = {
     "env.py": lambda project: project.edit("migrations/env.py", "target_metadata = None", "target_metadata = []"),
     "a file beside them": lambda project: project.write("migrations/seed.sql", "SELECT 1"),
     "alembic.ini": lambda project: project.edit("alembic.ini", "%(message)s", "%(name)s"),
+    "what a revision imports": lambda project: project.edit("src/shapes/names.py", "users", "people"),
+    "what that imports": lambda project: project.edit("src/shapes/words.py", "1", "2"),
 }
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_builds_a_new_template(migrated, what):
-    """Each file of the scripts, and the configuration, is part of the fingerprint."""
+    """Each file of the scripts, what revisions import, and the configuration is part of the fingerprint."""
+    migrated.revision("zero", "from shapes.names import TABLE", parent="two")
+    migrated.write("src/shapes/__init__.py", "")
+    migrated.write("src/shapes/names.py", "from . import words\nfrom elsewhere import x\nTABLE = 'users'")
+    migrated.write("src/shapes/words.py", "ONE = 1")
+    migrated.write("src/shapes/other.py", "TWO = 2")
     before = mark(migrated)
+    migrated.edit("src/shapes/other.py", "2", "3")
     assert mark(migrated) == before
     CHANGES[what](migrated)
     assert mark(migrated) != before

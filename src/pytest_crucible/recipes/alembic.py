@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from ..errors import MigrationError, TemplateError
-from ..fingerprint import of_files
+from ..fingerprint import fingerprint, of_files
 from ..settings import Settings
+from .followed import followed
 from .recipe import Recipe
 from .scripts import Scripts
 
@@ -22,13 +25,14 @@ class AlembicRecipe(Recipe):
         self.scripts = Scripts(settings)
 
     def schema_parts(self) -> dict[str, str]:
-        """Every file of the scripts, and what the configuration says."""
+        """Every file of the scripts, what the revisions import from the project, and what the configuration says."""
         scripts = self.scripts
         folders = dict.fromkeys([scripts.home, *scripts.locations])
         return {
             "Alembic": version("alembic"),
             "alembic": str(self.settings.alembic),
             "configuration": scripts.configured(),
+            "modules": fingerprint({name: path.read_bytes() for name, path in self._modules().items()}),
             **{
                 f"scripts {number}": of_files(folder, ["."]) for number, folder in enumerate(folders) if folder.is_dir()
             },
@@ -36,8 +40,16 @@ class AlembicRecipe(Recipe):
 
     def ddl(self) -> str:
         """The text of the revisions."""
-        files = [file for folder in self.scripts.locations for file in sorted(folder.rglob("*.py"))]
-        return "\n".join(file.read_text("utf-8", "replace") for file in files)
+        return "\n".join(file.read_text("utf-8", "replace") for file in self._files())
+
+    def _files(self) -> list[Path]:
+        return [file for folder in self.scripts.locations for file in sorted(folder.rglob("*.py"))]
+
+    def _modules(self) -> dict[str, Path]:
+        root = self.settings.root
+        paths = [Path(entry).resolve() for entry in sys.path]
+        inside = [path for path in paths if root in path.parents and "site-packages" not in path.parts]
+        return followed(self._files(), dict.fromkeys([root, root / "src", self.scripts.folder, *inside]))
 
     def make_schema(self, engine: Engine) -> None:
         """Migrate to the newest revision, of each branch if there are several.

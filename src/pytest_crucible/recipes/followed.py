@@ -1,0 +1,54 @@
+"""The project's modules that scripts import: a change in one of them may change what the scripts make."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def followed(scripts: Iterable[Path], folders: Iterable[Path]) -> dict[str, Path]:
+    """The modules that *scripts* import, and those that these import, by name.
+
+    Args:
+        scripts: Python files; one that cannot be parsed imports nothing.
+        folders: Where the project's modules are; any other module is no part of the project.
+    """
+    bases = list(folders)
+    found: dict[str, Path] = {}
+    waiting = [(script, "") for script in scripts]
+    while waiting:
+        file, package = waiting.pop()
+        for name in _imported(file, package):
+            for part, path in _modules(name, bases):
+                if part not in found:
+                    found[part] = path
+                    waiting.append((path, part if path.name == "__init__.py" else part.rpartition(".")[0]))
+    return found
+
+
+def _imported(file: Path, package: str) -> Iterator[str]:
+    """The dotted names that *file*, in *package*, imports anywhere; of ``from a import b`` also ``a.b``."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def _modules(name: str, bases: list[Path]) -> Iterator[tuple[str, Path]]:
+    """The modules on the way to *name*: importing ``a.b`` runs ``a`` first."""
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        for base in bases:
+            path = base.joinpath(*parts[:end])
+            file = next((each for each in (path / "__init__.py", path.with_suffix(".py")) if each.is_file()), None)
+            if file is not None:
+                yield ".".join(parts[:end]), file
+                break
