@@ -7,10 +7,10 @@ fixture; what a test and its own fixtures override is gone after it, whatever fa
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from .errors import UsageError
@@ -190,5 +190,5 @@ def _collect(application: Any, found: list[Any], seen: set[int]) -> None:
     inner = [getattr(application, "app", None)]
     inner += [getattr(route, "app", None) for route in getattr(application, "routes", None) or ()]
     for one in inner:
-        if one is not None and not inspect.isroutine(one):
+        if one is not None and not isinstance(one, FunctionType | MethodType):
             _collect(one, found, seen)

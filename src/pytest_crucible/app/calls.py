@@ -22,16 +22,19 @@ class Signal:
     """Wakes those who wait for something to become true."""
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._event: anyio.Event | None = None  # only where somebody waits: an answer of many pieces is noted often
 
     def notify(self) -> None:
         """Have everybody look again."""
-        event, self._event = self._event, anyio.Event()
-        event.set()
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
 
     async def until(self, condition: Callable[[], Any]) -> None:
         """Wait until *condition* holds."""
         while not condition():
+            if self._event is None:
+                self._event = anyio.Event()
             await self._event.wait()
 
 
