@@ -92,6 +92,7 @@ def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str]]:
     if not is_on(finds) and suite.may_forbid(finds, unit):
         extra["crucible_no_database"] = [unit]
     notes = configuring.configure(draft, finds, choices, extra)
+    notes += suite.wide_sessions(finds)
     install = dependencies.require(draft, finds, choices, ask)
     isolation = extra.get("crucible_isolation", finds.configuration.text("crucible_isolation"))
     row = sample(finds.project, choices.metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ ENGINES = {
 }
 MAKERS = {"sessionmaker": False, "async_sessionmaker": True}
 SESSIONS = {"Session": False, "AsyncSession": True}
+SESSION_NAME = re.compile(r"session|(^|_)db($|_)")
 LIBRARIES = ("sqlalchemy", "sqlmodel")
 
 
@@ -123,9 +125,12 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not is_generator(node):
                 continue
             is_async = _yields_session(project, module, node, makers)
+            is_used = f"{module.name}.{node.name}" in used
+            if is_async is None and is_used and SESSION_NAME.search(node.name):
+                is_async = isinstance(node, ast.AsyncFunctionDef)  # of a manager of the project's own
             if is_async is not None:
                 place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
-                found.append(SessionDependency(place, is_async, f"{module.name}.{node.name}" in used, node))
+                found.append(SessionDependency(place, is_async, is_used, node))
     return sorted(found, key=lambda one: not one.is_used)
 
 

@@ -69,14 +69,17 @@ class Metadata:
         """
         carriers = {name: path for name in project.by_name if (path := self._in(project, project.by_name[name]))}
         whole = [name for name in carriers if set(self.modules) <= reached(project, name)]
+        enough = (
+            [self.place.module] if set(self.modules) <= reached(project, *imported_first, self.place.module) else []
+        )
         # The package that hands on everything, rather than a module inside it or the application.
-        best = min(whole, key=lambda name: (name in imported_first, name.count("."), name), default=None)
-        if best is not None and best not in imported_first:
-            return [carriers[best]]
-        if set(self.modules) <= reached(project, *imported_first, self.place.module):
-            return [self.place.path]
+        best = min(
+            [*whole, *enough],
+            key=lambda name: (name in imported_first, name.count("."), name not in whole, name),
+            default=None,
+        )
         if best is not None:
-            return [carriers[best]]
+            return [carriers.get(best, self.place.path)]
         return list(self._together(project, carriers)) or [self.place.path]
 
     def _together(self, project: Project, carriers: dict[str, str]) -> Iterator[str]:

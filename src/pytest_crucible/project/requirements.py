@@ -12,7 +12,7 @@ from .configuration import toml
 
 NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
-Kind = Literal["dependencies", "optional", "group", "poetry", "file"]
+Kind = Literal["dependencies", "optional", "group", "poetry", "uv", "file"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Requirement:
         name: The distribution, normalised: ``pytest-asyncio``.
         text: As it is written: ``"pytest_asyncio>=1.1"``; Poetry's as ``"pytest-asyncio ^1.1"``.
         file: Where.
-        kind: ``"dependencies"`` of the project, an ``"optional"`` extra, a dependency ``"group"``, Poetry's, or a
-            requirements ``"file"``.
+        kind: ``"dependencies"`` of the project, an ``"optional"`` extra, a dependency ``"group"``, Poetry's, uv's own
+            list, or a requirements ``"file"``.
         group: The extra's or the group's name, or the file's; empty for the project's own dependencies.
     """
 
@@ -58,6 +58,7 @@ def _pyproject(file: Path) -> Iterator[Requirement]:
         yield from _listed(lines, file, "optional", group)
     for group, lines in document.get("dependency-groups", {}).items():
         yield from _listed(lines, file, "group", group)
+    yield from _listed(tool.get("uv", {}).get("dev-dependencies", []), file, "uv", "dev")
     poetry = tool.get("poetry", {})
     yield from _poetry(poetry.get("dependencies", {}), file, "")
     yield from _poetry(poetry.get("dev-dependencies", {}), file, "dev")

@@ -28,11 +28,10 @@ def factories(subject: Subject) -> str:
     """A module with a factory of rows with generated data."""
     row = subject.row
     assert row is not None  # noqa: S101 # asked before
-    name = subject.row_name.removeprefix("stored_").replace("_", " ")
-    create = f"{row.name}Factory.create_{'sync' if subject.is_sync else 'async'}()"
+    create = "create_sync" if subject.is_sync else "create_async"
     factory = f'''\
 class {row.name}Factory(SQLAlchemyFactory[{row.name}]):
-    """Makes {article(name)} with generated data; `{subject.wait}{create}` stores it with the test's session."""'''
+    """{_sentence(subject.row_name.removeprefix("stored_"))} with generated data; `{create}` stores it."""'''
     imports = ["from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory", subject.row_import]
     return subject.module("Factories of rows; what they draw is the same in every run of a test.", imports, factory)
 
@@ -61,7 +60,7 @@ def _tables(subject: Subject) -> Part | None:
     line, expression = subject.metadata
     session, kind = subject.session
     test = f'''\
-{subject.define} test_every_table_can_be_read({session}: {kind}, subtests: pytest.Subtests):
+{subject.define} test_all_tables_exist({session}: {kind}, subtests: pytest.Subtests):
     """The database has every table and column of the models."""
     for table in {expression}.sorted_tables:
         with subtests.test(table=table.fullname):
@@ -82,13 +81,15 @@ def _stored(subject: Subject) -> Part | None:
     """What was committed is found by a query."""
     {subject.wait}{session}.execute(insert({row.name}).values({row.arguments}))
     {subject.wait}{session}.commit()
-    assert {value} in {_listed(subject, f"select({row.name}.c.{column})")}'''
+    stored = {_listed(subject, f"select({row.name}.c.{column})")}
+    assert {value} in stored'''
         return test, [*imports, "from sqlalchemy import insert", *row.imports]
     name = subject.row_name
     test = f'''\
 {subject.define} test_{article(name).replace(" ", "_")}_is_stored({session}: {kind}, {name}: {row.name}):
     """What was committed is found by a query."""
-    assert {name}.{column} in {_listed(subject, f"select({row.name}.{column})")}'''
+    stored = {_listed(subject, f"select({row.name}.{column})")}
+    assert {name}.{column} in stored'''
     return test, imports
 
 
@@ -103,7 +104,8 @@ def _generated(subject: Subject) -> Part | None:
 {subject.define} test_generated_rows_are_stored({session}: {kind}):
     """A factory stores with the session of the test."""
     made = {subject.wait}{row.name}Factory.{create}(3)
-    assert {{one.{column} for one in made}} <= set({_listed(subject, f"select({row.name}.{column})")})'''
+    stored = {_listed(subject, f"select({row.name}.{column})")}
+    assert {{one.{column} for one in made}} <= set(stored)'''
     imports = ["from sqlalchemy import select", subject.session_import, subject.row_import]
     return test, [*imports, f"from {subject.package}.fixtures.factories import {row.name}Factory"]
 

@@ -58,7 +58,7 @@ class Place:
     Args:
         root: The project's root folder.
         file: The file.
-        kind: ``"optional"``, ``"group"``, ``"poetry"`` or ``"file"``, as a `project.Requirement` has it.
+        kind: ``"optional"``, ``"group"``, ``"poetry"``, ``"uv"`` or ``"file"``, as a `project.Requirement` has it.
         group: The extra's, the group's or the file's name.
     """
 
@@ -77,6 +77,7 @@ class Place:
             "optional": f"pip install -e '.[{self.group}]'",
             "group": f"pip install --group {self.group}",
             "poetry": f"poetry install --with {self.group}",
+            "uv": "uv sync",
         }.get(self.kind, f"pip install -r {self.group}")
 
     def add(self, draft: Draft, needed: dict[str, str]) -> None:
@@ -92,6 +93,8 @@ class Place:
     def _table(self) -> tuple[str, str]:
         if self.kind == "dependencies":
             return "project", "dependencies"
+        if self.kind == "uv":
+            return "tool.uv", "dev-dependencies"
         return {"optional": "project.optional-dependencies", "group": "dependency-groups"}[self.kind], self.group
 
     def _add_to_list(self, draft: Draft, needed: dict[str, str]) -> None:
@@ -105,8 +108,9 @@ class Place:
             draft.put(self.file, toml.extend(text, table, key, missing, instead_of=raised))
 
     def _add_to_poetry(self, draft: Draft, needed: dict[str, str]) -> None:
-        table = f"tool.poetry.group.{self.group}.dependencies"
         text = draft.read(self.file) or ""
+        old = self.group == "dev" and toml.read(text, "tool.poetry.dev-dependencies") is not None
+        table = "tool.poetry.dev-dependencies" if old else f"tool.poetry.group.{self.group}.dependencies"
         there = {str(canonicalize_name(name)): (name, value) for name, value in (toml.read(text, table) or {}).items()}
         values = {
             there.get(name, (name,))[0]: f">={lowest}"

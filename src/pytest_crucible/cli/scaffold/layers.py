@@ -90,7 +90,7 @@ def _free(tests: Path, name: str) -> str:
 
 
 def _conftest(subject: Subject, plugins: list[str]) -> str:
-    docstring = "Fixtures for all tests; those of the database and of the client come from pytest-crucible."
+    docstring = "Fixtures for all tests, beside those of pytest-crucible."
     return python.with_plugins(subject.module(docstring, []), plugins) or ""
 
 

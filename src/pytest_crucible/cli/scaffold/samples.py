@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...project import Module, Project
-from ...project.imports import full, origin
+from ...project.imports import full, origin, split
 from ...project.models import Metadata, Model
 from ...project.syntax import assigned, constant, keyword, text
 
@@ -148,7 +148,7 @@ def _of_class(project: Project, module: Module, node: ast.ClassDef, depth: int =
     for statement in node.body:
         column = _of_statement(module, statement)
         if column is not None:
-            yield column
+            yield _spelled_out(project, column)
 
 
 def _defined(project: Project, dotted: str) -> tuple[Module, ast.ClassDef] | bool:
@@ -175,6 +175,20 @@ def _of_statement(module: Module, node: ast.stmt) -> _Column | None:
         return None
     is_other = isinstance(value, ast.Call) and not _is_column(value)  # relationship(), association_proxy(), …
     return None if is_other else _Column(name, annotation, value, module)
+
+
+def _spelled_out(project: Project, column: _Column) -> _Column:
+    """``Mapped[intpk]``, with ``intpk = Annotated[int, mapped_column(primary_key=True)]`` somewhere, as it is meant."""
+    node = column.annotation
+    inner = node.slice if isinstance(node, ast.Subscript) and text(node.value).endswith("Mapped") else node
+    owner, name = split(project, origin(project, full(column.module, inner)))
+    for statement in owner.top() if owner and inner is not None else ():
+        found = assigned(statement)
+        if found and found[0] == name and isinstance(found[1], ast.Subscript) and isinstance(found[1].slice, ast.Tuple):
+            kind, *more = found[1].slice.elts
+            call = next((one for one in more if _is_column(one)), None)
+            return _Column(column.name, kind, column.value or call, owner or column.module)
+    return column
 
 
 def _is_column(node: ast.expr | None) -> bool:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from ...project import Finds
 from ...project.suites import Fixture
-from . import python
+from . import python, suite
 from .choices import Choices
 from .samples import Sample
 
@@ -102,7 +102,8 @@ class Subject:
     @property
     def test_client(self) -> Fixture | None:
         """A fixture of the suite that gives a ``TestClient``."""
-        return next((one for one in self.finds.fixtures if "test client" in one.traits), None)
+        found = (one for one in self.finds.fixtures if "test client" in one.traits)
+        return next((one for one in found if suite.is_visible(self.finds, one)), None)
 
     def marks(self, *marks: str, is_async: bool = True) -> str:
         """The ``pytestmark`` of a module; empty for none."""
@@ -124,4 +125,5 @@ def imported(path: str) -> str:
 
 def article(words: str) -> str:
     """Words with the article that fits."""
-    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
+    sounds_like_a_vowel = re.match(r"(?!uni|us[aeu]|ut|eu|one)[aeiou]", words, re.IGNORECASE)
+    return f"{'an' if sounds_like_a_vowel else 'a'} {words}"

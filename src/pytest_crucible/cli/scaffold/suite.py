@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from ...project import Finds, Module
 from ...project.imports import full, imported
+from ...project.suites import Fixture
+from ...project.tree import TEST_FOLDERS
 
 # Marks of pytest and of plugins that register them themselves.
 KNOWN = {
@@ -22,8 +24,29 @@ def folder(finds: Finds) -> str:
     """The folder of the tests, relative to the root."""
     root = finds.project.root
     configured = [path.rstrip("/") for path in finds.configuration.words("testpaths")]
+    inside = [folder for module in finds.project.tests for folder in module.path.parents if folder.name in TEST_FOLDERS]
+    names = [folder.relative_to(root).as_posix() for folder in inside if root in folder.parents]
     there = [name for name in (*configured, "tests", "test") if (root / name).is_dir()]
-    return next(iter([*there, *configured]), "tests")
+    return next(iter([*there, *configured, *names]), "tests")
+
+
+def wide_sessions(finds: Finds) -> list[str]:
+    """What is to be known of sessions that last longer than a test."""
+    wide = [one for one in finds.fixtures if "session" in one.traits and one.scope not in ("function", "?")]
+    return [
+        f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: a transaction that a "
+        "test leaves open on it is ended after the test. Commit it, or ask for db_session or sync_session."
+        for one in wide
+    ]
+
+
+def is_visible(finds: Finds, fixture: Fixture) -> bool:
+    """Whether all tests of that folder can ask for a fixture."""
+    home = fixture.module.path.parent
+    return fixture.module.is_conftest and home in [
+        (finds.project.root / folder(finds)),
+        *(finds.project.root / folder(finds)).parents,
+    ]
 
 
 def paths(finds: Finds) -> list[str]:
@@ -31,8 +54,9 @@ def paths(finds: Finds) -> list[str]:
     names = [
         module.path.relative_to(finds.project.root).parts for module in finds.project.tests if _is_collected(module)
     ]
-    heads = [parts[0] for parts in names]
-    return [] if any(len(parts) == 1 for parts in names) else list(dict.fromkeys([folder(finds), *heads]))
+    own = folder(finds)
+    heads = [parts[0] for parts in names if not "/".join(parts).startswith(f"{own}/")]
+    return [] if any(len(parts) == 1 for parts in names) else list(dict.fromkeys([own, *heads]))
 
 
 def _is_collected(module: Module) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import schemas
-from .subject import Subject, article, imported
+from .subject import Subject, imported
 
 
 def schema(subject: Subject) -> str | None:
@@ -16,15 +16,13 @@ def _schema(subject: Subject, path: str) -> str:
     name = path.partition(":")[2]
     test = f'''\
 def test_what_{_snake(name)}_requires(subtests: pytest.Subtests):
-    """{article(name).capitalize()} that lacks a required field is refused, and each such field is named."""
+    """Each required field of {name} is named where it is missing."""
     with pytest.raises(ValidationError) as refused:
         {name}.model_validate({{}})
     missing = {{error["loc"][0] for error in refused.value.errors()}}
     for field, declared in {name}.model_fields.items():
         with subtests.test(field=field):
-            assert (field in missing) == declared.is_required()'''.replace(
-        f'"""{article(name).capitalize()}', f'"""{article(name)[0].upper()}{article(name)[1:]}'
-    )
+            assert (field in missing) == declared.is_required()'''
     imports = ["import pytest", "from pydantic import ValidationError", imported(path)]
     return subject.module("The schemas, without a database.", imports, test)
 
@@ -54,7 +52,7 @@ def no_database(subject: Subject) -> str | None:
     engine = engines[0]
     test = f'''\
 {"async def" if engine.is_async else "def"} test_the_database_is_out_of_reach():
-    """A unit test that connects, however deep in the code, gets an error: it shall not need a server unnoticed."""
+    """A unit test that connects gets an error, however deep in the code it does."""
     with pytest.raises(RedirectError):
         {"await " if engine.is_async else ""}{engine.place.name}.connect()'''
     imports = ["import pytest", "from pytest_crucible import RedirectError", imported(engine.place.path)]

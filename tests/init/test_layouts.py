@@ -1,0 +1,133 @@
+"""Projects as they are found elsewhere."""
+
+import tomlkit
+
+MODELS = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+"""
+
+
+def options(project) -> dict[str, object]:
+    code, printed = project.init("--yes")
+    assert code == 0, printed
+    assert project.init("--check")[0] == 0
+    return tomlkit.parse(project.files()["pytest.toml"]).unwrap()["pytest"]
+
+
+def test_tests_inside_the_package(copy):
+    """A suite in app/tests stays there, and gets its layers there."""
+    project = copy()
+    project.write(app__models_py=MODELS, app__tests__test_it_py="def test_it(): ...\n")
+    found = options(project)
+    assert found["testpaths"] == ["app/tests"]
+    assert found["crucible_no_database"] == ["app/tests/unit"]
+    assert "app/tests/integration/test_database.py" in project.files()
+    assert '"app.tests.fixtures.rows"' in project.files()["app/tests/conftest.py"]
+
+
+def test_tests_beside_the_code(copy):
+    """Tests in the root are still found, which testpaths would rule out."""
+    project = copy()
+    project.write(models_py=MODELS, test_it_py="def test_it(): ...\n")
+    assert "testpaths" not in options(project)
+
+
+def test_tests_in_two_places(copy):
+    """Both places are searched."""
+    project = copy()
+    project.write(models_py=MODELS, tests__test_it_py="def test_it(): ...\n", checks__test_it_py="def test_it(): ...\n")
+    assert options(project)["testpaths"] == ["tests", "checks"]
+
+
+def test_modules_of_the_suite_that_import_each_other(copy):
+    """Importlib mode puts no folder of tests on sys.path: pythonpath does, where the suite needs it."""
+    project = copy()
+    project.write(
+        models_py=MODELS,
+        tests__numbers_py="FIVE = 5\n",
+        tests__test_it_py="from numbers import FIVE\ndef test_it(): ...\n",
+    )
+    assert options(project)["pythonpath"] == [".", "tests"]
+
+
+def test_marks_that_nobody_registered(copy):
+    """Strict markers would stop the suite: what it uses is registered."""
+    project = copy()
+    project.write(
+        models_py=MODELS,
+        tests__test_it_py="import pytest\npytestmark = pytest.mark.api\n"
+        "@pytest.mark.slow\n@pytest.mark.skip\ndef test_it(): ...\n",
+    )
+    assert options(project)["markers"] == [
+        "api: used in this suite",
+        "slow: takes seconds",
+        "integration: needs the database",
+    ]
+
+
+def test_a_unit_layer_that_uses_the_database(copy):
+    """Where unit tests ask for the database already, they are not forbidden to."""
+    project = copy()
+    project.write(models_py=MODELS, tests__unit__test_it_py="def test_it(db_session): ...\n")
+    assert "crucible_no_database" not in options(project)
+
+
+def test_names_that_are_taken(copy):
+    """Modules and fixtures of the suite are not overwritten, nor shadowed."""
+    project = copy()
+    conftest = "import pytest\n\n\n@pytest.fixture\ndef thing():\n    return 1\n"
+    project.write(
+        models_py=MODELS,
+        tests__conftest_py=conftest,
+        tests__fixtures__rows_py="X = 1\n",
+        tests__fixtures__factories_py="Y = 2\n",
+    )
+    options(project)
+    files = project.files()
+    assert files["tests/fixtures/rows.py"] == "X = 1\n"
+    assert files["tests/fixtures/factories.py"] == "Y = 2\n"
+    assert "async def stored_thing(" in files["tests/fixtures/more_rows.py"]
+    assert '"tests.fixtures.more_rows"' in files["tests/conftest.py"]
+    assert files["tests/conftest.py"].endswith(conftest[len("import pytest\n\n\n") :])
+
+
+def test_a_conftest_that_cannot_be_changed(copy):
+    """What is left to do by hand is said."""
+    project = copy()
+    project.write(models_py=MODELS, tests__conftest_py='pytest_plugins = "tests.other"\n')
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert "tests/conftest.py cannot be changed: add tests.fixtures.rows to its pytest_plugins." in printed
+    assert project.files()["tests/conftest.py"] == 'pytest_plugins = "tests.other"\n'
+
+
+def test_a_project_that_uses_crucible_already(copy):
+    """What it builds its schema from, and what it forbids, stays as it says."""
+    project = copy()
+    project.write(models_py=MODELS, main_py="from fastapi import FastAPI\napp = FastAPI()\n")
+    project.write(pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\ntestpaths = ["tests"]\n')
+    found = options(project)
+    assert found["crucible_metadata"] == ["models:Base"]
+    assert found["crucible_app"] == "main:app"
+    assert "crucible_no_database" not in found
+
+
+def test_a_session_that_outlives_tests(copy):
+    """A wide session is pointed out: what tests leave open on it is ended."""
+    project = copy()
+    project.write(
+        models_py=MODELS,
+        tests__conftest_py="import pytest\nfrom sqlalchemy.orm import Session\n\n\n"
+        "@pytest.fixture(scope='session')\ndef db():\n    with Session() as session:\n        yield session\n",
+    )
+    _, printed = project.init("--dry-run")
+    assert "tests/conftest.py:5 db is a session of scope session" in printed
