@@ -151,6 +151,13 @@ BLOCK_ROLLS_BACK = """
             session.close()
             trans.rollback()
 """
+SESSION_ROLLS_BACK = """
+    with engine.begin() as conn:
+        session = Session(bind=conn, join_transaction_mode="create_savepoint")
+        yield session
+        session.rollback()
+        session.close()
+"""
 SEEDED = """
     with engine.connect() as conn:
         trans = conn.begin()
@@ -192,7 +199,7 @@ def said(project_of: Make, body: str, code: str) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:transaction already deassociated")
-@pytest.mark.parametrize(("body", "left"), [(BLOCK_COMMITS, 1), (BLOCK_ROLLS_BACK, 0)], ids=["commits", "rolls back"])
+@pytest.mark.parametrize(("body", "left"), [(BLOCK_COMMITS, 1), (SESSION_ROLLS_BACK, 1), (BLOCK_ROLLS_BACK, 0)])
 def test_what_a_block_leaves(project_of: Make, engine: sqlalchemy.Engine, body: str, left: int):
     """On PostgreSQL, the fixtures that are said to commit do, and the others leave nothing."""
     assert said(project_of, body, "commits-every-test") is bool(left)

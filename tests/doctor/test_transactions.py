@@ -20,6 +20,13 @@ COMMITS = {
             yield AsyncSession(bind=conn, join_transaction_mode="create_savepoint")
         await conn.rollback()
     """,
+    "only the session rolls back": """
+        async with engine.begin() as conn:
+            session = AsyncSession(bind=conn, join_transaction_mode="create_savepoint")
+            yield session
+            await session.rollback()
+            await session.close()
+    """,
     "nothing rolls back": """
         async with engine.begin() as conn:
             async with AsyncSession(bind=conn, join_transaction_mode="create_savepoint") as session:

@@ -86,7 +86,7 @@ def stale(case: Case) -> Iterator[Finding]:
             "crucible_keep_failed keeps them until somebody drops them.",
             f"Open one with `crucible psql NAME`; `{gc}` drops them.",
         )
-    if len(server.templates) > KEPT_TEMPLATES:
+    if len(server.templates) > KEPT_TEMPLATES * (1 + len(case.settings.databases)):
         yield Finding(
             f"There are {len(server.templates)} templates: {_listed(server.templates)}.",
             f"Each run keeps the {KEPT_TEMPLATES} of its project that were used last; those of projects that are no "

@@ -25,7 +25,7 @@ def commits_every_test(case: Case) -> Iterator[Finding]:
             for block, begin, name in _begun(function):
                 if late := _rollback_behind(function, block, name):
                     yield _late(case, module, begin, late)
-                elif _only_commits(block):
+                elif _only_commits(block, {name, owner(begin)}):
                     yield _never(case, module, begin, block)
 
 
@@ -48,11 +48,11 @@ def _rollbacks(node: ast.AST, *names: str) -> Iterator[ast.Call]:
     yield from (call for call in calls(node) if last(call) == "rollback" and (not names or owner(call) in names))
 
 
-def _only_commits(block: With) -> bool:
+def _only_commits(block: With, names: set[str]) -> bool:
     """Whether a test runs inside the block, in a session whose commits are savepoints, and nothing rolls back."""
     yields = any(isinstance(node, ast.Yield) for node in ast.walk(block))
     joined = any(keyword(made, "join_transaction_mode") is not None for made in calls(block))
-    return yields and joined and not any(_rollbacks(block))
+    return yields and joined and not any(_rollbacks(block, *names))  # the session's own rolls a savepoint back
 
 
 def _late(case: Case, module: Module, begin: ast.Call, late: ast.Call) -> Finding:
