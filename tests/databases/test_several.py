@@ -599,3 +599,75 @@ def test_on_a_server_of_the_users_own(shop):
     """)
     result.assert_outcomes(passed=3)
     assert shop.databases("crucible_w_") == []
+
+
+@pytest.mark.slow
+def test_workers_share_each_template(shop):
+    """Under pytest-xdist every template is built once, and each worker has databases of its own."""
+    text = (shop.root / "shop.py").read_text("utf-8")
+    shop.write("shop.py", text.replace("    item: Mapped[str]", "    worker: Mapped[str | None]\n    item: Mapped[str]"))
+    result = shop.run(
+        """
+        import pytest
+        import shop
+
+        @pytest.mark.parametrize("n", range(30))
+        async def test_it(n, async_client):
+            assert await shop.count() == (0, 0)
+            await async_client.post("/orders", params={"item": "a"})
+            assert await shop.count() == (1, 1)
+        """,
+        "-n2",
+        "--dist=worksteal",
+        process=True,
+    )
+    result.assert_outcomes(passed=30)
+    result.stdout.fnmatch_lines(["crucible: 2 templates built*"])
+    assert shop.databases("crucible_w_") == []
+
+
+@pytest.mark.slow
+def test_a_database_for_each_tenant(shop):
+    """Databases of one schema share a template, and none of them sees another's rows; all their templates stay."""
+    names = [f"tenant{number}" for number in range(6)]
+    shop.configure(f"crucible_databases = {[f'{name}=shop:Stats' for name in names]}")
+    tests = f"""
+        import shop
+        from sqlalchemy import NullPool, create_engine, text
+
+        def test_it(crucible_run):
+            for name in {names}:
+                engine = create_engine(f"postgresql+psycopg2://app@nowhere.invalid/{{name}}", poolclass=NullPool)
+                with engine.begin() as connection:
+                    connection.execute(text("INSERT INTO sales (item) VALUES ('a')"))
+                    assert connection.scalar(text("SELECT count(*) FROM sales")) == 1
+                with engine.begin() as connection:
+                    template = text("SELECT datname FROM pg_database WHERE datistemplate AND datname LIKE 'crucible%'")
+                    assert connection.execute(template).all()
+            assert len({{one.template.name for one in crucible_run.worker.databases}}) == 1
+    """
+    shop.run(tests).assert_outcomes(passed=1)
+    again = shop.run(tests)
+    again.assert_outcomes(passed=1)
+    again.stdout.no_fnmatch_line("*template* built*")
+
+
+def test_a_session_that_is_bound_to_several_databases(shop):
+    """One session of the application's writes to two databases, and both are put back."""
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import select
+        from sqlalchemy.ext.asyncio import async_sessionmaker
+
+        Session = async_sessionmaker(binds={shop.Base: shop.engine, shop.Stats: shop.stats})
+
+        @pytest.mark.parametrize("n", range(2))
+        async def test_it(n):
+            async with Session() as session:
+                session.add_all([shop.Order(item="a"), shop.Sale(item="a")])
+                await session.commit()
+                assert (await session.scalars(select(shop.Order.id))).all() == [1]
+                assert (await session.scalars(select(shop.Sale.id))).all() == [1]
+    """)
+    result.assert_outcomes(passed=2)
