@@ -605,7 +605,9 @@ def test_on_a_server_of_the_users_own(shop):
 def test_workers_share_each_template(shop):
     """Under pytest-xdist every template is built once, and each worker has databases of its own."""
     text = (shop.root / "shop.py").read_text("utf-8")
-    shop.write("shop.py", text.replace("    item: Mapped[str]", "    worker: Mapped[str | None]\n    item: Mapped[str]"))
+    shop.write(
+        "shop.py", text.replace("    item: Mapped[str]", "    worker: Mapped[str | None]\n    item: Mapped[str]")
+    )
     result = shop.run(
         """
         import pytest
