@@ -120,6 +120,18 @@ def test_a_pool_that_is_none_or_lives_on_one_loop(project_of: Make):
     assert project_of({"tests/conftest.py": MODULE_ENGINE.format(pool="")}).found("pooled-async-engine") == []
 
 
+def test_a_pool_that_is_imported_under_another_name(project_of: Make):
+    """NullPool is no pool, whatever the module calls it; SQLite's connections belong to no loop."""
+    text = """
+        from sqlalchemy.ext.asyncio import create_async_engine as _make
+        from sqlalchemy.pool import NullPool as _Pool
+
+        engine = _make("postgresql+asyncpg://localhost/app", poolclass=_Pool)
+        lite = _make("sqlite+aiosqlite://")
+    """
+    assert project_of({"tests/conftest.py": text}, loops="function").found("pooled-async-engine") == []
+
+
 def test_crucible_copes_with_pools(project_of: Make):
     """Where Crucible is on, a pool on function loops costs time and is only noted."""
     [finding] = project_of({"app/db.py": MODULE_ENGINE.format(pool="")}, loops="function", on=True).found(

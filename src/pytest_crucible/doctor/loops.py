@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from ..project.engines import Engine
+from ..project.imports import full
 from ..project.suites import Fixture
 from .case import Case
 from .findings import Finding
@@ -49,7 +50,7 @@ def scope_mismatch(case: Case) -> Iterator[Finding]:
         loop = _loop(case, fixture)
         if _width(loop) < _width(fixture.scope):
             yield _outlives(case, fixture, loop)
-        elif loop not in tests and (call := _bound(fixture)):
+        elif loop not in tests and (call := _bound(case, fixture)):
             yield _other_loop(case, fixture, loop, call)
 
 
@@ -77,18 +78,18 @@ def _other_loop(case: Case, fixture: Fixture, loop: str, call: ast.Call) -> Find
     )
 
 
-def _bound(fixture: Fixture) -> ast.Call | None:
+def _bound(case: Case, fixture: Fixture) -> ast.Call | None:
     """The call by which a fixture opens something that belongs to its loop and outlives the call."""
-    if fixture.scope != "function" and any(last(call) == "NullPool" for call in ast.walk(fixture.node)):
-        return None
-    yielding = [node for node in ast.walk(fixture.node) if isinstance(node, ast.With | ast.AsyncWith)]
-    for node in yielding:
-        if any(isinstance(child, ast.Yield) for child in ast.walk(node)):
+    made = {id(call) for call in calls(fixture.node)}
+    engines = [engine for engine in case.finds.engines if id(engine.node) in made]
+    if engines and not any(map(_is_pooled, engines)):
+        return None  # nothing that belongs to a loop is left open
+    for node in ast.walk(fixture.node):
+        if isinstance(node, ast.With | ast.AsyncWith) and any(isinstance(child, ast.Yield) for child in ast.walk(node)):
             for item in node.items:
                 if isinstance(item.context_expr, ast.Call) and last(item.context_expr) in BOUND_TO_LOOP:
                     return item.context_expr
-    engines = [call for call in calls(fixture.node) if last(call) == "create_async_engine"]
-    return next((call for call in engines if _is_pooled(call)), None)
+    return next((engine.node for engine in engines if _is_pooled(engine)), None)
 
 
 def _test_loops(case: Case) -> set[str]:
@@ -148,9 +149,7 @@ def pooled_engine(case: Case) -> Iterator[Finding]:
         return
     lasting = {id(node) for fixture in case.fixtures if fixture.scope != "function" for node in calls(fixture.node)}
     for engine in case.finds.engines:
-        is_sqlite = (engine.known_url or "").startswith("sqlite")
-        outlives = engine.at_module_level or id(engine.node) in lasting
-        if engine.is_async and outlives and not is_sqlite and _is_pooled(engine.node):
+        if (engine.at_module_level or id(engine.node) in lasting) and _is_pooled(engine):
             yield _pooled(case, engine)
 
 
@@ -178,6 +177,10 @@ def _pooled(case: Case, engine: Engine) -> Finding:
     )
 
 
-def _is_pooled(call: ast.Call) -> bool:
+def _is_pooled(engine: Engine) -> bool:
+    """Whether an async engine keeps connections; SQLite's belong to no loop."""
+    call = engine.node
+    pool = full(engine.module, keyword(call, "poolclass")).rpartition(".")[2]
     spread = any(word.arg is None for word in call.keywords)  # **options may bring a pool: nobody can tell
-    return not spread and keyword(call, "pool") is None and last(keyword(call, "poolclass")) not in LOOPLESS
+    kept = not spread and keyword(call, "pool") is None and pool not in LOOPLESS
+    return kept and engine.is_async and not (engine.known_url or "").startswith("sqlite")
