@@ -131,3 +131,28 @@ def test_a_session_that_outlives_tests(copy):
     )
     _, printed = project.init("--dry-run")
     assert "tests/conftest.py:5 db is a session of scope session" in printed
+
+
+def test_an_application_on_sqlite(copy):
+    """There is nothing for Crucible to lead to PostgreSQL, and the error says how it could be led."""
+    project = copy()
+    engine = 'import os\nfrom sqlalchemy import create_engine\nURL = os.getenv("DB", "sqlite:///app.db")\n'
+    engine += "e = create_engine(URL)\n"
+    project.write(models_py=MODELS, db_py=engine)
+    code, printed = project.init("--yes")
+    assert code == 1
+    assert "The application's engine speaks SQLite: db.py:4." in printed
+    assert "crucible_url_env" in printed
+    project.write(pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\n')
+    assert project.init("--yes")[0] == 0
+
+
+def test_an_application_that_looks_at_the_host(copy):
+    """A page would be refused: no test asks for one, and it is said why."""
+    project = copy()
+    app = "from fastapi import FastAPI\nfrom starlette.middleware.trustedhost import TrustedHostMiddleware\n"
+    project.write(models_py=MODELS, main_py=app + "app = FastAPI()\napp.add_middleware(TrustedHostMiddleware)\n")
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert "No test asks the application, which uses TrustedHostMiddleware" in printed
+    assert "tests/integration/test_api.py" not in project.files()

@@ -2,10 +2,13 @@
 
 import ast
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import tomlkit
 
+REPOSITORY = Path(__file__).parents[2]
 SAMPLES = ["src_layout", "sqlmodel", "alembic_async", "psycopg_sync", "anyio_project", "app_factory", "seed"]
 
 
@@ -95,3 +98,19 @@ def test_the_next_run_of_pytest_is_green(copy, name: str):
     assert re.search(r"\d+ passed", printed) or re.search(r"\[100%\]", printed), printed
     for word in ("failed", "error"):
         assert word not in printed.lower().replace("errors=", ""), printed
+
+
+@pytest.mark.slow
+def test_the_example_without_its_tests(copy):
+    """An application with migrations, roles, triggers and a lifespan gets a suite that passes."""
+    project = copy()
+    left_out = shutil.ignore_patterns("tests", "__pycache__", ".pytest_cache", "*.egg-info")
+    shutil.copytree(REPOSITORY / "examples" / "ledger", project.root, dirs_exist_ok=True, ignore=left_out)
+    file = project.root / "pyproject.toml"
+    document = tomlkit.parse(file.read_text("utf-8"))
+    del document["tool"]["pytest"]
+    del document["project"]["optional-dependencies"]["test"]
+    file.write_text(tomlkit.dumps(document), "utf-8")
+    project.init("--yes")
+    assert configuration(project.files())["crucible_alembic"] == "alembic.ini"
+    assert "failed" not in project.pytest()

@@ -75,8 +75,9 @@ def settle(finds: Finds, ask: Questions) -> Choices:
     """Settle everything.
 
     Raises:
-        UsageError: If there is nothing that a schema could be made from.
+        UsageError: If there is nothing that a schema could be made from, or the application speaks SQLite.
     """
+    _refuse_sqlite(finds)
     app = _application(finds, ask)
     chosen = _metadata(finds, ask)
     alembic = _alembic(finds, ask)
@@ -92,6 +93,19 @@ def settle(finds: Finds, ask: Questions) -> Choices:
         _runner(finds),
         finds.configuration.text("asyncio_mode") == "strict",
         suite.folder(finds),
+    )
+
+
+def _refuse_sqlite(finds: Finds) -> None:
+    engines = [one for one in finds.engines if not one.module.is_test]
+    if not engines or is_on(finds) or not all((one.known_url or "").startswith("sqlite") for one in engines):
+        return
+    place = engines[0].place.where(finds.project.root)
+    raise UsageError(
+        f"The application's engine speaks SQLite: {place}.",
+        why="Crucible tests on PostgreSQL, and leads no SQLite engine there: what passes on one may fail on the other.",
+        do="If production uses PostgreSQL and the URL comes from the environment, configure Crucible by hand with "
+        'crucible_url_env = ["DATABASE_URL=postgresql+psycopg"] (README.md), and run `crucible init` again.',
     )
 
 

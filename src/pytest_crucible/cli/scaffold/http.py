@@ -11,7 +11,7 @@ from .subject import Subject, imported
 def test_module(subject: Subject) -> str | None:
     """A test that asks for one page."""
     app = subject.choices.app
-    if app is None:
+    if app is None or routes.refusing(subject.finds):
         return None
     route = routes.simplest(subject.finds, app)
     is_sync = subject.is_sync

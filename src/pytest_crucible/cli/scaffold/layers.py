@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import database, http, python, unit
+from . import database, http, python, routes, unit
 from .changes import Draft
 from .subject import Subject
 
@@ -45,6 +45,8 @@ def add(draft: Draft, subject: Subject) -> Iterator[str]:
         draft.put(tests / "__init__.py", "")
     for path, text in new.items():
         draft.put(path, text)
+    if integration and (middleware := routes.refusing(subject.finds)):
+        yield f"No test asks the application, which uses {middleware}: say in client_options what it lets through."
     if integration:
         yield from _fixtures(draft, subject, tests)
     if subject.choices.runner == "anyio" and not any(one.name == "anyio_backend" for one in subject.finds.fixtures):

@@ -16,6 +16,7 @@ from ...project.applications import Application
 from ...project.imports import full, origin, split
 from ...project.syntax import Function, assigned, calls, constant, keyword, own, text
 
+REFUSING = ("TrustedHostMiddleware", "HTTPSRedirectMiddleware")
 INJECTED = ("Request", "Response", "BackgroundTasks")
 LIBRARIES = ("sqlalchemy.", "sqlmodel.", "starlette.responses.JSONResponse", "fastapi.responses.JSONResponse")
 
@@ -48,6 +49,15 @@ def simplest(finds: Finds, app: Application) -> Route:
     return Route("app.openapi_url", is_expression=True)
 
 
+def refusing(finds: Finds) -> str | None:
+    """Middleware that answers a test client otherwise than a browser: it looks at the host, or at the scheme."""
+    for module in finds.project.code:
+        for name in REFUSING:
+            if name in module.source:
+                return name
+    return None
+
+
 def _fastapi(finds: Finds, app: Application) -> Iterator[Route]:
     prefixes = _prefixes(finds, app)
     for module in finds.project.code:
@@ -61,6 +71,8 @@ def _fastapi(finds: Finds, app: Application) -> Iterator[Route]:
 
 def _prefixes(finds: Finds, app: Application) -> dict[str, str]:
     """The full name of the application and of every router it includes, with the prefix of its routes."""
+    if isinstance(app.node, ast.Call) and keyword(app.node, "dependencies") is not None:
+        return {}  # every route asks for something
     prefixes = dict.fromkeys(_names(finds, app), "")
     included = [
         (module, call)
