@@ -53,8 +53,8 @@ def use(test):
     with engine.begin() as connection:
         assert connection.execute(text("SELECT name FROM items")).scalars().all() == ["seed"]
         assert connection.execute(text("INSERT INTO items (name) VALUES ('one') RETURNING id")).scalar_one() == 2
-        database = connection.execute(text("SELECT current_database()")).scalar_one()
-    note("seen", os.environ.get("PYTEST_XDIST_WORKER", "main"), database, test)
+        database, client = connection.execute(text("SELECT current_database(), host(inet_client_addr())")).one()
+    note("seen", os.environ.get("PYTEST_XDIST_WORKER", "main"), database, test, client)
 """,
     **{
         f"test_{name}.py": f"""
@@ -84,16 +84,16 @@ class Outcome:
 
     text: str
     code: int
-    seen: list[tuple[str, str, str]]
+    seen: list[tuple[str, str, str, str]]
     builds: int
 
     @property
     def workers(self) -> set[str]:
-        return {worker for worker, _, _ in self.seen}
+        return {worker for worker, *_ in self.seen}
 
     @property
     def databases(self) -> set[str]:
-        return {database for _, database, _ in self.seen}
+        return {database for _, database, *_ in self.seen}
 
     def counts(self) -> dict[str, int]:
         """How many passed, failed, and so on, by the last line."""

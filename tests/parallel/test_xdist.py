@@ -22,7 +22,7 @@ def test_a_database_for_each_worker(project, workers, scheduler):
     assert run.counts() == {"passed": TESTS}, run.text
     assert run.builds == 1
     assert len(run.databases) == len(run.workers) > 1
-    assert sorted(test for _, _, test in run.seen) == sorted({test for _, _, test in run.seen})
+    assert sorted(test for _, _, test, _ in run.seen) == sorted({test for _, _, test, _ in run.seen})
     assert {name[:11] for name in project.databases()} == {"crucible_t_"}
 
 
