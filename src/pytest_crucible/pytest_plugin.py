@@ -277,7 +277,8 @@ class Hooks:
             longrepr = _only_their_frames(item, call.excinfo)
         report = yield
         report.longrepr = longrepr or report.longrepr
-        if report.failed and call.when == "call" and (log := item.stash.get(QUERY_LOG, None)):
+        log = item.stash.get(QUERY_LOG, None)
+        if report.failed and call.when == "call" and log is not None:
             report.sections.append((f"query_log: {log.count} statements", str(log)))
         test = item.stash.get(TEST, None)
         if test is not None:

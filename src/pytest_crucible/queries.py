@@ -103,9 +103,6 @@ class QueryLog:
     def __len__(self) -> int:
         return self.count
 
-    def __bool__(self) -> bool:
-        return True
-
     def __iter__(self) -> Iterator[Statement]:
         return iter(self.statements)
 
