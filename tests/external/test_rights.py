@@ -214,14 +214,14 @@ def test_nobody_elses_databases_are_touched(project, external, role):
     external.execute(*(f"DROP DATABASE {name}" for name in names))
 
 
-def test_a_dead_runs_database_is_collected_and_a_live_ones_is_not(project, external, role):
-    """A live run holds its lock; what a dead one left is dropped by the next."""
+def test_a_dead_processs_database_is_collected_and_a_live_ones_is_not(project, external, role):
+    """A live process holds its lock; what a dead one left is dropped by the next."""
     url = external.url(role("ci"))
     dead = ["crucible_w_other_deadbeef_gw0_1", "crucible_w_other_deadbeef_gw0_2"]
     live = "crucible_w_other_abcdef01_gw0_1"
     external.execute(*(f"CREATE DATABASE {name} OWNER ci" for name in [*dead, live]))
     with external.connect() as connection:
-        connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('abcdef01', 0))")
+        connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('abcdef01 gw0', 0))")
         project.run(MAIN, f"--crucible-server={url}", "-k", "client").assert_outcomes(passed=1)
         there = external.databases()
     assert live in there
