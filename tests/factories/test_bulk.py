@@ -175,6 +175,7 @@ def test_every_driver_and_type(models):
     models.run(HEAD + DRIVERS).assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_keys_parents_and_what_cannot_be_copied(models):
     """One parent each unless it is given; no collections; inheritance, defaults of SQL and odd names work too."""
     models.run(
@@ -213,6 +214,12 @@ async def test_an_error_is_sqlalchemys(db_session):
     await db_session.rollback()
     assert await bulk_create(UserFactory, 2) == 2
 
+async def test_a_factory_of_no_table():
+    from polyfactory.factories import DataclassFactory
+    from pytest_crucible import UsageError
+    with pytest.raises(UsageError, match="DataclassFactory makes no rows of a table"):
+        await bulk_create(DataclassFactory, 1)
+
 @pytest.fixture(scope="module")
 async def many():
     return await bulk_create(UserFactory, 100)
@@ -222,9 +229,10 @@ async def test_in_a_wide_fixture(many, db_session, i):
     bulk_create_sync(UserFactory, 1)
     assert await count(db_session, User) == 101
 """
-    ).assert_outcomes(passed=6)
+    ).assert_outcomes(passed=7)
 
 
+@pytest.mark.slow
 def test_in_rollback_isolation(models):
     """Rows are copied within the outer transaction."""
     models.run(

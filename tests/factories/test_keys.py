@@ -173,6 +173,8 @@ async def test_parents():
     writer = await of(Writer).create_async()
     assert [review.writer_id for review in writer.reviews] == [writer.id]
     assert writer.reviews[0].editor_id not in (None, writer.id)
+    assert (await PostFactory.create_async(author={"name": "ada"})).author.name == "ada"
+    assert len(PostFactory.batch(size=2)) == 2
     node = await of(Node).create_async(parent=await of(Node).create_async())
     assert node.parent.parent is None
 
@@ -188,6 +190,7 @@ async def test_a_parent_that_nothing_makes(db_session):
     ).assert_outcomes(passed=39)
 
 
+@pytest.mark.slow
 def test_what_a_factory_says_itself_wins(models):
     """Explicit settings, declared fields and arguments."""
     models.run(
@@ -230,6 +233,7 @@ async def test_one():
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_unique_columns(models):
     """A thousand rows, in one batch and one by one, and beside the rows of a wide fixture."""
     models.run(

@@ -51,6 +51,7 @@ async def test_one(model, related):
 """
 
 
+@pytest.mark.slow
 def test_other_ways_to_declare(make_shop):
     """Dataclasses, SQLModel and imperative mappings."""
     shop = make_shop(MODELS)

@@ -161,6 +161,7 @@ def test_in_any_process(shop, monkeypatch):
     assert drawn(shop, "-n2", "--dist=worksteal", process=True) == together
 
 
+@pytest.mark.slow
 def test_tomorrow(shop, monkeypatch):
     """No date follows the clock: not in a year either."""
     together = drawn(shop)
@@ -193,6 +194,7 @@ def test_the_report_of_a_failed_test(shop):
     assert re.search(r"test_shop.py::test_draws was drawn with the seed 42 \(--crucible-seed\)", output)
 
 
+@pytest.mark.slow
 def test_fakers_fixture(shop):
     """Faker's `faker` follows our seed; a faker_seed of the project's seeds factories too; crucible_seed wins."""
     tests = """
@@ -215,6 +217,7 @@ def test_fakers_fixture(shop):
     assert line(own.format(1), "--crucible-seed=1")[1] == other[1]
 
 
+@pytest.mark.slow
 def test_a_factory_that_is_seeded_in_a_test(shop):
     """seed_random() in a test holds until its end, and for that factory only."""
     shop.run(
@@ -236,6 +239,7 @@ def test_a_factory_that_is_seeded_in_a_test(shop):
     ).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_an_import_in_a_test(shop):
     """A test that imports its factories itself draws the same where nobody imported them before."""
     tests = """

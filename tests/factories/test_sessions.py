@@ -18,7 +18,7 @@ async def seen_by_the_application():
 """
 
 
-@pytest.mark.parametrize("isolation", ["reset", "clone"])
+@pytest.mark.parametrize("isolation", ["reset", pytest.param("clone", marks=pytest.mark.slow)])
 def test_what_a_factory_stores_is_committed(shop, isolation):
     """The application sees it, the session of the test knows it, and the next test does not have it."""
     shop.run(
@@ -66,6 +66,7 @@ def test_sync(sync_session):
     ).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["reset", "rollback"])
 def test_a_projects_own_engine(shop, isolation):
     """Where async_engine is the application's, factories store over it, before and after db_session came up."""
@@ -94,6 +95,7 @@ async def test_two(user):
     ).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_synchronously(shop):
     """create_sync and create_batch_sync store with sync_session, asked for or not."""
     shop.run(
@@ -183,6 +185,7 @@ async def test_one():
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_outside_of_a_test(shop):
     """A factory that stores at import, or when a wide fixture is torn down, says what to do instead."""
     result = shop.run(
@@ -202,6 +205,7 @@ def test_one(wide): pass
     result.stdout.fnmatch_lines(["*asked to store an object outside of a test.*", "*in a fixture*"])
 
 
+@pytest.mark.slow
 def test_no_database_is_allowed(shop):
     """Where crucible_no_database forbids it, a factory may build and not store."""
     result = shop.run(

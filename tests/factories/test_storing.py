@@ -13,6 +13,11 @@ class Doc(Base):
     doubled: Mapped[Decimal] = mapped_column(Numeric, Computed("price * 2"))
     lines: Mapped[list["DocLine"]] = relationship(back_populates="doc")
 
+class Noted(Base):
+    __tablename__ = "noted"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    notes: Mapped[dict] = mapped_column(MutableDict.as_mutable(JSONB))
+
 class DocLine(Base):
     __tablename__ = "doc_lines"
     doc_id: Mapped[int] = mapped_column(ForeignKey("docs.id"), primary_key=True)
@@ -27,7 +32,7 @@ from decimal import Decimal
 from polyfactory import Ignore
 from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory, SQLAlchemyPersistenceMethod
 from shop import *
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 
 class DocFactory(SQLAlchemyFactory[Doc]):
@@ -51,7 +56,7 @@ def statements():
 
 def test_a_batch_is_one_insert_and_one_select(make_shop):
     """Its objects hold what the database made of them: defaults, computed columns, roundings."""
-    make_shop("from sqlalchemy import CHAR\n" + MODELS).run(
+    make_shop("from sqlalchemy import CHAR\nfrom sqlalchemy.ext.mutable import MutableDict\n" + MODELS).run(
         HEAD
         + """
 def check(docs):
@@ -91,6 +96,19 @@ class TestExpiring:
         docs = await DocFactory.create_batch_async(3)
         check(docs)  # and no MissingGreenlet
 
+    async def test_values_that_are_changed_in_place_here(self, db_session):
+        await noted(db_session)
+
+async def noted(session):
+    one, = await SQLAlchemyFactory.create_factory(Noted, notes={"a": (1, 2)}).create_batch_async(1)
+    assert one.notes == {"a": [1, 2]}
+    one.notes["b"] = 3
+    await session.commit()
+    assert await session.scalar(select(Noted.notes["b"].as_integer())) == 3
+
+async def test_values_that_are_changed_in_place(crucible_session):
+    await noted(crucible_session[1])
+
 async def test_flushed_only(db_session):
     class Flushing(DocFactory):
         __persistence_method__ = SQLAlchemyPersistenceMethod.FLUSH
@@ -101,4 +119,4 @@ async def test_flushed_only(db_session):
 """.replace("async def test_asynchronously(db_session)", "async def test_asynchronously(crucible_session)").replace(
             "not db_session.in_transaction()", "not crucible_session[1].in_transaction()"
         )
-    ).assert_outcomes(passed=5)
+    ).assert_outcomes(passed=7)

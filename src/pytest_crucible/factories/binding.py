@@ -16,6 +16,11 @@ from .seeds import Sources, separate
 from .storing import AsyncStorage, Storage
 
 
+def class_method(function: Callable[..., Any]) -> Any:
+    """*function* as a class method; its arguments may be given by name, as before."""
+    return classmethod(function)
+
+
 class PerFactory:
     """A class attribute whose value is made for the class that it is asked of.
 
@@ -43,7 +48,7 @@ def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
         cls.__random__.seed(seed) if isinstance(cls.__random__, Random) else None
         cls.__faker__.seed_instance(seed)
 
-    patches.put(base, "seed_random", classmethod(seed_random))
+    patches.put(base, "seed_random", class_method(seed_random))
 
 
 def bind_dates(base: Any, patches: Patches) -> None:
@@ -57,8 +62,8 @@ def bind_dates(base: Any, patches: Patches) -> None:
         found = uuid1(annotation, field_meta, cls.__faker__)
         return found or constrained(cls, annotation, bounded(annotation, field_meta), *arguments, **words)
 
-    patches.put(base, "get_provider_map", classmethod(get_provider_map))
-    patches.put(base, "get_constrained_field_value", classmethod(get_constrained_field_value))
+    patches.put(base, "get_provider_map", class_method(get_provider_map))
+    patches.put(base, "get_constrained_field_value", class_method(get_constrained_field_value))
 
 
 def bind_pydantic(factory: Any, patches: Patches) -> None:
@@ -68,7 +73,7 @@ def bind_pydantic(factory: Any, patches: Patches) -> None:
     def get_provider_map(cls: Any) -> Any:
         return settled_for_pydantic(provider_map(cls), cls.__faker__)
 
-    patches.put(factory, "get_provider_map", classmethod(get_provider_map))
+    patches.put(factory, "get_provider_map", class_method(get_provider_map))
 
 
 def bind_sessions(factory: Any, patches: Patches) -> None:
@@ -98,7 +103,7 @@ def bind_keys(factory: Any, patches: Patches) -> None:
     model_fields = factory.get_model_fields.__func__
     process = factory.process_kwargs.__func__
 
-    def should_set_field_value(cls: Any, field_meta: Any, /, **given: Any) -> bool:
+    def should_set_field_value(cls: Any, field_meta: Any, **given: Any) -> bool:
         if cls in BATCHES and field_meta.name in BATCHES[cls].without:
             return False
         return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
@@ -121,9 +126,9 @@ def bind_keys(factory: Any, patches: Patches) -> None:
         parents.complete(cls, values, given, lambda kind: factory.create_factory(kind, __set_relationships__=False))
         return parents.demanded(cls, values)
 
-    patches.put(factory, "should_set_field_value", classmethod(should_set_field_value))
-    patches.put(factory, "get_model_fields", classmethod(get_model_fields))
-    patches.put(factory, "process_kwargs", classmethod(process_kwargs))
+    patches.put(factory, "should_set_field_value", class_method(should_set_field_value))
+    patches.put(factory, "get_model_fields", class_method(get_model_fields))
+    patches.put(factory, "process_kwargs", class_method(process_kwargs))
 
 
 def bind_batches(factory: Any, patches: Patches) -> None:
@@ -135,11 +140,11 @@ def bind_batches(factory: Any, patches: Patches) -> None:
     """
     draw = factory.batch.__func__
 
-    def batch(cls: Any, size: int, /, **given: Any) -> Any:
+    def batch(cls: Any, size: int, **given: Any) -> Any:
         with batching(cls):
             return draw(cls, size, **given)
 
-    patches.put(factory, "batch", classmethod(batch))
+    patches.put(factory, "batch", class_method(batch))
 
 
 def _persists() -> bool:
@@ -168,6 +173,6 @@ def bind_types(factory: Any, patches: Patches) -> None:
     def get_provider_map(cls: Any) -> Any:
         return types.aware(known(cls, "providers", provider_map))
 
-    patches.put(factory, "get_type_from_column", classmethod(get_type_from_column))
-    patches.put(factory, "get_sqlalchemy_types", classmethod(get_sqlalchemy_types))
-    patches.put(factory, "get_provider_map", classmethod(get_provider_map))
+    patches.put(factory, "get_type_from_column", class_method(get_type_from_column))
+    patches.put(factory, "get_sqlalchemy_types", class_method(get_sqlalchemy_types))
+    patches.put(factory, "get_provider_map", class_method(get_provider_map))

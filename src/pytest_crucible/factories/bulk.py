@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, insert, inspect
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
+from ..errors import UsageError
 from .batches import batching
 from .copying import Target, can_copy, copy
 from .keys import declares
@@ -25,7 +26,7 @@ AT_ONCE = 5000
 Row = dict[Column[Any], Any]
 
 
-async def bulk_create(factory: Any, size: int, **given: Any) -> int:
+async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
     """Make *size* rows by *factory* and store them with COPY, over the session that ``create_batch_async`` uses.
 
     Collections (``posts`` of a user) are not drawn; a parent that a row cannot do without is, one for each row, unless
@@ -41,7 +42,7 @@ async def bulk_create(factory: Any, size: int, **given: Any) -> int:
         The number of rows.
 
     Raises:
-        UsageError: Outside of a test and of fixtures.
+        UsageError: Outside of a test and of fixtures, or if the factory is none of SQLAlchemy's.
     """
     session, close = _session(factory, "__async_session__")
     try:
@@ -53,7 +54,7 @@ async def bulk_create(factory: Any, size: int, **given: Any) -> int:
     return size
 
 
-def bulk_create_sync(factory: Any, size: int, **given: Any) -> int:
+def bulk_create_sync(factory: Any, size: int, /, **given: Any) -> int:
     """The same over the session that ``create_batch_sync`` uses."""
     session, close = _session(factory, "__session__")
     try:
@@ -66,7 +67,12 @@ def bulk_create_sync(factory: Any, size: int, **given: Any) -> int:
 
 def _session(factory: Any, name: str) -> tuple[Any, bool]:
     """The session, and whether it was made for this call."""
-    own = getattr(factory, name)
+    own = getattr(factory, name, factory)
+    if own is factory:
+        raise UsageError(
+            f"{factory.__name__} makes no rows of a table.",
+            do="Give bulk_create a subclass of SQLAlchemyFactory.",
+        )
     if own is None:
         return (current().asynchronous if name == "__async_session__" else current().synchronous)(), False
     return (own(), True) if callable(own) else (own, False)

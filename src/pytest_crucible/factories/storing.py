@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import inspect, select, tuple_
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -88,10 +89,12 @@ def store(session: Session, objects: Sequence[Any], commit: bool) -> None:
     except IntegrityError as error:
         explain(objects, error)
         raise
+    # Who changes a value in place is told by an event of loading, which only a refresh makes.
+    watched = {name for one in objects for name, value in vars(one).items() if isinstance(value, MutableBase)}
     # Where the session expires what it commits, reading has to come after; else no transaction is left open.
     if commit and session.expire_on_commit:
         session.commit()
-    _reread(session, objects)
+    _reread(session, objects, watched)
     if commit and not session.expire_on_commit:
         session.commit()
 
@@ -122,17 +125,18 @@ def _no_parent(model: type, name: str) -> UsageError:
     )
 
 
-def _reread(session: Session, objects: Iterable[Any]) -> None:
+def _reread(session: Session, objects: Iterable[Any], watched: set[str]) -> None:
     """Columns only: a refresh would unload the relationships, and ask once for each object."""
     by_mapper: dict[Mapper[Any], list[Any]] = defaultdict(list)
     for one in objects:
         by_mapper[inspect(one).mapper].append(one)
     for mapper, stored in by_mapper.items():
         for first in range(0, len(stored), AT_ONCE):
-            _reread_some(session, mapper, stored[first : first + AT_ONCE])
+            for one, values in _read(session, mapper, stored[first : first + AT_ONCE]):
+                _set(session, one, values, watched)
 
 
-def _reread_some(session: Session, mapper: Mapper[Any], objects: list[Any]) -> None:
+def _read(session: Session, mapper: Mapper[Any], objects: list[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
     keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     names = [*keys, *(one.key for one in mapper.column_attrs if not one.deferred and one.key not in keys)]
     attributes = [getattr(mapper.class_, name) for name in names]
@@ -144,9 +148,13 @@ def _reread_some(session: Session, mapper: Mapper[Any], objects: list[Any]) -> N
     for row in session.execute(select(*attributes).where(matching)):
         one = found.get(tuple(row[: len(keys)]))
         if one is not None:
-            for name, value in _values(names, row):
-                set_committed_value(one, name, value)
+            yield one, dict(zip(names, row, strict=True))
 
 
-def _values(names: list[str], row: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    return zip(names, row, strict=True)
+def _set(session: Session, one: Any, values: dict[str, Any], watched: set[str]) -> None:
+    for name, value in values.items():
+        if name not in watched:
+            set_committed_value(one, name, value)
+    changed = [name for name in watched & values.keys() if vars(one).get(name) != values[name]]
+    if changed:
+        session.refresh(one, changed)
