@@ -76,6 +76,21 @@ def path_missing(case: Case) -> Iterator[Finding]:
             )
 
 
+def migrations_missing(case: Case) -> Iterator[Finding]:
+    """``crucible_alembic`` names a configuration without scripts."""
+    config = case.root / (case.settings.alembic or "")
+    if not config.is_file():
+        return
+    found = [one for one in case.finds.migrations if one.config.resolve() == config.resolve()]
+    if found and not any(one.env.is_file() for one in found):
+        yield Finding(
+            f"There is no env.py in {case.at(found[0].folder)}.",
+            "script_location names the folder of Alembic's scripts, relative to the folder that pytest runs in.",
+            "Correct script_location; %(here)s stands for the folder of the configuration.",
+            case.at(config),
+        )
+
+
 def off(case: Case) -> Iterator[Finding]:
     """Without a schema, Crucible does nothing."""
     if not case.settings.on:
