@@ -31,7 +31,7 @@ class Copy:
     def files(self) -> dict[str, str]:
         """Every file, as text."""
         paths = sorted(path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-        return {path.relative_to(self.root).as_posix(): path.read_text("utf-8") for path in paths}
+        return {path.relative_to(self.root).as_posix(): path.read_text("utf-8", "replace") for path in paths}
 
     def write(self, **files: str) -> None:
         """Write files, named with ``__`` for a slash and ``_`` before the suffix."""

@@ -20,7 +20,7 @@ from .questions import Questions
 # The oldest that is right; what is installed here, if it is newer.
 MINIMUM = {
     "pytest": "9.0",
-    "pytest-crucible": "0.1",
+    "pytest-crucible": "0.1.0.dev0",
     "pytest-asyncio": "1.1",
     "anyio": "4.5",
     "pytest-cov": "7.0",
@@ -194,5 +194,7 @@ def _lowest(name: str) -> str:
         there = Version(version(name))
     except (PackageNotFoundError, ValueError):
         return str(minimum)
+    if there.is_prerelease and there.release >= minimum.release:
+        return there.public  # as is: pip passes over what is older than the release
     is_newer = there.release[:2] > minimum.release[:2] and not there.is_prerelease
     return f"{there.major}.{there.minor}" if is_newer else str(minimum)
