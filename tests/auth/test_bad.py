@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -151,6 +152,7 @@ def test_tokens_that_do_not_expire(function):
 
 def test_weak_keys_are_the_application_s_matter():
     """A key that is too short warns where the application uses it, and not once more here."""
-    with pytest.warns(jwt.InsecureKeyLengthWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of newer versions of PyJWT
         weak = jwt.encode({"aud": "app"}, "short")
     assert set(bad_tokens(weak, function=functools.partial(str, "short"))) >= {"wrong-key", "wrong-audience"}

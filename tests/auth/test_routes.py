@@ -98,25 +98,27 @@ def test_routers_mounts_and_hidden_routes():
     """Prefixes of routers and mounts belong to the path; what a router depends on guards its routes, hidden or not."""
     inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer", dependencies=[Depends(secured)])
     inner.get("/a")(lambda: None)
-    inner.websocket("/ws")(lambda websocket: None)
+    live = APIRouter(prefix="/live")
+    live.websocket("/ws")(lambda websocket: None)
     outer.include_router(inner, prefix="/between")
     outer.api_route("/b", methods=["PUT", "PATCH"], include_in_schema=False)(lambda: None)
     mounted, app = fastapi(dependencies=[Depends(secured)]), fastapi()
     mounted.get("/c")(lambda: None)
     app.include_router(outer, prefix="/v1")
+    app.include_router(live, prefix="/v1")
     app.mount("/sub/{tenant}", mounted)
     app.mount("/static", StaticFiles(directory="."))
     found = {str(route): route.secured for route in routes_of(app)}
     assert found == {
         "GET /v1/outer/between/inner/a": True,
-        "WS /v1/outer/between/inner/ws": True,
         "PATCH /v1/outer/b": True,
         "PUT /v1/outer/b": True,
+        "WS /v1/live/ws": False,
         "GET /sub/{tenant}/c": True,
         "* /static/…": False,
     }
-    assert findings(app, public=["* /static/…"]) == []
-    assert findings(app) == ["list-every route is secured or public"]
+    assert findings(app, public=["* /static/…", "WS /v1/live/ws"]) == []
+    assert findings(app, public=["WS /v1/live/ws"]) == ["list-every route is secured or public"]
 
 
 def test_starlette():
