@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import app
-from ..changes import Watch
+from ..changes import Change, Watch
 from ..errors import RefusalError
 from .declared import WEBSOCKET, Route
 from .requests import Request, likely_places, request_for
@@ -61,84 +61,117 @@ class Finding:
         return str(self.error())
 
 
-async def ask(  # noqa: PLR0913 - each by its name
-    application: Any,
-    route: Route,
-    credential: str,
-    token: str | None,
-    *,
-    extra: Iterable[Scheme] = (),
-    terms: Terms | None = None,
-    watch: Watch | None = None,
+@dataclass(frozen=True)
+class Outcome:
+    """How a route answered.
+
+    Attributes:
+        found: What it did instead of refusing; None if it refused.
+        status: Of HTTP.
+    """
+
+    found: str | None
+    status: int = 0
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Who asks the application.
+
+    Attributes:
+        application: An ASGI application whose lifespan runs.
+        options: What clients are made with, as for the fixture ``client_options``.
+        extra: Where the application looks for credentials though no route declares it.
+    """
+
+    application: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+    extra: tuple[Scheme, ...] = ()
+
+    async def ask(self, route: Route, token: str | None, terms: Terms) -> Outcome:
+        """Ask *route* with *token*, or with no credentials if it is None.
+
+        Raises:
+            Exception: Whatever the application does not handle.
+        """
+        places = dict.fromkeys([*(route.schemes or likely_places(route)), *self.extra])
+        request = request_for(route).with_credentials(carry(token, places))
+        if route.method == WEBSOCKET:
+            url = str(self.options.get("base_url", app.BASE_URL))
+            found = await shake_hands(self.application, request, terms.codes, url, self.options.get("headers") or {})
+            return Outcome(found and f"the websocket {found}")
+        status = await self._status(route, request)
+        return Outcome(
+            None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}", status
+        )
+
+    async def _status(self, route: Route, request: Request) -> int:
+        cookies = {**(self.options.get("cookies") or {}), **request.cookies}
+        words = {**self.options, "cookies": cookies, "raise_app_exceptions": True}
+        async with (
+            app.client(self.application, **words) as client,
+            client.stream(
+                route.method, request.path, params=request.query, headers=request.headers, **request.body
+            ) as response,
+        ):
+            return int(response.status_code)
+
+
+async def ask(
+    stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: Watch | None = None
 ) -> Finding | None:
     """Ask *route* with a credential that it must refuse.
 
     Args:
-        application: An ASGI application whose lifespan runs.
-        route: One of `routes_of` it.
+        stranger: Who asks.
+        route: One of `routes_of` the application.
         credential: What is wrong with the credential.
         token: The credential, or None to send none.
-        extra: Where else the application looks for credentials.
         terms: What counts as a refusal.
         watch: Sees which rows change, if there is one.
 
     Returns:
         What is wrong, or None if the route refused and wrote nothing.
     """
-    terms = terms or Terms()
-    request = request_for(route).with_credentials(carry(token, places(route, extra)))
-    speak = _over_websocket if route.method == WEBSOCKET else _over_http
-    found = await speak(application, route, credential, request, terms)
-    changes = watch.changes(terms.may_write) if watch is not None else []
-    if found is None and changes:
-        tables = ", ".join(change.table for change in changes)
-        found = Finding(
-            route,
-            credential,
-            f"refused, and {tables} changed all the same",
-            why="\n".join(map(str, changes))
-            + "\nSomething writes, and commits, before the credentials have been looked at; or a task of the"
-            " application did so meanwhile.",
-            do="Let the route depend on its security first; what is meant to be written (a log of attempts, a"
-            " heartbeat) is named in route_matrix(may_write=[…]).",
-        )
-    return found
-
-
-def places(route: Route, extra: Iterable[Scheme] = ()) -> list[Scheme]:
-    """Where *route* may look for credentials."""
-    return list(dict.fromkeys([*(route.schemes or likely_places(route)), *extra]))
-
-
-async def status_of(application: Any, route: Route, request: Request, *, raises: bool = False) -> int:
-    """The status that *route* answers; 500 where the application does not handle an exception, unless it *raises*."""
-    async with (
-        app.client(application, cookies=request.cookies, raise_app_exceptions=raises) as client,
-        client.stream(
-            route.method, request.path, params=request.query, headers=request.headers, **request.body
-        ) as response,
-    ):
-        return int(response.status_code)
-
-
-async def _over_http(application: Any, route: Route, credential: str, request: Request, terms: Terms) -> Finding | None:
     try:
-        status = await status_of(application, route, request, raises=True)
+        outcome = await stranger.ask(route, token, terms)
     except Exception as error:  # noqa: BLE001 - whatever the application does not handle
         return Finding(
             route,
             credential,
             f"the application raised {type(error).__name__}: {error}",
             why="It does not handle what this credential leads to, and would answer 500.",
-            do="Catch it where the credentials are read, and answer 401.",
+            do="Catch it where the credentials are read, and answer 401; of a websocket, close it.",
             cause=error,
         )
-    if status in terms.statuses:
-        return None
-    return Finding(route, credential, f"answered {status}, not {_listed(terms.statuses)}", *_advice(status))
+    if outcome.found is not None:
+        return Finding(route, credential, outcome.found, *_advice(outcome.status))
+    changes = watch.changes(terms.may_write) if watch is not None else []
+    return _wrote(route, credential, changes) if changes else None
+
+
+def _wrote(route: Route, credential: str, changes: list[Change]) -> Finding:
+    tables = ", ".join(change.table for change in changes)
+    return Finding(
+        route,
+        credential,
+        f"refused, and {tables} changed all the same",
+        why="\n".join(map(str, changes))
+        + "\nSomething writes, and commits, before the credentials have been looked at; or a task of the application"
+        " did so meanwhile.",
+        do="Let the route depend on its security first; what is meant to be written (a log of attempts, a heartbeat) is"
+        " named in route_matrix(may_write=[…]).",
+    )
 
 
 def _advice(status: int) -> tuple[str, str]:
+    if not status:
+        why = "A stranger is connected, or cannot tell that they are refused."
+        do = (
+            "Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Other"
+            " codes are named in route_matrix(codes=[…]); if everybody may connect, list it in public."
+        )
+        return why, do
     if status == 422:
         why = (
             "The request was refused because of another parameter, before the credentials were looked at: strangers"
@@ -159,22 +192,6 @@ def _advice(status: int) -> tuple[str, str]:
     return (
         "Whoever asks like this is let in.",
         "Let the route depend on what reads the credentials, and let that check signature, expiry and algorithm.",
-    )
-
-
-async def _over_websocket(
-    application: Any, route: Route, credential: str, request: Request, terms: Terms
-) -> Finding | None:
-    found = await shake_hands(application, request, terms.codes)
-    if found is None:
-        return None
-    return Finding(
-        route,
-        credential,
-        f"the websocket {found}",
-        why="A stranger is connected, or cannot tell that he is refused.",
-        do="Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Other"
-        " codes are named in route_matrix(codes=[…]); if everybody may connect, list it in public.",
     )
 
 

@@ -7,9 +7,10 @@ code. What counts is whether anything was said or heard in between.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .requests import Request
 
@@ -19,25 +20,36 @@ REFUSALS = frozenset({1008, 3000, 3003, 4001, 4003, 4401, 4403})
 SECONDS = 10.0
 
 
-async def shake_hands(application: Any, request: Request, refusals: frozenset[int] = REFUSALS) -> str | None:
+async def shake_hands(
+    application: Any,
+    request: Request,
+    refusals: frozenset[int] = REFUSALS,
+    base_url: str = "http://test",
+    headers: Mapping[str, str] | None = None,
+) -> str | None:
     """Open a websocket as a stranger would.
 
     Args:
         application: An ASGI application.
         request: Where to, and with which credentials.
         refusals: The codes of a close that count as a refusal once the application has accepted.
+        base_url: Host and scheme of the application.
+        headers: Sent with each request.
 
     Returns:
         What the application did instead of refusing, or None if it refused.
+
+    Raises:
+        Exception: Whatever the application does not handle.
     """
     talk = _Talk(refusals)
-    task = asyncio.ensure_future(application(_scope(request), talk.receive, talk.send))
+    scope = _scope(request, urlsplit(base_url), headers or {})
+    task = asyncio.ensure_future(application(scope, talk.receive, talk.send))
     waiting = asyncio.ensure_future(talk.over.wait())
     try:
         await asyncio.wait({task, waiting}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not talk.over.is_set():
-            if task.exception() is not None:
-                return f"raised {task.exception()!r}"
+            task.result()
             return talk.verdict("returned without an answer")
         return talk.verdict(f"went on for {SECONDS:.0f} seconds")
     finally:
@@ -103,24 +115,25 @@ async def _hang_up(task: asyncio.Future[Any], talk: _Talk) -> None:
         await task
 
 
-def _scope(request: Request) -> dict[str, Any]:
-    headers = {"Host": "test", **request.headers}
+def _scope(request: Request, url: SplitResult, more: Mapping[str, str]) -> dict[str, Any]:
+    headers = {"Host": url.netloc, **more, **request.headers}
     if request.cookies:
-        headers["cookie"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
-    path = urlsplit(request.path).path
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
+    path = url.path.rstrip("/") + request.path
+    secure = url.scheme == "https"
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "scheme": "ws",
+        "scheme": "wss" if secure else "ws",
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": urlencode(request.query, doseq=True).encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("testclient", 50000),
-        "server": ("test", 80),
-        "subprotocols": [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one],
+        "server": (url.hostname, url.port or (443 if secure else 80)),
+        "subprotocols": [one.strip() for one in headers.get("Sec-WebSocket-Protocol", "").split(",") if one],
         "state": {},
         "extensions": {"websocket.http.response": {}},
     }
