@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 PEOPLE = """
 import asyncio, pytest
 from app import User
@@ -233,6 +235,7 @@ async def test_users(async_client, authenticated_client, client_as, db_session, 
     ).assert_outcomes(passed=7)
 
 
+@pytest.mark.slow
 def test_keys_and_chosen_schemes(secured):
     """An API key goes where its scheme says, and a token where the project says."""
     secured(
@@ -286,6 +289,7 @@ def test_a_token_that_names_its_user_otherwise(secured):
     result.stdout.fnmatch_lines(["*The token names its user otherwise*", "*tests.tokens:mint*"])
 
 
+@pytest.mark.slow
 def test_strict_mode_anyio_and_rollback(secured):
     """The matrix needs no marker in strict mode; in a suite of rollback isolation it runs with real commits."""
     matrix = "from pytest_crucible.auth import test_routes_refuse_bad_credentials"
@@ -325,6 +329,7 @@ def test_an_application_that_cannot_be_imported(secured):
     assert "site-packages" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_a_factory_with_its_own_loop_for_each_test(secured):
     """Routes are those of the application that runs, which a factory makes anew for each loop."""
     result = secured(
