@@ -1,5 +1,6 @@
 """The command: what it prints, and how it exits."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -102,6 +103,19 @@ def test_a_configuration_that_nobody_can_read(project_of: Make, capsys: pytest.C
     root = project_of({"pyproject.toml": "[tool.pytest\n"}).root
     assert main(["doctor", "--root", str(root), *STATIC]) == 1
     assert "is not TOML" in capsys.readouterr().err
+
+
+def test_every_check_is_in_the_table():
+    """A function of a family of checks that yields findings is registered, or nobody would run it."""
+    registered = {check.run for check in CHECKS}
+    families = {sys.modules[check.run.__module__] for check in CHECKS}
+    public = {
+        function
+        for family in families
+        for name, function in inspect.getmembers(family, inspect.isgeneratorfunction)
+        if not name.startswith("_") and function.__module__ == family.__name__
+    }
+    assert public <= registered
 
 
 def test_codes_are_unique_and_described():

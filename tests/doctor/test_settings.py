@@ -75,6 +75,19 @@ def test_paths_that_are_not_there(project_of: Make):
     assert patient.found("path-missing") == []
 
 
+def test_migrations_that_are_not_there(project_of: Make):
+    """alembic.ini must lead to a folder with an env.py."""
+    patient = project_of(
+        {"alembic.ini": "[alembic]\nscript_location = %(here)s/migrations\n"},
+        on=True,
+        extra='crucible_alembic = "alembic.ini"\n',
+    )
+    [finding] = patient.found("migrations-missing")
+    assert finding.file == "alembic.ini"
+    assert "There is no env.py in migrations." in finding.found
+    assert patient.write({"migrations/env.py": ""}).found("migrations-missing") == []
+
+
 def test_a_configuration_that_pytest_does_not_read(project_of: Make):
     """pytest takes the first file and says nothing of the others."""
     patient = project_of({"pytest.ini": "[pytest]\naddopts = -q\n"})

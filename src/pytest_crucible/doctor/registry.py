@@ -94,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
     # Settings.
     Check("crucible-off", "note", "Crucible is not configured", configured.off),
     Check("setting-wrong", "error", "a setting that is wrong or does not exist", configured.setting_wrong),
+    Check("migrations-missing", "error", "`crucible_alembic` leads to no `env.py`", configured.migrations_missing),
     Check("path-missing", "error", "a setting names a file or folder that is not there", configured.path_missing),
     Check(
         "configuration-ignored", "warning", "a configuration of pytest that pytest does not read", configured.several
