@@ -188,9 +188,8 @@ class Run:
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
         self.overridden.gone(key)
-        if self.layers.gone(key) and self.worker.started:
-            for database in self.worker.databases:
-                Restore(database, self.worker.redirect, database.control.now()).run()
+        if self.layers.gone(key):
+            self._settle(self.worker.databases)
 
     def _begin(self, test: Test) -> None:
         self.test = test
@@ -219,6 +218,8 @@ class Run:
             self._put_back(test)
         if self.worker.stale:
             self._suspend()
+            # A fresh clone has no rows of the layers that went with the applications; the others have them still.
+            self._settle([database for database in self.worker.databases if not database.stale])
         self.worker.redirect.condemn(self.worker.redirect.listening())
         self.worker.redirect.condemn_dead()
         report(test.leaks)
@@ -230,6 +231,11 @@ class Run:
         with ExitStack() as each:  # whatever happens to one of them
             for database in reversed(self.worker.touched()):
                 each.callback(put_back, database)
+
+    def _settle(self, databases: Iterable[Database]) -> None:
+        """Put *databases* back to what is left after layers were taken off."""
+        for database in databases:
+            Restore(database, self.worker.redirect, database.control.now()).run()
 
     def _suspend(self) -> None:
         """Shut applications down before the database that they are connected to goes."""

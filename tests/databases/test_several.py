@@ -673,3 +673,96 @@ def test_a_session_that_is_bound_to_several_databases(shop):
                 assert (await session.scalars(select(shop.Sale.id))).all() == [1]
     """)
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+def test_what_a_lifespan_writes_to_any_database_stays(shop):
+    """Start-up rows are a layer in each database, and are written anew where DDL costs a fresh clone."""
+    text = (shop.root / "shop.py").read_text("utf-8")
+    lifespan = """
+import contextlib
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    async with AsyncSession(engine) as session, AsyncSession(stats) as other:
+        session.add(Order(item="at start"))
+        other.add(Sale(item="at start"))
+        await session.commit()
+        await other.commit()
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+"""
+    shop.write("shop.py", text.replace("app = FastAPI()", lifespan))
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("n", range(4))
+        async def test_it(n, async_client):
+            assert await shop.count() == (1, 1)
+            await async_client.post("/orders", params={"item": "a"})
+            if n in (1, 2):
+                with shop.stats_sync.begin() as connection:
+                    connection.execute(text("ALTER TABLE sales ADD COLUMN more int"))
+    """)
+    result.assert_outcomes(passed=4)
+
+
+@pytest.mark.slow
+def test_a_database_that_cannot_be_made_fails_who_needs_it(shop):
+    """Tests of the other databases go on."""
+    shop.configure('crucible_databases = ["stats=broken:metadata"]')
+    shop.write(
+        "broken.py",
+        """
+        from sqlalchemy import DDL, Column, Integer, MetaData, Table, event
+
+        metadata = MetaData()
+        Table("t", metadata, Column("n", Integer))
+        event.listen(metadata, "after_create", DDL("CREATE NONSENSE"))
+        """,
+    )
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_other(n):
+            shop.stats_sync.connect()
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_main(n, sync_session):
+            sync_session.add(shop.Order(item="a"))
+            sync_session.commit()
+            assert sync_session.scalars(text("SELECT id FROM orders")).all() == [1]
+    """)
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["*TemplateError: The template could not be built: create_all() of broken:metadata*"])
+
+
+@pytest.mark.slow
+def test_a_database_that_is_lost_takes_no_other_along(shop):
+    """A test that drops one database fails, and so does who needs that; the rows of the others are put back."""
+    result = shop.run("""
+        import psycopg
+        import shop
+        from sqlalchemy import text
+
+        async def test_drops(async_client, crucible_run):
+            await async_client.post("/orders", params={"item": "a"})
+            with psycopg.connect(**crucible_run.worker.admin.address.libpq(), autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {crucible_run.worker.names[1]} WITH (FORCE)")
+
+        def test_main(sync_session):
+            assert sync_session.scalars(text("SELECT id FROM orders")).all() == []
+
+        def test_stats():
+            shop.stats_sync.connect()
+    """)
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*ServerError: The worker database crucible_w_* was lost*"])
