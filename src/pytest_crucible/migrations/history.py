@@ -114,6 +114,7 @@ class Migrations:
     def close(self) -> None:
         """Drop what is kept for copies."""
         if self._stock is not None:
+            self._stock.database.close()
             self._worker.admin.drop(self._stock.database.name)
             self._stock = None
 

@@ -103,6 +103,7 @@ def _mere_warnings() -> Iterator[None]:
     """Warnings are shown and no errors, as on the command line: which test migrates first must make no difference."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")
+        warnings.simplefilter("ignore", ResourceWarning)  # an engine that is dropped with a connection in its pool
         yield
 
 
