@@ -36,7 +36,9 @@ ENVS = {
 }
 
 
-@pytest.mark.parametrize("kind", ENVS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if "psycopg2" in kind else kind for kind in ENVS]
+)
 def test_an_env_that_alembic_wrote(migrated, work, ask, kind):
     """Every kind of ``env.py`` builds the template, unchanged, and the template is kept."""
     env, driver = ENVS[kind]
@@ -196,7 +198,7 @@ op.execute("ALTER TABLE users ADD COLUMN mood mood DEFAULT 'happy'")""",
 }
 
 
-@pytest.mark.parametrize("transactions", ["one", "one for each"])
+@pytest.mark.parametrize("transactions", ["one", pytest.param("one for each", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("what", STATEMENTS)
 def test_what_a_migration_may_do(migrated, work, ask, what, transactions):
     """Also what no transaction may hold, and what only a trusted extension lets an ordinary role do."""

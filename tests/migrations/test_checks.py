@@ -44,6 +44,7 @@ def test_what_is_as_it_should_be(three, checked, env):
     assert three.databases() == set()
 
 
+@pytest.mark.slow
 def test_in_any_order(three, checked):
     """What a check finds does not depend on which came before it: newest first, oldest last."""
     migrations = checked()
@@ -227,6 +228,7 @@ def test_extensions_are_there_first(three, checked):
     checks.test_stairway(migrations, "four")
 
 
+@pytest.mark.slow
 def test_a_role_that_nobody_made(three, checked):
     """A migration may grant something to a role that only production has: on a server of ours it is created."""
     three.revision("four", "Grant SELECT ON users TO reporting_only", "Revoke SELECT ON users FROM reporting_only",
@@ -307,6 +309,7 @@ def test_metadata_that_only_crucible_knows(three, checked):
         checks.test_models_match(checked(metadata=(f"{module}:Base",)))
 
 
+@pytest.mark.slow
 def test_several_schemas(modelled, checked):
     """With ``include_schemas`` nothing of Crucible's own shows, and what is missing elsewhere does."""
     modelled.edit("migrations/env.py", "target_metadata)", "target_metadata, include_schemas=True)")

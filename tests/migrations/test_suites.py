@@ -60,6 +60,7 @@ def test_what_a_failure_looks_like(users):
     assert "checks.py:" not in text
 
 
+@pytest.mark.slow
 def test_a_broken_revision_breaks_no_other_check(users):
     """The template cannot be built, and still the checks say which revision it is, and pass before it."""
     users.revision("0003", "Drop TABLE nobody", parent="0002")
@@ -68,6 +69,7 @@ def test_a_broken_revision_breaks_no_other_check(users):
     done.stdout.fnmatch_lines(["*test_stairway[[]0002]* PASSED*", "*test_stairway[[]0003]* FAILED*"])
 
 
+@pytest.mark.slow
 def test_revisions_that_cannot_be_read(users):
     """It is an error of the checks, and not of the collection: the other tests of the suite run."""
     users.write("migrations/versions/0003.py", "revision = '0003'\ndown_revision = '0002'\nimport nosuchmodule")
@@ -126,6 +128,7 @@ def test_data_survives(users):
     done.assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["rollback", "clone"])
 def test_data_under_other_isolations(users, isolation):
     """A database at a revision is apart from the test's own, however that is isolated."""
@@ -150,6 +153,7 @@ def test_data_under_other_isolations(users, isolation):
     done.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_an_open_transaction(users):
     """A session that holds locks would make the migration wait for ever: it is refused, with its statement."""
     done = users.run("""
@@ -169,6 +173,7 @@ def test_an_open_transaction(users):
     done.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_no_such_revision(users):
     """It is named."""
     done = users.run("""
@@ -182,6 +187,7 @@ def test_no_such_revision(users):
     done.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_test_of_ones_own_for_each_revision(users):
     """``each_revision`` makes one."""
     done = users.run(
@@ -199,6 +205,7 @@ def test_a_test_of_ones_own_for_each_revision(users):
     done.stdout.fnmatch_lines(["*numbered[[]0001]*PASSED*", "*numbered[[]0002]*PASSED*"])
 
 
+@pytest.mark.slow
 def test_several_histories(users):
     """A mark says which one a module checks; the template is built by its own."""
     users.write("other/alembic.ini", projects.INI)
@@ -213,6 +220,7 @@ def test_several_histories(users):
     done.stdout.fnmatch_lines(["*test_stairway[[]a1]*PASSED*", "*3 passed*"])
 
 
+@pytest.mark.slow
 def test_a_worker_database_that_tests_migrate(users):
     """A test may run Alembic on its own database, which then is cloned afresh; Alembic sees nothing of Crucible's."""
     users.edit("migrations/env.py", "target_metadata)", "target_metadata, include_schemas=True)")
