@@ -88,6 +88,7 @@ class Admin:
         self.address = lease.admin
         self._connection = connect(lease.admin)
         self.version = self._connection.info.server_version
+        self._alive: set[str] = set()
         self.superuser = self._value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
 
     def close(self) -> None:
@@ -248,10 +249,12 @@ class Admin:
     def live(self, key: str) -> None:
         """Hold *key* for as long as this process lives: shared, since several workers make one run."""
         self._connection.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", (key,))
+        self._alive.add(key)
 
     def is_dead(self, key: str) -> bool:
         """Whether nobody holds *key*."""
-        if not self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key):
+        # A session's own lock is in no way of its own (PostgreSQL manual, 9.28.10): asked, it would seem dead.
+        if key in self._alive or not self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key):
             return False
         self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
         return True

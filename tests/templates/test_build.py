@@ -371,3 +371,10 @@ def test_the_database_of_a_process_of_the_same_run_that_died_is_collected(projec
     project.admin.create(later, owner="app", template="template0")
     worker.close()
     assert later not in project.databases()
+
+
+def test_what_this_process_holds_is_alive(project):
+    """A process that looks for the debris of dead ones does not take its own databases for it."""
+    project.admin.live("a process")
+    assert not project.admin.is_dead("a process")
+    assert project.admin.is_dead("another process")
