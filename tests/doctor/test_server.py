@@ -114,6 +114,7 @@ APP = {
 }
 
 
+@pytest.mark.slow
 def test_more_connections_than_the_server_has(project_of: Make, database_server: Lease):
     """The pools of all workers together are held against max_connections."""
     patient = on_server(project_of, database_server, addopts="-n 8", files=APP)

@@ -149,6 +149,7 @@ def test_models_that_are_imported(project_of: Make, files: dict[str, str]):
     assert project_of({**APP, "app/orders.py": LOST, **files}, on=True).found("model-not-imported") == []
 
 
+@pytest.mark.slow
 def test_models_that_are_imported_where_no_parser_sees_it(project_of: Make):
     """Modules that are imported by name at run time are seen when the project may be imported."""
     main = (
