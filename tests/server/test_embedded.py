@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_crucible.server import lease
+from pytest_crucible.server import launcher, lease
 
 from .conftest import gone_after, segment_of, segments
 
@@ -146,3 +146,11 @@ def test_settings_of_the_user_do_not_reach_it(take, monkeypatch):
     monkeypatch.setenv("LC_ALL", "xx_XX")
     with psycopg.connect(**take().admin.libpq()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("cores", "connections"), [(None, 200), (2, 200), (8, 200), (64, 1600)])
+def test_connections_for_a_worker_on_each_core(monkeypatch, cores, connections):
+    """A machine with many cores runs many workers, each with the pools of its application."""
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert launcher.settings(18, overlay=False)["max_connections"] == str(connections)
+    assert f"max_connections={connections}" in launcher.containerised()

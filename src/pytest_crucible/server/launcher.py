@@ -30,7 +30,6 @@ FAST = {
     "jit": "off",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
-    "max_connections": "200",
     "shared_buffers": "128MB",
     "huge_pages": "off",
     "checkpoint_timeout": "1d",
@@ -48,12 +47,21 @@ FAST = {
     "logging_collector": "off",
     "cluster_name": "crucible",
 }
+CONNECTIONS, CONNECTIONS_OF_A_WORKER = 200, 25
 ELSEWHERE = ("listen_addresses", "unix_socket_directories", "port")
+
+
+def connections() -> int:
+    """How many connections a server of ours takes: for a worker on each core, with a pool as SQLAlchemy makes it.
+
+    No more than that: every reset scans a table of locks that grows with them.
+    """
+    return max(CONNECTIONS, CONNECTIONS_OF_A_WORKER * (os.cpu_count() or 1))
 
 
 def settings(major: int, *, overlay: bool) -> dict[str, str]:
     """The settings for a server of this major version."""
-    chosen = dict(FAST)
+    chosen = FAST | {"max_connections": str(connections())}
     if major >= 18:
         chosen["io_method"] = "sync"
         chosen["autovacuum_worker_slots"] = "1"  # each slot makes pg_locks, which every reset reads, longer
@@ -73,8 +81,9 @@ def postgres(binary: Path, major: int, *, overlay: bool) -> list[str]:
 def containerised() -> list[str]:
     """The command of a server in a container of any major version that Crucible supports."""
     # Its own network, its own socket, its own port.
-    settings = {name: value for name, value in FAST.items() if name not in ELSEWHERE}
-    return ["postgres", *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
+    chosen = {name: value for name, value in FAST.items() if name not in ELSEWHERE}
+    chosen["max_connections"] = str(connections())
+    return ["postgres", *(word for name, value in chosen.items() for word in ("-c", f"{name}={value}"))]
 
 
 def interpreter(code: str, *arguments: str) -> list[str]:
