@@ -50,14 +50,13 @@ class Call:
     def __init__(self, run: Callable[[], Coroutine[Any, Any, None]], signal: Signal, name: str) -> None:
         self.ended = False
         self.error: BaseException | None = None
-        self._run = run
         self._signal = signal
-        self._cancel = _start(self._guarded, name)
+        self._cancel = _start(lambda: self._guarded(run), name)
 
-    async def _guarded(self) -> None:
+    async def _guarded(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         REQUEST.set(object())
         try:
-            await self._run()
+            await run()
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 # it is raised where somebody waits for the answer
