@@ -245,7 +245,8 @@ def test_keys_and_chosen_schemes(secured):
         @app.get("/key")
         async def key(key: str = Depends(keys)): return key
 
-        async def by_cookie(access: str = Cookie("")): return await user_of(access)
+        async def by_cookie(access: str = Cookie("")):
+            return await user_of(access.removeprefix("Bearer ") if access.startswith("Bearer ") else "")
 
         @app.get("/cookie")
         async def cookie(user=Depends(by_cookie)): return user.name
@@ -261,13 +262,17 @@ class TestKey:
 
 class TestCookie:
     @pytest.fixture
-    def auth_scheme(self): return "cookie:access"
+    def auth_scheme(self): return "cookie:access=Bearer {}"
 
     async def test_it(self, authenticated_client):
         assert (await authenticated_client.get("/cookie")).json() == "ada"
         assert await names(authenticated_client) == [401]
+
+class TestMatrix:
+    from pytest_crucible.auth import route_matrix
+    test_routes = staticmethod(route_matrix(credentials=["missing", "valid"], public=["GET /cookie"]))
 """,
-    ).assert_outcomes(passed=2)
+    ).assert_outcomes(passed=6, skipped=1)
 
 
 def test_a_token_that_names_its_user_otherwise(secured):

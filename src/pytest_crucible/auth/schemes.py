@@ -23,15 +23,22 @@ class Scheme:
     Attributes:
         place: ``bearer``, ``basic`` or ``digest`` (in the Authorization header), ``header``, ``query`` or ``cookie``.
         name: Of the header, the parameter or the cookie.
+        form: What is written there, ``{}`` standing for the token: ``Bearer {}``.
         label: What the application calls it (``securitySchemes`` of its OpenAPI document).
     """
 
     place: str
     name: str = "Authorization"
+    form: str = "{}"
     label: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.place if self.place in PLACES[:3] else f"{self.place}:{self.name}"
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a place of the application's own choice, as for API keys."""
+        return self.place in PLACES[3:]
 
 
 BEARER = Scheme("bearer")
@@ -54,7 +61,8 @@ def carry(token: str | None, schemes: Iterable[Scheme]) -> Credentials:
     return carried
 
 
-def _put(token: str, scheme: Scheme, carried: Credentials) -> None:
+def _put(bare: str, scheme: Scheme, carried: Credentials) -> None:
+    token = scheme.form.replace("{}", bare)
     if scheme.place == "basic":
         pair = base64.b64encode(f"{token}:{token}".encode()).decode()
         carried.headers["Authorization"] = f"Basic {pair}"
@@ -74,7 +82,7 @@ def scheme_of(security: Any) -> Scheme:
     label = str(getattr(security, "scheme_name", type(security).__name__))
     kind = str(getattr(model.type_, "value", model.type_))
     if kind == "apiKey":
-        return Scheme(str(getattr(model.in_, "value", model.in_)), model.name, label)
+        return Scheme(str(getattr(model.in_, "value", model.in_)), model.name, label=label)
     if kind == "http" and model.scheme.lower() in {"basic", "digest"}:
         return Scheme(model.scheme.lower(), label=label)
     return Scheme("bearer", label=label)
@@ -86,18 +94,20 @@ def read_scheme(text: str, declared: Iterable[Scheme]) -> Scheme:
     Raises:
         UsageError: If it is neither.
     """
-    place, _, name = text.partition(":")
+    place, _, rest = text.partition(":")
+    name, _, form = rest.partition("=")
     if place in PLACES[:3] and not name:
         return Scheme(place)
-    if place in PLACES[3:] and name:
-        return Scheme(place, name)
+    if place in PLACES[3:] and name and (not form or "{}" in form):
+        return Scheme(place, name, form or "{}")
     labels = {scheme.label: scheme for scheme in declared}
     if text in labels:
         return labels[text]
     raise UsageError(
         f"The fixture auth_scheme gives {text!r}, which is no place for credentials.",
         why=f"The application declares these schemes: {', '.join(sorted(labels)) or 'none'}.",
-        do='Return one of them, or "bearer", "basic", "header:NAME", "query:NAME" or "cookie:NAME".',
+        do='Return one of them, or "bearer", "basic", "header:NAME", "query:NAME" or "cookie:NAME"; with more than the'
+        ' token in it, "cookie:NAME=Bearer {}".',
     )
 
 

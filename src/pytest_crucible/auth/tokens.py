@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import UsageError
@@ -84,6 +84,13 @@ class Tokens:
             UsageError: If the application takes credentials in several ways.
         """
         return self.extra() or the_one(schemes_of(self._application()))
+
+    def fit(self, schemes: Collection[Scheme]) -> bool:
+        """Whether a route that takes *schemes* takes a user's token, and not a key of another kind only."""
+        own = self.extra() or list(dict.fromkeys(schemes_of(self._application())))
+        if len(own) > 1:
+            own = [scheme for scheme in own if not scheme.is_key]
+        return not schemes or any(not scheme.is_key or scheme in own for scheme in schemes)
 
     def extra(self) -> list[Scheme]:
         """How a token is carried though no route declares it: as the project says, or in a session."""
