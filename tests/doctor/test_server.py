@@ -91,6 +91,16 @@ def test_a_server_that_does_not_answer(project_of: Make):
     assert "secret" not in str(finding)
 
 
+def test_a_server_that_cannot_be_started(project_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What the machine refuses while a server is started is a finding, and the others are still found."""
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
+    patient = project_of({"tests/test_it.py": "async def test_it(event_loop): ..."}, on=True)
+    [finding] = patient.found("server-unreachable", without=ASKING)
+    assert "/nowhere/python" in finding.found
+    assert len(patient.found("event-loop-fixture")) == 1
+
+
 APP = {
     "app/__init__.py": "",
     "app/models.py": """

@@ -213,6 +213,13 @@ def test_an_application_that_hangs(project_of: Make):
     assert failure.found == "Importing the application takes longer than 1 seconds."
 
 
+def test_an_interpreter_that_does_not_run(project_of: Make, monkeypatch: pytest.MonkeyPatch):
+    """An interpreter that this user may not run is said, and not a traceback."""
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    [finding] = project_of(APP, on=True).found("import-fails", without=WITH_IMPORT)
+    assert "/nowhere/python does not run" in finding.found
+
+
 @pytest.mark.slow
 def test_an_application_that_prints(project_of: Make, capfd: pytest.CaptureFixture[str]):
     """What the project prints does not end up in the answer."""

@@ -39,6 +39,9 @@ def inspected(case: Case, seconds: float = SECONDS) -> Inspection:
             )
         except subprocess.TimeoutExpired:
             return Inspection(failure=_hangs(case, seconds))
+        except OSError as error:
+            found = f"The project cannot be imported: {sys.executable} does not run: {error}"
+            return Inspection(failure=Finding(found, do="Run crucible with the interpreter that runs the tests."))
         if not answer.exists():
             return Inspection(failure=_dies(case, done))
         seen = json.loads(answer.read_text("utf-8"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+import psycopg
+
 from .. import names
 from ..admin import Admin
 from ..errors import CrucibleError
@@ -44,13 +46,25 @@ def seen(case: Case) -> Server:
         share = lease(case.settings.server, root=case.root)
     except CrucibleError as error:
         return Server(failure=error)
+    except OSError as error:
+        return Server(failure=_failed(error))
     try:
         with closing(Admin(share)) as admin:
             return _seen(share.note, admin)
     except CrucibleError as error:
         return Server(failure=error)
+    except psycopg.Error as error:
+        return Server(failure=_failed(error))
     finally:
         share.release()
+
+
+def _failed(error: Exception) -> CrucibleError:
+    return CrucibleError(
+        f"The server cannot be looked at: {type(error).__name__}: {error}",
+        why="A program cannot be run, a file cannot be read, or the role may not see what lies on the server.",
+        do="Run pytest: it says more. `--no-server` leaves the server alone.",
+    )
 
 
 def _seen(note: str, admin: Admin) -> Server:

@@ -36,8 +36,8 @@ def cache(case: Case) -> Iterator[Finding]:
     machine = case.machine
     if machine.cache_error:
         yield Finding(
-            f"The cache folder {machine.cache} cannot be used: {machine.cache_error.splitlines()[0]}",
-            "Templates are kept there between runs; without it each run builds the schema anew, or fails.",
+            f"Nothing can be kept between runs: {machine.cache_error.splitlines()[0]}",
+            "Templates are kept in the cache folder; without it each run builds the schema anew, or fails.",
             "Point CRUCIBLE_CACHE at a folder that you may write.",
             severity="error",
         )
