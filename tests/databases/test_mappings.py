@@ -225,6 +225,7 @@ class Log(Apart):
 )
 
 
+@pytest.mark.slow
 def test_several_bases(shop):
     """Bases that share one MetaData, dataclasses among them, and one with a MetaData of its own, in one database."""
     shop.configure("""

@@ -100,6 +100,7 @@ def test_who_is_granted_something(ddl: str, found: set[str]):
     assert grantees(["app", "reader"], ddl.replace('\\"', '"')) == found
 
 
+@pytest.mark.slow
 def test_whoever_is_granted_something_is_not_the_owner(granting):
     """It does not matter which engine was made first: that depends on which test file was imported first."""
     shop = granting("GRANT SELECT ON orders TO reporting")
@@ -191,6 +192,7 @@ def test_ddl_that_creates_roles(granting):
         granting(create, grant).run(tests).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_ddl_that_creates_a_role_which_is_there(granting):
     """Roles belong to the server: a second template of the same DDL finds the first one's."""
     result = granting("CREATE ROLE reporting").run("import shop\ndef test_it(): shop.ask(shop.owner, 'SELECT 1')")

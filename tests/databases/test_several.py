@@ -330,6 +330,7 @@ def test_the_watchdog_watches_all_databases(shop):
     result.stdout.fnmatch_lines(["*BlockedError: *a statement waited 0.2 s for a transaction that is idle*"])
 
 
+@pytest.mark.slow
 def test_urls_of_each_database(shop):
     """A raw driver gets a database's URL from the handle, and an engine made of it leads there, whatever it says."""
     result = shop.run("""
@@ -654,6 +655,7 @@ def test_a_database_for_each_tenant(shop):
     again.stdout.no_fnmatch_line("*template* built*")
 
 
+@pytest.mark.slow
 def test_a_session_that_is_bound_to_several_databases(shop):
     """One session of the application's writes to two databases, and both are put back."""
     result = shop.run("""

@@ -223,6 +223,7 @@ def test_row_level_security(shop):
     result.assert_outcomes(passed=5)
 
 
+@pytest.mark.slow
 def test_settings_of_a_session_live_as_long_as_in_production(shop):
     """SET on a pooled connection is there when it is checked out again, in the next test as in the next request."""
     shop.configure("crucible_databases = []")
