@@ -171,6 +171,81 @@ def test_restored():
     ).assert_outcomes(passed=2)
 
 
+def test_rollback_isolation(secured):
+    """Where the application shares the test's session, its users need not be committed, by token or by dependency."""
+    secured(
+        """
+        async def shared_user(token: str = Depends(oauth2), db=Depends(get_db)):
+            return await db.get(User, int(jwt.decode(token, KEY, algorithms=["HS256"])["sub"]))
+
+        @app.get("/shared")
+        async def shared(user=Depends(shared_user)): return user.name
+        """,
+        """
+        import app, pytest, SERVICE
+        from app import User
+
+        @pytest.fixture
+        async def test_user(db_session):
+            user = User(name="ada")
+            db_session.add(user)
+            await db_session.flush()
+            return user
+
+        async def test_token(authenticated_client):
+            assert (await authenticated_client.get("/shared")).json() == "ada"
+
+        class TestDependency:
+            @pytest.fixture
+            def current_user_dependency(self): return SERVICE.shared_user
+
+            async def test_user(self, authenticated_client, async_client):
+                assert app.get_db in SERVICE.app.dependency_overrides
+                assert (await authenticated_client.get("/shared")).json() == "ada"
+                assert (await async_client.get("/shared")).status_code == 401
+
+        async def test_nobody(async_client, db_session):
+            assert set(SERVICE.app.dependency_overrides) == {app.get_db}
+        """,
+        "--crucible-isolation=rollback",
+        "--crucible-get-session=app:get_db",
+        user="",
+    ).assert_outcomes(passed=3)
+
+
+def test_tokens_that_the_application_stores(secured):
+    """An asynchronous token function may use the application's own sessions, for a fixture and within a test."""
+    secured(
+        """
+        async def store(user: User, expires_delta: timedelta | None = None):
+            async with Session.begin() as session:
+                session.add(User(name=f"token of {user.name}"))
+            return f"token of {user.name}"
+
+        async def by_token(token: str = Depends(oauth2)):
+            async with Session() as session:
+                if await session.scalar(select(User).where(User.name == token)) is None:
+                    raise HTTPException(401)
+            return token
+
+        @app.get("/stored")
+        async def stored(token=Depends(by_token)): return token
+        """,
+        PEOPLE
+        + """
+async def test_users(authenticated_client, client_as, db_session, access_token):
+    bobs = client_as(await join(db_session, "bob"))
+    assert (await bobs.get("/stored")).json() == "token of bob"
+    assert (await authenticated_client.get("/stored")).json() == access_token == "token of ada"
+
+def test_empty(sync_session): assert sync_session.query(User).count() == 0
+""",
+        "-W",
+        "error::pytest_crucible.LeakWarning",
+        mint="store",
+    ).assert_outcomes(passed=2)
+
+
 def test_a_dependency_that_no_route_has(secured):
     """A current_user_dependency on which no route depends is an error."""
     result = secured(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .asking import Finding
 from .bad import bad_tokens
 from .checks import check_routes
+from .clients import Clients
 from .declared import Route, routes_of
 from .matrix import route_matrix
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     test_routes_refuse_bad_credentials: Callable[..., Any]
 
 __all__ = [
+    "Clients",
     "Finding",
     "Route",
     "bad_tokens",

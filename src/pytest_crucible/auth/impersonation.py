@@ -57,14 +57,18 @@ def impersonating(applications: Iterable[Any], dependency: Any) -> Iterator[None
     """
     homes = [home for application in applications for home in owners(application)]
     _check(homes, dependency)
+    before = [home.dependency_overrides for home in homes]
     for home in homes:
         home.dependency_overrides = ForUsers(home.dependency_overrides, dependency)
     try:
         yield
     finally:
-        for home in homes:
-            # With what the test has overridden meanwhile: whoever did so takes it back.
-            home.dependency_overrides = dict(home.dependency_overrides)
+        for home, was in zip(homes, before, strict=True):
+            # With what the test has overridden meanwhile: whoever did so takes it back, from the very same dictionary.
+            content = dict(home.dependency_overrides)
+            was.clear()
+            was.update(content)
+            home.dependency_overrides = was
 
 
 def standing_for(application: Any, user: Any) -> Any:
