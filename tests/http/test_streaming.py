@@ -223,7 +223,7 @@ async def test_an_application_with_half_an_answer(anyio_backend):
             await asking.get("/x")
 
 
-async def test_an_application_that_does_not_look_is_cancelled(anyio_backend, monkeypatch):
+async def test_an_application_that_does_not_look_is_cancelled(anyio_backend):
     """One that neither listens nor sends any more is given time, and then cancelled."""
     ended = []
 
@@ -234,8 +234,7 @@ async def test_an_application_that_does_not_look_is_cancelled(anyio_backend, mon
         finally:
             ended.append(scope["path"])
 
-    monkeypatch.setattr("pytest_crucible.app.calls.PATIENCE_SECONDS", 0.05)
-    async with client(app) as asking, asking.stream("GET", "/x"):
+    async with client(app, patience=0.05) as asking, asking.stream("GET", "/x"):
         assert ended == []
     assert ended == ["/x"]
 

@@ -58,13 +58,13 @@ def client(
         cookies: What the client's cookie jar begins with.
         raise_app_exceptions: Whether an exception that the application does not handle reaches the caller, or is
             answered with 500 as in production.
-        options: ``root_path`` and ``client``, of the transport; ``client_class``, such as ``httpx2.AsyncClient``; and
-            whatever that takes: ``base_url``, ``follow_redirects``, ``timeout``.
+        options: ``root_path``, ``client`` and ``patience``, of the transport; ``client_class``, such as
+            ``httpx2.AsyncClient``; and whatever that takes: ``base_url``, ``follow_redirects``, ``timeout``.
     """
     from .transport import AsgiTransport
 
     client_class = options.pop("client_class", None) or _client_class()
-    ours = {name: options.pop(name) for name in ("root_path", "client") if name in options}
+    ours = {name: options.pop(name) for name in ("root_path", "client", "patience") if name in options}
     transport = AsgiTransport(app, raise_app_exceptions, **ours)
     # There is no network that could hang, and a test that stands in a debugger takes its time.
     words = {"base_url": BASE_URL, "timeout": None, **options}

@@ -12,8 +12,8 @@ import anyio
 
 from ..redirect.places import REQUEST
 
-# For how long an application may go on without a client before it is cancelled, and then until it has stopped.
-PATIENCE_SECONDS = 2.0
+# How long an application that was cancelled may take to stop.
+STOP_SECONDS = 2.0
 # What an application may send before its client has taken it; uvicorn's limit.
 HIGH_WATER = 65_536
 
@@ -65,13 +65,13 @@ class Call:
             self.ended = True
             self._signal.notify()
 
-    async def stop(self, patience: float | None = None) -> None:
-        """Wait until the application has ended; cancel it if it does not within *patience*."""
+    async def stop(self, patience: float) -> None:
+        """Wait until the application has ended; cancel it if it does not within *patience*, in seconds."""
         with anyio.CancelScope(shield=True):
-            if await self._ends_within(PATIENCE_SECONDS if patience is None else patience):
+            if await self._ends_within(patience):
                 return
             self._cancel()
-            if await self._ends_within(PATIENCE_SECONDS):
+            if await self._ends_within(STOP_SECONDS):
                 self.error = None
 
     async def _ends_within(self, seconds: float) -> bool:

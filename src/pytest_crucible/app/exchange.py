@@ -12,6 +12,7 @@ from .calls import Call, Flow, Signal
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+PATIENCE_SECONDS = 2.0
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -22,9 +23,13 @@ class Exchange:
         app: The application.
         scope: What it is called with.
         raising: Whether what it raises reaches the client.
+
+    Attributes:
+        patience: For how many seconds the application may go on when its client has left.
     """
 
     def __init__(self, app: App, scope: Message, *, raising: bool) -> None:
+        self.patience = PATIENCE_SECONDS
         self.status: int | None = None
         self.headers: Headers = []
         self.left = False  # the client has
@@ -67,7 +72,7 @@ class Exchange:
     async def leave(self, patience: float | None = None) -> None:
         """Hang up, and wait until the application has ended."""
         self.hang_up()
-        await self.call.stop(patience)
+        await self.call.stop(self.patience if patience is None else patience)
 
     def check(self) -> None:
         """Raise what the application has raised, or that it has not said everything, once, if its client is to know.

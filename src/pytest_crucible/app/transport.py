@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from .exchange import App, HttpExchange, Message
+from .exchange import PATIENCE_SECONDS, App, HttpExchange, Message
 from .libraries import body, library_of, reading
 
 INTERNAL_ERROR = b"Internal Server Error"
@@ -28,6 +28,8 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             ``extensions={"raise_app_exceptions": False}``.
         root_path: Where the application is mounted.
         client: The address that requests come from.
+        patience: For how many seconds an application may go on when its client has left a stream or a websocket,
+            before it is cancelled.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         raise_app_exceptions: bool = True,
         root_path: str = "",
         client: tuple[str, int] = ("127.0.0.1", 123),
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.app: App = app
         self.raise_app_exceptions = raise_app_exceptions
         self.root_path = root_path
         self.client = client
+        self.patience = patience
 
     async def handle_async_request(self, request: Any) -> Any:
         """The response to *request*; its body comes as the application sends it.
@@ -54,8 +58,9 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         if scope["scheme"] in ("ws", "wss") or request.headers.get("upgrade", "").lower() == "websocket":
             from .websockets import connect
 
-            return await connect(self.app, scope, request, raising=raising)
+            return await connect(self.app, scope, request, raising=raising, patience=self.patience)
         exchange = HttpExchange(self.app, scope, request.stream.__aiter__(), raising=raising)
+        exchange.patience = self.patience
         try:
             with reading(request):
                 await exchange.answered()

@@ -177,13 +177,14 @@ class Wire:
         """Nothing: there is no socket."""
 
 
-async def connect(app: App, scope: Message, request: Any, *, raising: bool) -> Any:
+async def connect(app: App, scope: Message, request: Any, *, raising: bool, patience: float) -> Any:
     """Open a websocket: status 101 and a network stream; or 403 where the application closes before it accepts.
 
     In production a client never sees the code of such a close; here it is in the response's extensions, as
     ``websocket_close``.
     """
     exchange = WebSocketExchange(app, _scope(scope, request), raising=raising)
+    exchange.patience = patience
     try:
         with reading(request):
             await exchange.answered()
