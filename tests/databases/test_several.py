@@ -539,6 +539,40 @@ def test_data_for_the_main_database_only(shop):
 
 
 @pytest.mark.slow
+def test_data_over_an_engine_that_waits_for_them(shop):
+    """A pool of one connection, which waits for the template, has none for what fills it: the error says so."""
+    text = (shop.root / "shop.py").read_text("utf-8")
+    small = ", pool_size=1, max_overflow=0, pool_timeout=0.2)\nstats ="
+    shop.write("shop.py", text.replace(")\nstats =", small, 1))
+    shop.configure('crucible_load = "filling:load"')
+    shop.write("filling.py", "import shop\n\nasync def load():\n    async with shop.engine.connect():\n        pass\n")
+    result = shop.run("import shop\nasync def test_it():\n    async with shop.engine.connect(): pass")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*TemplateError: The template could not be built: crucible_load = 'filling:load' failed: TimeoutError: *",
+            "*Let crucible_load use the session that it is given: *",
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_extensions_are_in_every_database(shop):
+    """Types of an extension are there for the columns of each."""
+    shop.configure('crucible_extensions = ["citext"]')
+    result = shop.run("""
+        import shop
+        from sqlalchemy import text
+
+        def test_it(sync_session):
+            assert sync_session.scalar(text("SELECT 'A'::citext = 'a'"))
+            with shop.stats_sync.connect() as connection:
+                assert connection.scalar(text("SELECT 'A'::citext = 'a'"))
+    """)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
 def test_variables_for_each_database(shop):
     """Code outside SQLAlchemy finds each database by a variable of its own."""
     shop.configure('crucible_url_env = ["SHOP_URL=postgresql", "STATS_URL=postgresql+asyncpg/stats"]')

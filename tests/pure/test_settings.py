@@ -217,3 +217,34 @@ def test_flags_and_variables_follow_from_the_name():
     """The three names of an option are one."""
     option = next(option for option in OPTIONS if option.name == "crucible_get_session")
     assert (option.field, option.flag, option.env) == ("get_session", "--crucible-get-session", "CRUCIBLE_GET_SESSION")
+
+
+def shapes(**words: object) -> dict[object, tuple[object, ...]]:
+    """What each database is built from."""
+    found = Settings(root=ROOT, **words).by_database()
+    return {name: (one.metadata, one.alembic, one.load, one.extensions) for name, one in found.items()}
+
+
+def test_the_main_database_and_further_ones():
+    """Extensions are for all databases, migrations and data for the main one; entries of one name are one database."""
+    databases = ("stats=a:Stats", "audit=a:Audit", "stats=b:More")
+    found = shapes(metadata=("a:Base",), databases=databases, load="c:load", extensions=("citext",))
+    assert found == {
+        None: (("a:Base",), None, "c:load", ("citext",)),
+        "stats": (("a:Stats", "b:More"), None, None, ("citext",)),
+        "audit": (("a:Audit",), None, None, ("citext",)),
+    }
+    found = shapes(alembic="alembic.ini", databases=("stats=a:Stats",))
+    assert found == {None: ((), "alembic.ini", None, ()), "stats": (("a:Stats",), None, None, ())}
+
+
+def test_the_first_of_several_databases_is_the_main_one():
+    """Where nothing else says what the main database is built from."""
+    found = shapes(databases=("shop=a:Base", "stats=a:Stats"), load="c:load")
+    assert found == {"shop": (("a:Base",), None, "c:load", ()), "stats": (("a:Stats",), None, None, ())}
+
+
+def test_variables_of_databases():
+    """A variable is the main database's, or that of the name after a slash."""
+    settings = Settings(root=ROOT, url_env=("A=postgresql", "B=postgresql+asyncpg/stats"))
+    assert settings.variables() == [("A", "postgresql", None), ("B", "postgresql+asyncpg", "stats")]

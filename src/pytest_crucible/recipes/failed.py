@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from ..errors import TemplateError
 
 
 def failed(what: str, error: Exception) -> TemplateError:
     """What is raised where *what* failed with *error*."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(error, PoolTimeout):
+        return TemplateError(
+            f"The template could not be built: {what} failed: {type(cause).__name__}: {cause}",
+            why="It waits for a connection of the application's engine, whose pool is small, and whose connection waits"
+            " for the template.",
+            do="Let crucible_load use the session that it is given: `async def load(session): …`.",
+        )
     return TemplateError(
         f"The template could not be built: {what} failed: {type(cause).__name__}: {cause}",
         why="PostgreSQL refused a statement, or the code that fills the template raised.",
