@@ -63,6 +63,15 @@ def machines(network: Network, server: Server, tmp_path: Path, seen: Path) -> li
     return made
 
 
+def workflow() -> list[list[str]]:
+    """What the workflow in docs/parallel.md runs in each job of its matrix, with two workers."""
+    page = (Path(__file__).parents[2] / "docs" / "parallel.md").read_text("utf-8")
+    [groups] = re.findall(r"^ +group: \[([\d, ]+)\]$", page, re.MULTILINE)
+    [command] = re.findall(r"^ +- run: pytest (.*)$", page, re.MULTILINE)
+    command = command.replace("-n auto", "-n 2")
+    return [command.replace("${{ matrix.group }}", group).split() for group in groups.split(", ")]
+
+
 def lines(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text().splitlines()]
 
@@ -77,9 +86,9 @@ def finished(runs: list[subprocess.Popen[str]]) -> list[str]:
 
 
 def test_three_shards_at_once(machines, server, network, seen):
-    """Three machines with `--splits 3`, two workers each, all under one run name: six databases, one template."""
-    words = ("-n", "2", "--splits", str(SHARDS), "--testrunuid", "pipeline-4711")
-    runs = [machine.start(*words, "--group", str(group)) for group, machine in enumerate(machines, 1)]
+    """Three machines, as the documented workflow runs them, all under one run name: six databases, one template."""
+    jobs = zip(machines, workflow(), strict=True)
+    runs = [machine.start(*words, "--testrunuid", "pipeline-4711") for machine, words in jobs]
     texts = finished(runs)
     assert [run.returncode for run in runs] == [0] * SHARDS, "\n".join(texts)
     tests = [test for _, _, test, _ in lines(seen / "seen")]

@@ -32,16 +32,17 @@ DATA = "/crucible"
 SECONDS = 120.0
 POLL = 0.05
 LOCAL = ("localhost", "127.0.0.1")
-# $@ is the image's entrypoint and its command. An end within the second after it leaves time to read why.
+# $@ is the image's entrypoint and its command. Where that ends by itself, there is time left to read why.
 LIFELINE = """
 exec 3<&0
 "$@" </dev/null &
 server=$!
 { cat <&3 >/dev/null; kill -QUIT "$server"; } &
+lifeline=$!
 exec 3<&-
 wait "$server"
 status=$?
-sleep 1
+kill -0 "$lifeline" 2>/dev/null && sleep 3
 exit "$status"
 """
 
@@ -159,9 +160,11 @@ class Container:
         try:
             wrapped = _created(container)
             self._lifeline = wrapped.attach_socket(params={"stdin": 1, "stream": 1})
+            while wrapped.status == "created":  # its log would end at once
+                time.sleep(POLL / 5)
+                wrapped.reload()
             with Path(self._log).open("wb", buffering=0) as file:
-                # Not logs(): of a container that has not started yet, they end at once.
-                file.writelines(wrapped.attach(stream=True, logs=True))
+                file.writelines(wrapped.logs(stream=True, follow=True))
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the start
             self._errors.append(error)
         finally:
