@@ -135,6 +135,15 @@ def test_paths_are_those_of_the_command_line(migrated, work, ask, monkeypatch, t
     assert os.getcwd() == str(tmp_path)  # noqa: PTH109
 
 
+def test_scripts_in_a_package(migrated, work, ask, monkeypatch):
+    """``script_location`` may name a package, ``app:migrations``."""
+    package = f"package_{migrated.root.name}"
+    (migrated.root / "migrations").rename(migrated.write(f"src/{package}/__init__.py", "").parent / "migrations")
+    migrated.edit("alembic.ini", "%(here)s/migrations", f"{package}:migrations")
+    monkeypatch.syspath_prepend(migrated.root / "src")
+    assert ask(work(), TABLES) == [("alembic_version",), ("users",)]
+
+
 def test_two_heads(migrated, work, ask):
     """All branches are upgraded; that there is one head is the business of a check."""
     migrated.revision("side", "Create TABLE side (id int)", parent="one")
@@ -262,6 +271,13 @@ def test_an_env_that_fails(migrated, work):
     """The error names ``env.py`` and the line."""
     migrated.env(ENV_URL)
     with pytest.raises(TemplateError, match=r"\(migrations/env\.py, line 16\): KeyError: 'MIGRATIONS_URL'"):
+        work().ready()
+
+
+def test_an_env_that_exits(migrated, work):
+    """``sys.exit()`` ends no run of pytest; it is an error of the build."""
+    migrated.env("import sys\nsys.exit('no URL')")
+    with pytest.raises(TemplateError, match=r"\(migrations/env\.py, line 2\): SystemExit: no URL"):
         work().ready()
 
 

@@ -46,6 +46,7 @@ class Migrations:
         self._worker = worker
         self._stock: Stock | None = None
         self._broken: dict[str, MigrationError] = {}
+        self._catalogs: dict[frozenset[str], list[str]] = {}
         self.walks: dict[str, Walk | MigrationError] = {}
 
     @cached_property
@@ -91,11 +92,31 @@ class Migrations:
     def copy(self, *revisions: str) -> Iterator[Scratch]:
         """The same, without leading anybody there."""
         stock = self._stock_at(self._resolved(revisions))
+        stock.close()
         self._worker.admin.empty(stock.name)
         with self._dropping() as name:
             templates.clone(self._worker.admin, templates.Template(stock.name, self.owner), name)
             with closing(self._scratch(name)) as database:
                 yield database
+
+    def refuse_unreachable(self, *revisions: str) -> None:
+        """Nothing, unless a revision is known to fail that comes before *revisions*, or is one of them.
+
+        Raises:
+            MigrationError: If so.
+        """
+        for broken, error in self._broken.items():
+            if broken in revisions:
+                raise error.with_traceback(None)
+            if broken in self.revisions.applied_at(*revisions):
+                raise _unreachable(revisions, broken, error)
+
+    def catalog_at(self, *revisions: str) -> list[str]:
+        """The schema after the upgrade to *revisions*."""
+        applied = self.revisions.applied_at(*revisions)
+        if applied not in self._catalogs:
+            self._catalogs[applied] = self._stock_at(revisions).catalog()
+        return self._catalogs[applied]
 
     @contextmanager
     def empty(self) -> Iterator[Scratch]:
@@ -124,10 +145,8 @@ class Migrations:
         return tuple(found for given in revisions if given != BASE for found in self.scripts.resolve(given))
 
     def _stock_at(self, revisions: tuple[str, ...]) -> Scratch:
+        self.refuse_unreachable(*revisions)
         wanted = self.revisions.applied_at(*revisions)
-        for broken, error in self._broken.items():
-            if broken in wanted:
-                raise _unreachable(revisions, broken, error)
         if self._stock is None or not self._stock.applied <= wanted:
             self.close()
             database = self._create(self._worker.spare())

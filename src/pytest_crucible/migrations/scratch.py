@@ -123,8 +123,9 @@ class Scratch:
 
     def close(self) -> None:
         """Close the connection that looks at the catalog."""
-        if "_control" in vars(self):
-            self._control.close()
+        control = vars(self).pop("_control", None)
+        if control is not None:
+            control.close()
 
     @cached_property
     def _control(self) -> psycopg.Connection[tuple[Any, ...]]:

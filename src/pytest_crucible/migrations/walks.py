@@ -48,10 +48,10 @@ def walk(migrations: Migrations, name: str) -> Walk:
 
 
 def _walk(migrations: Migrations, revision: Revision) -> Walk:
-    with migrations.copy(*migrations.before(revision)) as database:
-        before = database.catalog()
-        database.upgrade(revision.id)
-        done = database.catalog()
+    migrations.refuse_unreachable(revision.id)
+    before = migrations.catalog_at(*migrations.before(revision))
+    done = migrations.catalog_at(revision.id)
+    with migrations.copy(revision.id) as database:
         try:
             database.downgrade(migrations.below(revision))
         except MigrationError as error:

@@ -214,7 +214,7 @@ class Scripts:
             yield
         except CrucibleError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an env.py that calls sys.exit() shall end no run
             raise blame(what, error, self.folder, [*self.locations, self.home]) from error
 
     def _unusable(self, error: Exception, do: str) -> UsageError:

@@ -1,0 +1,116 @@
+"""What the checks of migrations cost: twenty revisions over asyncpg, each up, down and up again.
+
+Run ``python benchmarks/migrations.py [blocks]``. Compared are the checks, which walk each revision from a copy of a
+database that stands right before it; the same from an empty database for each revision; and one database that goes up
+revision by revision and down again, which tells apart neither the revisions nor what they leave behind.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from figures import interleaved, machine, milliseconds, ratio, table, timed
+from workshop import cache
+
+from pytest_crucible.migrations import Migrations
+from pytest_crucible.migrations.walks import walk
+from pytest_crucible.settings import Settings
+from pytest_crucible.worker import Worker
+
+REVISIONS = 20
+INI = "[alembic]\nscript_location = %(here)s\npath_separator = os\n"
+ENV = """
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+def migrate(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    engine = create_async_engine("postgresql+asyncpg://app@nowhere.invalid/app", poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+asyncio.run(main())
+"""
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number:04}"
+down_revision = {parent!r}
+
+def upgrade():
+    op.create_table("t{number}", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))
+    op.create_index("i{number}", "t{number}", ["name"])
+
+def downgrade():
+    op.drop_table("t{number}")
+"""
+
+
+def write(folder: Path) -> None:
+    """Alembic's scripts."""
+    (folder / "versions").mkdir()
+    (folder / "alembic.ini").write_text(INI, "utf-8")
+    (folder / "env.py").write_text(ENV, "utf-8")
+    for number in range(1, REVISIONS + 1):
+        parent = f"{number - 1:04}" if number > 1 else None
+        text = REVISION.format(number=number, parent=parent)
+        (folder / "versions" / f"{number:04}.py").write_text(text, "utf-8")
+
+
+def checked(worker: Worker) -> None:
+    """As the checks do it."""
+    migrations = Migrations(worker, worker.settings)
+    for revision in migrations.revisions.all:
+        walk(migrations, revision.id)
+    migrations.close()
+
+
+def from_nothing(worker: Worker) -> None:
+    """Each revision from an empty database."""
+    migrations = Migrations(worker, worker.settings)
+    for revision in migrations.revisions.all:
+        with migrations.empty() as database:
+            for step in (database.upgrade, database.downgrade, database.upgrade):
+                step(migrations.below(revision) if step == database.downgrade else revision.id)
+
+
+def in_one(worker: Worker) -> None:
+    """Up and down in one database."""
+    migrations = Migrations(worker, worker.settings)
+    with migrations.empty() as database:
+        for revision in migrations.revisions.all:
+            database.upgrade(revision.id)
+        for revision in reversed(migrations.revisions.all):
+            database.downgrade(migrations.below(revision))
+
+
+def main(blocks: int) -> None:
+    """Measure and print."""
+    folder = Path(tempfile.mkdtemp())
+    write(folder)
+    worker = Worker(Settings(root=folder, alembic="alembic.ini"), "be9c4a12", "main")
+    worker.redirect.install()
+    ways = {"one database, up and down": in_one, "the checks": checked, "an empty database for each": from_nothing}
+    try:
+        acts = {name: lambda way=way: timed(lambda: way(worker)) for name, way in ways.items()}
+        found = interleaved(acts, blocks=blocks, rounds=1)
+    finally:
+        worker.close()
+    unit = next(iter(ways))
+    rows = [[name, milliseconds(found, name), ratio(found, name, unit)] for name in ways]
+    table("Migrations", [f"{REVISIONS} revisions", "ms", "times up and down"], rows)
+
+
+if __name__ == "__main__":
+    machine()
+    with cache():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
