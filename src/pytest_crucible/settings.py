@@ -148,7 +148,7 @@ class Settings:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every dotted path that was given."""
-        further = (path for _, path in self._entries())
+        further = (path for _, path in self._entries() if not spelling.is_alembic(path))
         single = (self.app, self.load, self.get_session, self.access_token)
         return (*self.metadata, *further, *(path for path in single if path))
 
@@ -165,7 +165,9 @@ class Settings:
         shapes: dict[str | None, Settings] = {None: self} if self.metadata or self.alembic or not paths else {}
         for asked, own in paths.items():
             load = None if shapes else self.load
-            shapes[asked] = replace(self, metadata=own, alembic=None, load=load)
+            alembic = next(filter(spelling.is_alembic, own), None)
+            metadata = tuple(path for path in own if not spelling.is_alembic(path))
+            shapes[asked] = replace(self, metadata=metadata, alembic=alembic, load=load)
         return shapes
 
     def variables(self) -> list[tuple[str, str, str | None]]:

@@ -106,8 +106,13 @@ def _postgresql(scheme: str, text: str, place: str) -> None:
     )
 
 
+def is_alembic(path: str) -> bool:
+    """Whether *path* names a configuration of Alembic's, as ``crucible_alembic`` does, and not a metadata."""
+    return path.partition(":")[0].endswith((".ini", ".toml"))
+
+
 def database(text: str, place: str) -> str:
-    """``name=package.module:attribute``."""
+    """``name=package.module:attribute``, or ``name=alembic.ini``."""
     name, equals, path = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(
@@ -115,7 +120,8 @@ def database(text: str, place: str) -> str:
             why="An entry is the database's name as in the application's URL, an equals sign, and a dotted path.",
             do='Write "analytics=app.stats:Base" where the application connects to "postgresql://…/analytics".',
         )
-    return f"{name.strip()}={dotted(path.strip(), place)}"
+    path = path.strip()
+    return f"{name.strip()}={path if is_alembic(path) else dotted(path, place)}"
 
 
 def url_env(text: str, place: str) -> str:

@@ -316,7 +316,7 @@ class Worker:
         if origin.database is not None and self._all.get(origin.database, database) is not database:
             raise UsageError(
                 f"A template is being built, and what fills it connects to the database {origin.database!r}.",
-                why="Each database has a template of its own; crucible_load and migrations fill the main one only.",
+                why="Each database has a template of its own; crucible_load fills the main one only.",
                 do=f"Fill {origin.database!r} in a session-scoped fixture: what that commits stays for all tests.",
             )
 

@@ -511,7 +511,7 @@ def test_what_fills_a_template_stays_in_its_database(shop):
     result.stdout.fnmatch_lines(
         [
             "*UsageError: A template is being built, and what fills it connects to the database 'stats'.",
-            "*crucible_load and migrations fill the main one only.",
+            "*crucible_load fills the main one only.",
             "*Fill 'stats' in a session-scoped fixture: what that commits stays for all tests.",
         ]
     )
@@ -554,6 +554,49 @@ def test_data_over_an_engine_that_waits_for_them(shop):
             "*Let crucible_load use the session that it is given: *",
         ]
     )
+
+
+@pytest.mark.slow
+def test_a_further_database_built_by_migrating(shop):
+    """Each database has migrations of its own, whose env.py connects by the application's URL."""
+    shop.configure('crucible_databases = ["stats=stats/alembic.ini"]')
+    shop.write("stats/alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
+    shop.write(
+        "stats/migrations/env.py",
+        """
+        from alembic import context
+        from shop import stats_sync
+
+        with stats_sync.connect() as connection:
+            context.configure(connection=connection, target_metadata=None)
+            with context.begin_transaction():
+                context.run_migrations()
+        """,
+    )
+    shop.write(
+        "stats/migrations/versions/1_sales.py",
+        """
+        from alembic import op
+
+        revision, down_revision = "1", None
+
+        def upgrade():
+            op.execute("CREATE TABLE sales (id serial PRIMARY KEY, item text UNIQUE)")
+        """,
+    )
+    result = shop.run("""
+        import pytest
+        import shop
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("n", range(2))
+        async def test_it(n, async_client):
+            await async_client.post("/orders", params={"item": "a"})
+            assert await shop.count() == (1, 1)
+            with shop.stats_sync.connect() as connection:
+                assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("1",)]
+    """)
+    result.assert_outcomes(passed=2)
 
 
 @pytest.mark.slow

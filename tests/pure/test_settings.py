@@ -244,6 +244,13 @@ def test_the_first_of_several_databases_is_the_main_one():
     assert found == {"shop": (("a:Base",), None, "c:load", ()), "stats": (("a:Stats",), None, None, ())}
 
 
+def test_a_further_database_may_be_built_by_migrating():
+    """An entry that names a configuration of Alembic's wins over one that names metadata, as for the main database."""
+    found = shapes(metadata=("a:Base",), databases=("stats=stats/alembic.ini:stats", "stats=a:Stats"))
+    assert found["stats"] == (("a:Stats",), "stats/alembic.ini:stats", None, ())
+    assert settle(crucible_databases=["stats = stats.ini"]).databases == ("stats=stats.ini",)
+
+
 def test_variables_of_databases():
     """A variable is the main database's, or that of the name after a slash."""
     settings = Settings(root=ROOT, url_env=("A=postgresql", "B=postgresql+asyncpg/stats"))
