@@ -199,22 +199,24 @@ def test_fakers_fixture(shop):
     """Faker's `faker` follows our seed; a faker_seed of the project's seeds factories too; crucible_seed wins."""
     tests = """
     from factories import UserFactory
+    import pytest
+    @pytest.fixture(scope="module")
+    def wide(): return UserFactory.build().name
     {}
-    def test_one(faker):
-        print("DRAWN", faker.name(), UserFactory.build().name)
+    def test_one(wide, faker):
+        print("DRAWN", faker.name().replace(" ", ""), UserFactory.build().name, wide)
     """
-    own = "import pytest\n    @pytest.fixture(scope='session')\n    def faker_seed(): return {}"
+    own = "@pytest.fixture(scope='session')\n    def faker_seed(): return {}"
 
     def line(fixture: str, *arguments: str) -> list[str]:
         result = shop.run(tests.format(fixture), "-s", *arguments)
-        return next(line for line in result.outlines if "DRAWN" in line).split("DRAWN")[1].rsplit(" ", 1)
+        return next(line for line in result.outlines if "DRAWN" in line).split("DRAWN")[1].split()
 
     plain, other = line(""), line("", "--crucible-seed=1")
-    assert plain[0] != other[0] and plain[1] != other[1]
+    assert all(one != another for one, another in zip(plain, other, strict=True))
     first, second = line(own.format(1)), line(own.format(2))
-    assert first[0] != second[0] != plain[0]
-    assert first[1] != second[1] != plain[1]
-    assert line(own.format(1), "--crucible-seed=1")[1] == other[1]
+    assert all(len({*drawn}) == 3 for drawn in zip(first, second, plain, strict=True))
+    assert line(own.format(1), "--crucible-seed=1")[1:] == other[1:]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ class Watch(importlib.abc.MetaPathFinder):
 
     def __init__(self, wanted: dict[str, Callable[[ModuleType], None]]) -> None:
         self._wanted = dict(wanted)
+        self._finding = False
 
     def begin(self) -> None:
         """Call back for the modules that are there already, and wait for the others."""
@@ -36,13 +37,20 @@ class Watch(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module as the other finders find it, with a loader that calls back."""
-        call = self._wanted.pop(fullname, None)
-        if call is None:
+        if fullname not in self._wanted or self._finding:
             return None
-        spec = importlib.util.find_spec(fullname)
+        self._finding = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._finding = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, call)
+            spec.loader = _Loader(spec.loader, self._imported)
         return spec
+
+    def _imported(self, module: ModuleType) -> None:
+        if call := self._wanted.pop(module.__name__, None):
+            call(module)
 
 
 class _Loader(importlib.abc.Loader):

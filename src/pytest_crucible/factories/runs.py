@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from ..settings import Settings
-from .binding import bind_batches, bind_dates, bind_keys, bind_pydantic, bind_seeds, bind_sessions, bind_types
 from .imports import Watch
 from .patches import Patches
 from .places import PLACES, Place, Seen, gone
@@ -45,6 +44,8 @@ class Factories:
         self._watch.begin()
 
     def _seeded(self, module: ModuleType) -> None:
+        from .binding import bind_dates, bind_seeds
+
         self._sources = Sources(module.BaseFactory, self._patches, python=self._python)
         self._before = self._sources.state()
         bind_seeds(module.BaseFactory, self._sources, self._patches)
@@ -53,9 +54,13 @@ class Factories:
             self._sources.seed(number(PLACES[-1].seed, PLACES[-1].id))
 
     def _dated(self, module: ModuleType) -> None:
+        from .binding import bind_pydantic
+
         bind_pydantic(module.ModelFactory, self._patches)
 
     def _bound(self, module: ModuleType) -> None:
+        from .binding import bind_batches, bind_keys, bind_sessions, bind_types
+
         for bind in (bind_sessions, bind_keys, bind_types, bind_batches):
             bind(module.SQLAlchemyFactory, self._patches)
 
