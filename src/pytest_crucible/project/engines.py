@@ -21,6 +21,7 @@ ENGINES = {
 MAKERS = {"sessionmaker": False, "async_sessionmaker": True}
 SESSIONS = {"Session": False, "AsyncSession": True}
 SESSION_NAME = re.compile(r"session|(^|_)db($|_)")
+DEPENDS = ("Depends", "Security")
 LIBRARIES = ("sqlalchemy", "sqlmodel")
 
 
@@ -136,6 +137,8 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
 
 def _made(project: Project, module: Module, names: dict[str, bool]) -> Iterator[tuple[str, Place, ast.Call, bool]]:
     """Each call of one of *names* of SQLAlchemy's: which, where, the call, and whether it is at module level."""
+    if not any(name in module.source for name in names):
+        return  # a walk through every tree of a large project takes seconds
     for node in module.top():
         inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         if isinstance(node, ast.If | ast.Try | ast.With):
@@ -204,8 +207,10 @@ def _expires(call: ast.Call) -> bool | None:
 
 
 def _depended(project: Project, module: Module) -> Iterator[str]:
+    if not any(name in module.source for name in DEPENDS):
+        return
     for call in calls(module.tree):
-        if full(module, call).rpartition(".")[2] in ("Depends", "Security") and call.args:
+        if full(module, call).rpartition(".")[2] in DEPENDS and call.args:
             yield origin(project, full(module, call.args[0]))
 
 
