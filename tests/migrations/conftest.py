@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from pytest_crucible.admin import Admin
-from pytest_crucible.migrations import Migrations, with_scripts
+from pytest_crucible.migrations.history import Migrations, with_scripts
 from pytest_crucible.server import Lease, lease
 from pytest_crucible.settings import Settings
 from pytest_crucible.worker import Worker
@@ -24,7 +24,7 @@ NUMBERS = itertools.count(1)
 MODULES = """
 alembic.autogenerate alembic.command asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
-pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio pytest_crucible.migrations
+pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio pytest_crucible.migrations.checks
 """
 CONFIGURATION = """
 [tool.pytest]

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_crucible import migrations as checks
 from pytest_crucible.errors import MigrationError, UsageError
-from pytest_crucible.migrations import with_scripts
+from pytest_crucible.migrations.history import with_scripts
 
 from . import conftest as projects
 
@@ -343,3 +343,11 @@ def test_where_alembic_looks(three):
     assert "crucible_alembic" in str(caught.value)
     three.write("pyproject.toml", "[tool.alembic]\nscript_location = 'migrations'")
     assert with_scripts(settings).alembic == "pyproject.toml"
+
+
+def test_public_names():
+    """Each is there when it is asked for, and a misspelt one is an AttributeError."""
+    assert checks.__all__ == sorted(checks.__all__)
+    assert [getattr(checks, name).__name__ for name in checks.__all__] == checks.__all__
+    with pytest.raises(AttributeError, match="test_stairways"):
+        checks.test_stairways  # noqa: B018

@@ -16,20 +16,22 @@ They run on databases of their own, which begin empty and are dropped afterwards
 
 from __future__ import annotations
 
-from .checks import (
-    EACH_REVISION,
-    each_revision,
-    test_downgrade_leaves_no_trace,
-    test_models_match,
-    test_single_head,
-    test_stairway,
-    test_upgrade,
-)
-from .history import Migrations, with_scripts
-from .scratch import Scratch
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checks import (
+        test_downgrade_leaves_no_trace,
+        test_models_match,
+        test_single_head,
+        test_stairway,
+        test_upgrade,
+    )
+    from .each import each_revision
+    from .history import Migrations
+    from .scratch import Scratch
 
 __all__ = [
-    "EACH_REVISION",
     "Migrations",
     "Scratch",
     "each_revision",
@@ -38,5 +40,17 @@ __all__ = [
     "test_single_head",
     "test_stairway",
     "test_upgrade",
-    "with_scripts",
 ]
+
+_HOMES = {"Migrations": "history", "Scratch": "scratch", "each_revision": "each"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f".{_HOMES.get(name, 'checks')}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

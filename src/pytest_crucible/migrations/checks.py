@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
 from unittest import SkipTest
 
 from ..errors import MigrationError
 from .catalog import difference
+from .each import each_revision
 from .history import Migrations
 from .models import differences
 from .revisions import Revision
 from .walks import walk
-
-Check = TypeVar("Check", bound=Callable[..., object])
-
-EACH_REVISION = "__crucible_each_revision__"
-
-
-def each_revision(test: Check) -> Check:
-    """Run a test once for each revision, whose identifier it gets as the argument ``revision``.
-
-    ::
-
-        @each_revision
-        def test_revisions_are_numbered(migrations, revision):
-            assert len(revision) == 4
-    """
-    setattr(test, EACH_REVISION, True)
-    return test
 
 
 def test_single_head(migrations: Migrations) -> None:

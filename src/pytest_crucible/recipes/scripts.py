@@ -13,8 +13,6 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tomlkit
-
 from ..errors import CrucibleError, UsageError
 from ..settings import Settings
 from .blame import blame
@@ -100,6 +98,8 @@ class Scripts:
         """What the configuration says, for the fingerprint: of a ``pyproject.toml`` only what concerns Alembic."""
         if self.file.suffix != ".toml":
             return self.file.read_text("utf-8")
+        import tomlkit
+
         tool: Any = tomlkit.parse(self.file.read_text("utf-8")).unwrap().get("tool", {})
         return json.dumps(tool.get("alembic", {}), sort_keys=True, default=str)
 
