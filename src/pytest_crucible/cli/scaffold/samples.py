@@ -127,7 +127,8 @@ def _columns(project: Project, model: Model) -> Iterator[_Column | None]:
 
 
 def _of_table(module: Module, call: ast.Call) -> Iterator[_Column | None]:
-    if any(word in text(call) for word in UNCERTAIN):
+    written = text(call)
+    if any(word in written for word in UNCERTAIN):
         yield None
     for argument in call.args[2:]:
         if isinstance(argument, ast.Call) and full(module, argument).endswith(".Column") and argument.args:
@@ -135,7 +136,8 @@ def _of_table(module: Module, call: ast.Call) -> Iterator[_Column | None]:
 
 
 def _of_class(project: Project, module: Module, node: ast.ClassDef, depth: int = 6) -> Iterator[_Column | None]:
-    if not depth or any(word in text(node) for word in UNCERTAIN):
+    written = text(node)
+    if not depth or any(word in written for word in UNCERTAIN):
         yield None
         return
     for base in node.bases:

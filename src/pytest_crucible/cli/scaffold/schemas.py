@@ -27,14 +27,15 @@ def with_required_fields(finds: Finds) -> Place | None:
 
 def _is_plain(finds: Finds, module: Module, node: ast.ClassDef) -> bool:
     """Whether it inherits from Pydantic through classes of the project only, and does nothing special."""
-    if any(word in text(node) for word in UNCERTAIN) or node.keywords or not node.bases:
+    if node.keywords or not node.bases:
         return False
     for base in node.bases:
         dotted = origin(finds.project, full(module, base))
         parent = _class(finds, dotted)
         if dotted not in BASES and (parent is None or not _is_plain(finds, *parent)):
             return False
-    return True
+    written = text(node)
+    return not any(word in written for word in UNCERTAIN)
 
 
 def _class(finds: Finds, dotted: str) -> tuple[Module, ast.ClassDef] | None:
