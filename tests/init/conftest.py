@@ -28,6 +28,10 @@ class Copy:
         printed = self._capsys.readouterr()
         return code, printed.out + printed.err
 
+    def printed(self) -> str:
+        """What has been printed since, to standard output."""
+        return self._capsys.readouterr().out
+
     def files(self) -> dict[str, str]:
         """Every file, as text."""
         paths = sorted(path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

@@ -1,12 +1,15 @@
 """`crucible init` on the sample projects, each built differently."""
 
 import ast
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import tomlkit
+
+from pytest_crucible.cli import main
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLES = ["src_layout", "sqlmodel", "alembic_async", "psycopg_sync", "anyio_project", "app_factory", "seed"]
@@ -114,3 +117,17 @@ def test_the_example_without_its_tests(copy):
     project.init("--yes")
     assert configuration(project.files())["crucible_alembic"] == "alembic.ini"
     assert "failed" not in project.pytest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "psycopg_sync"])  # it clears all overrides
+def test_the_doctor_has_nothing_to_say(copy, name: str):
+    """`crucible doctor` finds neither an error nor a warning in what `crucible init` leaves behind."""
+    project = copy(name)
+    project.init("--yes")
+    words = ["doctor", "--root", str(project.root), "--no-import", "--no-server", "--json"]
+    main(words)
+    found = json.loads(project.printed())["findings"]
+    files = project.files()
+    about = [one for one in found if one.get("file") in files and one["severity"] != "note"]
+    assert about == []
