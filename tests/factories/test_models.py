@@ -58,6 +58,86 @@ def test_other_ways_to_declare(make_shop):
     shop.run(TESTS, "--crucible-metadata=shop:Base sqlmodel:SQLModel").assert_outcomes(passed=8)
 
 
+SCHEMA = """
+import datetime
+from sqlalchemy import *
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+class Shop(DeclarativeBase):
+    metadata = MetaData(schema="Shop")
+
+class Rls(Shop):
+    __tablename__="rls"
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(10))
+event.listen(Shop.metadata, "before_create", DDL('CREATE SCHEMA IF NOT EXISTS "Shop"'))
+event.listen(Rls.__table__, "after_create", DDL('ALTER TABLE "Shop".rls ENABLE ROW LEVEL SECURITY'))
+event.listen(Rls.__table__, "after_create", DDL('ALTER TABLE "Shop".rls FORCE ROW LEVEL SECURITY'))
+event.listen(Rls.__table__, "after_create", DDL('''CREATE POLICY p ON "Shop".rls USING (true)'''))
+
+class Tag(Shop):
+    __tablename__="Tag Table"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(30), unique=True)
+    items: Mapped[list["Item"]] = relationship(secondary='Shop.m2m', back_populates="tags")
+
+class Item(Shop):
+    __tablename__="item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tags: Mapped[list[Tag]] = relationship(secondary='Shop.m2m', back_populates="items")
+    profile: Mapped["Profile"] = relationship(back_populates="item", uselist=False)
+    at: Mapped[datetime.time]
+    day: Mapped[datetime.date | None]
+m2m = Table(
+    "m2m", Shop.metadata,
+    Column("tag", ForeignKey("Shop.Tag Table.id"), primary_key=True),
+    Column("item", ForeignKey("Shop.item.id"), primary_key=True),
+)
+
+class Profile(Shop):
+    __tablename__="profile"
+    item_id: Mapped[int] = mapped_column(ForeignKey("Shop.item.id"), primary_key=True)
+    item: Mapped[Item] = relationship(back_populates="profile")
+    bio: Mapped[str] = mapped_column(Text)
+"""
+
+
+@pytest.mark.slow
+def test_schemas_row_level_security_and_other_relationships(make_shop):
+    """Quoted names in a schema, tables that cannot be copied to, many-to-many and one-to-one."""
+    shop = make_shop()
+    (shop.root / "other.py").write_text(SCHEMA, "utf-8")
+    shop.run(
+        """
+        import pytest
+        from other import Item, Profile, Rls, Tag
+        from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
+        from pytest_crucible import bulk_create, bulk_create_sync
+        from sqlalchemy import func, select
+
+        of = SQLAlchemyFactory.create_factory
+
+        @pytest.mark.parametrize("related", [True, False])
+        @pytest.mark.parametrize("model", [Rls, Tag, Item, Profile])
+        async def test_all(model, related, db_session):
+            factory = of(model, __set_relationships__=related)
+            await factory.create_batch_async(5)
+            factory.create_batch_sync(5)
+            assert await bulk_create(factory, 10) == bulk_create_sync(factory, 10) == 10
+            assert await db_session.scalar(select(func.count()).select_from(model)) >= 30
+
+        async def test_given():
+            tags = await of(Tag, __set_relationships__=False).create_batch_async(3)
+            item = await of(Item).create_async(tags=tags)
+            assert [tag.id for tag in item.tags] == [1, 2, 3]
+            assert item.profile.item_id == item.id
+            profile = await of(Profile).create_async()
+            assert profile.item.id == profile.item_id
+        """,
+        "--crucible-metadata=other:Shop",
+    ).assert_outcomes(passed=9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scope", ["function", "module"])
 @pytest.mark.parametrize("mode", ["auto", "strict"])

@@ -106,6 +106,7 @@ def note(name):
 @pytest.fixture(scope="module")
 def wide(): note("wide")
 
+@pytest.mark.xdist_group("one")
 def test_a(): note("a")
 
 def test_b(wide): note("b")
@@ -158,7 +159,8 @@ def test_in_any_process(shop, monkeypatch):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         monkeypatch.setenv("TZ", zone)
         assert drawn(shop, process=True) == together
-    assert drawn(shop, "-n2", "--dist=worksteal", process=True) == together
+    for schedule in ("worksteal", "loadgroup"):
+        assert drawn(shop, "-n2", f"--dist={schedule}", process=True) == together
 
 
 @pytest.mark.slow
