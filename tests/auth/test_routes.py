@@ -28,8 +28,11 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from pytest_crucible import UsageError
-from pytest_crucible.auth import bad_tokens, check_routes, routes_of
+from pytest_crucible.auth import bad_tokens, check_routes, route_matrix, routes_of
+from pytest_crucible.auth.asking import Stranger
+from pytest_crucible.auth.checks import check_probe
 from pytest_crucible.auth.declared import schemes_of
+from pytest_crucible.auth.matrix import matrix_of
 from pytest_crucible.auth.schemes import carry, read_scheme, the_one
 
 GOOD = "good"
@@ -89,6 +92,46 @@ def test_the_good_credential_is_refused():
         raise HTTPException(401)
 
     assert findings(app) == ["GET /me-valid"]
+
+
+def test_what_only_writes_is_not_carried_out():
+    """Where no route of a guard reads, the good credential is tried without the body, so that nothing is written."""
+    app, written = fastapi(), []
+
+    def nobody(token: Annotated[Any, Depends(HTTPBearer())]) -> None:
+        raise HTTPException(401)
+
+    def somebody(token: Annotated[Any, Depends(HTTPBearer())]) -> None:
+        if read(token) != GOOD:
+            raise HTTPException(403)
+
+    def record(amount: dict[str, int]) -> None:
+        written.append(amount)
+
+    for guard in (nobody, somebody):
+        app.delete(f"/{guard.__name__}", dependencies=[Depends(guard)])(lambda: written.append("deleted"))
+        app.post(f"/{guard.__name__}", dependencies=[Depends(guard)])(record)
+    assert findings(app, credentials=["valid"]) == ["POST /nobody-valid"]
+    assert written == []
+
+
+def test_a_user_who_may_not():
+    """403 with an answer of its own is a matter of rights; with the same answer as to a bad token it is unclear."""
+    app = fastapi()
+
+    def admin(token: Annotated[Any, Depends(HTTPBearer())]) -> None:
+        raise HTTPException(403, "not an admin" if read(token) == GOOD else "not a token")
+
+    def alike(token: Annotated[Any, Depends(HTTPBearer())]) -> None:
+        raise HTTPException(403)
+
+    for guard in (admin, alike):
+        app.get(f"/{guard.__name__}", dependencies=[Depends(guard)])(lambda: None)
+    assert findings(app) == []
+    matrix = matrix_of(route_matrix())
+    probes = [probe for probe in matrix.probes(app) if probe.credential == "valid"]
+    found = [asyncio.run(check_probe(Stranger(app), matrix, probe, TOKENS)) for probe in probes]
+    assert [one and one.unclear for one in found] == [None, True]
 
 
 def secured(token: Annotated[str, Depends(SCHEMES[0])]) -> None:

@@ -41,6 +41,7 @@ class Finding:
         credential: What was wrong with the credential: ``missing``, ``expired`` and so on.
         found: What the application did.
         cause: The exception that the application did not handle, if that is what happened.
+        unclear: Whether this may be as it should be, and cannot be told.
     """
 
     route: Route | None
@@ -49,6 +50,7 @@ class Finding:
     why: str = ""
     do: str = ""
     cause: BaseException | None = None
+    unclear: bool = False
 
     def error(self) -> RefusalError:
         """The finding as an error."""
@@ -68,10 +70,12 @@ class Outcome:
     Attributes:
         found: What it did instead of refusing; None if it refused.
         status: Of HTTP.
+        body: Of a response of HTTP that says 401 or 403.
     """
 
     found: str | None
     status: int = 0
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,24 +92,31 @@ class Stranger:
     options: Mapping[str, Any] = field(default_factory=dict)
     extra: tuple[Scheme, ...] = ()
 
-    async def ask(self, route: Route, token: str | None, terms: Terms) -> Outcome:
-        """Ask *route* with *token*, or with no credentials if it is None.
+    async def ask(self, route: Route, token: str | None, terms: Terms, *, complete: bool = True) -> Outcome:
+        """Ask *route* with *token*.
+
+        Args:
+            route: One of the application's.
+            token: None for no credentials.
+            terms: What counts as a refusal.
+            complete: Whether to send a body. Without one that is needed, nothing is carried out.
 
         Raises:
             Exception: Whatever the application does not handle.
         """
         places = dict.fromkeys([*(route.schemes or likely_places(route)), *self.extra])
         request = request_for(route).with_credentials(carry(token, places))
+        if not complete:
+            request.body.clear()
         if route.method == WEBSOCKET:
             url = str(self.options.get("base_url", app.BASE_URL))
             found = await shake_hands(self.application, request, terms.codes, url, self.options.get("headers") or {})
             return Outcome(found and f"the websocket {found}")
-        status = await self._status(route, request)
-        return Outcome(
-            None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}", status
-        )
+        status, body = await self._answer(route, request)
+        found = None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}"
+        return Outcome(found, status, body)
 
-    async def _status(self, route: Route, request: Request) -> int:
+    async def _answer(self, route: Route, request: Request) -> tuple[int, bytes]:
         cookies = {**(self.options.get("cookies") or {}), **request.cookies}
         words = {**self.options, "cookies": cookies, "raise_app_exceptions": True}
         async with (
@@ -114,7 +125,8 @@ class Stranger:
                 route.method, request.path, params=request.query, headers=request.headers, **request.body
             ) as response,
         ):
-            return int(response.status_code)
+            body = await response.aread() if response.status_code in UNAUTHORIZED else b""
+            return int(response.status_code), body
 
 
 async def ask(

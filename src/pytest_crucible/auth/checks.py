@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..changes import Watch
-from .asking import Finding, Stranger, Terms, ask
-from .declared import Route, schemes_of
+from .asking import Finding, Outcome, Stranger, Terms, ask
+from .bad import MALFORMED
+from .declared import WEBSOCKET, Route, schemes_of
 from .matrix import MISSING, PUBLIC, VALID, Matrix, Probe, matrix_of, route_matrix
 from .schemes import read_scheme
 
@@ -45,7 +46,8 @@ async def check_routes(
         for probe in matrix.probes(application)
         if probe.route is not None and probe.credential in {MISSING, PUBLIC, *tokens}
     ]
-    return [finding for finding in (matrix.listing(application), *found) if finding is not None]
+    every = (matrix.listing(application), *found)
+    return [finding for finding in every if finding is not None and not finding.unclear]
 
 
 async def check_probe(
@@ -73,8 +75,14 @@ async def check_probe(
 
 async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding | None:
     """A good credential is not refused: or all other refusals would mean nothing."""
-    if not await _refuses(stranger, route, token, Terms(frozenset({401}))):
+    complete = route.method in {"GET", WEBSOCKET}
+    answer = await _answer(stranger, route, token, complete=complete)
+    if answer.found is not None:
         return None
+    if answer.status == 403:
+        bad = await _answer(stranger, route, MALFORMED, complete=complete)
+        found = "answers a good token as it answers a bad one: the user may not do this, or the token is not understood"
+        return Finding(route, VALID, found, unclear=True) if answer.body == bad.body else None
     return Finding(
         route,
         VALID,
@@ -88,7 +96,7 @@ async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding 
 
 async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
     """A route that is listed as public although it looks at credentials lets strangers in."""
-    if not await _refuses(stranger, route, None, Terms()):
+    if (await _answer(stranger, route, None)).found is not None:
         return None
     return Finding(
         route,
@@ -99,8 +107,8 @@ async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
     )
 
 
-async def _refuses(stranger: Stranger, route: Route, token: str | None, terms: Terms) -> bool:
+async def _answer(stranger: Stranger, route: Route, token: str | None, *, complete: bool = True) -> Outcome:
     try:
-        return (await stranger.ask(route, token, terms)).found is None
-    except Exception:  # noqa: BLE001 - a failure is no refusal, and no matter of this test
-        return False
+        return await stranger.ask(route, token, Terms(), complete=complete)
+    except Exception as error:  # noqa: BLE001 - a failure is no refusal, and no matter of this test
+        return Outcome(repr(error))

@@ -9,6 +9,7 @@ from typing import Any
 
 from .asking import Finding, Terms
 from .declared import WEBSOCKET, Route, routes_of
+from .requests import needs_body
 
 MISSING = "missing"
 # Each route is asked with these…
@@ -151,12 +152,14 @@ def matrix_of(test: object) -> Matrix | None:
 
 def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
     """Of the routes that one function guards with *route*, the one to ask; a websocket that guards itself, itself."""
-    if not route.guard:
-        # One that leads to an object may refuse because that is not there.
-        simple = route.method in {"GET", WEBSOCKET} and "{" not in route.path
-        return [route] if name != VALID or simple else []
-    alike = [one for one in routes if one.guard == route.guard]
-    return ([one for one in alike if one.method == "GET"] if name == VALID else alike)[:1]
+    alike = [one for one in routes if one.guard == route.guard] if route.guard else [route]
+    if name != VALID:
+        return alike[:1]
+    if not route.guard and "{" in route.path:
+        return []  # one that leads to an object may refuse because that is not there
+    # Nothing is carried out with a good credential but what reads, or what lacks its body.
+    reading = [one for one in alike if one.method in {"GET", WEBSOCKET}]
+    return (reading or [one for one in alike if needs_body(one)])[:1]
 
 
 def _pasted(names: Iterable[str]) -> str:

@@ -65,6 +65,12 @@ def request_for(route: Route) -> Request:
     )
 
 
+def needs_body(route: Route) -> bool:
+    """Whether FastAPI refuses a request to *route* that has no body."""
+    body = getattr(route.source, "body_field", None)
+    return body is not None and is_required(body)
+
+
 def likely_places(route: Route) -> list[Scheme]:
     """Where a route that declares no scheme may look for credentials: parameters by their names, and a bearer."""
     found = [Scheme("bearer"), Scheme("query", "token")]
