@@ -184,6 +184,9 @@ async def test_a_parent_that_nothing_makes(db_session):
     assert str(caught.value).startswith("Loose.user_id refers to users.id, may not be NULL, and was not given.\\n")
     assert "create_async(user_id=parent.id)" in str(caught.value)
     await db_session.rollback()
+    with pytest.raises(pytest_crucible.UsageError, match="Loose.user_id refers to users.id"):
+        await pytest_crucible.bulk_create(of(Loose), 2)
+    await db_session.rollback()
     user = await UserFactory.create_async()
     assert (await of(Loose).create_async(user_id=user.id)).maybe_id is None
 """

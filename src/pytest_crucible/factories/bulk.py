@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Column, Connection, insert, inspect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
 from ..errors import UsageError
@@ -19,7 +20,7 @@ from .batches import batching
 from .copying import Target, can_copy, copy
 from .keys import declares
 from .places import current
-from .storing import commits, turn
+from .storing import commits, explain, turn
 
 AT_ONCE = 5000
 
@@ -82,7 +83,12 @@ def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) ->
     """Draw and store *size* rows, some thousand at a time."""
     with batching(factory, frozenset(_collections(factory))):
         for first in range(0, size, AT_ONCE):
-            _store(session, [factory.build(**given) for _ in range(min(AT_ONCE, size - first))])
+            objects = [factory.build(**given) for _ in range(min(AT_ONCE, size - first))]
+            try:
+                _store(session, objects)
+            except IntegrityError as error:
+                explain(objects, error)
+                raise
     if commits(factory):
         session.commit()
 
