@@ -39,30 +39,33 @@ def main() -> None:
     vigil.detach(order)
     nest = Nest(order["parent"], order["key"])
     try:
-        _serve(order, nest.path)
+        served = _serve(order, nest.path)
     finally:
         nest.remove()
+    if not served:
+        os.close(order["start_lock"])
+    remains.remove_locks(order["users"], order["start"], order["ready"])
 
 
-def _serve(order: dict[str, Any], nest: str) -> None:
+def _serve(order: dict[str, Any], nest: str) -> bool:
+    """Start, wait for the last user, remove; whether it did start."""
     try:
         from pytest_crucible.server.engine import Container, Failed
     except ImportError as error:
         vigil.report(order, "missing", str(error), "")
-        return
+        return False
     container = Container(order, nest)
+    users = None
     try:
-        try:
-            host, port = container.start()
-            vigil.announce(order, nest, host, str(port))
-        except Failed as error:
-            vigil.report(order, error.word, error.details, container.log())
-            return
-        except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
-            vigil.report(order, "failed", f"{type(error).__name__}: {error}", container.log())
-            return
+        host, port = container.start()
+        vigil.announce(order, nest, host, str(port))
         users = vigil.outlast_users(order, container.ended)
+    except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
+        failed = (error.word, error.details) if isinstance(error, Failed) else ("failed", repr(error))
+        vigil.report(order, *failed, container.log())
+        return False
     finally:
         container.end()
-    os.close(users)
-    remains.remove_locks(order["users"], order["start"], order["ready"])
+        if users is not None:  # held until here: who comes meanwhile waits
+            os.close(users)
+    return True
