@@ -304,6 +304,16 @@ def test_no_such_folder(scripts, work):
         work().ready()
 
 
+def test_no_alembic(scripts, work, monkeypatch):
+    """Where it is not installed, the error says what to install."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "alembic"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    with pytest.raises(UsageError, match="alembic") as caught:
+        work().ready()
+    assert "pip install alembic" in str(caught.value)
+
+
 def test_a_missing_parent(migrated, work):
     """A revision whose parent is not there is an error of the build, in Alembic's words."""
     migrated.revision("four", parent="three")

@@ -60,19 +60,17 @@ class Scripts:
     @cached_property
     def directory(self) -> ScriptDirectory:
         """Alembic's view of the scripts."""
-        found: list[ScriptDirectory] = []
-        with surroundings(self.folder, self.folder):
-            try:
-                from alembic.script import ScriptDirectory
+        try:
+            from alembic.script import ScriptDirectory
 
-                found.append(ScriptDirectory.from_config(self.config()))
-            except CrucibleError:
-                raise
-            except ImportError as error:
-                raise self._unusable(error, "Install it beside the tests: pip install alembic") from error
-            except Exception as error:
-                raise self._unusable(error, "Correct script_location; it is found as from the command line.") from error
-        return found[0]
+            with surroundings(self.folder, self.folder):
+                return ScriptDirectory.from_config(self.config())
+        except CrucibleError:
+            raise
+        except ImportError as error:
+            raise self._unusable(error, "Install it beside the tests: pip install alembic") from error
+        except Exception as error:
+            raise self._unusable(error, "Correct script_location; it is found as from the command line.") from error
 
     def config(self) -> Config:
         """A fresh configuration, the one that the command line would read in the same folder."""
