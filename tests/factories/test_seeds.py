@@ -34,6 +34,9 @@ class Order(pydantic.BaseModel):
     at: datetime.datetime
     day: datetime.date
     hour: datetime.time
+    long: datetime.timedelta
+    anything: dict
+    things: list
     past: pydantic.PastDate
     future: pydantic.FutureDate
     moment: pydantic.AwareDatetime

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,10 @@ FUTURE = datetime(2100, 1, 1)  # noqa: DTZ001
 DAYS = timedelta(days=30)
 # What Polyfactory takes where there is no bound: a hundred days before today to a hundred days after.
 SPAN = timedelta(days=200)
+
+MONTH = 30 * 24 * 60 * 60
+# What Faker fills collections with whose contents are not declared, but for dates.
+CONTENTS = ("str", "float", "int", "decimal", "uri", "email")
 
 Map = dict[Any, Callable[[], Any]]
 
@@ -41,6 +46,9 @@ def settled(providers: Map, faker: Any) -> Map:
     _replace(providers, datetime, faker.date_time_between, lambda: _moment(faker))
     _replace(providers, date, faker.date_this_decade, lambda: _day(faker, EARLIEST, LATEST))
     _replace(providers, time, faker.time_object, lambda: _time(faker))
+    _replace(providers, timedelta, faker.time_delta, lambda: timedelta(seconds=faker.pyint(0, MONTH)))
+    for kind, fill in ((dict, faker.pydict), (list, faker.pylist), (tuple, faker.pytuple), (set, faker.pyset)):
+        _replace(providers, kind, fill, partial(fill, value_types=CONTENTS))
     return providers
 
 
