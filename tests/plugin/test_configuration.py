@@ -159,7 +159,7 @@ def test_help_names_every_option(suite):
 def test_markers_and_fixtures_are_listed(suite):
     """``--markers`` and ``--fixtures`` explain themselves."""
     result = suite.run("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.crucible(isolation=None, keep=None): how this test is isolated*"])
+    result.stdout.fnmatch_lines(["@pytest.mark.crucible(isolation=None, keep=None, *): how this test is isolated*"])
     result = suite.run("--fixtures")
     result.stdout.fnmatch_lines(["db_session*", "*An ``AsyncSession`` on the worker database*"])
 

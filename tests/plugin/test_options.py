@@ -28,7 +28,7 @@ def test_two_workers(suite):
             assert people.names() == ["ada"]
             with people.engine.connect() as connection:
                 name = connection.scalar(text("SELECT current_database()"))
-                assert f"_{os.environ['PYTEST_XDIST_WORKER']}p{os.getpid()}_" in name
+                assert f"_{os.environ['PYTEST_XDIST_WORKER']}x" in name
                 there = connection.scalars(text("SELECT datname FROM pg_database WHERE datname ~ '^crucible_w'")).all()
                 assert len(there) <= 2
         """,
