@@ -100,7 +100,8 @@ def test_a_module_that_does_not_parse(project_of: Make):
     """A module with a syntax error is named; the others are examined."""
     patient = project_of({"app/bad.py": "def f(:\n", "tests/test_it.py": "def test_it(event_loop): ..."})
     [finding] = patient.found("unreadable-module")
-    assert finding.file == "app/bad.py"
+    assert (finding.file, finding.line) == ("app/bad.py", 1)
+    assert finding.found == "Python 3.13.0 cannot parse it: SyntaxError: invalid syntax"
     assert len(patient.found("event-loop-fixture")) == 1
 
 

@@ -119,10 +119,12 @@ def unreadable(case: Case) -> Iterator[Finding]:
     for module in case.project.modules:
         if module.error:
             yield Finding(
-                f"It does not parse: {module.error}",
+                f"Python {case.machine.python} cannot parse it: {module.error}",
                 "No check sees what is in it.",
-                "Correct it, or move it to a folder whose name begins with a dot if it is no module.",
+                "Correct it, run crucible with the Python that it is written for, or move it to a folder whose name "
+                "begins with a dot if it is no module.",
                 case.where(module),
+                module.error_line,
                 severity="warning" if module.is_test else "note",
             )
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from ..project.suites import fixtures
-from ..project.tree import Module, Project
+from ..project.tree import Project, module_at
 from ..settings import OPTIONS
 from .case import Case
 from .findings import Finding
@@ -51,18 +51,15 @@ def _claims(files: tuple[Path, ...]) -> Claims:
 def _in_file(path: Path) -> Iterator[tuple[str, str]]:
     try:
         source = path.read_text("utf-8", "replace")
-        tree = ast.parse(source) if CLAIMING.search(source) and "pytest" in source else ast.Module([], [])
-    except (OSError, SyntaxError, ValueError):
+    except OSError:
         return
-    yield from (("fixture", name) for name in _fixtures_in(path, source, tree))
-    for node in ast.walk(tree):
+    if not CLAIMING.search(source) or "pytest" not in source:
+        return
+    module = module_at(path.parent, path)
+    yield from (("fixture", fixture.name) for fixture in fixtures(Project(path.parent, (module,))))
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.Call):
             yield from _of_call(node)
-
-
-def _fixtures_in(path: Path, source: str, tree: ast.Module) -> set[str]:
-    module = Module(path, path.stem, source, tree, is_test=True)
-    return {fixture.name for fixture in fixtures(Project(path.parent, (module,)))}
 
 
 def _of_call(call: ast.Call) -> Iterator[tuple[str, str]]:

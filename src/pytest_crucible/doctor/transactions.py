@@ -83,7 +83,7 @@ def join_mode(case: Case) -> Iterator[Finding]:
     for module in case.project.tests:
         for function in functions_of(module.tree):
             connections = _in_transaction(function) | (outer & set(parameters(function)))
-            if "after_transaction_end" in ast.unparse(function):
+            if any(literal(node) == "after_transaction_end" for node in ast.walk(function)):
                 continue  # the recipe of SQLAlchemy 1.x, which restarts a savepoint of its own
             for call in calls(function):
                 if _bind(call) in connections:

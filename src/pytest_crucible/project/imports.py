@@ -28,20 +28,23 @@ def imported(module: Module) -> dict[str, str]:
 def full(module: Module, node: ast.AST | None) -> str:
     """The full dotted name of an expression of names and attributes; of a call or a subscript, of what it is made on.
 
-    Empty for anything else. A name that is not imported is one of *module* itself.
+    Empty for anything else. A name that is not imported is one of *module* itself; one in quotes is an annotation.
     """
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            attributes.insert(0, node.attr)
+        node = node.func if isinstance(node, ast.Call) else node.value
     if isinstance(node, ast.Name):
-        return imported(module).get(node.id, f"{module.name}.{node.id}")
-    if isinstance(node, ast.Attribute):
-        owner = full(module, node.value)
-        return f"{owner}.{node.attr}" if owner else ""
-    if isinstance(node, ast.Call):
-        return full(module, node.func)
-    if isinstance(node, ast.Subscript):
-        return full(module, node.value)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _quoted(module, node.value)
+        return ".".join([_named(module, node.id), *attributes])
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and not attributes:
+        head, *rest = node.value.partition("[")[0].split(".")
+        return ".".join([_named(module, head), *rest]) if all(map(str.isidentifier, (head, *rest))) else ""
     return ""
+
+
+def _named(module: Module, name: str) -> str:
+    return imported(module).get(name, f"{module.name}.{name}")
 
 
 def origin(project: Project, dotted: str) -> str:
@@ -116,10 +119,3 @@ def _origin(module: Module, node: ast.ImportFrom) -> str:
     parts = module.package.split(".") if module.package else []
     base = parts[: len(parts) - (node.level - 1)]
     return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def _quoted(module: Module, text: str) -> str:
-    try:
-        return full(module, ast.parse(text, mode="eval").body)
-    except SyntaxError:
-        return ""

@@ -29,8 +29,11 @@ def constant(node: ast.AST | None) -> object:
 
 
 def text(node: ast.AST | None) -> str:
-    """An expression as one writes it; empty for none."""
-    return "" if node is None else ast.unparse(node)
+    """An expression as one writes it; empty for none, and for one that is nested too deeply to be written."""
+    try:
+        return "" if node is None else ast.unparse(node)
+    except RecursionError:
+        return ""
 
 
 def own(function: Function) -> Iterator[ast.AST]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import tokenize
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +28,7 @@ class Module:
         tree: What it says; empty where it does not parse.
         is_test: Whether it belongs to the tests: a test, a conftest, or what lies in their folder.
         error: Why it cannot be read, if so.
+        error_line: Where in it, if that is known; else 0.
     """
 
     path: Path
@@ -33,6 +37,7 @@ class Module:
     tree: ast.Module = field(repr=False)
     is_test: bool
     error: str | None = None
+    error_line: int = 0
 
     @property
     def package(self) -> str:
@@ -88,7 +93,20 @@ def read(root: Path) -> Project:
     not parse is there with its `Module.error`.
     """
     root = root.resolve()
-    return Project(root, tuple(_module(root, path) for path in sorted(_files(root))))
+    with _without_collecting():
+        return Project(root, tuple(module_at(root, path) for path in sorted(_files(root))))
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """All trees stay: looking for garbage in them takes several times as long as parsing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -103,15 +121,20 @@ def _is_skipped(folder: Path) -> bool:
     return name.startswith(".") or name in SKIPPED or name.endswith(".egg-info") or (folder / "pyvenv.cfg").exists()
 
 
-def _module(root: Path, path: Path) -> Module:
-    source, tree, error = "", ast.Module(body=[], type_ignores=[]), None
+def module_at(root: Path, path: Path) -> Module:
+    """One file below *root*, read; what Python warns of in it is not said."""
+    source, tree, error, line = "", ast.Module(body=[], type_ignores=[]), None, 0
     try:
         with tokenize.open(path) as file:
             source = file.read()
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, OSError, RecursionError) as found:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except SyntaxError as found:
+        error, line = f"{type(found).__name__}: {found.msg}", found.lineno or 0
+    except (ValueError, OSError, RecursionError, MemoryError) as found:  # MemoryError: too deep for the parser's stack
         error = f"{type(found).__name__}: {found}"
-    return Module(path, _name(root, path), source, tree, _is_test(root, path), error)
+    return Module(path, _name(root, path), source, tree, _is_test(root, path), error, line)
 
 
 def _name(root: Path, path: Path) -> str:
