@@ -62,3 +62,43 @@ def test_names_in_quotes(annotation: str, is_found: bool, tmp_path: Path):
     [module] = read(tmp_path).modules
     call = module.tree.body[1].value  # type: ignore[attr-defined] # the call
     assert (full(module, call.args[0]) == "sqlalchemy.ext.asyncio.AsyncSession") is is_found
+
+
+@pytest.mark.parametrize(
+    ("configuration", "folder", "name"),
+    [
+        ("", "", "app.main"),
+        ("", "src", "app.main"),
+        ("", "backend", "backend.app.main"),
+        ('[tool.pytest]\npythonpath = [".", "backend"]\n', "backend", "app.main"),
+        ('[tool.pytest.ini_options]\npythonpath = "a/b backend"\n', "backend", "app.main"),
+        ('[[tool.poetry.packages]]\ninclude = "app"\nfrom = "lib"\n', "lib", "app.main"),
+        ('[tool.setuptools.packages.find]\nwhere = ["lib"]\n', "lib", "app.main"),
+        ('[tool.setuptools]\npackages = ["app"]\npackage-dir = {"" = "lib"}\n', "lib", "app.main"),
+        ('[tool.hatch.build.targets.wheel]\npackages = ["python/app"]\n', "python", "app.main"),
+        ('[tool.pytest]\npythonpath = ["../elsewhere", "missing"]\n', "", "app.main"),
+    ],
+)
+def test_modules_are_named_as_they_are_imported(configuration: str, folder: str, name: str, tmp_path: Path):
+    """A module's name begins at the folder that is on the path: by pytest's pythonpath, or by the build backend."""
+    (tmp_path / "pyproject.toml").write_text(configuration)
+    (tmp_path / folder / "app").mkdir(parents=True)
+    (tmp_path / folder / "app" / "main.py").write_text("from app.db import x\n")
+    [module] = read(tmp_path).modules
+    assert module.name == name
+
+
+def test_tests_are_named_from_the_root(tmp_path: Path):
+    """A folder of tests on the path does not take the folder's name away from its modules."""
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest]\npythonpath = [".", "tests"]\n')
+    (tmp_path / "tests" / "fixtures").mkdir(parents=True)
+    (tmp_path / "tests" / "fixtures" / "rows.py").write_text("")
+    assert [module.name for module in read(tmp_path).modules] == ["tests.fixtures.rows"]
+
+
+def test_packages_with_the_name_of_something_left_behind(tmp_path: Path):
+    """A package called build is read; a folder of that name without an __init__.py is what a build left behind."""
+    for name in ("app/build/__init__.py", "build/lib/app/main.py", "env/bin/activate_this.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert [module.name for module in read(tmp_path).modules] == ["app.build"]

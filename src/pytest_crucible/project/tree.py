@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from .layout import tops
+
 SKIPPED = frozenset({"node_modules", "build", "dist", "venv", "env", "virtualenv", "__pycache__", "site-packages"})
 TEST_FOLDERS = frozenset({"tests", "test", "testing"})
 
@@ -23,7 +25,7 @@ class Module:
 
     Attributes:
         path: The file, absolute.
-        name: Its dotted name, as it is imported from the root or from ``src``; a package has the folder's.
+        name: Its dotted name, as it is imported from the root, ``src`` or a like folder; a package has the folder's.
         source: Its text; empty where it cannot be read.
         tree: What it says; empty where it does not parse.
         is_test: Whether it belongs to the tests: a test, a conftest, or what lies in their folder.
@@ -91,10 +93,15 @@ def read(root: Path) -> Project:
 
     Virtual environments, hidden folders, and what builds leave behind are skipped. A file that cannot be read or does
     not parse is there with its `Module.error`.
+
+    Raises:
+        UsageError: If a file that configures the project cannot be parsed.
     """
     root = root.resolve()
+    # Tests are named from the folder above theirs, wherever else they can be imported from.
+    folders = tuple(folder for folder in tops(root) if TEST_FOLDERS.isdisjoint(folder.relative_to(root).parts))
     with _without_collecting():
-        return Project(root, tuple(module_at(root, path) for path in sorted(_files(root))))
+        return Project(root, tuple(module_at(root, path, folders) for path in sorted(_files(root))))
 
 
 @contextmanager
@@ -118,11 +125,19 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _is_skipped(folder: Path) -> bool:
     name = folder.name
-    return name.startswith(".") or name in SKIPPED or name.endswith(".egg-info") or (folder / "pyvenv.cfg").exists()
+    is_package = (folder / "__init__.py").exists()  # of the application's, whatever it is called
+    left_behind = name in SKIPPED and not is_package
+    return name.startswith(".") or left_behind or name.endswith(".egg-info") or (folder / "pyvenv.cfg").exists()
 
 
-def module_at(root: Path, path: Path) -> Module:
-    """One file below *root*, read; what Python warns of in it is not said."""
+def module_at(root: Path, path: Path, folders: tuple[Path, ...] = ()) -> Module:
+    """One file below *root*, read; what Python warns of in it is not said.
+
+    Args:
+        root: The project's root folder.
+        path: The file.
+        folders: Those that modules are imported from, the innermost first; *root* by default.
+    """
     source, tree, error, line = "", ast.Module(body=[], type_ignores=[]), None, 0
     try:
         with tokenize.open(path) as file:
@@ -134,13 +149,12 @@ def module_at(root: Path, path: Path) -> Module:
         error, line = f"{type(found).__name__}: {found.msg}", found.lineno or 0
     except (ValueError, OSError, RecursionError, MemoryError) as found:  # MemoryError: too deep for the parser's stack
         error = f"{type(found).__name__}: {found}"
-    return Module(path, _name(root, path), source, tree, _is_test(root, path), error, line)
+    top = next((folder for folder in folders if folder in path.parents), root)
+    return Module(path, _name(top, path), source, tree, _is_test(root, path), error, line)
 
 
-def _name(root: Path, path: Path) -> str:
-    parts = list(path.relative_to(root).with_suffix("").parts)
-    if parts[0] == "src" and len(parts) > 1 and not (root / "src" / "__init__.py").exists():
-        del parts[0]
+def _name(top: Path, path: Path) -> str:
+    parts = list(path.relative_to(top).with_suffix("").parts)
     if parts[-1] == "__init__" and len(parts) > 1:
         del parts[-1]
     return ".".join(parts)
