@@ -252,3 +252,53 @@ def test_a_worker_database_that_tests_migrate(users):
             assert sync_session.execute(text("SELECT id, name, family FROM users")).all() == []
         """)
     done.assert_outcomes(passed=4)
+
+
+@pytest.mark.slow
+def test_an_application_that_runs_meanwhile(users):
+    """A task of the lifespan goes on with its own database while a test is at a revision."""
+    users.write("application.py", """
+        import asyncio
+        from contextlib import asynccontextmanager
+
+        from fastapi import FastAPI
+        from sqlalchemy import text
+        from sqlalchemy.ext.asyncio import create_async_engine
+        from sqlalchemy.pool import NullPool
+
+        engine = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app", poolclass=NullPool)
+        seen = set()
+
+        async def look():
+            while True:
+                async with engine.connect() as connection:
+                    seen.add(await connection.scalar(text("SELECT current_database()")))
+                await asyncio.sleep(0)
+
+        @asynccontextmanager
+        async def lifespan(app):
+            task = asyncio.create_task(look())
+            yield
+            task.cancel()
+
+        app = FastAPI(lifespan=lifespan)
+        """)  # fmt: skip
+    done = users.run(
+        """
+        import asyncio
+        from application import engine, seen
+        from sqlalchemy import text
+
+        async def test_it(async_client, migrations, crucible):
+            while not seen:
+                await asyncio.sleep(0.01)
+            with migrations.at("0001") as database:
+                before = len(seen)
+                async with engine.connect() as connection:
+                    assert await connection.scalar(text("SELECT current_database()")) == database.name
+                await asyncio.sleep(0.3)
+            assert seen == {crucible.database}
+        """,
+        "--crucible-app=application:app",
+    )
+    done.assert_outcomes(passed=1)

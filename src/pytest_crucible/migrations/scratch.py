@@ -151,7 +151,7 @@ class Scratch:
         was_leading = self._lead is not None
         self._lead_off()
         try:
-            with self._redirect.lead_to(self._address):
+            with self._redirect.lead_to(self._address, tests_only=True):
                 yield
         finally:
             if was_leading:
@@ -162,12 +162,12 @@ class Scratch:
         if self._lead is not None:
             yield
             return
-        with self._redirect.lead_to(self._address):
+        with self._redirect.lead_to(self._address, tests_only=True):
             yield
 
     def _lead_on(self) -> None:
         self._lead = ExitStack()
-        self._lead.enter_context(self._redirect.lead_to(self._address))
+        self._lead.enter_context(self._redirect.lead_to(self._address, tests_only=True))
 
     def _lead_off(self) -> None:
         if self._lead is not None:

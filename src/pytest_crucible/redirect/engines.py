@@ -98,13 +98,15 @@ class Redirect:
             change(Engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
-    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody) -> Iterator[None]:
+    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False) -> Iterator[None]:
         """Lead every engine of the process to *address* meanwhile, but what *refuse* raises an error for.
+
+        With *tests_only*, a lifespan's tasks and fixtures of wider scopes go on where they are.
 
         What was connected meanwhile is closed at the end; an asyncpg connection whose loop goes on closes only when
         that loop runs next, so whoever needs the database for himself must end its backends.
         """
-        with self._targets.lead_to(address, refuse) as lead:
+        with self._targets.lead_to(address, refuse, tests_only=tests_only) as lead:
             try:
                 yield
             finally:
@@ -185,7 +187,7 @@ class Redirect:
         driver = _driver(dialect, cparams)
         _refuse_trio(dialect)
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
-        target = self._targets.of(origin)
+        target = self._targets.of(origin, self.owner.get())
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
         hide_service()  # the application, or a test, may have set it meanwhile
         dbapi_connection = dialect.connect(**noticed(driver, words, is_async=dialect.is_async))
@@ -228,7 +230,7 @@ class Redirect:
         if entry.is_async and entry.loop() is not running_loop():
             self._leave_loop(entry)
         self._refuse_forbidden()
-        target = self._targets.of(entry.origin)
+        target = self._targets.of(entry.origin, self.owner.get())
         if entry.condemned or (entry.target is not target and entry.target != target):
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
         self._used.add(target.address.database)

@@ -37,7 +37,21 @@ class Target:
 
 
 Refuse = Callable[[Origin], None]
-Lead = tuple[Target, Refuse]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where everybody is led for a while.
+
+    Attributes:
+        target: Where to.
+        refuse: Raises an error for what may not be led there.
+        tests_only: Whether a lifespan's tasks, and fixtures of wider scopes, go on where they are.
+    """
+
+    target: Target
+    refuse: Refuse
+    tests_only: bool
 
 
 def refuse_nobody(_: Origin) -> None:
@@ -55,28 +69,30 @@ class Targets:
         self._lock = threading.RLock()
         self._generations = count(-1, -1)
 
-    def of(self, origin: Origin) -> Target:
-        """Where *origin* is led now."""
+    def of(self, origin: Origin, owner: str | None = None) -> Target:
+        """Where *origin* is led now, asked in a context of *owner*: a wide fixture, a lifespan, or nobody."""
         # Asked before the lock: a builder may connect from another thread while the lock is held for it.
-        leads = self._leads
-        if leads:
-            target, refuse = leads[-1]
-            refuse(origin)
-            return target
+        for lead in reversed(self._leads):
+            if owner is None or not lead.tests_only:
+                lead.refuse(origin)
+                return lead.target
         with self._lock:
             return self._target(origin)
 
     @contextmanager
-    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody) -> Iterator[Target]:
+    def lead_to(
+        self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False
+    ) -> Iterator[Target]:
         """Lead everything to *address* meanwhile, as a generation of its own (a negative number).
 
         Args:
             address: Where to.
             refuse: Raises an error for what may not be led there.
+            tests_only: Leave a lifespan's tasks and fixtures of wider scopes where they are.
         """
-        lead = Target(address, next(self._generations))
-        self._leads = [*self._leads, (lead, refuse)]
+        lead = Lead(Target(address, next(self._generations)), refuse, tests_only)
+        self._leads = [*self._leads, lead]
         try:
-            yield lead
+            yield lead.target
         finally:
-            self._leads = [entry for entry in self._leads if entry[0] is not lead]
+            self._leads = [entry for entry in self._leads if entry is not lead]
