@@ -36,7 +36,15 @@ VERSIONS = {
     "starlette": "1.10.0",
     "testcontainers": "4.15.0",
 }
-WELL = Machine(versions=VERSIONS, room={"memory": 8 << 30}, cache="/home/a/.cache", cpus=4, httpx2_wanted=True)
+REQUIRES = {
+    "sqlalchemy": ('greenlet>=1; extra == "asyncio"', 'sqlalchemy[asyncio]; extra == "postgresql-asyncpg"'),
+    "fastapi-users-db-sqlalchemy": ("sqlalchemy[asyncio]>=2",),
+    "sqlmodel": ("SQLAlchemy>=2.0.14", 'SQLAlchemy[asyncio]; extra == "asyncio"'),
+    "pytest-crucible": ("greenlet>=3",),
+}
+WELL = Machine(
+    versions=VERSIONS, requires=REQUIRES, room={"memory": 8 << 30}, cache="/home/a/.cache", cpus=4, httpx2_wanted=True
+)
 
 Files = dict[str, str]
 

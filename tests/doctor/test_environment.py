@@ -24,18 +24,31 @@ def test_greenlet_is_not_installed(project_of: Make):
     assert 'Ask for "sqlalchemy[asyncio]"' in finding.do
 
 
-def test_greenlet_that_only_the_tests_have(project_of: Make):
+@pytest.mark.parametrize(
+    "lines", ["sqlalchemy>=2\nasyncpg", "sqlmodel\npytest-crucible", "SQLAlchemy[postgresql_psycopg] ~= 2.1"]
+)
+def test_greenlet_that_only_the_tests_have(project_of: Make, lines: str):
     """Greenlet that comes with the tests alone is missing in production."""
-    files = {**ASYNC, "requirements.txt": "sqlalchemy>=2\nasyncpg\n", "pyproject.toml": "[tool.pytest]\n"}
+    files = {**ASYNC, "requirements.txt": f"{lines}\n", "pyproject.toml": "[tool.pytest]\n"}
     [finding] = project_of(files).found("greenlet-missing")
     assert "in production nobody does" in finding.why
 
 
 @pytest.mark.parametrize(
-    "line", ["sqlalchemy[asyncio]", "greenlet\nsqlalchemy", "sqlalchemy<2.1", "sqlalchemy~=2.0.30"]
+    "line",
+    [
+        "sqlalchemy[asyncio]",
+        "greenlet\nsqlalchemy",
+        "sqlalchemy<2.1",
+        "sqlalchemy~=2.0.30",
+        "sqlalchemy[postgresql_asyncpg]",
+        "sqlmodel[asyncio]",
+        "sqlalchemy\nfastapi-users-db-sqlalchemy",
+        "pytest\npytest-crucible",
+    ],
 )
 def test_greenlet_that_is_asked_for(project_of: Make, line: str):
-    """The extra, greenlet itself, or an SQLAlchemy that brings it."""
+    """The extra, greenlet itself, what brings it, or an SQLAlchemy that does; or SQLAlchemy is listed elsewhere."""
     files = {**ASYNC, "requirements.txt": f"{line}\n", "pyproject.toml": "[tool.pytest]\n"}
     assert project_of(files).found("greenlet-missing") == []
 

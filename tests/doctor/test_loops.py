@@ -1,5 +1,7 @@
 """Event loops: scopes that do not match, the removed fixture, and pools."""
 
+import pytest
+
 from .conftest import Make, Patient
 
 SESSION_ENGINE = """
@@ -186,3 +188,11 @@ def test_a_backend_that_ends_before_a_fixture(project_of: Make):
     assert "ScopeMismatch" in finding.why
     text += '\n    @pytest.fixture(scope="session")\n    def anyio_backend():\n        return "asyncio"\n'
     assert strict(project_of({**marked, "tests/conftest.py": text})).found("anyio-backend-scope") == []
+
+
+@pytest.mark.parametrize(("requirements", "is_found"), [("fastapi\n", True), ("fastapi\npytest\n", False)])
+def test_requirements_of_tests_that_stand_elsewhere(project_of: Make, requirements: str, is_found: bool):
+    """Where no requirement that is read names pytest, what is installed counts."""
+    text = "import pytest\n\n@pytest.fixture\nasync def rows(): ...\n"
+    files = {"pyproject.toml": "[tool.pytest]\n", "requirements.txt": requirements, "tests/conftest.py": text}
+    assert bool(project_of(files).found("async-fixture-unhandled")) is is_found

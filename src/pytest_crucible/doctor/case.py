@@ -115,5 +115,8 @@ class Case:
         return found
 
     def uses(self, name: str) -> bool:
-        """Whether the project asks for a distribution; where it asks for nothing at all, whether it is installed."""
-        return name in self.requirements if self.requirements else self.machine.has(name)
+        """Whether the project asks for a distribution that tests need; where it does not say what, if it is installed.
+
+        Requirements of tests may stand where they are not read: in tox.ini, in an environment of Hatch's, in setup.py.
+        """
+        return name in self.requirements or ("pytest" not in self.requirements and self.machine.has(name))

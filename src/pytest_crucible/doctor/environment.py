@@ -13,6 +13,7 @@ from packaging.version import Version
 from ..project.imports import imported
 from .case import Case
 from .findings import Finding
+from .required import required
 
 OURS = "pytest-crucible"
 # Drivers and plugins are the application's own dependencies, and not ours: older ones have not been tried.
@@ -32,14 +33,16 @@ def greenlet(case: Case) -> Iterator[Finding]:
     do = 'Ask for "sqlalchemy[asyncio]" in the application\'s dependencies.'
     if not case.machine.has("greenlet"):
         yield Finding("greenlet is not installed.", why, do, *place, severity="error")
-    elif case.requirements and not _asks_for_greenlet(case):
+    elif _asks_for_no_greenlet(case):
         found = "The application uses sqlalchemy.ext.asyncio, and no dependency of it brings greenlet."
         yield Finding(found, f"{why} Here pytest-crucible brings it; in production nobody does.", do, *place)
 
 
-def _asks_for_greenlet(case: Case) -> bool:
-    alchemy = case.requirements.get("sqlalchemy", "")
-    return "greenlet" in case.requirements or "asyncio" in alchemy or bool(re.search(r"<\s*2\.1|[=~]=\s*2\.0", alchemy))
+def _asks_for_no_greenlet(case: Case) -> bool:
+    """Whether the project's requirements bring SQLAlchemy 2.1 without it; not where SQLAlchemy is none of them."""
+    brought = required(case, without=(OURS,))
+    is_old = re.search(r"<\s*2\.1|[=~]=\s*2\.0", case.requirements.get("sqlalchemy", ""))
+    return "sqlalchemy" in brought and "greenlet" not in brought and not is_old
 
 
 def _first_import(case: Case, package: str) -> tuple[str, int] | None:

@@ -145,7 +145,7 @@ def _event_loop(who: str, file: str, line: int) -> Finding:
 
 def pooled_engine(case: Case) -> Iterator[Finding]:
     """A pool keeps connections of a loop that has ended."""
-    if "function" not in _test_loops(case) or not case.uses("pytest-asyncio"):
+    if not case.project.tests or "function" not in _test_loops(case) or not case.uses("pytest-asyncio"):
         return
     lasting = {id(node) for fixture in case.fixtures if fixture.scope != "function" for node in calls(fixture.node)}
     for engine in case.finds.engines:

@@ -40,6 +40,7 @@ class Machine:
     Attributes:
         python: The interpreter's version.
         versions: What is installed, by normalised name.
+        requires: What each of them requires, as its metadata say it.
         plugins: Who takes part in every run of pytest.
         room: Free bytes by folder, where a server's data directory may lie; best first.
         cache: The folder of cluster images.
@@ -53,6 +54,7 @@ class Machine:
 
     python: str = "3.13.0"
     versions: Mapping[str, str] = field(default_factory=dict)
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     room: Mapping[str, int] = field(default_factory=dict)
     cache: str = ""
@@ -100,9 +102,11 @@ def normal(name: str) -> str:
 def here() -> Machine:
     """This machine, as it is now."""
     cache, error, room = _cache()
+    installed = _installed()
     return Machine(
         python=platform.python_version(),
-        versions=_versions(),
+        versions={name: one.version for name, one in installed.items()},
+        requires={name: tuple(one.requires or ()) for name, one in installed.items()},
         plugins=tuple(_plugins()),
         room={str(place): folders.free(place) for place in folders.places()},
         cache=cache,
@@ -115,12 +119,13 @@ def here() -> Machine:
     )
 
 
-def _versions() -> dict[str, str]:
-    found: dict[str, str] = {}
+def _installed() -> dict[str, metadata.Distribution]:
+    """By normalised name; of two, the one that is imported."""
+    found: dict[str, metadata.Distribution] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
         if name:
-            found.setdefault(normal(name), distribution.version)
+            found.setdefault(normal(name), distribution)
     return found
 
 

@@ -1,0 +1,38 @@
+"""What a project requires, and what that requires in turn, as far as it is installed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from packaging.requirements import Requirement
+
+from .case import Case
+from .machine import Machine, normal
+
+# Also of what only Poetry understands ("sqlalchemy[asyncio] ^2.1").
+NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?")
+
+
+def required(case: Case, *, without: Collection[str]) -> set[str]:
+    """The distributions that the project's requirements bring, extras counted; *without* some of them."""
+    waiting = [_named(one.text) for one in case.finds.requirements if one.name not in without]
+    found: set[tuple[str, str]] = set()
+    while waiting:
+        name, extras = waiting.pop()
+        for extra in {"", *extras} - {known for other, known in found if other == name}:
+            found.add((name, extra))
+            waiting += _of(case.machine, name, extra)
+    return {name for name, _ in found}
+
+
+def _named(text: str) -> tuple[str, set[str]]:
+    match = NAMED.match(text)
+    name, extras = match.groups("") if match else ("", "")
+    return normal(name), {normal(extra.strip()) for extra in extras.split(",") if extra.strip()}
+
+
+def _of(machine: Machine, name: str, extra: str) -> Iterator[tuple[str, set[str]]]:
+    for one in map(Requirement, machine.requires.get(name, ())):
+        if not one.marker or one.marker.evaluate({"extra": extra}):
+            yield normal(one.name), {normal(word) for word in one.extras}
