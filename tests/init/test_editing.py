@@ -48,6 +48,13 @@ def test_all_that_is_left_may_be_nothing():
     assert editing.without("def f(): pass\n", {(1, 1): ""}) == ""
 
 
+def test_a_form_feed_ends_no_line():
+    """Lines are counted as Python counts them, or another function would go."""
+    assert editing.without("A = 1\n\x0c\ndef f():\n    pass\n\n\nB = '\x0b\u2028'\n", {(3, 4): ""}) == (
+        "A = 1\n\x0c\nB = '\x0b\u2028'\n"
+    )
+
+
 def test_plugins_are_added_to_a_list():
     """A list, or a tuple, of modules of fixtures is extended; other forms are left to whoever wrote them."""
     assert python.with_plugins('pytest_plugins = ("x",)\nA = 1\n', ["y"]) == (

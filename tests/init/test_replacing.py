@@ -1,5 +1,7 @@
 """Fixtures that Crucible replaces go where nothing is lost with them."""
 
+import pytest
+
 from pytest_crucible.cli.scaffold import choices, replacing
 from pytest_crucible.cli.scaffold.questions import Questions
 from pytest_crucible.project import find, read
@@ -28,7 +30,7 @@ async def index(db: AsyncSession = Depends(get_db)): ...
 HEAD = """
 import pytest
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy import create_engine
 from testcontainers.postgres import PostgresContainer
 
@@ -130,3 +132,60 @@ def five():
     return 5
 """
     assert found(copy, text) == {"tables": None}
+
+
+OWN = SESSION.format(name="db").replace("(engine_)", "()").replace("engine_", "engine")
+MADE = """
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '@pytest.fixture(params=["a", "b"])\nasync def client(request):' + MADE,
+        '@pytest.fixture(scope="session")\nasync def client():' + MADE,
+        "@pytest.fixture\nasync def client(monkeypatch):" + MADE,
+        "@pytest.fixture\nasync def client():" + MADE.replace("yield", 'client.headers["a"] = "b"\n        yield'),
+        "@pytest.fixture\nasync def client():" + MADE.replace("yield client", "yield client, 1"),
+        "@pytest.fixture\nasync def client():" + MADE.replace("//test", "//test/v1"),
+        "@pytest.fixture\nasync def client():" + MADE.replace("(app=app)", "(app=app, raise_app_exceptions=False)"),
+        "@pytest.fixture\nasync def client():" + MADE.replace("(app=app)", "(app=FastAPI())"),
+        "@pytest.fixture\ndef client():\n    return lambda: AsyncClient(transport=ASGITransport(app=app))",
+        "class Test:\n    @pytest.fixture\n    def it(self):\n        return AsyncClient(transport=ASGITransport(app))",
+        OWN.replace("yield", 'await connection.execute(text("select 1"))\n        yield'),
+        OWN.replace("yield AsyncSession(", "yield async_sessionmaker("),
+        OWN.replace("async def", "async def db_session(db):\n    yield 1\n\n@pytest.fixture\nasync def"),
+        ENGINE.replace("test@localhost/test", 'test@localhost/test", execution_options={}, echo="'),
+        "@pytest.fixture\ndef cache():\n    import testcontainers.redis as r\n    yield r.RedisContainer()",
+    ],
+)
+def test_what_does_more_stays(copy, text):
+    """Nothing of ours has parameters, a wider scope, effects of its own, or hands something else to the tests."""
+    assert found(copy, text) == {}
+
+
+def test_a_session_from_a_session_maker(copy):
+    """A session is one, too, where a maker of the suite's or the application's makes it."""
+    text = "Maker = async_sessionmaker(engine)\n" + OWN.replace("yield AsyncSession(", "yield Maker(")
+    assert found(copy, text) == {"db": None}
+
+
+def test_what_is_asked_for_by_name(copy):
+    """A fixture that a test names in a string, or another module imports, is needed."""
+    for tests in (
+        "import pytest\n@pytest.mark.parametrize('name', ['db'])\ndef test_it(name, request): ...",
+        "from tests.conftest import db\ndef test_it(): ...",
+    ):
+        assert found(copy, OWN, tests) == {"db": "db_session"}
+
+
+def test_another_name_in_a_module_without_pytest(copy):
+    """The other name needs pytest itself, which a module with pytest-asyncio's decorators may lack."""
+    project = copy()
+    text = (HEAD + OWN).replace("import pytest\n", "import pytest_asyncio\n").replace("@pytest.", "@pytest_asyncio.")
+    project.write(main_py=APP, tests__conftest_py=text, tests__test_it_py="def test_it(db): ...")
+    assert project.init("--yes")[0] == 0
+    assert project.files()["tests/conftest.py"].startswith("import pytest\n")
+    assert "@pytest.fixture\ndef db(db_session):\n    return db_session\n" in project.files()["tests/conftest.py"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 from collections.abc import Iterator, Mapping
 
@@ -12,7 +13,7 @@ Lines = tuple[int, int]
 def without(source: str, edits: Mapping[Lines, str]) -> str:
     """*source* with ranges of lines, counted from 1, replaced; with nothing, they go with the comment above them."""
     before = ast.parse(source)
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     for (first, last), new in sorted(edits.items(), reverse=True):
         begin = first - 1
         while not new and begin and lines[begin - 1].startswith("#"):
@@ -26,6 +27,11 @@ def without(source: str, edits: Mapping[Lines, str]) -> str:
     return re.sub(r"\n{4,}", "\n\n\n", text).strip("\n") + "\n" if text.strip() else ""
 
 
+def lines_of(source: str) -> list[str]:
+    """Its lines as Python counts them: a form feed ends none."""
+    return list(io.StringIO(source, newline="\n"))
+
+
 def _used(tree: ast.Module) -> set[str]:
     """Every name that is read, and every name in ``__all__`` or a quoted annotation."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -35,7 +41,7 @@ def _used(tree: ast.Module) -> set[str]:
 
 def _without_imports(source: str, gone: set[str]) -> str:
     """*source* without the imports of names that are not used any more."""
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     for node in reversed(ast.parse(source).body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             stays = [alias for alias in node.names if (alias.asname or alias.name).partition(".")[0] not in gone]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from ...project import Project
 from ...project.syntax import text
+from .editing import lines_of
 
 
 def module(project: Project, docstring: str, imports: Iterable[str], *parts: str) -> str:
@@ -67,7 +68,7 @@ def with_plugins(source: str, plugins: list[str]) -> str | None:
             there = ast.literal_eval(node.value)
             missing = [name for name in plugins if name not in there]
             return _replaced(source, node, _plugins([*there, *missing])) if missing else source
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     last = max((node.end_lineno or 0 for node in tree.body if _is_head(node)), default=0)
     before, after = "".join(lines[:last]).rstrip("\n"), "".join(lines[last:]).lstrip("\n")
     following = next((line for line in after.splitlines() if line and not line.startswith("#")), "")
@@ -85,7 +86,7 @@ def _plugins(names: list[str]) -> str:
 
 
 def _replaced(source: str, node: ast.stmt, new: str) -> str:
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     return "".join([*lines[: node.lineno - 1], new + "\n", *lines[node.end_lineno :]])
 
 
@@ -94,7 +95,7 @@ def with_import(source: str, line: str) -> str:
     tree = ast.parse(source)
     first = tree.body[0] if tree.body else None
     last = (first.end_lineno or 0) if isinstance(first, ast.Expr) else 0
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     head = "".join(lines[:last]).rstrip("\n")
     rest = "".join(lines[last:]).lstrip("\n")
     return (

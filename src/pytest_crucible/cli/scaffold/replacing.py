@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...project import Finds
-from ...project.imports import full, origin
+from ...project.imports import imported
 from ...project.suites import Fixture
-from ...project.syntax import calls, constant, keyword, text
-from . import editing
+from ...project.syntax import constant, keyword, text
+from . import editing, faithful, python
 from .changes import Draft
 from .choices import Choices
+from .suite import OURS
 
 SHARED = {"savepoint", "rollback", "begin"}
-# What a client may be made with, and still be what Crucible's is.
-CLIENT_WORDS = {"transport", "app", "base_url", "follow_redirects"}
+PUT_BACK = "what a test writes is put back."
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,24 @@ def replacements(finds: Finds, choices: Choices) -> list[Replacement]:
     tests = [fixture for fixture in finds.fixtures if fixture.module.is_test]
     planned = {fixture: one for fixture in tests if (one := next(_suggested(finds, choices, fixture), None))}
     users = _users(finds)
-    while True:
-        stays = [one for one in planned.values() if one.by is None and _is_needed(one.fixture, users, planned)]
-        if not stays:
-            break
-        for one in stays:
-            del planned[one.fixture]
+    while stays := [one.fixture for one in planned.values() if _stays(finds, one, users, planned)]:
+        for fixture in stays:
+            del planned[fixture]
     return [_settled(one, users, planned) for one in planned.values()]
+
+
+def _stays(finds: Finds, one: Replacement, users: dict[str, set[ast.AST]], planned: dict[Fixture, Replacement]) -> bool:
+    """Whether somebody needs it, what it asks for does more than ours, or a fixture of theirs hides ours."""
+    if one.by is None and _is_needed(one.fixture, users, planned):
+        return True
+    hidden = {fixture.name for fixture in finds.fixtures if fixture not in planned}
+    free = {fixture.name for fixture in planned} | (OURS | {"event_loop", "anyio_backend"}) - hidden
+    return one.by in hidden or not faithful.has_only(finds, one.fixture, free)
 
 
 def shares_a_transaction(found: Iterable[Replacement]) -> bool:
     """Whether test and application shared a transaction that was rolled back, and saw each other's flushed rows."""
-    return any("session" in one.fixture.traits and one.fixture.traits & SHARED for one in found)
+    return any(one.why == PUT_BACK for one in found)
 
 
 def replace(draft: Draft, found: Iterable[Replacement]) -> None:
@@ -66,10 +72,17 @@ def replace(draft: Draft, found: Iterable[Replacement]) -> None:
     for group in by_file.values():
         path = group[0].fixture.module.path
         edits = {one.fixture.lines: _alias(one) if one.by else "" for one in group}
-        draft.put(path, editing.without(draft.read(path) or "", edits))
+        source = editing.without(draft.read(path) or "", edits)
+        lacks = any(edits.values()) and imported(group[0].fixture.module).get("pytest") != "pytest"
+        draft.put(path, python.with_import(source, "import pytest") if lacks else source)
 
 
 def _suggested(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Replacement]:
+    """What Crucible has in its place, if that is all that it does."""
+    return (one for one in _similar(finds, choices, fixture) if faithful.is_faithful(finds, fixture, one.by))
+
+
+def _similar(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Replacement]:
     """What Crucible has in its place; `Replacement.by` is its fixture, whether it is needed or not yet known."""
     traits = fixture.traits
     is_async = "async" in traits or "create_async_engine" in text(fixture.node)
@@ -79,10 +92,10 @@ def _suggested(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Rep
         yield Replacement(fixture, "Crucible has a server of its own (crucible_server).")
     if "factories" in traits:
         yield Replacement(fixture, "factories are bound to the test's session without wiring.")
-    if "async client" in traits and choices.app is not None and _is_plain_client(finds, fixture):
+    if "async client" in traits and choices.app and faithful.is_client_of(finds, fixture, choices.app):
         yield Replacement(fixture, "the application's lifespan runs, and overrides are put back.", "async_client")
-    if "session" in traits and traits & SHARED and "engine" not in traits:
-        yield Replacement(fixture, "what a test writes is put back.", "db_session" if is_async else "sync_session")
+    if traits & SHARED and "engine" not in traits and faithful.gives_session(finds, fixture):
+        yield Replacement(fixture, PUT_BACK, "db_session" if is_async else "sync_session")
     if "engine" in traits and "session" not in traits:
         why = "every engine leads to the test's database, and the schema is in its template."
         yield Replacement(fixture, why, "async_engine" if is_async else None)
@@ -90,29 +103,30 @@ def _suggested(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Rep
         yield Replacement(fixture, "the schema is in the template, built once.")
 
 
-def _is_plain_client(finds: Finds, fixture: Fixture) -> bool:
-    """Whether it is a client like Crucible's, with no override but that of the session."""
-    sessions = {one.place.path.replace(":", ".") for one in finds.session_dependencies}
-    for node in ast.walk(fixture.node):
-        is_override = isinstance(node, ast.Subscript) and text(node.value).endswith("dependency_overrides")
-        if is_override and origin(finds.project, full(fixture.module, node.slice)) not in sessions:  # type: ignore[attr-defined] # a Subscript
-            return False
-    clients = [call for call in calls(fixture.node) if full(fixture.module, call).endswith("httpx.AsyncClient")]
-    return bool(clients) and all({word.arg for word in call.keywords} <= CLIENT_WORDS for call in clients)
-
-
 def _users(finds: Finds) -> dict[str, set[ast.AST]]:
     """The functions that ask for each fixture, by its name; a use that is no argument counts for its module."""
-    users: dict[str, set[ast.AST]] = {}
+    users: dict[str, set[ast.AST]] = {name: {ast.Module([], [])} for name in finds.configuration.words("usefixtures")}
+    homes = {fixture.module.path.stem for fixture in finds.fixtures}
     for module in finds.project.tests:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
                     users.setdefault(argument.arg, set()).add(node)
-            elif isinstance(node, ast.Call) and text(node.func).endswith(("usefixtures", "getfixturevalue")):
-                for name in filter(None, map(constant, node.args)):
-                    users.setdefault(str(name), set()).add(module.tree)
+            elif isinstance(node, ast.Call | ast.ImportFrom):
+                for name in _named(node, homes):
+                    users.setdefault(name, set()).add(module.tree)
     return users
+
+
+def _named(node: ast.Call | ast.ImportFrom, homes: set[str]) -> Iterator[str]:
+    """The fixtures that are asked for by name, and those that another module hands on."""
+    if isinstance(node, ast.ImportFrom):
+        yield from (alias.name for alias in node.names if (node.module or "").rpartition(".")[2] in homes)
+    elif text(node.func).endswith(("usefixtures", "getfixturevalue")):
+        yield from (str(name) for name in map(constant, node.args) if name)
+    elif text(node.func).endswith("parametrize"):  # fixtures to be asked for by a test, and indirect arguments
+        words = (constant(child) for argument in (*node.args, *node.keywords) for child in ast.walk(argument))
+        yield from (name.strip() for word in words if isinstance(word, str) for name in word.split(","))
 
 
 def _is_needed(fixture: Fixture, users: dict[str, set[ast.AST]], planned: dict[Fixture, Replacement]) -> bool:
@@ -129,18 +143,14 @@ def _settled(one: Replacement, users: dict[str, set[ast.AST]], planned: dict[Fix
 def _alias(one: Replacement) -> str:
     scope = '(scope="session")' if one.by == "async_engine" else ""
     name = one.fixture.node.name
-    given = keyword(decorator, "name") if (decorator := _call(one.fixture)) else None
+    given = next(filter(None, (keyword(call, "name") for call in faithful.calls_of_decorators(one.fixture))), None)
     words = f"(name={text(given)})" if given is not None else scope
     return f"@pytest.fixture{words}\ndef {name}({one.by}):\n    return {one.by}\n"
-
-
-def _call(fixture: Fixture) -> ast.Call | None:
-    return next((node for node in fixture.node.decorator_list if isinstance(node, ast.Call)), None)
 
 
 def kept(finds: Finds, found: Iterable[Replacement]) -> Iterator[str]:
     """What looks replaceable and is not, since something else needs it."""
     gone = {one.fixture for one in found}
     for fixture in finds.fixtures:
-        if "container" in fixture.traits and fixture not in gone:
+        if "container" in fixture.traits and fixture not in gone and not faithful.is_special(fixture):
             yield f"{fixture.place.where(finds.project.root)} {fixture.name} stays: tests or other fixtures need it."
