@@ -77,3 +77,38 @@ def test_a_file_that_is_no_text(tmp_path: Path):
     (tmp_path / "setup.cfg").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"setup\.cfg is not UTF-8"):
         Draft(tmp_path).read(tmp_path / "setup.cfg")
+
+
+def test_a_link_stays_one(tmp_path: Path):
+    """What a link leads to is written, and the link is not replaced by a file."""
+    real, link = tmp_path / "real.toml", tmp_path / "pyproject.toml"
+    real.write_text("a = 1\n")
+    link.symlink_to(real.name)
+    draft = Draft(tmp_path)
+    draft.put(link, "a = 2\n")
+    write(draft.changes())
+    assert link.is_symlink()
+    assert real.read_text() == "a = 2\n"
+
+
+def test_lines_that_stay_keep_every_byte(tmp_path: Path):
+    """A mark of byte order and mixed line ends are no part of the diff, and are not changed either."""
+    path = tmp_path / "conftest.py"
+    path.write_bytes(b"\xef\xbb\xbfa = 1\r\nb = 2\nc = 3\r\n")
+    draft = Draft(tmp_path)
+    assert draft.read(path) == "a = 1\nb = 2\nc = 3\n"
+    draft.put(path, "a = 1\nb = 2\nc = 4\nd = 5")
+    write(draft.changes())
+    assert path.read_bytes() == b"\xef\xbb\xbfa = 1\r\nb = 2\nc = 4\r\nd = 5"
+
+
+def test_a_folder_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The error names the file that was to be written, and not the scrap beside it."""
+
+    def refuse(**words: object) -> None:
+        raise PermissionError(13, "Permission denied", f"{words['dir']}/{words['prefix']}xyz")
+
+    monkeypatch.setattr(changes.tempfile, "mkstemp", refuse)
+    with pytest.raises(UsageError) as refused:
+        write([Change(tmp_path / "pytest.toml", None, "[pytest]\n")])
+    assert refused.value.found == f"{tmp_path / 'pytest.toml'} cannot be written: Permission denied."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import io
 import os
 import shutil
 import tempfile
@@ -107,11 +109,12 @@ class _staged:  # noqa: N801 # a context manager, used as a function
             for change in self._changes:
                 if change.after is not None:
                     self._made += _folders(change.path.parent)
-                    self._ready[change.path] = _stage(change.path, change.after)
+                    path = change.path.resolve()  # a link stays one
+                    self._ready[path] = _stage(path, change.after)
         except OSError as error:
             self.__exit__()
             raise UsageError(
-                f"{error.filename or change.path} cannot be written: {error.strerror}.",
+                f"{change.path} cannot be written: {error.strerror}.",
                 why="Nothing has been changed: all files are made ready before the first is replaced.",
                 do="Make the folder writable, and run `crucible init` again.",
             ) from error
@@ -135,8 +138,9 @@ def _folders(folder: Path) -> Iterator[Path]:
 def _stage(path: Path, text: str) -> Path:
     number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     ready = Path(name)
-    with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-        file.write(text.replace("\n", "\r\n") if _has_carriage_returns(path) else text)
+    before = path.read_bytes() if path.exists() else b""
+    with os.fdopen(number, "wb") as file:
+        file.write(_like(before, text))
     if path.exists():
         shutil.copymode(path, ready)
     else:
@@ -148,7 +152,7 @@ def _stage(path: Path, text: str) -> Path:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")  # with universal line ends
+        return path.read_text("utf-8-sig")  # with universal line ends, and without a mark of byte order
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
@@ -157,5 +161,13 @@ def _text(path: Path) -> str | None:
         ) from error
 
 
-def _has_carriage_returns(path: Path) -> bool:
-    return path.exists() and b"\r\n" in path.read_bytes()
+def _like(before: bytes, text: str) -> bytes:
+    """*text* with the line ends, and the mark of byte order, of what was there; lines that stay keep their own end."""
+    lines = [line.encode() for line in io.StringIO(text, newline="\n")]
+    old = before.removeprefix(codecs.BOM_UTF8).splitlines(keepends=True)
+    plain = [line.removesuffix(b"\r\n") + b"\n" if line.endswith(b"\r\n") else line for line in old]
+    ends = b"\r\n" if b"\r\n" in before else b"\n"
+    found = [line.removesuffix(b"\n") + ends if line.endswith(b"\n") else line for line in lines]
+    for mine, theirs, count in difflib.SequenceMatcher(None, lines, plain, autojunk=False).get_matching_blocks():
+        found[mine : mine + count] = old[theirs : theirs + count]
+    return (codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b"") + b"".join(found)
