@@ -100,6 +100,17 @@ def test_names_that_are_taken(copy):
     assert files["tests/conftest.py"].endswith(conftest[len("import pytest\n\n\n") :])
 
 
+def test_a_module_called_fixtures(copy):
+    """A package of that name would hide it: the new modules lie beside it."""
+    project = copy()
+    project.write(
+        models_py=MODELS, tests__fixtures_py="ONE = 1\n", tests__test_it_py="from tests.fixtures import ONE\n"
+    )
+    options(project)
+    assert "tests/fixtures/__init__.py" not in project.files()
+    assert '"tests.more_fixtures.rows"' in project.files()["tests/conftest.py"]
+
+
 def test_a_conftest_that_cannot_be_changed(copy):
     """What is left to do by hand is said."""
     project = copy()

@@ -107,7 +107,7 @@ def _generated(subject: Subject) -> Part | None:
     stored = {_listed(subject, f"select({row.name}.{column})")}
     assert {{one.{column} for one in made}} <= set(stored)'''
     imports = ["from sqlalchemy import select", subject.session_import, subject.row_import]
-    return test, [*imports, f"from {subject.package}.fixtures.factories import {row.name}Factory"]
+    return test, [*imports, f"from {subject.package}.{subject.fixtures}.factories import {row.name}Factory"]
 
 
 def _listed(subject: Subject, query: str) -> str:

@@ -62,11 +62,12 @@ def _missing(tests: Path, folder: str, files: dict[str, str | None]) -> dict[Pat
 def _fixtures(draft: Draft, subject: Subject, tests: Path) -> Iterator[str]:
     """The modules of fixtures that the tests of the integration layer ask for."""
     modules = {}
+    folder = tests / subject.fixtures
     if subject.has_row_fixture:
-        modules[_free(tests, "rows")] = database.rows(subject)
+        modules[_free(folder, "rows")] = database.rows(subject)
     if subject.is_sync and subject.choices.app is not None and subject.test_client is None:
-        modules[_free(tests, "client")] = http.client(subject)
-    plugins = [f"{subject.package}.fixtures.{name}" for name in modules]
+        modules[_free(folder, "client")] = http.client(subject)
+    plugins = [f"{subject.package}.{subject.fixtures}.{name}" for name in modules]
     if not modules:
         return
     conftest = tests / "conftest.py"
@@ -79,14 +80,14 @@ def _fixtures(draft: Draft, subject: Subject, tests: Path) -> Iterator[str]:
     if subject.has_factories:
         modules["factories"] = database.factories(subject)
     for name, module in modules.items():
-        draft.put(tests / "fixtures" / f"{name}.py", module)
-    if not (tests / "fixtures" / "__init__.py").exists():
-        draft.put(tests / "fixtures" / "__init__.py", "")
+        draft.put(folder / f"{name}.py", module)
+    if not (folder / "__init__.py").exists():
+        draft.put(folder / "__init__.py", "")
 
 
-def _free(tests: Path, name: str) -> str:
+def _free(folder: Path, name: str) -> str:
     """The name of a module of fixtures that is not there yet."""
-    while (tests / "fixtures" / f"{name}.py").exists():
+    while (folder / f"{name}.py").exists():
         name = f"more_{name}"
     return name
 

@@ -69,6 +69,12 @@ class Subject:
         return name if free else f"stored_{name}"
 
     @property
+    def fixtures(self) -> str:
+        """The folder for modules of fixtures; one beside a module of that name would hide it."""
+        tests = self.finds.project.root / self.choices.tests
+        return "more_fixtures" if (tests / "fixtures.py").exists() else "fixtures"
+
+    @property
     def has_row_fixture(self) -> bool:
         """Whether the row is an object of a model, and so worth a fixture."""
         return self.row is not None and not self.row.model.is_table
@@ -76,7 +82,7 @@ class Subject:
     @property
     def has_factories(self) -> bool:
         """Whether the suite gets factories: Polyfactory is installed, and no module of that name there."""
-        there = self.finds.project.root / self.choices.tests / "fixtures" / "factories.py"
+        there = self.finds.project.root / self.choices.tests / self.fixtures / "factories.py"
         return self.has_row_fixture and not there.exists() and find_spec("polyfactory") is not None
 
     @property
