@@ -1,10 +1,11 @@
 """Nothing is guessed silently, and nothing written without a yes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from pytest_crucible.cli import main
+from pytest_crucible.cli import init, main
 
 APP = """
 from fastapi import FastAPI
@@ -155,3 +156,16 @@ def test_the_root_is_found_from_below(copy, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(project.root / "app")
     assert main(["init", "--yes"]) == 0
     assert "pytest.toml" in project.files()
+
+
+def test_a_file_that_cannot_be_read(copy, monkeypatch: pytest.MonkeyPatch):
+    """The file is named, and what to do."""
+
+    def refuse(root: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(root / "pyproject.toml"))
+
+    monkeypatch.setattr(init, "read", refuse)
+    code, printed = copy().init("--yes")
+    assert code == 1
+    assert "pyproject.toml cannot be read: Permission denied." in printed
+    assert "Make it readable" in printed

@@ -31,11 +31,15 @@ def run(options: argparse.Namespace) -> int:
     """
     root = _root(options.root)
     ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
-    finds = find(read(root))
-    _refuse_nested(finds)
     try:
+        finds = find(read(root))
+        _refuse_nested(finds)
         draft, notes = _draft(finds, ask)
         return _finish(draft, notes, ask, options)
+    except PermissionError as error:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}.", do="Make it readable, and run `crucible init` again."
+        ) from error
     except EOFError:
         print("\nNothing has been written.")
         return 1
