@@ -1,5 +1,6 @@
 """Projects as they are found elsewhere."""
 
+import pytest
 import tomlkit
 
 MODELS = """
@@ -156,6 +157,24 @@ def test_an_application_on_sqlite(copy):
     assert "crucible_url_env" in printed
     project.write(pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\n')
     assert project.init("--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ('create_async_engine(os.environ["DB"])', ["DB=postgresql+asyncpg"]),
+        ('create_engine(os.getenv("DB"))', ["DB=postgresql+psycopg2"]),
+        ('create_engine(URL)\nURL = os.environ.get("DB")', ["DB=postgresql+psycopg2"]),
+        ('create_engine(os.getenv("DB", "postgresql://localhost/shop"))', None),
+        ('create_engine(os.environ["DB"])\nother = create_engine(os.environ["OTHER"])', None),
+    ],
+)
+def test_an_application_that_needs_its_url(copy, made, expected):
+    """An application that cannot be imported without a variable gets it, for the driver that is required."""
+    project = copy()
+    engine = "import os\nfrom sqlalchemy import create_engine\nfrom sqlalchemy.ext.asyncio import create_async_engine\n"
+    project.write(models_py=MODELS, db_py=f"{engine}engine = {made}\n", requirements_txt="psycopg2-binary\nasyncpg\n")
+    assert options(project).get("crucible_url_env") == expected
 
 
 def test_an_application_that_looks_at_the_host(copy):

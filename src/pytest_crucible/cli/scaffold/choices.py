@@ -12,7 +12,7 @@ from ...project.applications import Application
 from ...project.engines import SessionDependency
 from ...project.models import Metadata
 from ...project.tokens import TokenFunction
-from . import suite
+from . import environment, suite
 from .questions import Questions
 
 Runner = Literal["asyncio", "anyio", "sync"]
@@ -65,6 +65,7 @@ class Choices:
             # Overridden by a mechanism of FastAPI's.
             "crucible_get_session": self.get_session.place.path if self.get_session and is_fastapi else None,
             "crucible_access_token": self.token.place.path if self.token else None,
+            "crucible_url_env": environment.url_env(finds) if not is_on(finds) else None,
         }
         # What a project builds its schema from, once it says so, is its own affair.
         said = [name for name in SCHEMA if is_on(finds)]
