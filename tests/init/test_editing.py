@@ -71,3 +71,11 @@ def test_plugins_follow_the_imports():
     assert python.with_plugins(source, ["y"]) == (
         '"""D."""\nimport pytest\n\npytest_plugins = [\n    "y",\n]\n\n\n# comment\n@pytest.fixture\ndef f(): ...\n'
     )
+
+
+def test_an_import_stands_below_what_has_to_be_first():
+    """Imports from the future come before all others; a string further down is no docstring."""
+    source = '"""D."""\nfrom __future__ import annotations\n\nimport os\n"a section"\n'
+    assert python.with_import(source, "import pytest") == (
+        '"""D."""\nfrom __future__ import annotations\n\nimport pytest\nimport os\n"a section"\n'
+    )

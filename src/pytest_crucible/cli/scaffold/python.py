@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable
+from itertools import takewhile
 
 from ...project import Project
 from ...project.syntax import text
@@ -77,8 +78,13 @@ def with_plugins(source: str, plugins: list[str]) -> str | None:
 
 
 def _is_head(node: ast.stmt) -> bool:
-    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_docstring or isinstance(node, ast.Import | ast.ImportFrom)
+    return _is_first(node) or isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_first(node: ast.stmt) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "__future__"
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _plugins(names: list[str]) -> str:
@@ -91,10 +97,9 @@ def _replaced(source: str, node: ast.stmt, new: str) -> str:
 
 
 def with_import(source: str, line: str) -> str:
-    """*source* with one more import, after the docstring."""
+    """*source* with one more import, after the docstring and what has to stand before all other imports."""
     tree = ast.parse(source)
-    first = tree.body[0] if tree.body else None
-    last = (first.end_lineno or 0) if isinstance(first, ast.Expr) else 0
+    last = max((node.end_lineno or 0 for node in takewhile(_is_first, tree.body)), default=0)
     lines = lines_of(source)
     head = "".join(lines[:last]).rstrip("\n")
     rest = "".join(lines[last:]).lstrip("\n")
