@@ -174,6 +174,22 @@ def test_this_machine_is_seen():
     assert machine.httpx2_wanted  # Starlette 1.10 does
 
 
+def test_what_an_uninstallation_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A distribution without a name or a version, as an interrupted pip leaves it, is no traceback."""
+    for name, file, text in (
+        ("gone", "entry_points.txt", "[pytest11]\ngone = gone\n"),
+        ("half", "METADATA", "Metadata-Version: 2.1\nName: half\n"),
+    ):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / file).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    machine = here()
+    assert not machine.has("gone")
+    assert machine.version("half") == ()
+    assert machine.requires["pytest-xdist"]
+
+
 @pytest.mark.parametrize(
     ("version", "release"), [("2.1.9", (2, 1, 9)), ("2.1.0b2", (2, 1, 0)), ("18", (18,)), ("", ()), ("dev", ())]
 )

@@ -50,7 +50,9 @@ def test_sample_projects(name: str):
     assert codes(SAMPLES / name) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize(
+    "name", ["seed", *(pytest.param(name, marks=pytest.mark.slow) for name in EXPECTED if name != "seed")]
+)
 def test_crucible_init_leaves_nothing_to_warn_of(name: str, tmp_path: Path):
     """What crucible init writes, and what it takes away, is what crucible doctor asks for."""
     root = tmp_path / name

@@ -173,6 +173,7 @@ def test_a_type_checking_import_imports_nothing(project_of: Make):
     )
 
 
+@pytest.mark.slow
 def test_imports_that_work(project_of: Make):
     """What the settings name is imported without a finding."""
     assert project_of(APP, on=True).found("import-fails", without=WITH_IMPORT) == []
@@ -190,6 +191,7 @@ def test_imports_that_fail(project_of: Make):
     assert (session.line, session.do) == (17, "Did you mean 'get_db'?")
 
 
+@pytest.mark.slow
 def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     """Nothing connects while doctor imports: what would have reached production is said."""
     main = "from sqlalchemy import create_engine\nfrom app.models import Base\n"
@@ -198,7 +200,9 @@ def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     assert "A database is opened while the module is imported." in finding.found
 
 
-@pytest.mark.parametrize("line", ["import os; os._exit(3)", "raise SystemExit(3)"])
+@pytest.mark.parametrize(
+    "line", ["import os; os._exit(3)", pytest.param("raise SystemExit(3)", marks=pytest.mark.slow)]
+)
 def test_an_application_that_ends_the_process(project_of: Make, line: str):
     """A project that exits while it is imported does not take doctor down."""
     [finding] = project_of({**APP, "app/main.py": f"{line}\n"}, on=True).found("import-fails", without=WITH_IMPORT)

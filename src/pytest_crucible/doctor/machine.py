@@ -105,9 +105,9 @@ def here() -> Machine:
     installed = _installed()
     return Machine(
         python=platform.python_version(),
-        versions={name: one.version for name, one in installed.items()},
-        requires={name: tuple(one.requires or ()) for name, one in installed.items()},
-        plugins=tuple(_plugins()),
+        versions={name: "".join(said.get_all("Version", ())) for name, (_, said) in installed.items()},
+        requires={name: tuple(said.get_all("Requires-Dist", ())) for name, (_, said) in installed.items()},
+        plugins=tuple(plugin for name, (one, _) in installed.items() for plugin in _plugin(name, one)),
         room={str(place): folders.free(place) for place in folders.places()},
         cache=cache,
         cache_error=error,
@@ -119,22 +119,21 @@ def here() -> Machine:
     )
 
 
-def _installed() -> dict[str, metadata.Distribution]:
-    """By normalised name; of two, the one that is imported."""
-    found: dict[str, metadata.Distribution] = {}
+def _installed() -> dict[str, tuple[metadata.Distribution, metadata.PackageMetadata]]:
+    """By normalised name; of two, the one that is imported. One without a name is the rest of an uninstallation."""
+    found: dict[str, tuple[metadata.Distribution, metadata.PackageMetadata]] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            found.setdefault(normal(name), distribution)
+        said = distribution.metadata
+        if "Name" in said:
+            found.setdefault(normal(said["Name"]), (distribution, said))
     return found
 
 
-def _plugins() -> Iterator[Plugin]:
-    """Found by their entry points and read as text: a plugin that is broken must not take us down."""
-    for distribution in metadata.distributions():
-        if any(entry.group == "pytest11" for entry in distribution.entry_points):
-            files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
-            yield Plugin(normal(distribution.metadata["Name"]), tuple(path for path in files if path.suffix == ".py"))
+def _plugin(name: str, distribution: metadata.Distribution) -> Iterator[Plugin]:
+    """Found by its entry points and read as text: a plugin that is broken must not take us down."""
+    if any(entry.group == "pytest11" for entry in distribution.entry_points):
+        files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+        yield Plugin(name, tuple(path for path in files if path.suffix == ".py"))
 
 
 def _cache() -> tuple[str, str, int]:

@@ -8,16 +8,20 @@ even when they are empty; the other files only with a section of pytest's own
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import iniconfig  # pytest's own dependency: what it reads, we read alike
-import tomlkit
-from tomlkit.exceptions import ParseError
+import iniconfig  # pytest's own dependency, as tomli is: what it reads, we read alike
 
 from ..errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 TRUTHS = {"1", "true", "yes", "on"}
@@ -86,8 +90,8 @@ def toml(file: Path) -> dict[str, Any]:
         UsageError: If it is none.
     """
     try:
-        document: dict[str, Any] = tomlkit.parse(file.read_text("utf-8")).unwrap()
-    except (ParseError, UnicodeDecodeError) as error:
+        document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not TOML: {error}.", do="Correct the line; no tool can read the file.") from error
     return document
 

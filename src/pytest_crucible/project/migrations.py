@@ -6,10 +6,8 @@ import configparser
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import ParseError
+from .configuration import toml
 
 ASYNC = re.compile(r"\b(create_async_engine|async_engine_from_config|asyncio\.run|run_sync)\b")
 
@@ -64,11 +62,7 @@ def _ini(file: Path) -> list[tuple[str, str]]:
 
 
 def _toml(file: Path) -> str | None:
-    try:
-        document: dict[str, Any] = tomlkit.parse(file.read_text("utf-8", "replace")).unwrap()
-    except ParseError:
-        return None
-    table = document.get("tool", {}).get("alembic", {})
+    table = toml(file).get("tool", {}).get("alembic", {})
     script = table.get("script_location") if isinstance(table, dict) else None
     return script if isinstance(script, str) else None
 
