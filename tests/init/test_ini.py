@@ -3,6 +3,7 @@
 import pytest
 import tomlkit
 
+from pytest_crucible import UsageError
 from pytest_crucible.cli.scaffold import ini
 
 SECTION = """\
@@ -107,3 +108,10 @@ def test_pytest_reads_what_was_converted(copy):
     assert options["timeout_of_nobody"] == "30"
     assert "# lines\nmarkers" in text
     assert "timeout_of_nobody is registered by no plugin" in printed
+
+
+@pytest.mark.parametrize(("key", "value", "kind"), [("addopts", '-k "slow', "args"), ("verbosity", "high", "int")])
+def test_a_value_that_cannot_be_read(key: str, value: str, kind: str):
+    """The option is named with its value, and nobody sees a traceback."""
+    with pytest.raises(UsageError, match=f"{key} = {value} cannot be read"):
+        ini.native({key: value}, {key: kind})

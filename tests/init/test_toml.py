@@ -33,6 +33,12 @@ def test_comments_and_spacing_stay():
     assert changed == expected
 
 
+def test_a_string_becomes_a_boolean():
+    """The comment behind it stays."""
+    assert toml.change('[a]\nb = "no" # why\n', "a", {"b": False}) == "[a]\nb = false # why\n"
+    assert toml.change("[a]\nb = false # why\n", "a", {"b": "no"}) == '[a]\nb = "no" # why\n'
+
+
 def test_what_is_there_is_not_written_again():
     """Values that are equal leave the text as it is."""
     assert toml.change(FILE, "tool.ruff", {"line-length": 88}) == FILE

@@ -52,8 +52,23 @@ def registered() -> dict[str, str]:
 
 
 def native(values: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
-    """The values of an ini section, or of ``[tool.pytest.ini_options]``, as native TOML has them."""
-    return {key: _native(value, types.get(key)) for key, value in values.items()}
+    """The values of an ini section, or of ``[tool.pytest.ini_options]``, as native TOML has them.
+
+    Raises:
+        UsageError: If one cannot be read; pytest would not start either.
+    """
+    return {key: _read(key, value, types.get(key)) for key, value in values.items()}
+
+
+def _read(key: str, value: Any, kind: str | None) -> Any:
+    try:
+        return _native(value, kind)
+    except ValueError as error:
+        raise UsageError(
+            f"{key} = {value} cannot be read: {error}.",
+            why=f"pytest takes {key} as {kind}.",
+            do="Correct the line in pytest's configuration, and run `crucible init` again.",
+        ) from error
 
 
 def _native(value: Any, kind: str | None) -> Any:

@@ -115,7 +115,7 @@ def _table(document: Any, table: str) -> Any:
 
 def _replace(place: Any, key: str, value: Any) -> None:
     """Change a value; a list keeps its lines and their comments where only strings are added to it."""
-    old = place[key]
+    old = place.item(key)  # with its comment, which a plain boolean has not
     if isinstance(old, Array) and isinstance(value, list) and value[: len(old)] == old.unwrap():
         written = old.as_string()
         for word in value[len(old) :]:
@@ -125,7 +125,7 @@ def _replace(place: Any, key: str, value: Any) -> None:
                 old.append(word)
         _break(old, written)
         return
-    new = tomlkit.parse(f"key = {spelled(value)}\n")["key"]
+    new: Any = tomlkit.parse(f"key = {spelled(value)}\n").item("key")
     new.trivia.comment_ws, new.trivia.comment = old.trivia.comment_ws, old.trivia.comment
     place[key] = new
 
