@@ -102,3 +102,11 @@ def test_packages_with_the_name_of_something_left_behind(tmp_path: Path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     assert [module.name for module in read(tmp_path).modules] == ["app.build"]
+
+
+def test_requirements_of_poetry_for_several_pythons(tmp_path: Path):
+    """Of several constraints for one distribution, the first stands for all."""
+    lines = '[{version = "^2.1", extras = ["asyncio"], python = ">=3.11"}, {version = "^2.0", python = "<3.11"}]'
+    (tmp_path / "pyproject.toml").write_text(f'[tool.poetry.dependencies]\npython = "^3.10"\nsqlalchemy = {lines}\n')
+    [found] = find(read(tmp_path)).requirements
+    assert (found.name, found.text) == ("sqlalchemy", "sqlalchemy[asyncio] ^2.1")

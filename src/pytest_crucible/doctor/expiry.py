@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..project.syntax import constant, keyword, last
 from ..project.tree import Module
 from .case import Case
 from .findings import Finding
 from .makers import made_in
-from .syntax import keyword, last, literal
 
 
 def expire_on_commit(case: Case) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def _expires(call: ast.Call) -> bool | None:
     word = keyword(call, "expire_on_commit")
     if word is None:
         return None if any(given.arg is None for given in call.keywords) else True
-    value = literal(word)
+    value = constant(word)
     return value if isinstance(value, bool) else None
 
 

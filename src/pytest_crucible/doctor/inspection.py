@@ -93,7 +93,7 @@ def _problem(option: str, error: CrucibleError) -> dict[str, str]:
 def _pool(engine: Any) -> dict[str, Any]:
     kind = type(engine.pool).__name__
     size = getattr(engine.pool, "size", lambda: 1)()
-    overflow = getattr(engine.pool, "_max_overflow", 0)
+    overflow = max(0, getattr(engine.pool, "_max_overflow", 0))  # no public name; -1 is without limit
     return {"host": engine.url.host or "", "database": engine.url.database or "", "pool": kind, "most": size + overflow}
 
 

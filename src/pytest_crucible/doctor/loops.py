@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from ..project.engines import Engine
 from ..project.imports import full
 from ..project.suites import Fixture
+from ..project.syntax import calls, constant, functions_of, keyword, last, parameters
 from .case import Case
 from .findings import Finding
-from .syntax import calls, functions_of, keyword, last, literal, parameters
 
 SCOPES = ("function", "class", "module", "package", "session")
 UNSET = "asyncio_default_fixture_loop_scope"
@@ -98,7 +98,7 @@ def _test_loops(case: Case) -> set[str]:
     for module in case.project.tests:
         for call in calls(module.tree):
             if last(call) == "asyncio" and "mark" in ast.unparse(call.func):
-                found.add(str(literal(keyword(call, "loop_scope")) or "function"))
+                found.add(str(constant(keyword(call, "loop_scope")) or "function"))
     return found
 
 

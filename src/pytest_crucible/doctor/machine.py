@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
 from ..errors import CrucibleError
 from ..server import folders
 
@@ -75,28 +78,11 @@ class Machine:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """``2.1.9b1`` as ``(2, 1, 9)``: enough to compare releases."""
-    parts = []
-    for word in version.split("."):
-        digits = "".join(_leading_digits(word))
-        if not digits:
-            break
-        parts.append(int(digits))
-        if digits != word:
-            break
-    return tuple(parts)
-
-
-def _leading_digits(word: str) -> Iterator[str]:
-    for letter in word:
-        if not letter.isdigit():
-            return
-        yield letter
-
-
-def normal(name: str) -> str:
-    """The name of a distribution as comparisons need it (PEP 503)."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    """``2.1.9b1`` as ``(2, 1, 9)``: enough to compare releases; empty for what is no version."""
+    try:
+        return Version(version).release
+    except InvalidVersion:
+        return ()
 
 
 def here() -> Machine:
@@ -125,7 +111,7 @@ def _installed() -> dict[str, tuple[metadata.Distribution, metadata.PackageMetad
     for distribution in metadata.distributions():
         said = distribution.metadata
         if "Name" in said:
-            found.setdefault(normal(said["Name"]), (distribution, said))
+            found.setdefault(canonicalize_name(said["Name"]), (distribution, said))
     return found
 
 

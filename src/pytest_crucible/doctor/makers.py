@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from ..project.imports import full, origin, split
-from ..project.syntax import assigned
+from ..project.syntax import assigned, calls
 from ..project.tree import Module, Project
-from .syntax import calls
 
 CLASSES = {"Session", "AsyncSession", "sessionmaker", "async_sessionmaker"}
 LIBRARIES = {"sqlalchemy", "sqlmodel"}

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 
 from ..project.suites import fixtures
+from ..project.syntax import constant, last
 from ..project.tree import Project, module_at
 from ..settings import OPTIONS
 from .case import Case
 from .findings import Finding
 from .machine import Plugin
-from .syntax import last, literal
 
 OURS = "pytest-crucible"
 CLAIMING = re.compile(r"addoption|addini|\bfixture\b|addinivalue_line")
@@ -63,7 +63,7 @@ def _in_file(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
-    words = [value for value in map(literal, call.args) if isinstance(value, str)]
+    words = [value for value in map(constant, call.args) if isinstance(value, str)]
     name = last(call.func)
     if name == "addoption":
         yield from (("flag", word) for word in words if word.startswith("--"))

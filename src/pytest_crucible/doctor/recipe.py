@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from ..project.imports import full, imported
 from ..project.suites import Fixture
+from ..project.syntax import Function, calls, keyword, last, owner
 from ..project.tree import Module
 from .case import Case
 from .findings import Finding
-from .syntax import Function, calls, keyword, last, owner
 
 CONTAINERS = "testcontainers"
 # The first release of testcontainers that warns.

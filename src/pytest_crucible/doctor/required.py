@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterator
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from .case import Case
-from .machine import Machine, normal
+from .machine import Machine
 
 # Also of what only Poetry understands ("sqlalchemy[asyncio] ^2.1").
 NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?")
@@ -29,10 +30,10 @@ def required(case: Case, *, without: Collection[str]) -> set[str]:
 def _named(text: str) -> tuple[str, set[str]]:
     match = NAMED.match(text)
     name, extras = match.groups("") if match else ("", "")
-    return normal(name), {normal(extra.strip()) for extra in extras.split(",") if extra.strip()}
+    return canonicalize_name(name), {canonicalize_name(extra.strip()) for extra in extras.split(",") if extra.strip()}
 
 
 def _of(machine: Machine, name: str, extra: str) -> Iterator[tuple[str, set[str]]]:
     for one in map(Requirement, machine.requires.get(name, ())):
         if not one.marker or one.marker.evaluate({"extra": extra}):
-            yield normal(one.name), {normal(word) for word in one.extras}
+            yield canonicalize_name(one.name), {canonicalize_name(word) for word in one.extras}

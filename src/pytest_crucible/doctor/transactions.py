@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..project.syntax import Function, calls, constant, functions_of, keyword, last, owner, parameters
 from ..project.tree import Module
 from .case import Case
 from .findings import Finding
 from .makers import settings_of
-from .syntax import Function, calls, functions_of, keyword, last, literal, owner, parameters
 
 With = ast.With | ast.AsyncWith
 SAFE = "create_savepoint"
@@ -83,13 +83,13 @@ def join_mode(case: Case) -> Iterator[Finding]:
     for module in case.project.tests:
         for function in functions_of(module.tree):
             connections = _in_transaction(function) | (outer & set(parameters(function)))
-            if any(literal(node) == "after_transaction_end" for node in ast.walk(function)):
+            if any(constant(node) == "after_transaction_end" for node in ast.walk(function)):
                 continue  # the recipe of SQLAlchemy 1.x, which restarts a savepoint of its own
             for call in calls(function):
                 if _bind(call) in connections:
                     settings = settings_of(case.project, module, call)
                     if settings is not None and _loses(settings):
-                        mode = literal(settings.get("join_transaction_mode"))
+                        mode = constant(settings.get("join_transaction_mode"))
                         yield _lost(case, module, call, str(mode or ""))
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..project.syntax import last
 from ..spelling import mask
 from .case import Case
 from .findings import Finding
-from .syntax import last
 
 URL = re.compile(r"\b(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://[^\s\"'<>]*")
 NAME = r"\w*(?:DB|DATABASE|POSTGRES|PG|SQL)\w*HOST\w*"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from packaging.utils import canonicalize_name
+
 from .configuration import toml
 
 NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -33,11 +35,6 @@ class Requirement:
     file: Path
     kind: Kind
     group: str = ""
-
-
-def normal(name: str) -> str:
-    """A distribution's name as PEP 503 normalises it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def requirements(root: Path) -> list[Requirement]:
@@ -69,15 +66,17 @@ def _pyproject(file: Path) -> Iterator[Requirement]:
 def _listed(lines: Iterable[Any], file: Path, kind: Kind, group: str) -> Iterator[Requirement]:
     for line in lines:
         if isinstance(line, str) and (found := NAME.match(line)):
-            yield Requirement(normal(found[1]), line, file, kind, group)
+            yield Requirement(canonicalize_name(found[1]), line, file, kind, group)
 
 
 def _poetry(table: dict[str, Any], file: Path, group: str) -> Iterator[Requirement]:
     for name, value in table.items():
+        one = value[0] if isinstance(value, list) and value else value  # several, each for a Python of its own
+        version = one.get("version", "*") if isinstance(one, dict) else one
+        extras = ",".join(one.get("extras", ())) if isinstance(one, dict) else ""
         if name != "python":
-            version = value.get("version", "*") if isinstance(value, dict) else value
-            extras = ",".join(value.get("extras", ())) if isinstance(value, dict) else ""
-            yield Requirement(normal(name), f"{name}{extras and f'[{extras}]'} {version}", file, "poetry", group)
+            text = f"{name}{extras and f'[{extras}]'} {version}"
+            yield Requirement(canonicalize_name(name), text, file, "poetry", group)
 
 
 def _file(root: Path, file: Path) -> Iterator[Requirement]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .imports import full
 from .places import Place
-from .syntax import Function, calls, required
+from .syntax import Function, calls, parameters, required
 from .tree import Module, Project
 
 NAME = re.compile(
@@ -40,7 +40,7 @@ def token_functions(project: Project) -> list[TokenFunction]:
     found = [
         TokenFunction(
             Place(f"{module.name}:{node.name}", module.path, node.lineno),
-            tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)),
+            parameters(node),
             tuple(required(node)),
             _encodes(module, node),
             node,
