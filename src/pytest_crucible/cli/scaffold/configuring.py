@@ -41,7 +41,8 @@ def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any
     file, table = _place(finds.project.root, found)
     text = _moved(draft, found, file, table, wanted)
     text = toml.change(text, table, wanted, _comments(draft, found, wanted))
-    covered = [key for key in STRICT_OPTIONS if (toml.read(text, table) or {}).get(key) is True]
+    written = toml.read(text, table)
+    covered = [key for key in STRICT_OPTIONS if written.get(key) is True]
     draft.put(file, toml.drop(text, table, covered) if covered and wanted["strict"] else text)
     unknown = [key for key in old if types and key not in types]
     return list(_notes(unknown, found, finds.project.root))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -188,6 +189,7 @@ def _poetry(value: object) -> SpecifierSet:
         return SpecifierSet()
 
 
+@cache
 def _lowest(name: str) -> str:
     minimum = Version(MINIMUM[name])
     try:
