@@ -57,7 +57,15 @@ def test_modules_of_the_suite_that_import_each_other(copy):
         tests__numbers_py="FIVE = 5\n",
         tests__test_it_py="from numbers import FIVE\ndef test_it(): ...\n",
     )
-    assert options(project)["pythonpath"] == [".", "tests"]
+    assert options(project)["pythonpath"] == ["tests", "."]
+
+
+def test_a_package_of_tests_with_a_name_of_the_root(copy):
+    """In a package, a bare name never meant the module beside it: the application's is imported."""
+    project = copy()
+    project.write(models_py=MODELS, tests__models_py="", tests__test_it_py="import models\n")
+    (project.root / "tests" / "__init__.py").touch()
+    assert options(project)["pythonpath"] == ["."]
 
 
 def test_marks_that_nobody_registered(copy):

@@ -117,8 +117,11 @@ def _import_mode(flags: list[str]) -> list[str]:
 
 
 def _pythonpath(finds: Finds, old: list[str]) -> list[str]:
-    """``tests.fixtures`` is imported from the root, and importlib mode puts nothing on `sys.path`."""
-    return list(dict.fromkeys([*old, ".", *suite.beside_tests(finds)]))
+    """``tests.fixtures`` is imported from the root, and importlib mode puts nothing on `sys.path`.
+
+    What the suite had there came first, and does so still: a module of the root may have the same name.
+    """
+    return list(dict.fromkeys([*suite.beside_tests(finds), *old, "."]))
 
 
 def _markers(finds: Finds, old: list[str]) -> list[str]:

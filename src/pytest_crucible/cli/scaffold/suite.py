@@ -86,9 +86,14 @@ def has_async_tests(finds: Finds) -> bool:
 
 
 def beside_tests(finds: Finds) -> list[str]:
-    """Folders of tests whose modules import each other by their bare name, which importlib mode rules out."""
+    """Folders of tests whose modules import each other by their bare name, which importlib mode rules out.
+
+    In a package they never could, and such a name is another module's.
+    """
     found = []
     for module in finds.project.tests:
+        if (module.path.parent / "__init__.py").exists():
+            continue
         beside = {path.stem for path in module.path.parent.glob("*.py")} | {
             path.parent.name for path in module.path.parent.glob("*/__init__.py")
         }
