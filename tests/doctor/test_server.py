@@ -13,16 +13,19 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from pytest_crucible import names
-from pytest_crucible.server import Lease
+from pytest_crucible.server import Lease, lease
 
 from .conftest import Make, Patient
 
 ASKING = ("import",)
 
 
-@pytest.fixture
-def database_server(project_server: tuple[Path, Lease]) -> Lease:
-    return project_server[1]
+@pytest.fixture(scope="module")
+def database_server(project_server: tuple[Path, Lease], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lease]:
+    """A server on which no other test leaves anything."""
+    share = lease("embedded", root=tmp_path_factory.mktemp("tidy"), cache=project_server[0] / "cache")
+    yield share
+    share.release()
 
 
 @pytest.fixture
