@@ -219,3 +219,24 @@ def test_expire_on_commit_that_agrees_or_cannot_be_told(project_of: Make, applic
     """The same on both sides, or what no literal says, is no finding."""
     files = {"app/db.py": maker(application), "tests/conftest.py": maker(tests)}
     assert project_of(files).found("expire-on-commit") == []
+
+
+def test_a_rollback_that_is_expected_to_fail(project_of: Make):
+    """A test of what a rollback behind its block does is no fixture that commits."""
+    text = """
+        import pytest
+
+        async def test_it(engine):
+            async with engine.connect() as connection:
+                async with connection.begin() as transaction:
+                    pass
+                with pytest.raises(Exception):
+                    await transaction.rollback()
+                {more}
+    """
+    expected = project_of({"tests/test_it.py": text.format(more="")})
+    assert expected.found("commits-every-test") == []
+    [finding] = project_of({"tests/test_it.py": text.format(more="await transaction.rollback()")}).found(
+        "commits-every-test"
+    )
+    assert finding.line == 10
