@@ -73,6 +73,12 @@ def test_comments_go_with_their_key():
     assert ini.comments(SECTION, "pytest") == {"xfail_strict": "how strict we are\nand why"}
 
 
+def test_comments_between_the_lines_of_a_value():
+    """They belong to that value, and not to the next key."""
+    text = "[pytest]\n# above\naddopts =\n    -q\n    # short\n    --tb=short\n\ntestpaths = tests\n"
+    assert ini.comments(text, "pytest") == {"addopts": "above\nshort"}
+
+
 def test_a_pytest_ini_that_stays(copy):
     """pytest.ini comes before pyproject.toml even without a section of pytest's: then pytest.toml is written."""
     project = copy()

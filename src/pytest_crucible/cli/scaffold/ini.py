@@ -92,17 +92,18 @@ def _words(value: Any, text: str, kind: str | None) -> list[str]:
 
 
 def comments(text: str, section: str) -> dict[str, str]:
-    """The comments that stand above each key of a section, without their marks."""
-    found: dict[str, str] = {}
+    """The comments that stand above each key of a section, or between the lines of its value, without their marks."""
+    found: dict[str, list[str]] = {}
     waiting: list[str] = []
+    key = None
     for line in _section(text, section)[1].splitlines():
         if line.lstrip().startswith(("#", ";")):
-            waiting.append(line.strip().lstrip("#;").strip())
+            place = found[key] if key and line[0].isspace() else waiting
+            place.append(line.strip().lstrip("#;").strip())
         elif line.strip() and not line[0].isspace():
-            if waiting:
-                found[re.split(r"[=:]", line, maxsplit=1)[0].strip()] = "\n".join(waiting)
-            waiting = []
-    return found
+            key = re.split(r"[=:]", line, maxsplit=1)[0].strip()
+            found[key], waiting = waiting, []
+    return {key: "\n".join(lines) for key, lines in found.items() if lines}
 
 
 def without(text: str, section: str) -> str | None:
