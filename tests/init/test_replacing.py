@@ -189,3 +189,14 @@ def test_another_name_in_a_module_without_pytest(copy):
     assert project.init("--yes")[0] == 0
     assert project.files()["tests/conftest.py"].startswith("import pytest\n")
     assert "@pytest.fixture\ndef db(db_session):\n    return db_session\n" in project.files()["tests/conftest.py"]
+
+
+def test_a_name_that_two_folders_give_to_different_fixtures(copy):
+    """A client over a session that stays in its folder stays with it, though another of that name goes."""
+    project = copy()
+    own = (HEAD + OWN, HEAD + OWN.replace("yield", 'await connection.execute("select 1")\n        yield'))
+    client = "\n\n@pytest.fixture\nasync def client(db):" + MADE
+    project.write(main_py=APP, tests__a__conftest_py=own[0] + client, tests__b__conftest_py=own[1] + client)
+    finds = find(read(project.root))
+    settled = choices.settle(finds, Questions(yes=True, dry_run=False))
+    assert [one.fixture.name for one in replacing.replacements(finds, settled)] == ["db"]

@@ -56,14 +56,12 @@ def is_faithful(finds: Finds, fixture: Fixture, by: str | None) -> bool:
 
 def has_only(finds: Finds, fixture: Fixture, free: set[str], depth: int = 4) -> bool:
     """Whether what a fixture asks for is *free*, or a plain value of the suite."""
-    found = {one.name: one for one in finds.fixtures}
     for name in fixture.arguments:
         if name in free or (name == "request" and not _reads(fixture, name)):
             continue
-        one = found.get(name)
-        if one is None or not depth or not (one.traits & {"container", "engine"} or _is_value(finds, one)):
-            return False
-        if not has_only(finds, one, free, depth - 1):
+        ones = [one for one in finds.fixtures if one.name == name]
+        plain = (one.traits & {"container", "engine"} or _is_value(finds, one) for one in ones)
+        if not ones or not depth or not all(plain) or not all(has_only(finds, one, free, depth - 1) for one in ones):
             return False
     return True
 

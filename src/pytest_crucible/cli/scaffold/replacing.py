@@ -55,7 +55,7 @@ def _stays(finds: Finds, one: Replacement, users: dict[str, set[ast.AST]], plann
     if one.by is None and _is_needed(one.fixture, users, planned):
         return True
     hidden = {fixture.name for fixture in finds.fixtures if fixture not in planned}
-    free = {fixture.name for fixture in planned} | (OURS | {"event_loop", "anyio_backend"}) - hidden
+    free = ({fixture.name for fixture in planned} | OURS | {"event_loop", "anyio_backend"}) - hidden
     return one.by in hidden or not faithful.has_only(finds, one.fixture, free)
 
 
