@@ -160,7 +160,10 @@ async def test_next(async_client, db_session):
     assert await db_session.scalar(select(func.count()).select_from(User)) == 0
 """
     )
-    done.assert_outcomes(passed=2, warnings=1)
+    outcomes = done.parseoutcomes()
+    # The stream counts rows again and again: the test may end while a transaction of it is open, which is one more.
+    assert outcomes.pop("warnings") in {1, 2}
+    assert outcomes == {"passed": 2}
     done.stdout.fnmatch_lines(["*The test left a task behind: GET /count, coroutine *"])
 
 
