@@ -92,6 +92,9 @@ class Project:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), "utf-8")
+        # Python takes a compiled module for a text of the same length that was written within the same second.
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()
 
     def configure(self, text: str) -> None:
         """Settings besides the usual ones; a key that is among these takes its place."""
