@@ -37,17 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="crucible", description="The databases of pytest-crucible.")
+    parser = argparse.ArgumentParser(prog="crucible", description="Set up and check a suite; its databases.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _init(commands)
+    _doctor(commands)
     psql = _command(commands, "psql", databases.psql, "open a kept database with psql; list them without a name")
     psql.add_argument("name", nargs="?", help="its name, or the beginning of it")
     psql.add_argument("words", nargs=argparse.REMAINDER, help="arguments for psql, as in: -c 'select 1'")
     _command(commands, "server", databases.server, "keep the project's server running until Ctrl-C")
     _command(commands, "templates", databases.show, "list the templates and kept databases")
-    gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead runs")
+    gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead processes")
     gc.add_argument("--templates", action="store_true", help="drop the templates as well")
-    _doctor(commands)
-    _init(commands)
     return parser
 
 

@@ -112,7 +112,11 @@ CHECKS: tuple[Check, ...] = (
     # The server.
     Check("server-unreachable", "error", "the server cannot be started or reached", leftovers.unreachable, "server"),
     Check(
-        "stale-databases", "note", "databases of dead runs, kept failures, many templates", leftovers.stale, "server"
+        "stale-databases",
+        "note",
+        "databases of dead processes, kept failures, many templates",
+        leftovers.stale,
+        "server",
     ),
     Check(
         "too-many-connections",
