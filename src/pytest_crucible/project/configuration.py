@@ -24,7 +24,6 @@ else:
     import tomli as tomllib
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-TRUTHS = {"1", "true", "yes", "on"}
 
 Kind = Literal["toml", "ini", "none"]
 
@@ -62,10 +61,6 @@ class Configuration:
         value = self.values.get(name, [])
         lines = value if isinstance(value, list) else str(value).split("\n")
         return [line for line in (str(line).strip() for line in lines) if line]
-
-    def truth(self, name: str) -> bool:
-        """A value that is yes or no; no where it is not set."""
-        return str(self.values.get(name, "")).strip().lower() in TRUTHS
 
 
 def configuration(root: Path) -> Configuration:
