@@ -59,15 +59,28 @@ def _settings(config: pytest.Config) -> Settings:
 # -- before anything of the user's is imported -----------------------------------------------------------------------
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+# The innermost wrapper: what is imported here shall warn and print as pytest's own wrappers have it.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Install the redirect: conftest files and the application may connect while they are imported."""
     settings = early_config.stash[SETTINGS] = _settings(early_config)
     if not settings.on:
-        return
+        return (yield)
+    run = _install(early_config, settings)
+    try:
+        return (yield)
+    except Exception as error:
+        # pytest prints what the conftest file raised, which is the cause of this error, and its notes.
+        for hint in run.hints.attach(error.__cause__ or error):
+            sys.stderr.write(f"{hint}\n")
+        raise
+
+
+def _install(early_config: pytest.Config, settings: Settings) -> Run:
     inside_another_run = "sqlalchemy" in sys.modules
     from .fixtures import RUN
     from .lookup import make_importable
+    from .report import Hinted
     from .run import Run
 
     for path in settings.paths:
@@ -84,6 +97,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     except CrucibleError as error:
         raise pytest.UsageError(str(error)) from error
     _register_fixtures(early_config)
+    early_config.pluginmanager.register(Hinted(run.hints), "crucible-hints")  # conftest files may raise at once
+    return run
 
 
 def _run_name() -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from .admin import Admin
 from .database import Database
 from .errors import TemplateError
+from .hints import refusals
 
 # The owner of the schema where no engine of the application names a role.
 DEFAULT_ROLE = "crucible"
@@ -31,14 +32,11 @@ def refused(error: BaseException | None) -> tuple[str, str | None] | None:
     Returns:
         ``missing`` (DDL names a role that is not there), ``create`` (it may not create roles), ``exists``, or None.
     """
-    while error is not None:
-        driver = getattr(error, "orig", None) or error
-        state = getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
+    for refusal in refusals(error):
         for what, (code, pattern) in REFUSALS.items():
-            match = re.search(pattern, str(driver)) if state == code else None
+            match = re.search(pattern, refusal.text) if refusal.state == code else None
             if match:
                 return what, match.groupdict().get("role")
-        error = error.__cause__ or error.__context__
     return None
 
 

@@ -19,6 +19,7 @@ from .app import application
 from .database import Database
 from .factories import Factories
 from .handle import Test
+from .hints import Hints
 from .layers import Layers
 from .leaks import report
 from .lifespans import Lifespan
@@ -54,6 +55,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
+        self.hints = Hints()
         self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()

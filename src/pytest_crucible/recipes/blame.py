@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import MigrationError
+from ..hints import chain
 
 REVISION = re.compile(r"^revision(?:\s*:[^=\n]+)?\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
 
@@ -42,19 +43,10 @@ def _revision(file: Path) -> str | None:
     return match[1] if match else None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what it was raised from, the first cause last."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        seen.append(error)
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
 def _places(error: BaseException) -> list[tuple[Path, int]]:
     """The places that the error went through, the innermost last."""
     found: list[tuple[Path, int]] = []
-    for part in _chain(error):
+    for part in chain(error):
         found += _frames(part.__traceback__)
         if isinstance(part, SyntaxError) and part.filename:
             found.append((Path(part.filename).resolve(), part.lineno or 0))

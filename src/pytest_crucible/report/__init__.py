@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .figures import Figures, Repetition
+from .hinted import Hinted
 from .summary import Summary
 
-__all__ = ["Figures", "Repetition", "Summary"]
+__all__ = ["Figures", "Hinted", "Repetition", "Summary"]

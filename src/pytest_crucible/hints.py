@@ -1,0 +1,104 @@
+"""Hints: what Crucible adds to an error that the application, a driver or PostgreSQL raised in a test.
+
+An error of Crucible says what to do. One of PostgreSQL's does not know that there is a Crucible: "permission denied to
+create database" is true, and no help. An `Explain` function looks at such an error and returns what there is to add.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+Explain = Callable[[BaseException], Iterable[str]]
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield *error*, the driver's error in it, its causes, and the errors of a group, each once."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, BaseException) or any(part is known for known in seen):
+            continue
+        seen.append(part)
+        yield part
+        group = getattr(part, "exceptions", ())
+        waiting += reversed(group if isinstance(group, tuple) else ())
+        waiting += [None if part.__suppress_context__ else part.__context__, part.__cause__, vars(part).get("orig")]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What PostgreSQL refused, as one of the drivers tells it.
+
+    Attributes:
+        state: The SQLSTATE (PostgreSQL manual, appendix A).
+        text: What PostgreSQL says.
+        statement: The statement, where the error came through SQLAlchemy.
+        error: The exception that holds all this: SQLAlchemy's, or the driver's own.
+    """
+
+    state: str
+    text: str
+    statement: str | None
+    error: BaseException
+
+
+def refusals(error: BaseException | None) -> Iterator[Refusal]:
+    """Yield what PostgreSQL refused in *error* and its causes; each refusal once, with its statement if it is known."""
+    seen: list[BaseException] = []
+    for part in chain(error):
+        driver = _of_driver(part)
+        state = sqlstate(driver)
+        if state is None or any(driver is known for known in seen):
+            continue
+        seen.append(driver)
+        statement = vars(part).get("statement")
+        yield Refusal(state, str(driver), statement if isinstance(statement, str) else None, part)
+
+
+def _of_driver(error: BaseException) -> BaseException:
+    """The driver's own exception where *error* is one of SQLAlchemy's, or one of its adapter's for asyncpg."""
+    orig: BaseException = vars(error).get("orig") or error
+    cause = orig.__cause__
+    return cause if cause is not None and sqlstate(orig) is not None and sqlstate(cause) is not None else orig
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE that a driver's *error* has: ``sqlstate``, or ``pgcode`` for psycopg2; None without one."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state if isinstance(state, str) else None
+
+
+class Hints:
+    """The hints on errors of one run.
+
+    Attributes:
+        explain: The functions that are asked, in this order. Each gets the error as pytest reports it.
+    """
+
+    def __init__(self, explain: Iterable[Explain] = ()) -> None:
+        self.explain = list(explain)
+
+    def on(self, error: BaseException | None) -> list[str]:
+        """Return the hints on *error* that do not stand in its text or its notes yet."""
+        if not isinstance(error, Exception):  # an outcome of pytest's (skip, exit), or the user's ^C
+            return []
+        hints: list[str] = []
+        for explain in self.explain:
+            # A hint that cannot be found must not hide the error that it is about.
+            with suppress(Exception):
+                hints += explain(error)
+        there = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        return [hint for hint in dict.fromkeys(hints) if hint not in there]
+
+    def attach(self, error: BaseException | None) -> list[str]:
+        """Add the hints on *error* as notes of it; return those that this Python cannot add (before 3.11)."""
+        hints = self.on(error)
+        if sys.version_info < (3, 11) or error is None:
+            return hints
+        for hint in hints:
+            error.add_note(hint)
+        return []
