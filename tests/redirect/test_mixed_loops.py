@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from pytest_crucible.redirect import Redirect
 
@@ -201,3 +202,63 @@ def test_a_query_at_the_end(redirect: Redirect, driver: str) -> None:
 
     asyncio.run(asyncio.wait_for(run(), 10))
     assert redirect.connections() == []
+
+
+async def crowd(engine: AsyncEngine) -> set[int]:
+    """The backends that five tasks get from *engine* at once: more than a narrow pool has."""
+    return set(await asyncio.gather(*(pid_of(engine) for _ in range(5))))
+
+
+@DRIVERS
+def test_waiting_on_two_loops(redirect: Redirect, long_lived: asyncio.AbstractEventLoop, driver: str) -> None:
+    """A pool that is waited for on one loop can be waited for on another that is alive, and keeps its connections."""
+    engine = create_async_engine(f"postgresql+{driver}://{NOWHERE}", **OPTIONS["narrow"])
+    kept = long_lived.run_until_complete(crowd(engine))
+    for _ in range(2):
+        assert len(asyncio.run(crowd(engine)) | kept) == 2
+        assert long_lived.run_until_complete(crowd(engine)) == kept
+
+
+@DRIVERS
+def test_waiting_on_two_loops_at_once(redirect: Redirect, long_lived: asyncio.AbstractEventLoop, driver: str) -> None:
+    """A loop does not wait for a connection that another loop has in use."""
+    engine = create_async_engine(f"postgresql+{driver}://{NOWHERE}", pool_timeout=5, **OPTIONS["narrow"])
+
+    async def hold() -> None:
+        async with engine.connect():
+            await asyncio.to_thread(asyncio.run, crowd(engine))
+        await crowd(engine)
+
+    long_lived.run_until_complete(hold())
+
+
+def test_pools_of_two_loops_are_alike(redirect: Redirect, long_lived: asyncio.AbstractEventLoop) -> None:
+    """Each loop sees a pool of the engine's own kind and size, with its listeners; outside a loop it is the first."""
+    engine = create_async_engine(f"postgresql+asyncpg://{NOWHERE}", pool_size=3)
+    before = engine.pool
+    connects: list[object] = []
+
+    async def pool_of() -> AsyncAdaptedQueuePool:
+        await pid_of(engine)
+        assert isinstance(engine.pool, AsyncAdaptedQueuePool)
+        return engine.pool
+
+    assert long_lived.run_until_complete(pool_of()) is before
+    event.listen(engine.sync_engine, "connect", lambda *_: connects.append(engine))
+    other = asyncio.run(pool_of())
+    assert other is not before
+    assert other.size() == 3
+    assert len(connects) == 1
+    assert engine.pool is before
+    assert engine.execution_options(x=1).pool is before
+
+
+def test_pools_without_the_redirect(redirect: Redirect, long_lived: asyncio.AbstractEventLoop) -> None:
+    """SQLAlchemy keeps an engine's pool in an attribute of the object, which is all that is left afterwards."""
+    engine = create_async_engine(f"postgresql+asyncpg://{NOWHERE}")
+    redirect.remove()
+    try:
+        assert "pool" not in vars(Engine)
+        assert vars(engine.sync_engine)["pool"] is engine.pool
+    finally:
+        redirect.install()

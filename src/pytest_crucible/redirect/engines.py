@@ -21,6 +21,7 @@ from .connections import Entry, Opened, Registry
 from .listening import noticed
 from .loops import Janitor, Loop, on_trio, running_loop
 from .pings import Pings
+from .pools import POOLS
 from .targets import Origin, Refuse, Target, Targets, refuse_nobody
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Redirect:
         hide_service()
         for target, name, listener in self._listeners:
             event.listen(target, name, listener, insert=True)
+        POOLS.install()
 
     def remove(self) -> None:
         """Take the listeners away."""
@@ -79,6 +81,7 @@ class Redirect:
         self._installed = False
         for target, name, listener in self._listeners:
             event.remove(target, name, listener)
+        POOLS.remove()
         self.forbidden = None
         self._pings.restore()
         show_service()
@@ -278,11 +281,9 @@ class Redirect:
 
     async def _close_on(self, loop: Loop) -> None:
         entries = self._registry.on(loop)
-        elsewhere = {entry.engine() for entry in self._registry.live() if entry.loop() is not loop}
-        for engine in {entry.engine() for entry in entries} - elsewhere:
+        for engine in {entry.engine() for entry in entries}:
             if engine is not None:
-                # The queue of a pool that somebody waited for is bound to the loop: the engine gets a new pool.
-                engine.dispose(close=False)
+                POOLS.forget(engine, loop)
         for entry in entries:
             entry.leave_pool()
             self._registry.discard(entry)
