@@ -125,10 +125,14 @@ class Admin:
             self._run("CREATE ROLE {} LOGIN", name)
         return True
 
-    def join(self, role: str, owner: str) -> None:
-        """Make *role* a member of *owner*."""
-        with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
-            self._run("GRANT {} TO {}", owner, role)
+    def join(self, role: str, owner: str) -> bool:
+        """Make *role* a member of *owner*; False where it cannot be, because *owner* is a member of *role*."""
+        try:
+            with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
+                self._run("GRANT {} TO {}", owner, role)
+        except psycopg.errors.InvalidGrantOperation:
+            return False
+        return True
 
     def leave(self, role: str, owner: str) -> None:
         """Take back what `join` did; nothing where it did not."""

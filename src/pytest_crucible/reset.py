@@ -85,7 +85,7 @@ class Rights:
 
     def source(self) -> str:
         """The SQL that is installed into a template: part of every fingerprint."""
-        names = ("reset.sql", "reset_owned.sql" if self.superuser else "reset_plain.sql")
+        names = ("reset.sql", *(("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)))
         text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
         return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
 

@@ -58,6 +58,7 @@ class Roles:
     def __init__(self, admin: Admin, notes: list[str]) -> None:
         self._admin = admin
         self._notes = notes
+        self._joined: set[tuple[str, str]] = set()
 
     def owner(self, here: Iterable[str], others: Iterable[str], *, by_variable: bool) -> str:
         """The role that owns the schema of a database: the first that is named.
@@ -88,10 +89,16 @@ class Roles:
         """
         if user is None or user == owner or not self._admin.owned or not self._is_ordinary(user):
             return owner
+        if (user, owner) in self._joined:
+            return user  # for the whole run, whatever the tests' own DDL grants it
         if not self._admin.role(user) and any(database.control.has_grants(user) for database in databases):
             self._admin.leave(user, owner)  # which it joined when the DDL gave it nothing yet
+        elif not self._admin.join(user, owner):
+            # Another template on this server has them the other way round, and another run may use it just now.
+            self._notes.append(f"role {user!r} has no privileges of its own: it connects as {owner!r}, the owner")
+            return owner
         else:
-            self._admin.join(user, owner)
+            self._joined.add((user, owner))
             self._notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
         return user
 

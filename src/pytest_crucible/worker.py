@@ -323,7 +323,8 @@ class Worker:
     def _owner(self, database: Database, recipe: recipes.Recipe) -> str:
         here: list[str] = []
         others: list[str] = []
-        for role, asked in roles(self._others):
+        packages = {path.partition(":")[0].partition(".")[0] for path in self.settings.paths}
+        for role, asked in roles(self._others, packages):
             (here if self._known.get(asked, self.main) is database else others).append(role)
         if len({*here, *others}) > 1:
             # Which engine was made first depends on which test file was imported first.

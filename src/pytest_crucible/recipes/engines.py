@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Container
 
 from sqlalchemy.engine import Engine
@@ -19,11 +20,42 @@ def engines() -> list[Engine]:
     return [engine for engine in found if engine.dialect.name == "postgresql"]
 
 
-def roles(others: Container[Engine]) -> list[tuple[str, str | None]]:
-    """The roles in the URLs of the engines that the application has made so far, each with the database beside it.
+def roles(others: Container[Engine], packages: Container[str]) -> list[tuple[str, str | None]]:
+    """Return the roles in the URLs of the engines made so far, each with the database beside it, the likeliest first.
+
+    The garbage collector changes the order in which it keeps things, and a suite may make its own engine before it
+    imports the application. So the order is that of the modules in which the engines are global variables: those of
+    the application, those of the suite; last what no module names, by name.
 
     Args:
         others: Engines that are not the application's.
+        packages: The top-level packages of the application.
     """
-    urls = [engine.url for engine in engines() if engine not in others]
-    return list(dict.fromkeys((url.username, url.database) for url in urls if url.username))
+    named = [engine for engine in engines() if engine not in others and engine.url.username]
+    if len({engine.url.username for engine in named}) > 1:
+        # The first module counts: a test that imports the application's engine has it as a variable, too.
+        places = {id(engine): -place for place, engine in enumerate(reversed(_globals(packages)))}
+        named.sort(key=lambda engine: (places.get(id(engine), 1), str(engine.url.username)))
+    return list(dict.fromkeys((str(engine.url.username), engine.url.database) for engine in named))
+
+
+def _globals(packages: Container[str]) -> list[object]:
+    """The engines that are global variables of modules, those of *packages* first and those of tests last."""
+    modules = sorted(sys.modules.copy().items(), key=lambda item: _rank(item[0], packages))
+    values = [value for _, module in modules for value in list(getattr(module, "__dict__", {}).values())]
+    return [engine for value in values if isinstance(engine := _engine(value), Engine)]
+
+
+def _rank(module: str, packages: Container[str]) -> int:
+    if module.partition(".")[0] in packages:
+        return 0
+    name = module.rpartition(".")[2]
+    return 2 if name == "conftest" or name.startswith("test_") or module.startswith("tests.") else 1
+
+
+def _engine(value: object) -> object:
+    """The engine that *value* is or, where it is asynchronous, has; known by its name, so that none is imported."""
+    kind = type(value)
+    if issubclass(kind, Engine):
+        return value
+    return getattr(value, "sync_engine", None) if kind.__name__ == "AsyncEngine" else None
