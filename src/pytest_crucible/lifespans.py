@@ -81,6 +81,7 @@ def _with_state(application: Any) -> Any:
     """*application*, whose lifespan's state each request gets a copy of: as the specification of ASGI has it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        __tracebackhide__ = True
         if scope["type"] != "lifespan":
             scope["state"] = dict(scope["state"])
         await application(scope, receive, send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -103,6 +104,20 @@ class Option:
         if isinstance(given, str) and re.fullmatch(r"[+-]?[0-9]+", given.strip()):
             return int(given)
         raise self._wrong(given, place, "an integer")
+
+    def unreadable(self, error: str, *, is_ini: bool) -> UsageError:
+        """The error for a value that pytest could not read from the configuration file; *error* is what it says."""
+        value = self.in_ini() if is_ini else self.metavar
+        return UsageError(
+            f"{self.name} ({self.source('file')}): {error.rstrip('.')}.",
+            why="Its kind of value is another.",
+            do=f"Write {self.name} = {value}",
+        )
+
+    def in_ini(self) -> str:
+        """The value of `metavar`, as pytest.ini, tox.ini and setup.cfg have it."""
+        value = json.loads(self.metavar)
+        return shlex.join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
 
     def _wrong(self, given: object, place: str, wanted: str) -> UsageError:
         return UsageError(f"{place}: {given!r} is not {wanted}.", do=f"Write {self.metavar}.")

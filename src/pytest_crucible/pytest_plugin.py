@@ -8,12 +8,13 @@ import secrets
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import misspellings
 from .errors import CrucibleError
+from .options import Option
 from .settings import ISOLATIONS, OPTIONS, Settings, resolve
 from .spelling import mask
 
@@ -26,7 +27,7 @@ AROUND: pytest.StashKey[ExitStack] = pytest.StashKey()
 
 # -- options ---------------------------------------------------------------------------------------------------------
 
-INI_TYPES: dict[str, Any] = {"string": "string", "list": "args", "bool": "bool", "int": "string"}
+INI_TYPES: dict[str, Any] = {"string": "string", "list": "args", "bool": "bool", "int": "int"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,16 +45,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _settings(config: pytest.Config) -> Settings:
+    return resolve(
+        config.rootpath,
+        flags=vars(config.known_args_namespace),
+        environ=os.environ,
+        file={option.name: _from_file(config, option) for option in OPTIONS},
+    )
+
+
+def _from_file(config: pytest.Config, option: Option) -> object:
     try:
-        settings = resolve(
-            config.rootpath,
-            flags=vars(config.known_args_namespace),
-            environ=os.environ,
-            file={option.name: config.getini(option.name) for option in OPTIONS},
-        )
-    except CrucibleError as error:
-        raise pytest.UsageError(str(error)) from error
-    return settings
+        return config.getini(option.name)
+    except (TypeError, ValueError, pytest.UsageError) as error:  # pytest 9.0 raises what its conversion raised
+        is_ini = config.inipath is not None and config.inipath.suffix != ".toml"
+        raise option.unreadable(str(error), is_ini=is_ini) from None
+
+
+def _refuse_misspelt(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
+    misspellings.refuse_keys(config.rootpath, config.inipath, config.known_args_namespace.override_ini or ())
+    misspellings.refuse_variables(os.environ)
+    if misspellings.looks_like_one(arguments):
+        misspellings.refuse_flags(parser.parse_known_and_unknown_args(arguments)[1])
 
 
 # -- before anything of the user's is imported -----------------------------------------------------------------------
@@ -61,9 +73,15 @@ def _settings(config: pytest.Config) -> Settings:
 
 # The innermost wrapper: what is imported here shall warn and print as pytest's own wrappers have it.
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
     """Install the redirect: conftest files and the application may connect while they are imported."""
-    settings = early_config.stash[SETTINGS] = _settings(early_config)
+    try:
+        _refuse_misspelt(early_config, parser, args)
+        settings = early_config.stash[SETTINGS] = _settings(early_config)
+    except CrucibleError as error:
+        raise pytest.UsageError(str(error)) from error
     if not settings.on:
         return (yield)
     run = _install(early_config, settings)
@@ -128,6 +146,24 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if config.stash[SETTINGS].on:
         _register_hooks(config)
+    else:
+        config.pluginmanager.register(Off(), "crucible-off")
+
+
+class Off:
+    """What happens where the plugin is off."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Say how to switch it on, if a test asks for a fixture of it."""
+        report = yield
+        if report.failed and call.when == "setup":
+            from .report.off import say_what_to_set
+
+            say_what_to_set(report, item.config)
+        return report
 
 
 def _register_fixtures(config: pytest.Config) -> None:
@@ -286,10 +322,11 @@ class Hooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note a failure before the database is put back, and what was kept in the report of the teardown."""
         from .fixtures import QUERY_LOG, TEST
+        from .report import only_frames_of_project
 
         longrepr = None
         if call.excinfo is not None and isinstance(call.excinfo.value, CrucibleError):
-            longrepr = _only_their_frames(item, call.excinfo)
+            longrepr = only_frames_of_project(item.config, call.excinfo)
         report = yield
         report.longrepr = longrepr or report.longrepr
         log = item.stash.get(QUERY_LOG, None)
@@ -301,18 +338,3 @@ class Hooks:
             if call.when == "teardown":
                 report.user_properties += [("crucible_kept", name) for name in test.kept]
         return report
-
-
-def _only_their_frames(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:
-    """An error of ours says what to do: the forty frames of drivers and pools above it do not."""
-    if item.config.getoption("fulltrace"):
-        return None
-
-    def theirs(found: pytest.ExceptionInfo[BaseException]) -> Any:
-        return found.traceback.filter(lambda entry: item.config.rootpath in Path(entry.path).parents)
-
-    cause = error.value.__cause__
-    chain = cause is not None and bool(theirs(pytest.ExceptionInfo.from_exception(cause)))
-    # Here too, or pytest would spend a second on the sources of all those frames before its report is replaced.
-    error.traceback = theirs(error) or error.traceback
-    return error.getrepr(style="short", tbfilter=theirs, chain=chain)

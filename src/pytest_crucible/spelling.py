@@ -46,7 +46,7 @@ def _is_dotted(text: str) -> bool:
 
 def _likely_path(dotted: str) -> str:
     """What was probably meant by something like ``app.main.app`` or ``app/main.py:app``."""
-    text = re.sub(r"\.py(?=[:.]|$)", "", dotted.strip()).replace("/", ".").replace("\\", ".").strip(".")
+    text = re.sub(r"\.py(?=[:.]|$)", "", dotted.strip("\"'[] ")).replace("/", ".").replace("\\", ".").strip(".")
     module, colon, attribute = text.partition(":")
     if not colon:
         module, _, attribute = text.rpartition(".")

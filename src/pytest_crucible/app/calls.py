@@ -54,6 +54,7 @@ class Call:
         self._cancel = _start(lambda: self._guarded(run), name)
 
     async def _guarded(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        __tracebackhide__ = True  # an error of the application is shown without the frames around it
         REQUEST.set(object())
         try:
             await run()

@@ -41,6 +41,7 @@ class Exchange:
         self.call = Call(lambda: self._run(app, scope), self.signal, self.name)
 
     async def _run(self, app: App, scope: Message) -> None:
+        __tracebackhide__ = True
         try:
             await app(scope, self.receive, self.send)
         except BaseException:
@@ -91,6 +92,7 @@ class Exchange:
             return
         if self.left and _says_left(error):
             return
+        __tracebackhide__ = True
         try:
             raise error
         finally:

@@ -53,6 +53,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             ApplicationError: If the application ends without an answer.
             httpx.ReadTimeout: If the answer, or a piece of it, takes longer than the request's read timeout.
         """
+        __tracebackhide__ = True
         raising = request.extensions.get("raise_app_exceptions", self.raise_app_exceptions)
         scope = self._scope(request)
         if scope["scheme"] in ("ws", "wss") or request.headers.get("upgrade", "").lower() == "websocket":

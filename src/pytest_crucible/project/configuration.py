@@ -8,20 +8,12 @@ even when they are empty; the other files only with a section of pytest's own
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import iniconfig  # pytest's own dependency, as tomli is: what it reads, we read alike
-
-from ..errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ..parsing import sections, toml
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
@@ -78,31 +70,15 @@ def configuration(root: Path) -> Configuration:
     )
 
 
-def toml(file: Path) -> dict[str, Any]:
-    """The plain values of a TOML file.
-
-    Raises:
-        UsageError: If it is none.
-    """
-    try:
-        document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not TOML: {error}.", do="Correct the line; no tool can read the file.") from error
-    return document
-
-
 def _read(file: Path) -> Configuration | None:
     if file.name == "pyproject.toml":
         return _pyproject(file)
     if file.suffix == ".toml":
         return Configuration(file, "toml", "pytest", toml(file).get("pytest", {}))
     section = "tool:pytest" if file.suffix == ".cfg" else "pytest"
-    try:
-        sections = iniconfig.IniConfig(str(file))
-    except (iniconfig.ParseError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be parsed: {error}.", do="Correct the line: pytest cannot read it.") from error
-    if section in sections.sections:
-        return Configuration(file, "ini", section, dict(sections[section].items()))
+    values = dict(sections(file)).get(section)
+    if values is not None:
+        return Configuration(file, "ini", section, values)
     return Configuration(file, "ini", section) if file.name.endswith("pytest.ini") else None
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .configuration import configuration, toml
+from ..parsing import toml
+from .configuration import configuration
 
 
 def tops(root: Path) -> tuple[Path, ...]:

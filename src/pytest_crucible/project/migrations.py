@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .configuration import toml
+from ..parsing import toml
 
 ASYNC = re.compile(r"\b(create_async_engine|async_engine_from_config|asyncio\.run|run_sync)\b")
 

@@ -182,6 +182,7 @@ class Redirect:
     # -- connecting --------------------------------------------------------------------------------------------------
 
     def _do_connect(self, dialect: Dialect, record: Any, cargs: list[Any], cparams: dict[str, Any]) -> Any:
+        __tracebackhide__ = True  # an error is shown where the driver raises it, as without Crucible
         if dialect.name != "postgresql":
             if record is not None:
                 record.info[_KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
@@ -225,6 +226,7 @@ class Redirect:
     # -- checking out and in -----------------------------------------------------------------------------------------
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
+        __tracebackhide__ = True
         entry: Entry | None = record.info.get(_KEY)
         if entry is None:
             if _KEY not in record.info and _speaks_postgresql(dbapi_connection, record):

@@ -29,6 +29,7 @@ def _connection_class(given: type | None) -> type:
     parent: Any = given or import_module("asyncpg").Connection
 
     def add_listener(self: Any, *args: Any, **words: Any) -> Any:
+        __tracebackhide__ = True  # an error is shown where the driver raises it, as without Crucible
         LISTENERS.add(self)
         return parent.add_listener(self, *args, **words)
 
@@ -49,6 +50,7 @@ def _noticing(method: Callable[..., Any], connection_of: Callable[[Any], Any]) -
     """*method*, which takes a statement first; the same for coroutines, which are passed on as they are."""
 
     def noticing(self: Any, query: Any, *args: Any, **words: Any) -> Any:
+        __tracebackhide__ = True
         if isinstance(query, str) and query.lstrip()[:6].upper() == "LISTEN":
             LISTENERS.add(connection_of(self))
         return method(self, query, *args, **words)

@@ -74,6 +74,7 @@ def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def taking_turns(self: JoinedSession, *arguments: Any, **words: Any) -> Any:
+        __tracebackhide__ = True
         with self.outer.turns.turn():
             return method(self, *arguments, **words)
 

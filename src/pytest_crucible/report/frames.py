@@ -1,0 +1,44 @@
+"""Which frames of an error the report shows: those of the project's own code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Folders of libraries, wherever they lie.
+LIBRARIES = {"site-packages", "dist-packages", "__pypackages__", ".venv", "venv", ".tox", ".nox", ".eggs"}
+
+
+def only_frames_of_project(config: pytest.Config, error: pytest.ExceptionInfo[BaseException]) -> Any:
+    """Return a short report of *error*, which is Crucible's and says what to do: the frames of drivers do not.
+
+    None with ``--full-trace``.
+    """
+    if config.getoption("fulltrace"):
+        return None
+
+    def own(found: pytest.ExceptionInfo[BaseException]) -> Any:
+        return found.traceback.filter(lambda entry: is_of_project(Path(entry.path), config.rootpath))
+
+    cause = error.value.__cause__
+    chain = cause is not None and bool(own(pytest.ExceptionInfo.from_exception(cause)))
+    # Here too, or pytest would spend a second on the sources of all those frames before its report is replaced.
+    error.traceback = own(error) or error.traceback
+    return error.getrepr(style="short", tbfilter=own, chain=chain)
+
+
+def is_of_project(path: Path, root: Path, prefix: Path = Path(sys.prefix)) -> bool:
+    """Whether *path* is code of the project in *root*, and not of a library that is installed inside that folder.
+
+    Args:
+        path: A file of Python.
+        root: The project's root folder.
+        prefix: The folder of the interpreter, which may lie in *root* or around it.
+    """
+    if root not in path.parents:
+        return False
+    is_installed = root in prefix.parents and prefix in path.parents
+    return not is_installed and not LIBRARIES.intersection(path.relative_to(root).parts)
