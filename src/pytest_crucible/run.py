@@ -222,7 +222,7 @@ class Run:
             self._suspend()
             # A fresh clone has no rows of the layers that went with the applications; the others have them still.
             self._settle([database for database in self.worker.databases if not database.stale])
-        self.worker.redirect.condemn(self.worker.redirect.listening())
+        self.worker.redirect.retire_altered()
         self.worker.redirect.condemn_dead()
         report(test.leaks)
 

@@ -236,16 +236,17 @@ def test_listen(redirect: Redirect, driver: str) -> None:
     for arguments in ({}, {"cursor_factory": Own}):
         engine = create_engine(f"postgresql+{driver}://{NOWHERE}", connect_args=arguments)
         pid = pid_of(engine)
-        assert redirect.listening() == set()
+        assert redirect.altered() == set()
         with engine.connect() as connection:
             connection.execute(text("\n  listen news"))
-        assert redirect.listening() == {pid}
+            connection.commit()
+        assert redirect.altered() == {pid}
         redirect.condemn([pid])
         with engine.connect() as connection, connection.connection.driver_connection.cursor() as cursor:
             assert isinstance(cursor, Own) or not arguments
-            assert redirect.listening() == set()
+            assert redirect.altered() == set()
             cursor.execute("listen news")
-            assert len(redirect.listening()) == 1
+            assert len(redirect.altered()) == 1
         engine.dispose()
 
 
@@ -258,9 +259,10 @@ def test_listen_on_a_loop(redirect: Redirect, driver: str) -> None:
         for past in (False, True):
             async with engine.connect() as connection:
                 raw = (await connection.get_raw_connection()).driver_connection
-                assert redirect.listening() == set()
+                assert redirect.altered() == set()
                 await (raw.execute("listen news") if past else connection.execute(text("listen news")))
-                (pid,) = redirect.listening()
+                await connection.commit()
+                (pid,) = redirect.altered()
             redirect.condemn([pid])
 
     asyncio.run(run())
@@ -284,7 +286,7 @@ def test_listen_by_callback(redirect: Redirect, own_class: bool) -> None:
             await raw.add_listener("news", lambda *message: heard.set_result(message[-1]))
             await raw.execute("notify news, 'hello'")
             assert await asyncio.wait_for(heard, 5) == "hello"
-            assert redirect.listening() == {raw.get_server_pid()}
+            assert redirect.altered() == {raw.get_server_pid()}
 
     asyncio.run(run())
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
-from .listening import LISTENERS
+from .driver_classes import STATES
 from .loops import Loop
+from .session_state import SessionState
 from .targets import Origin, Target
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Entry:
         self.place: Place | None = None
         self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
+        self.is_new = True
+        self.to_judge = False  # at its return, since it was in use at the end of a test
 
     @property
     def is_closed(self) -> bool:
@@ -90,9 +93,25 @@ class Entry:
         return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
 
     @property
-    def is_listening(self) -> bool:
-        """Whether LISTEN ran on it."""
-        return self.connection() in LISTENERS
+    def is_altered(self) -> bool:
+        """Whether its session's state differs from that at its first checkout."""
+        return (state := self._state) is not None and state.is_altered
+
+    @property
+    def _state(self) -> SessionState | None:
+        connection = self.connection()
+        return None if connection is None else STATES.get(connection)
+
+    def begin(self) -> None:
+        """Note the first checkout: what has run before was the connection's initialisation."""
+        self.is_new = False
+        if (state := self._state) is not None:
+            state.begin()
+
+    def retire(self) -> None:
+        """See to it that a connection with an altered state is not handed out again; one in use is judged later."""
+        self.to_judge = self.checked_out
+        self.condemned = self.condemned or (not self.checked_out and self.is_altered)
 
     def leave_pool(self) -> None:
         """Make the pool connect anew at the next checkout, without closing this connection itself."""

@@ -18,7 +18,7 @@ from ..server.environment import hide_service, show_service
 from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
-from .listening import noticed
+from .driver_classes import watch, watched
 from .loops import Janitor, Loop, on_trio, running_loop
 from .pings import Pings
 from .pools import POOLS
@@ -146,9 +146,14 @@ class Redirect:
         """The event loops that live connections belong to: cheap enough to ask around each test."""
         return {loop for entry in self._registry.live() if (loop := entry.loop()) is not None}
 
-    def listening(self) -> set[int]:
-        """The pids of live connections on which LISTEN ran."""
-        return {entry.pid for entry in self._registry.live() if entry.is_listening}
+    def altered(self) -> set[int]:
+        """The pids of live connections whose session state differs from that at their first checkout."""
+        return {entry.pid for entry in self._registry.live() if entry.is_altered}
+
+    def retire_altered(self) -> None:
+        """See to it that these are not handed out again; for use after a test, which may go on with its own."""
+        for entry in self._registry.all():
+            entry.retire()
 
     def condemn(self, pids: Iterable[int]) -> None:
         """See to it that these connections are not handed out again."""
@@ -194,8 +199,9 @@ class Redirect:
         target = self._targets.of(origin, self.owner.get())
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
         hide_service()  # the application, or a test, may have set it meanwhile
-        dbapi_connection = dialect.connect(**noticed(driver, words, is_async=dialect.is_async))
+        dbapi_connection = dialect.connect(**watched(driver, words, is_async=dialect.is_async))
         connection = dialect.get_driver_connection(dbapi_connection)
+        watch(driver, connection)
         loop = running_loop() if dialect.is_async else None
         # No event tells the engine but those that make each of its statements dearer.
         entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
@@ -238,6 +244,8 @@ class Redirect:
         target = self._targets.of(entry.origin, self.owner.get())
         if entry.condemned or (entry.target is not target and entry.target != target):
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
+        if entry.is_new:
+            entry.begin()
         self._used.add(target.address.database)
         entry.owner = self.owner.get()
         entry.place = places.here()
@@ -258,6 +266,8 @@ class Redirect:
         if entry is not None:
             self._used.add(entry.target.address.database)
             entry.checked_out = False
+            if entry.to_judge:
+                entry.retire()
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)
