@@ -7,15 +7,21 @@ is alive (PostgreSQL manual, 13.3.5: session-level advisory locks end with their
 from __future__ import annotations
 
 import contextlib
+import getpass
+import os
+import platform
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from . import marks, privileges
 from .errors import PermissionMissing, ServerError
+from .marks import Entry
 from .server import Lease
 from .server.address import Address
 from .server.environment import libpq
@@ -81,11 +87,13 @@ class Admin:
 
     Args:
         lease: The share in the server; its administrator's address leads to the maintenance database.
+        run: Names the run, in the comments on its databases.
     """
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, run: str = "") -> None:
         self.owned = lease.owned
         self.address = lease.admin
+        self._run_name = run
         self._connection = connect(lease.admin)
         self.version = self._connection.info.server_version
         self._alive: set[str] = set()
@@ -107,12 +115,20 @@ class Admin:
         kept = self._value(reserved, "superuser_reserved_connections", "reserved_connections")
         return int(str(self._value("SHOW max_connections"))) - int(str(kept))
 
+    def entries(self, prefix: str) -> list[Entry]:
+        """Return the databases whose names begin with *prefix*, ours or not."""
+        rows = self._connection.execute(marks.ENTRIES, marks.parameters(prefix)).fetchall()
+        return [Entry(*row) for row in rows]
+
     def databases(self, prefix: str) -> dict[str, bool]:
-        """The databases whose names begin with *prefix*, each with whether it is marked as a template."""
-        rows = self._connection.execute(
-            "SELECT datname, datistemplate FROM pg_database WHERE starts_with(datname::text, %s)", (prefix,)
-        )
-        return dict(rows.fetchall())
+        """Return our databases whose names begin with *prefix*, each with whether it is a complete template."""
+        return {entry.name: entry.is_template for entry in self.entries(prefix) if entry.ours}
+
+    def size(self, name: str) -> int | None:
+        """Return how many bytes the database *name* takes; None where the role may not ask."""
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            return int(str(self._value("SELECT pg_database_size(%s)", name)))
+        return None
 
     def role(self, name: str) -> bool:
         """Create the ordinary role *name* if it is missing; whether it was.
@@ -172,13 +188,13 @@ class Admin:
                     connection.execute(statement.format(sql.Identifier(name)))
 
     def create(self, name: str, *, owner: str, template: str, words: sql.Composable | None = None) -> None:
-        """Create the database *name* from *template*.
+        """Create the database *name* from *template*, with our mark.
 
         Raises:
             PermissionMissing: If the role may not create databases.
         """
-        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} {}").format(
-            sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template), words or sql.SQL("")
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} CONNECTION LIMIT {} {}").format(
+            *map(sql.Identifier, (name, owner, template)), sql.Literal(marks.MARK), words or sql.SQL("")
         )
         try:
             self._patiently(statement)
@@ -188,6 +204,7 @@ class Admin:
                 why="Crucible works in databases of its own, so the role in crucible_server needs CREATEDB.",
                 do=f'Let an administrator run: ALTER ROLE "{self.address.user}" CREATEDB',
             ) from error
+        self.note(name)
 
     def _patiently(self, statement: sql.Composed) -> None:
         """Run CREATE DATABASE again where its template was in use: by an autovacuum worker, for instance."""
@@ -202,8 +219,17 @@ class Admin:
         self._run("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", name)
 
     def drop(self, name: str) -> None:
-        """Drop the database *name* of ours, with whoever is connected to it."""
-        if self._value("SELECT datistemplate FROM pg_database WHERE datname = %s", name):
+        """Drop the database *name* of ours, and end the sessions in it; do nothing where there is none.
+
+        Raises:
+            ServerError: If the database lacks our mark.
+        """
+        entry = next((entry for entry in self.entries(name) if entry.name == name), None)
+        if entry is None:
+            return
+        if not entry.ours:
+            raise _not_ours(entry)
+        if entry.is_template:
             self._run("ALTER DATABASE {} WITH IS_TEMPLATE false", name)
         self.empty(name)
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
@@ -211,8 +237,9 @@ class Admin:
     def rename(self, name: str, to: str) -> None:
         """Give the database *name* another name; whoever is connected to it is thrown out."""
         self.empty(name)
-        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", to)
+        self.drop(to)
         self._run("ALTER DATABASE {} RENAME TO {}", name, to)
+        self.note(to)
 
     def empty(self, name: str) -> None:
         """Throw everybody out of the database *name*, and wait until they are gone."""
@@ -223,22 +250,14 @@ class Admin:
         ):
             time.sleep(0.001)
 
-    def note(self, name: str, text: str) -> None:
-        """Write *text* on the database *name* (COMMENT)."""
+    def note(self, name: str) -> None:
+        """Write on the database *name* who uses it now (COMMENT)."""
+        text = marks.signature(_user(), platform.node(), self._run_name, datetime.now(timezone.utc))
         # Another run may write its own at this very moment ("tuple concurrently updated"): one of them is enough.
-        with contextlib.suppress(psycopg.errors.InternalError_):
+        with contextlib.suppress(psycopg.errors.InternalError_, psycopg.errors.InsufficientPrivilege):
             self._connection.execute(
                 sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(text))
             )
-
-    def notes(self, prefix: str) -> dict[str, str]:
-        """What `note` wrote, by database."""
-        rows = self._connection.execute(
-            "SELECT datname, coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database"
-            " WHERE starts_with(datname::text, %s)",
-            (prefix,),
-        )
-        return dict(rows.fetchall())
 
     @contextlib.contextmanager
     def locked(self, key: str) -> Iterator[None]:
@@ -265,24 +284,8 @@ class Admin:
 
     def copy_rights(self, template: str, to: str) -> None:
         """Give the database *to* the privileges and settings of *template*: a clone does not inherit them."""
-        for statement in self._rights(template, to):
+        for statement in privileges.statements(self._connection, template, to):
             self._connection.execute(statement)
-
-    def _rights(self, template: str, to: str) -> list[sql.Composed]:
-        grants = self._connection.execute(
-            "SELECT x.privilege_type, x.is_grantable, CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END"
-            " FROM pg_database d, aclexplode(d.datacl) x WHERE d.datname = %s",
-            (template,),
-        ).fetchall()
-        settings = self._connection.execute(
-            "SELECT CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END, c FROM pg_db_role_setting s"
-            " JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS c WHERE d.datname = %s",
-            (template,),
-        ).fetchall()
-        database = sql.Identifier(to)
-        done = [sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)] if grants else []
-        done += [_grant(database, *grant) for grant in grants]
-        return done + [_setting(database, *setting) for setting in settings]
 
     def _value(self, query: LiteralString, *arguments: object) -> object:
         row = self._connection.execute(query, arguments).fetchone()
@@ -292,20 +295,16 @@ class Admin:
         self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def _grant(database: sql.Identifier, privilege: LiteralString, grantable: bool, grantee: str | None) -> sql.Composed:
-    return sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-        sql.SQL(privilege),
-        database,
-        sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC"),
-        sql.SQL(" WITH GRANT OPTION" if grantable and grantee else ""),
+def _not_ours(entry: Entry) -> ServerError:
+    return ServerError(
+        f"The database {entry.name!r} is not dropped: it does not bear Crucible's mark.",
+        why="Its name looks like one of Crucible's, but another client, or an older Crucible, made it.",
+        do=f"If it may go, drop it by hand: {entry.drop_by_hand()}",
     )
 
 
-def _setting(database: sql.Identifier, role: str | None, setting: str) -> sql.Composed:
-    name, _, value = setting.partition("=")
-    whose = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database) if role else None
-    whose = whose or sql.SQL("ALTER DATABASE {}").format(database)
-    # A list such as search_path is stored as it is written after SET; anything else is one literal.
-    lists = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
-    written = sql.SQL(value) if name in lists else sql.Literal(value)
-    return sql.SQL("{} SET {} TO {}").format(whose, sql.Identifier(name), written)
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without an entry, as in many containers
+        return str(os.getuid())

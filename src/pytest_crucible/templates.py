@@ -7,10 +7,10 @@ died, and is built again (the idea is pgtestdb's).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import psycopg
 from psycopg import sql
@@ -20,6 +20,7 @@ from .admin import Admin
 from .server.address import Address
 
 KEPT_TEMPLATES = 4
+OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BUILT_IN_STRATEGIES = 150000
 
 
@@ -55,7 +56,7 @@ def get_or_build(
         TemplateError: If *build* fails; what it left is dropped.
     """
     if there := _find(admin, fingerprint):
-        admin.note(there, f"used {time.time():.0f}")
+        admin.note(there)
         return Template(there, owner)
     name = names.template(project, fingerprint)
     with admin.locked(building(name)):
@@ -69,7 +70,7 @@ def get_or_build(
             admin.drop(name)
             raise
         admin.empty(name)
-        admin.note(name, f"used {time.time():.0f}")
+        admin.note(name)
         admin.mark_template(name)
     return Template(name, owner, built=True)
 
@@ -130,7 +131,7 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
         project: The project's label.
         kept: How many of the project's templates stay.
 
-    Only databases of Crucible's own are looked at: their names tell, and a live process holds its advisory lock.
+    Only databases of Crucible's own are looked at: their mark tells, and a live process holds its advisory lock.
     """
     found = admin.databases(names.PREFIX)
     gone = [name for name in found if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
@@ -166,20 +167,19 @@ def _dropped(admin: Admin, name: str) -> bool:
 
 def _old_templates(admin: Admin, project: str, kept: int) -> list[str]:
     label = names.parse(names.template(project, "0"))
-    notes = admin.notes(names.PREFIX)
-    marked = admin.databases(names.PREFIX)
     ours = [
-        name
-        for name in notes
-        if marked.get(name)
-        and (parsed := names.parse(name))
+        entry
+        for entry in admin.entries(names.PREFIX)
+        if entry.ours
+        and entry.is_template
+        and (parsed := names.parse(entry.name))
         and parsed.kind == "template"
         and label
         and parsed.label == label.label
-        and admin.is_dead(in_use(name))
+        and admin.is_dead(in_use(entry.name))
     ]
-    ours.sort(key=lambda name: notes[name], reverse=True)
-    return ours[kept:]
+    ours.sort(key=lambda entry: entry.used or OLD, reverse=True)
+    return [entry.name for entry in ours[kept:]]
 
 
 def _locale_words(locale: str | None) -> sql.Composable:

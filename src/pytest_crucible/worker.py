@@ -15,7 +15,7 @@ from itertools import count
 import psycopg
 from sqlalchemy.engine import Engine
 
-from . import names, recipes, reset, templates
+from . import marks, names, recipes, reset, templates
 from .admin import Admin
 from .database import Database
 from .errors import CrucibleError, TemplateError, UsageError
@@ -29,6 +29,8 @@ from .settings import Settings
 
 # The layer of what is written while modules are imported.
 IMPORT = 1
+# A template that an older Crucible made without our mark has another name.
+MARKED = ("mark", str(marks.MARK))
 
 
 class Worker:
@@ -220,7 +222,7 @@ class Worker:
     def admin(self) -> Admin:
         """The server's administrator."""
         if self._admin is None:
-            self._admin = Admin(self.server())
+            self._admin = Admin(self.server(), self.run)
             for name in (self.main.name, self._spare(1)):
                 self._admin.live(names.process_of(name))
         return self._admin
@@ -291,7 +293,7 @@ class Worker:
 
     def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
         owner = self._owner(database, recipe)
-        facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source())]
+        facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source()), MARKED]
         mark = recipes.fingerprint_of(recipe, facts)
         build = partial(self._build, database, recipe, owner)
         with self.roles.of_a_build(owner) as mended:

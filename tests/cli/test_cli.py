@@ -1,6 +1,7 @@
 """The command: what it opens, lists and drops."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def test_kept_database_outlives_its_server(project: Path):
     name = kept_by_a_run(project)
     shown = crucible("psql", name, "-Atc", "SELECT name FROM users")
     assert (shown.stdout, shown.returncode) == ("the last one\n", 0), shown.stderr
-    assert crucible("psql").stdout.split() == [name]
+    assert re.fullmatch(rf"{name}  +[\d.]+ MB  (just now|1 minute ago)\n", crucible("psql").stdout)
+    last = crucible("psql", "--last", "-Atc", "SELECT name FROM users")
+    assert (last.stdout, last.returncode) == ("the last one\n", 0), last.stderr
 
 
 def test_gc_drops_what_was_kept(project: Path):

@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from pytest_crucible import names
+from pytest_crucible.marks import MARK
 from pytest_crucible.server import Lease, lease
 
 from .conftest import Make, Patient
@@ -35,7 +36,7 @@ def made(database_server: Lease) -> Iterator[Callable[[str], None]]:
     with psycopg.connect(database_server.admin.url(), autocommit=True) as connection:
 
         def make(name: str) -> None:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" CONNECTION LIMIT {MARK}'.encode())
             created.append(name)
 
         yield make

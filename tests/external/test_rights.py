@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from pytest_crucible.marks import MARK
+
+MARKED = f"CONNECTION LIMIT {MARK}"
 HEAD = """
 import pytest
 from sqlalchemy import create_engine, text
@@ -200,7 +203,8 @@ def test_the_second_run_finds_the_template_of_the_first(project, external, role)
 
 def test_nobody_elses_databases_are_touched(project, external, role):
     """Their names may look like ours; nothing connects to them, and none is dropped or altered."""
-    names = ["theirs_too", "crucible", "crucible_test", "crucible_w_old", "crucible_production"]
+    names = ["theirs_too", "crucible", "crucible_test", "crucible_w_old", "crucible_w_billing_eu_west_1"]
+    names += ["crucible_t_shop_0123456789abcdef", "crucible_k_test_it_01234567_ci"]
     external.execute(*(f"CREATE DATABASE {name}" for name in names))
     with external.connect() as connection:
         facts = "oid, datname, datdba, datacl, datistemplate, datallowconn"
@@ -219,7 +223,7 @@ def test_a_dead_processs_database_is_collected_and_a_live_ones_is_not(project, e
     url = external.url(role("ci"))
     dead = ["crucible_w_other_deadbeef_gw0_1", "crucible_w_other_deadbeef_gw0_2"]
     live = "crucible_w_other_abcdef01_gw0_1"
-    external.execute(*(f"CREATE DATABASE {name} OWNER ci" for name in [*dead, live]))
+    external.execute(*(f"CREATE DATABASE {name} OWNER ci {MARKED}" for name in [*dead, live]))
     with external.connect() as connection:
         connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('abcdef01 gw0', 0))")
         project.run(MAIN, f"--crucible-server={url}", "-k", "client").assert_outcomes(passed=1)
@@ -256,7 +260,7 @@ def test_another_roles_debris(project, external, role):
     """What a dead run of another role left is not ours to drop: it stays, and the run goes on."""
     role("other")
     left = "crucible_w_other_deadbeef_gw0_1"
-    external.execute(f"CREATE DATABASE {left} OWNER other")
+    external.execute(f"CREATE DATABASE {left} OWNER other {MARKED}")
     project.run(MAIN, f"--crucible-server={external.url(role('ci'))}", "-k", "client").assert_outcomes(passed=1)
     assert left in external.databases()
 

@@ -272,7 +272,7 @@ def test_old_templates_are_collected(project, work):
     other = names.template("another", "0123456789abcdef")
     project.admin.create(other, owner="app", template="template0")
     project.admin.mark_template(other)
-    project.admin.note(other, "used 1")
+    project.admin.note(other)
     live = work("aaaaaaaa")
     live.ready()
     used = project.databases("crucible_t_" + project.root.name)

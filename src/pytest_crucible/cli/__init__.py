@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     _init(commands)
     _doctor(commands)
     psql = _command(commands, "psql", databases.psql, "open a kept database with psql; list them without a name")
+    last = "open the one that was kept last; what follows is for psql"
+    psql.add_argument("--last", nargs=argparse.REMAINDER, help=last, metavar="...")
     psql.add_argument("name", nargs="?", help="its name, or the beginning of it")
     psql.add_argument("words", nargs=argparse.REMAINDER, help="arguments for psql, as in: -c 'select 1'")
     _command(commands, "server", databases.server, "keep the project's server running until Ctrl-C")

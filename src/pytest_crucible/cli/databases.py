@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 
-from .. import names
+import psycopg
+
+from .. import names, templates
 from ..admin import Admin
-from ..errors import UsageError
-from ..server import Lease, lease
+from ..errors import CrucibleError, UsageError
+from ..marks import Entry
+from ..server import Address, Lease, lease
 from ..server.binaries import find
+from . import units
 
 ENDS = {signal.SIGINT, signal.SIGTERM}
+OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -40,24 +48,36 @@ def psql(options: argparse.Namespace) -> int:
     """Open a kept database; without a name, list them."""
     with _leased(options) as (share, admin):
         kept = _of(admin, "kept")
-        if options.name is None:
-            print("\n".join(kept) or "No database is kept. Run pytest with --crucible-keep-failed.")
+        if options.name is None and options.last is None:
+            _list(admin, kept)
             return 0
-        name = _chosen(options.name, [*admin.databases(names.PREFIX)])
+        newest = options.last is not None
+        name = _newest(kept) if newest else _chosen(options.name, [*admin.databases(names.PREFIX)])
         program = find().bin / "psql" if share.kind == "embedded" else shutil.which("psql") or find().bin / "psql"
-        # psql handles Ctrl-C itself: it cancels a query. We must outlive it, since our share keeps the server up.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return subprocess.run([str(program), *options.words, share.admin.to(name).url()], check=False).returncode
-        finally:
-            signal.signal(signal.SIGINT, before)
+        return _run(str(program), options.last if newest else options.words, share.admin.to(name))
+
+
+def _run(program: str, words: list[str], address: Address) -> int:
+    # psql handles Ctrl-C itself: it cancels a query. We must outlive it, since our share keeps the server up.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        url, environment = address.without_secrets().url(), _environment(address)
+        return subprocess.run([program, *words, url], check=False, env=environment).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _environment(address: Address) -> dict[str, str]:
+    """Return the environment for psql: with the password, which every user of the machine sees in an argument."""
+    password = {} if address.password is None else {"PGPASSWORD": str(address.password)}
+    return {**os.environ, **password}
 
 
 def server(options: argparse.Namespace) -> int:
     """Keep the server running, so that every run only has to join it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # sigwait() is for signals that are blocked
     with _leased(options) as (share, _):
-        print(f"{share.note}: {share.admin.url()}\nCtrl-C gives it back.", flush=True)
+        print(f"{share.note}: {share.admin.without_secrets().url()}\nCtrl-C gives it back.", flush=True)
         signal.sigwait(ENDS)
     return 0
 
@@ -65,29 +85,64 @@ def server(options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace) -> int:
     """List templates and kept databases."""
     with _leased(options) as (_, admin):
-        notes = admin.notes(names.PREFIX)
-        for name in [*_of(admin, "template"), *_of(admin, "kept")]:
-            print(f"{name}  {notes[name]}".rstrip())
+        _list(admin, [*_of(admin, "template"), *_of(admin, "kept")])
     return 0
+
+
+def _list(admin: Admin, entries: list[Entry]) -> None:
+    if not entries:
+        print("No database is kept. Run pytest with --crucible-keep-failed.")
+    width = max((len(entry.name) for entry in entries), default=0)
+    now = datetime.now(timezone.utc)
+    for entry in entries:
+        size = admin.size(entry.name)
+        used = f"  {units.age(entry.used, now)}" if entry.used else ""
+        print(f"{entry.name:{width}}  {units.size(size) if size else '?':>6}{used}")
 
 
 def gc(options: argparse.Namespace) -> int:
-    """Drop what nobody needs any more."""
+    """Drop what no run needs any more.
+
+    Returns:
+        0; 1 if a database could not be dropped.
+    """
     with _leased(options) as (share, admin):
-        doomed = _of(admin, "kept") + [name for name in _of(admin, "worker") if admin.is_dead(names.process_of(name))]
+        doomed = _of(admin, "kept") + [entry for entry in _of(admin, "worker") if _is_dead(admin, entry)]
         if options.templates:
             doomed += _of(admin, "template")
-        for name in doomed:
-            admin.drop(name)
-            print(f"dropped {name}")
-        if doomed:
+        dropped = [_drop(admin, entry) for entry in doomed]
+        if any(dropped):
             share.keep_image()  # or the next server would start from an image that still holds them
-    return 0
+        _name_unmarked(admin)
+    return 0 if all(dropped) else 1
 
 
-def _of(admin: Admin, kind: str) -> list[str]:
-    found = ((name, names.parse(name)) for name in admin.databases(names.PREFIX))
-    return sorted(name for name, parsed in found if parsed is not None and parsed.kind == kind)
+def _is_dead(admin: Admin, entry: Entry) -> bool:
+    return admin.is_dead(names.process_of(entry.name))
+
+
+def _drop(admin: Admin, entry: Entry) -> bool:
+    """Drop one database and say so, or why not; another one may still be dropped."""
+    try:
+        if not all(map(admin.is_dead, (templates.in_use(entry.name), templates.building(entry.name)))):
+            raise UsageError("a run uses it.")
+        admin.drop(entry.name)
+    except (psycopg.Error, CrucibleError) as error:
+        print(f"crucible: {entry.name} is not dropped: {str(error).strip()}", file=sys.stderr)
+        return False
+    print(f"dropped {entry.name}")
+    return True
+
+
+def _name_unmarked(admin: Admin) -> None:
+    for entry in admin.entries(names.PREFIX):
+        if not entry.ours and names.parse(entry.name):
+            print(f"left {entry.name}, which does not bear Crucible's mark; if it may go: {entry.drop_by_hand()}")
+
+
+def _of(admin: Admin, kind: str) -> list[Entry]:
+    found = ((entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.ours)
+    return [entry for entry, parsed in found if parsed is not None and parsed.kind == kind]
 
 
 def _chosen(beginning: str, there: list[str]) -> str:
@@ -99,3 +154,12 @@ def _chosen(beginning: str, there: list[str]) -> str:
         why=f"There are: {', '.join(found or there) or 'none'}.",
         do="Run `crucible psql` without a name for the kept ones.",
     )
+
+
+def _newest(kept: list[Entry]) -> str:
+    """Return the name of the database that was kept last; of a test's several, that of the main one."""
+    if not kept:
+        raise UsageError("No database is kept.", do="Run pytest with --crucible-keep-failed.")
+    last = max(kept, key=lambda entry: entry.used or OLD)
+    tail = last.name.rsplit("_", 2)[1:]
+    return min((entry.name for entry in kept if entry.name.rsplit("_", 2)[1:] == tail), key=len)

@@ -30,6 +30,10 @@ class Address:
         """The same server, another database, and another role if *user* is given."""
         return replace(self, database=database, user=self.user if user is None else user)
 
+    def without_secrets(self) -> Address:
+        """Return the same address without what must not be shown: the password, and that of a TLS key."""
+        return replace(self, password=None, tls=tuple(pair for pair in self.tls if pair[0] != "sslpassword"))
+
     @property
     def is_socket(self) -> bool:
         """Whether the server is reached over a unix socket."""

@@ -20,6 +20,8 @@ MEMORY = Path("/dev/shm")
 # Room for the data that tests write, beyond the image.
 SPARE = 512 << 20
 LEAST = 96 << 20
+# Changes when a server can make nothing of what an older one saved: 2 since databases bear a mark.
+CONTENT = "2"
 # Linux has 107 characters for the path of a socket, macOS 103.
 SOCKET_PATH = 103
 
@@ -71,7 +73,8 @@ class Folders:
 def folders(root: Path, cache: Path | None, identity: str) -> Folders:
     """The folders for the project at *root* with the PostgreSQL of this *identity*."""
     images = image_folder(cache)
-    key = hashlib.sha256(f"{root.resolve()}\0{identity}\0{images.resolve()}".encode()).hexdigest()[:12]
+    words = (str(root.resolve()), identity, str(images.resolve()), CONTENT)
+    key = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
     return Folders(images, own(short()), key)
 
 

@@ -1,0 +1,66 @@
+"""The mark by which Crucible knows the databases that it made.
+
+A database is Crucible's by its mark, never by its name alone. The mark is its CONNECTION LIMIT, which CREATE DATABASE
+sets together with the database itself: a process that is killed leaves no database without it. Renaming keeps it, a
+copy that another client makes does not inherit it, and as a limit it restricts nothing. The comment beside it says to
+people who used the database last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+# "cruc" in ASCII: more connections than any server has.
+MARK = 0x63727563
+SIGNED = "pytest-crucible: "
+
+# A DROP DATABASE that was interrupted leaves -2, and a database that can be dropped but not used.
+ENTRIES = """
+SELECT datname, datistemplate, datconnlimit = %(mark)s OR (datconnlimit = -2 AND starts_with(comment, %(signed)s)),
+       comment
+FROM pg_database, coalesce(shobj_description(oid, 'pg_database'), '') AS comment
+WHERE starts_with(datname::text, %(prefix)s)
+ORDER BY datname
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One database of the server.
+
+    Attributes:
+        name: Its name.
+        is_template: Whether it is marked as a template.
+        ours: Whether it has our mark.
+        comment: The comment on it.
+    """
+
+    name: str
+    is_template: bool
+    ours: bool
+    comment: str
+
+    @property
+    def used(self) -> datetime | None:
+        """When it was used last, as its comment says."""
+        try:
+            return datetime.fromisoformat(self.comment.rpartition(", ")[2])
+        except ValueError:
+            return None
+
+    def drop_by_hand(self) -> str:
+        """Return the statements that drop it, for a database that Crucible leaves alone."""
+        before = f'ALTER DATABASE "{self.name}" IS_TEMPLATE false; ' if self.is_template else ""
+        return f'{before}DROP DATABASE "{self.name}";'
+
+
+def parameters(prefix: str) -> dict[str, object]:
+    """Return the parameters of `ENTRIES` for databases whose names begin with *prefix*."""
+    return {"mark": MARK, "signed": SIGNED, "prefix": prefix}
+
+
+def signature(user: str, machine: str, run: str, now: datetime) -> str:
+    """Return the comment on a database that *user* uses *now*."""
+    whose = f"{user}@{machine}" + (f", run {run}" if run else "")
+    return f"{SIGNED}used by {whose}, {now.isoformat(timespec='milliseconds')}"
