@@ -32,7 +32,8 @@ OF_DATABASE = {
     "settings": "SELECT ROW(setrole, c)::text FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase,"
     " unnest(setconfig) c WHERE datname = current_database()",
     "notes on the database": "SELECT description FROM pg_shdescription s JOIN pg_database d ON d.oid = s.objoid"
-    " AND s.classoid = 'pg_database'::regclass WHERE datname = current_database()",
+    " AND s.classoid = 'pg_database'::regclass WHERE datname = current_database()"
+    " AND description NOT LIKE 'pytest-crucible: used by %'",
     "shared dependencies": "SELECT ROW(classid, s.objid, objsubid, refclassid, refobjid, deptype)::text"
     " FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid WHERE datname = current_database()",
 }
