@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import sqlalchemy
-from sqlalchemy import MetaData, create_mock_engine
+from sqlalchemy import MetaData
 from sqlalchemy.engine import Engine
-from sqlalchemy.schema import CreateTable
 
 from ..errors import UsageError
-from ..fingerprint import of_module_source
 from ..lookup import lookup
 from ..settings import Settings
+from .emitted import emitted
 from .failed import failed
-from .recipe import URL, Recipe
+from .recipe import Recipe
 
 EXAMPLES = {
     "crucible_metadata": 'crucible_metadata = ["app.models:Base"]',
@@ -41,7 +38,7 @@ class MetadataRecipe(Recipe):
 
     def ddl(self) -> str:
         """What ``create_all`` emits."""
-        return "\n\n".join(_ddl(metadata) for metadata in self.metadata)
+        return "\n\n".join(text for metadata in self.metadata for text in emitted(metadata))
 
     def make_schema(self, engine: Engine) -> None:
         """Create the schemas, then all tables."""
@@ -78,38 +75,6 @@ def metadata_of(path: str, settings: Settings) -> MetaData:
             " imported first.",
         )
     return metadata
-
-
-def _ddl(metadata: MetaData) -> str:
-    """What ``create_all`` really emits, listeners included."""
-    emitted: list[str] = []
-
-    def record(statement: Any, *_: object, **__: object) -> None:
-        emitted.append(statement if isinstance(statement, str) else str(statement.compile(dialect=engine.dialect)))
-
-    engine = create_mock_engine(URL, record)
-    try:
-        metadata.create_all(engine, checkfirst=False)
-    except (AttributeError, NotImplementedError, TypeError, sqlalchemy.exc.SQLAlchemyError):
-        # A listener wants a real connection: the tables alone, and the files of the modules that define them.
-        emitted = [str(CreateTable(table).compile(dialect=engine.dialect)) for table in metadata.sorted_tables]
-    return "\n".join([*emitted, *_listeners(metadata)])
-
-
-def _listeners(metadata: MetaData) -> list[str]:
-    """The sources of the DDL listeners written in Python, of the metadata and of each table."""
-    events = ("before_create", "after_create")
-    return sorted(
-        of_module_source(listener)
-        for target in (metadata, *metadata.sorted_tables)
-        for event in events
-        for listener in getattr(target.dispatch, event)
-        if inspect.isroutine(listener) and not _of_sqlalchemy(listener)
-    )
-
-
-def _of_sqlalchemy(listener: Callable[..., object]) -> bool:
-    return (getattr(listener, "__module__", None) or "").partition(".")[0] == "sqlalchemy"
 
 
 def _schemas(all_metadata: Iterable[MetaData]) -> set[str]:
