@@ -15,6 +15,7 @@ from .admin import Admin
 from .database import Database
 from .errors import TemplateError
 from .hints import refusals
+from .superuser import SuperuserHints
 
 # The owner of the schema where no engine of the application names a role.
 DEFAULT_ROLE = "crucible"
@@ -53,10 +54,12 @@ class Roles:
     Args:
         admin: The server's administrator.
         notes: Where what the run's summary should say is added.
+        hints: What to say of a statement that the role may not run.
     """
 
-    def __init__(self, admin: Admin, notes: list[str]) -> None:
+    def __init__(self, admin: Admin, notes: list[str], hints: SuperuserHints) -> None:
         self._admin = admin
+        self._hints = hints
         self._notes = notes
         self._joined: set[tuple[str, str]] = set()
 
@@ -147,12 +150,22 @@ class Roles:
                 f" '{role}') THEN CREATE ROLE … in a DO block.",
             )
         if what != "missing" or self._admin.owned:
-            return error
+            return self._refused(error)
         return TemplateError(
             error.found,
             why=f"What fills the template names the role {role!r}. Crucible creates no roles on a server of your own.",
             do=f'Let an administrator run: CREATE ROLE "{role}"',
         )
+
+    def _refused(self, error: TemplateError) -> TemplateError:
+        """*error*, with what there is to say of a statement that only a superuser may run."""
+        for refusal in refusals(error):
+            advice = self._hints.advice(refusal)
+            if advice is not None:
+                statement = refusal.statement
+                said = f"The statement was: {statement.strip()}\n" if statement and statement not in error.found else ""
+                return TemplateError(error.found, why=said + advice.why, do=advice.do)
+        return error
 
     def _is_ordinary(self, role: str) -> bool:
         return role != self._admin.address.user and not role.startswith("pg_")

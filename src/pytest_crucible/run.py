@@ -32,6 +32,7 @@ from .restore import Restore
 from .session_classes import async_session_class, sync_session_class
 from .sessions import Sessions
 from .settings import Settings
+from .superuser import SuperuserHints
 from .watchdog import Watchdog
 from .worker import Worker
 
@@ -55,7 +56,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
-        self.hints = Hints()
+        self.hints = Hints([SuperuserHints(settings.server).explain])
         self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()

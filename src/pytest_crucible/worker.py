@@ -26,6 +26,7 @@ from .roles import DEFAULT_ROLE, Roles, grantees
 from .server import Lease, lease
 from .server.address import Address
 from .settings import Settings
+from .superuser import SuperuserHints
 
 # The layer of what is written while modules are imported.
 IMPORT = 1
@@ -241,7 +242,7 @@ class Worker:
     @cached_property
     def roles(self) -> Roles:
         """As whom the application connects."""
-        return Roles(self.admin, self.notes)
+        return Roles(self.admin, self.notes, SuperuserHints(self.settings.server))
 
     @cached_property
     def rights(self) -> Rights:

@@ -113,6 +113,19 @@ def innermost(frame: FrameType | None, *, across_loops: bool = True) -> Place | 
     return None
 
 
+def of_error(error: BaseException) -> str:
+    """Return the user's own line that raised *error*, and the one that led there if it is another; "" for none."""
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not _is_library(code.co_filename):
+            places.append(Place(code, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    ends = dict.fromkeys(map(str, [*places[-1:], *places[:1]]))
+    return ", called at ".join(ends)
+
+
 def caller(cls: type[T]) -> T | None:
     """The innermost object of *cls* one of whose methods led here; too dear for anything but a new connection."""
     frame: FrameType | None = sys._getframe(1)
