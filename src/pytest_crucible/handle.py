@@ -25,6 +25,7 @@ class Test:
         id: pytest's node id.
         isolation: ``reset``, ``rollback`` or ``clone``.
         keep: Whether to keep the database if the test fails; a test may set it.
+        names: The names of its module and its class, which outlive it: leaked sessions are looked for there.
     """
 
     __test__ = False
@@ -37,6 +38,7 @@ class Test:
     began: float = 0.0
     kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
+    names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     address: Callable[[str | None], Address] = _nowhere
     applications: Callable[[], list[Any]] = list
 

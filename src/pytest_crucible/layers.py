@@ -49,6 +49,7 @@ class Layers:
             self._open.remove(number)
             if self._worker.started and written is None:
                 self._worker.capture(number)
+            self._worker.note_open()
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
 

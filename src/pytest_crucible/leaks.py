@@ -1,71 +1,123 @@
-"""Leaks: transactions that a test left open, and whose they are.
+"""Leaks: transactions that are open at the end of a test and must not stay.
 
-A *leak* is a transaction that began in this test, is still open after a second look, and belongs neither to a
-fixture of a wider scope nor to the application's lifespan. What runs in a lifespan's tasks gets a bounded wait on
-its loop: a poller that sleeps inside a transaction is no leak. Whoever stands in the way of the reset has to go,
-whoever he belongs to.
+Crucible never breaks what it did not make. An open transaction that is *harmless* stays, whoever owns it: it is idle,
+has no transaction id, and holds no lock above ACCESS SHARE, so the reset never waits for it. Of the others
+
+* what wrote before the test stays, and gives way only where it blocks the reset;
+* what a thread or a task of a wide fixture or of the lifespan has under way gets a bounded wait, and stays;
+* everything else is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
+  that left it gets a warning.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
+import re
+import threading
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import LeakWarning
-from .redirect import Opened
+from .hints import chain, sqlstate
+from .redirect import LIFESPAN, OUTSIDE, FirstUse, Opened
+from .redirect.loops import is_runner
 from .reset import Stranger
 
-# A second look, and more: a request that was answered may still be committing in a thread.
-LOOKS = (0.002, 0.005, 0.02)
-LIFESPAN_SECONDS = 1.0
+# The backends that were ended, and are named in later errors.
+MOST_ENDED = 3
+# A transaction, by its backend and its start.
+Key = tuple[int, "float | None"]
+
+
+@dataclass
+class Circumstances:
+    """What is known of the test at whose end transactions are open.
+
+    Attributes:
+        began: When the test began, by the server's clock.
+        number: The number of the test in this process.
+        before: The transactions that had written, or locked, before the test.
+        every: Whether harmless transactions of the test are reported, too (``crucible_leaks = "all"``).
+        names: The names that outlive the test, by where they are: its module, its class.
+        first: Returns the first use of a session.
+    """
+
+    began: float
+    number: int = 0
+    before: set[Key] = field(default_factory=set)
+    every: bool = False
+    names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    first: Mapping[Any, FirstUse] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One transaction that a test left open.
+    """One transaction, or session-level advisory lock, that a test left open.
 
     Attributes:
         stranger: What the server says of it.
         opened: What this process knows of its connection; None for a raw driver's or another process's.
-        in_the_way: Whether it held a lock on what had to be put back.
+        owner: Whose it seems to be, as a phrase.
+        first: Where its session was first used, or None.
+        in_the_way: Whether it held a lock on what had to be reset.
+        outcome: What became of it.
     """
 
     stranger: Stranger
     opened: Opened | None
+    owner: str
+    first: str | None = None
     in_the_way: bool = False
+    outcome: str = "It is still open."
 
     def __str__(self) -> str:
+        return f"{self._found()}: {self.details()}.\n{self._advice()} {self.outcome}"
+
+    def details(self) -> str:
+        """Return the backend, its state, where it was opened, its last statement, and its owner."""
         where = "by code that Crucible does not see (a raw driver, a subprocess)"
         if self.opened is not None:
             where = f"at {self.opened.place or 'an unknown place'} ({self.opened.driver})"
+        session = f", in a session first used at {self.first}" if self.first else ""
+        statement = " ".join(self.stranger.query.split())[:200]
         return (
-            f"{self._what()}: backend {self.stranger.pid}, {self.stranger.state}, opened {where};"
-            f" its last statement: {' '.join(self.stranger.query.split())[:200]!r}.\n{self._advice()}"
-            " The connection has been ended."
+            f"backend {self.stranger.pid}, {self.stranger.state}, opened {where}{session};"
+            f" its last statement: {statement!r}; it seems to belong to {self.owner}"
         )
 
     @property
-    def _owner(self) -> str | None:
-        return self.opened.owner if self.opened is not None else None
+    def _is_wide(self) -> bool:
+        return self.opened is not None and self.opened.owner is not None
 
-    def _what(self) -> str:
-        if self._owner and self.in_the_way:
-            return f"{self._owner!r} kept a transaction open that locks what had to be put back after the test"
-        return f"The test {'left a transaction open' if self.stranger.open else 'kept a session-level advisory lock'}"
+    def _found(self) -> str:
+        if self.stranger.is_prepared:
+            return "The test left a prepared transaction"
+        if not self.stranger.open:
+            return "The test kept a session-level advisory lock"
+        if self._is_wide and self.in_the_way:
+            return f"{self.owner} kept a transaction open that locks what had to be reset after the test"
+        if self.stranger.is_aborted:
+            return "The test left an aborted transaction open"
+        return f"The test left a transaction open{' that has written' if self.stranger.wrote else ''}"
 
     def _advice(self) -> str:
-        if self._owner and self.in_the_way:
-            return (
-                "Probably a fixture of a wider scope, or a task of the lifespan, has written and not committed.\n"
-                "Commit there before the test ends."
-            )
+        if self.stranger.is_prepared:
+            return "Probably prepare() or PREPARE TRANSACTION without a second phase.\nCommit it, or roll it back."
         if not self.stranger.open:
             return (
                 "Probably pg_advisory_lock() without pg_advisory_unlock(): the lock lives on in the pool.\n"
                 "Unlock it in a finally, or use pg_advisory_xact_lock()."
+            )
+        if self.stranger.is_aborted:
+            return (
+                "Probably a statement has failed, and the error was caught without a rollback().\n"
+                "Roll back where the error is caught, or write `async with Session() as session:`."
+            )
+        if self._is_wide or "attribute" in self.owner:
+            return (
+                "Probably it was written in the test through a session that outlives it.\n"
+                "Commit or roll back before the test ends."
             )
         return (
             "Probably a session or connection that is not closed on every path.\n"
@@ -73,34 +125,128 @@ class Leak:
         )
 
 
-def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], began: float) -> tuple[list[Leak], set[int]]:
-    """Part what is open into leaks, and backends that may stay.
+@dataclass
+class Verdict:
+    """What becomes of the transactions that are open.
+
+    Attributes:
+        leaks: These are ended.
+        stay: Backends whose transactions stay.
+        busy: Of those, the transactions that write under a thread or task of their own.
+        harmless: These stay, and are reported.
+    """
+
+    leaks: list[Leak] = field(default_factory=list)
+    stay: set[int] = field(default_factory=set)
+    busy: set[Key] = field(default_factory=set)
+    harmless: list[Leak] = field(default_factory=list)
+
+
+def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], now: Circumstances) -> Verdict:
+    """Divide what is open into leaks, and backends that may stay.
 
     Args:
         strangers: What the server reports open.
         connections: The connections of this process.
-        began: When the test began, by the server's clock.
+        now: The test that has ended.
     """
     known = {opened.pid: opened for opened in connections}
-    leaks: list[Leak] = []
-    stay: set[int] = set()
+    verdict = Verdict()
     for stranger in strangers:
         opened = known.get(stranger.pid)
-        older = stranger.since is not None and stranger.since < began
-        owned = opened is not None and opened.owner is not None
-        # An older transaction is somebody else's; an advisory lock that an older test left would have been ended.
-        if owned or (stranger.open and older):
-            stay.add(stranger.pid)
+        if stranger.harmless:
+            verdict.stay.add(stranger.pid)
+            if _is_new(stranger, now) and (opened is None or opened.owner is None):
+                verdict.harmless.append(leak(stranger, opened, now))
+        elif _may_stay(stranger, opened, now):
+            verdict.stay.add(stranger.pid)
+            if (stranger.wrote or stranger.locks) and stranger.open and is_active(opened):
+                verdict.busy.add(stranger.key)
         else:
-            leaks.append(Leak(stranger, opened))
-    return leaks, stay
+            verdict.leaks.append(leak(stranger, opened, now))
+    return verdict
 
 
-def in_the_way(strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int]) -> list[Leak]:
-    """Those whose locks stopped the reset: *pids*, or everybody where the server names nobody."""
+def _is_new(stranger: Stranger, now: Circumstances) -> bool:
+    return stranger.since is None or stranger.since >= now.began
+
+
+def _may_stay(stranger: Stranger, opened: Opened | None, now: Circumstances) -> bool:
+    is_owned = opened is not None and opened.owner is not None
+    if stranger.is_prepared:
+        return False
+    if not stranger.open or stranger.key in now.before:
+        # An advisory lock without a transaction: one that an older test left has been ended.
+        return is_owned or stranger.open
+    if is_active(opened):
+        return True
+    if stranger.is_aborted:
+        return False
+    if stranger.wrote or stranger.locks:
+        # Begun before the test, and written in it: by a session, which goes on after a rollback. A transaction that
+        # a fixture has begun on a connection is that fixture's to end.
+        return not _is_new(stranger, now) and (opened is None or opened.session is None)
+    return is_owned or not _is_new(stranger, now)
+
+
+def is_active(opened: Opened | None) -> bool:
+    """Return whether a thread or a task of a wide fixture or of the lifespan works on this connection now."""
+    if opened is None or opened.owner is None:
+        return False
+    if opened.task is not None:
+        return not opened.task.done() and not is_runner(opened.task)
+    if opened.loop is not None or opened.thread == threading.main_thread().ident:
+        return False
+    return any(thread.ident == opened.thread for thread in threading.enumerate())
+
+
+def in_the_way(
+    strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int], now: Circumstances
+) -> list[Leak]:
+    """Return those whose locks stopped the reset: *pids*, or all that lock where the server names none."""
     known = {opened.pid: opened for opened in connections}
-    found = [Leak(stranger, known.get(stranger.pid), in_the_way=True) for stranger in strangers]
-    return [leak for leak in found if leak.stranger.pid in pids] or found
+    holding = [stranger for stranger in strangers if not stranger.harmless]
+    blocking = [stranger for stranger in holding if stranger.pid in pids] or holding
+    return [leak(stranger, known.get(stranger.pid), now, in_the_way=True) for stranger in blocking]
+
+
+def leak(stranger: Stranger, opened: Opened | None, now: Circumstances, *, in_the_way: bool = False) -> Leak:
+    """Return the leak of *stranger*, with its owner and its session's first use."""
+    first = now.first.get(opened.session) if opened is not None and opened.session is not None else None
+    place = str(first.place) if first is not None and first.place is not None else None
+    return Leak(stranger, opened, _owner(opened, first, now), place, in_the_way)
+
+
+def _owner(opened: Opened | None, first: FirstUse | None, now: Circumstances) -> str:
+    if opened is None:
+        return "code that Crucible does not see"
+    is_thread = opened.loop is None and opened.thread != threading.main_thread().ident
+    prefix = "a thread of " if is_thread else ""
+    if opened.owner is not None:
+        return prefix + _named(opened.owner)
+    for where, names in now.names.items():
+        for name, value in list(names.items()):
+            if opened.session is not None and _session_in(value) is opened.session:
+                return f"{where}, whose attribute {name!r} it is"
+    if first is not None and first.owner is not None:
+        return _named(first.owner)
+    if first is not None and first.test < now.number:
+        return "an earlier test, which used its session first"
+    return f"{prefix}the test"
+
+
+def _named(owner: str) -> str:
+    if owner == LIFESPAN:
+        return "the application's lifespan"
+    return owner if owner == OUTSIDE else f"the wide fixture {owner!r}"
+
+
+def _session_in(value: Any) -> Any:
+    """Return the `Session` behind *value*: an AsyncSession, or a scoped session that has one; else *value*."""
+    registry = vars(value).get("registry") if type(value).__name__.endswith("scoped_session") else None
+    if registry is not None:
+        value = registry() if registry.has() else None
+    return getattr(value, "sync_session", value) if type(value).__name__.endswith("Session") else value
 
 
 def report(leaks: Iterable[Leak]) -> None:
@@ -110,20 +256,24 @@ def report(leaks: Iterable[Leak]) -> None:
         warnings.warn(LeakWarning(text), stacklevel=3)
 
 
-def give_time(connections: Iterable[Opened], seconds: float) -> None:
-    """Let the event loops of *connections* run for *seconds*, so that what is about to end can."""
-    loops = {opened.loop for opened in connections if opened.loop is not None}
-    idle = [loop for loop in loops if not loop.is_closed() and not loop.is_running()]
-    if not idle or _inside_a_loop():
-        time.sleep(seconds)
-        return
-    for loop in idle:
-        loop.run_until_complete(asyncio.sleep(seconds))
+# What drivers say of a connection whose backend is gone, beside the SQLSTATE 57P01 (admin_shutdown).
+GONE = re.compile(
+    r"terminating connection due to administrator|connection (is|was|already) closed|closed the connection unexpectedly"
+)
 
 
-def _inside_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+class Ended:
+    """The backends that Crucible has ended in this run, for the tests that suffer from it."""
+
+    def __init__(self) -> None:
+        self._last: list[tuple[str, Leak]] = []
+
+    def note(self, test: str, leaks: Iterable[Leak]) -> None:
+        """Remember *leaks* of *test*, whose backends were ended."""
+        self._last = [*self._last, *((test, leak) for leak in leaks)][-MOST_ENDED:]
+
+    def explain(self, error: BaseException) -> list[str]:
+        """Return the reasons where *error* says that a backend is gone; see `hints`."""
+        if not any(sqlstate(part) == "57P01" or GONE.search(str(part)) for part in chain(error)):
+            return []
+        return [f"Crucible ended a backend after {test}: {leak.details()}." for test, leak in self._last]

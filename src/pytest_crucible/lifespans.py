@@ -13,10 +13,9 @@ from typing import Any
 
 from .app import application
 from .layers import Layers
+from .redirect import LIFESPAN
 from .redirect.loops import running_loop
 from .worker import Worker
-
-LIFESPAN = "lifespan"
 
 
 class Lifespan:

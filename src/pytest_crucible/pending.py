@@ -21,6 +21,7 @@ from contextvars import Context, ContextVar
 from typing import Any
 
 from .errors import PendingTaskWarning
+from .redirect.loops import is_runner
 from .redirect.places import innermost
 
 Task = asyncio.Task[Any]
@@ -29,8 +30,6 @@ Loop = asyncio.AbstractEventLoop
 # What is about to end may: an answered request's background task, a connection that is being closed.
 PATIENCE_SECONDS = 0.03
 CANCEL_SECONDS = 1.0
-# anyio runs all tests and fixtures of a loop in one task, which waits there for the next one.
-RUNNERS = ("TestRunner._run_tests_and_fixtures",)
 
 
 class Pending:
@@ -115,11 +114,6 @@ def suspended(coroutine: Any) -> str:
         place = innermost(frame) or place
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return "an unknown place" if place is None else str(place)
-
-
-def is_runner(task: Task) -> bool:
-    """Whether *task* is what runs tests and fixtures."""
-    return getattr(task.get_coro(), "__qualname__", "") in RUNNERS
 
 
 def context_of(task: Task) -> Context | None:

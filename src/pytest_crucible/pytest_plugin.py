@@ -278,6 +278,7 @@ class Hooks:
             words["isolation"] or settings.isolation,
             settings.keep_failed if words["keep"] is None else words["keep"],
             forbidden=self._forbidden(item),
+            names=_names(item),
         )
 
     def _forbidden(self, item: pytest.Item) -> str | None:
@@ -338,3 +339,10 @@ class Hooks:
             if call.when == "teardown":
                 report.user_properties += [("crucible_kept", name) for name in test.kept]
         return report
+
+
+def _names(item: pytest.Item) -> dict[str, Any]:
+    """Return the names that outlive *item*, by the class or module that has them."""
+    cls, module = getattr(item, "cls", None), getattr(item, "module", None)
+    names = {} if cls is None else {f"the class {cls.__name__}": vars(cls)}
+    return names if module is None else names | {f"the module {module.__name__}": vars(module)}

@@ -37,6 +37,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import psycopg
+from psycopg import sql
 
 from .admin import connect
 from .server.address import Address
@@ -131,7 +132,9 @@ class Stranger:
         open: Whether a transaction is open; if not, a session-level advisory lock is held.
         since: When the transaction began, in seconds since the epoch by the server's clock.
         advisory: Whether it holds an advisory lock.
-        wrote: Whether the transaction has changed anything.
+        wrote: Whether the transaction has a transaction id: it has written, or locked rows.
+        locks: Whether it holds a lock above ACCESS SHARE.
+        harmless: Whether it is idle, has written nothing, and holds no lock above ACCESS SHARE.
     """
 
     pid: int
@@ -141,6 +144,23 @@ class Stranger:
     since: float | None
     advisory: bool = False
     wrote: bool = False
+    locks: bool = False
+    harmless: bool = False
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a statement has failed in the transaction, which holds no locks any more."""
+        return self.state == "idle in transaction (aborted)"
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the transaction is prepared: no backend has it, and `query` is its identifier."""
+        return self.state == "prepared"
+
+    @property
+    def key(self) -> tuple[int, float | None]:
+        """The transaction: its backend, and when it began."""
+        return self.pid, self.since
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,8 @@ class Control:
         self._connection = connect(address, rights.session)
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
+        # Only an external server allows them (PostgreSQL manual, PREPARE TRANSACTION).
+        self._prepares = self._one("SELECT current_setting('max_prepared_transactions')") != "0"
         self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
 
     def close(self) -> None:
@@ -196,12 +218,16 @@ class Control:
         self._run("DELETE FROM pg_crucible.ready")
         self._run("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
 
-    def reset(self, allowed: Iterable[int] = (), most: int = MOST_ROWS) -> Answer:
+    def reset(
+        self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
+    ) -> Answer:
         """One round trip: find what changed and put it back.
 
         Args:
             allowed: Backends whose open transactions are known and may stay.
             most: More rows than this to refill, and the answer is ``clone``.
+            held: Whether a connection of the application is checked out: then aborted transactions are looked for.
+            every_one: Whether harmless transactions are answered, too.
 
         Raises:
             psycopg.errors.LockNotAvailable: If somebody holds a lock on a marked table.
@@ -209,7 +235,13 @@ class Control:
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep()
-        found = self._one("SELECT pg_crucible.reset(%s::integer[], %s::bigint)", list(allowed), most)
+        found = self._one(
+            "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)",
+            list(allowed),
+            most,
+            held or self._prepares,
+            every_one,
+        )
         if found is None:
             return Answer("put back")
         if "open" in found:
@@ -274,9 +306,13 @@ class Control:
         self._run(query, list(pids))
 
     def others_in_transactions(self) -> tuple[Stranger, ...]:
-        """Every other backend with an open transaction or advisory lock in this database."""
-        found = self._one("SELECT pg_crucible.strangers('{}')::jsonb")
+        """Every other backend with an open transaction or advisory lock in this database, harmless ones too."""
+        found = self._one("SELECT pg_crucible.strangers('{}', true)::jsonb")
         return tuple(Stranger(**stranger) for stranger in found or ())
+
+    def roll_back_prepared(self, identifier: str) -> None:
+        """Roll back the prepared transaction *identifier*."""
+        self._connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(identifier))
 
     def in_the_way(self) -> frozenset[int]:
         """The backends that hold a lock on a table that must be put back, or on a sequence.

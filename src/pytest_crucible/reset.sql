@@ -76,22 +76,36 @@ END $$;
 -- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
 CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
 
--- Transactions and session-level advisory locks of other backends in this database, as JSON, or NULL.
+-- Open transactions and session-level advisory locks of other backends in this database, and prepared transactions,
+-- as JSON, or NULL.
 -- "allowed": backends whose open transaction or lock is known and may stay.
-CREATE FUNCTION pg_crucible.strangers(allowed integer[]) RETURNS text LANGUAGE sql AS $$
-    SELECT json_agg(json_build_object(
-        'pid', a.pid, 'state', a.state, 'query', a.query, 'open', a.xact_start IS NOT NULL,
-        'wrote', a.backend_xid IS NOT NULL,
-        'since', extract(epoch FROM a.xact_start), 'advisory', l.advisory))::text
-      FROM (SELECT pid, bool_or(locktype = 'advisory') AS advisory FROM pg_lock_status()
-             WHERE pid <> pg_backend_pid() AND (locktype = 'virtualxid' OR locktype = 'advisory')
-             GROUP BY pid) l
-      JOIN pg_stat_get_activity(NULL) a ON a.pid = l.pid
-     WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND a.leader_pid IS NULL
-       AND NOT a.pid = ANY (allowed)
-       AND (l.advisory OR a.xact_start IS NOT NULL)
-$$;
+-- "every": also those that are harmless: idle, without a transaction id, with no lock above ACCESS SHARE. The reset
+-- takes no lock that waits for these.
+CREATE FUNCTION pg_crucible.strangers(allowed integer[], every boolean) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT json_agg(json_build_object(
+        'pid', o.pid, 'state', o.state, 'query', o.query, 'open', o.since IS NOT NULL,
+        'wrote', o.backend_xid IS NOT NULL, 'locks', o.locks, 'harmless', o.harmless,
+        'since', extract(epoch FROM o.since), 'advisory', o.advisory))::text
+      FROM (SELECT a.pid, a.state, a.query, a.backend_xid, coalesce(l.locks, false) AS locks,
+                   -- An aborted transaction has no start any more.
+                   coalesce(a.xact_start, CASE WHEN a.state LIKE '%aborted)' THEN a.state_change END) AS since,
+                   coalesce(l.advisory, false) AS advisory,
+                   a.state = 'idle in transaction' AND a.backend_xid IS NULL AND l.locks IS NOT TRUE AS harmless
+              FROM pg_stat_get_activity(NULL) a
+              LEFT JOIN (SELECT pid, bool_or(locktype = 'advisory') AS advisory,
+                                bool_or(mode NOT IN ('AccessShareLock', 'SIReadLock') AND locktype <> 'virtualxid') AS locks
+                           FROM pg_lock_status() GROUP BY pid) l ON l.pid = a.pid
+             WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL AND a.backend_type = 'client backend'
+               AND NOT a.pid = ANY (allowed)
+               AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
+             UNION ALL
+            SELECT 0, 'prepared', p.gid, '0', true, p.prepared, false, false
+              FROM pg_prepared_xacts p
+             WHERE current_setting('max_prepared_transactions') <> '0' AND p.database = current_database()) o
+     WHERE every OR NOT o.harmless);
+END $$;
 
 -- Put every sequence that moved back to the baseline; the setval() also makes the next nextval() write WAL.
 -- A sequence whose values sessions cache is restarted, since only a new relfilenode makes other sessions
@@ -163,12 +177,14 @@ BEGIN
 END $$;
 
 -- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
--- "allowed": see strangers(). "most": more rows than this to refill, and a fresh clone is cheaper.
+-- "allowed" and "every_one": see strangers(). "held": the application holds a connection, or a transaction may be prepared.
+-- Then strangers() is asked in any case: no lock tells of an aborted or a prepared transaction.
+-- "most": more rows than this to refill, and a fresh clone is cheaper.
 -- Returns NULL where nothing had to be done, else JSON with one of
 --   open   other backends' transactions and advisory locks: nothing was put back yet
 --   clone  why only a fresh clone can put this back: nothing was put back
 --   dead, temporary   what the reset leaves to vacuum, and backends with temporary objects
-CREATE FUNCTION pg_crucible.reset(allowed integer[], most bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.reset(allowed integer[], most bigint, held boolean, every_one boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     marked oid[];
     tables oid[];
@@ -184,10 +200,10 @@ DECLARE
     noted bigint;
 BEGIN
     -- Other runs and our own say by advisory locks elsewhere that they live: only those of this database count.
-    IF EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
+    IF held OR EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
                   AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory'
                        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))) THEN
-        found := pg_crucible.strangers(allowed);
+        found := pg_crucible.strangers(allowed, every_one);
         IF found IS NOT NULL THEN
             RETURN jsonb_build_object('open', found::jsonb);
         END IF;

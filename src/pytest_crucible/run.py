@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -21,14 +22,14 @@ from .factories import Factories
 from .handle import Test
 from .hints import Hints
 from .layers import Layers
-from .leaks import report
+from .leaks import Circumstances, Ended, Leak, is_active, report
 from .lifespans import Lifespan
 from .lookup import loaded
 from .overrides import Overridden, owners
 from .pending import Pending
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
-from .restore import Restore
+from .restore import ENDED, Restore, give_time_while
 from .session_classes import async_session_class, sync_session_class
 from .sessions import Sessions
 from .settings import Settings
@@ -56,7 +57,8 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
-        self.hints = Hints([SuperuserHints(settings.server).explain])
+        self.ended = Ended()
+        self.hints = Hints([SuperuserHints(settings.server).explain, self.ended.explain])
         self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
@@ -82,7 +84,7 @@ class Run:
         """Everything that *test* commits or overrides in here is put back at the end."""
         self._begin(test)
         try:
-            with self.pending.around(), self.overridden.around():
+            with self.worker.redirect.testing(), self.pending.around(), self.overridden.around():
                 yield test
         finally:
             self._end(test)
@@ -212,38 +214,63 @@ class Run:
         self.worker.redirect.forbidden = None
         if not self.worker.started:
             return
+        now = self._circumstances(test)
+        if test.isolation == "clone" or (test.failed and test.keep):
+            test.leaks += self._for_each(self.worker.databases, Restore.look, now)
+        else:
+            test.leaks += self._for_each(self.worker.touched(), Restore.run, now)
         if test.failed and test.keep:
-            self._suspend()
+            self._suspend(self.worker.databases)
             test.kept = self.worker.keep(test.id)
         elif test.isolation == "clone":
             self.worker.discard()
-        else:
-            self._put_back(test)
         if self.worker.stale:
-            self._suspend()
+            self._suspend([database for database in self.worker.databases if database.stale])
             # A fresh clone has no rows of the layers that went with the applications; the others have them still.
             self._settle([database for database in self.worker.databases if not database.stale])
         self.worker.redirect.retire_altered()
         self.worker.redirect.condemn_dead()
+        self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
         report(test.leaks)
 
-    def _put_back(self, test: Test) -> None:
-        def put_back(database: Database) -> None:
-            test.leaks += Restore(database, self.worker.redirect, test.began).run()
+    def _circumstances(self, test: Test | None) -> Circumstances:
+        redirect = self.worker.redirect
+        return Circumstances(
+            math.inf if test is None else test.began,  # between tests, everything open is older
+            redirect.test,
+            self.worker.before,
+            test is not None and self.settings.leaks == "all",
+            {} if test is None else test.names,
+            redirect.sessions.first,
+        )
 
-        with ExitStack() as each:  # whatever happens to one of them
-            for database in reversed(self.worker.touched()):
-                each.callback(put_back, database)
+    def _for_each(
+        self, databases: Iterable[Database], act: Callable[[Restore], list[Leak]], now: Circumstances
+    ) -> list[Leak]:
+        """Have *act* done to each of *databases*, whatever happens to one of them; return the leaks."""
+        leaks: list[Leak] = []
+
+        def act_on(database: Database) -> None:
+            leaks.extend(act(Restore(database, self.worker.redirect, now)))
+
+        with ExitStack() as each:
+            for database in reversed([*databases]):
+                each.callback(act_on, database)
+        return leaks
 
     def _settle(self, databases: Iterable[Database]) -> None:
         """Put *databases* back to what is left after layers were taken off."""
-        for database in databases:
-            Restore(database, self.worker.redirect, database.control.now()).run()
+        self.worker.note_open()
+        self._for_each(databases, Restore.run, self._circumstances(None))
 
-    def _suspend(self) -> None:
-        """Shut applications down before the database that they are connected to goes."""
+    def _suspend(self, databases: Iterable[Database]) -> None:
+        """Shut applications down, and have open connections given up, before *databases* go."""
+        gone = {(database.name, database.generation) for database in databases}
         for lifespan in list(self.lifespans):
             lifespan.suspend()
+        redirect = self.worker.redirect
+        give_time_while(lambda: any(is_active(o) for o in redirect.connections() if o.checked_out), redirect)
+        redirect.let_go(gone)
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -115,6 +115,15 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
+    Option(
+        "crucible_leaks",
+        "string",
+        "harmful",
+        '"harmful"',
+        'which transactions that a test leaves open are reported: `"harmful"` (it wrote, is aborted, or locks) or '
+        '`"all"`',
+        spelling.leaks,
+    ),
 )
 
 
@@ -138,6 +147,7 @@ class Settings:
     no_database: tuple[str, ...] = ()
     seed: int = 0
     keep_failed: bool = False
+    leaks: str = "harmful"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from .errors import UsageError
 
 ISOLATIONS = ("reset", "rollback", "clone")
+LEAKS = ("harmful", "all")
 CONTAINERS = ("container", "container-per-worker")
 SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
@@ -69,6 +70,18 @@ def isolation(text: str, place: str) -> str:
         why="The isolations are reset (real commits, then what changed is put back), rollback (one outer "
         "transaction) and clone (a database of the test's own).",
         do=_closest(text, ISOLATIONS, default='Leave it out for "reset".'),
+    )
+
+
+def leaks(text: str, place: str) -> str:
+    """Return *text* if it is one of `LEAKS`."""
+    if text in LEAKS:
+        return text
+    raise UsageError(
+        f"{place}: {text!r} is not a kind of leaks.",
+        why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads"
+        " as well.",
+        do=_closest(text, LEAKS, default='Leave it out for "harmful".'),
     )
 
 

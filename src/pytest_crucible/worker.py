@@ -47,6 +47,7 @@ class Worker:
         notes: What the run's summary should say.
         built: How many templates were built here.
         preparing: Whether a database is being made now, with whatever statements that takes.
+        before: The open transactions that had written before the current test: backend, and when they began.
     """
 
     def __init__(self, settings: Settings, run: str, name: str) -> None:
@@ -56,6 +57,7 @@ class Worker:
         self.notes: list[str] = []
         self.built = 0
         self.preparing = False
+        self.before: set[tuple[int, float | None]] = set()
         self._project = names.label(settings.root.name, 24)
         self._spare = partial(names.worker, self._project, run, f"{name}s")
         self._numbers = count(1)
@@ -123,6 +125,12 @@ class Worker:
         """
         self._open_to_all.add(self._named(asked))
         return self._target(Origin("psycopg", None, asked)).address
+
+    def note_open(self) -> None:
+        """Remember which open transactions have written, or lock, before a test begins."""
+        for database in self.databases:
+            if not database.stale and self.redirect.is_held(database.name):
+                self.before |= {o.key for o in database.control.others_in_transactions() if not o.harmless}
 
     def touched(self) -> list[Database]:
         """The databases that may have changed since this was last asked: any other was not even connected to."""

@@ -112,7 +112,7 @@ def test_a_leak_beside_a_lifespan_under_anyio(project):
         """
         import pytest
         from sqlalchemy import text
-        from app import Session
+        from app import Session, User
 
         kept = []
         pytestmark = pytest.mark.anyio
@@ -125,7 +125,8 @@ def test_a_leak_beside_a_lifespan_under_anyio(project):
             await async_client.post("/users", params={"name": "x"})
             session = Session()
             kept.append(session)
-            await session.execute(text("SELECT 1"))
+            session.add(User(name="y"))
+            await session.flush()
 
         async def test_next(async_client):
             await kept[0].invalidate()

@@ -55,14 +55,14 @@ def test_a_session_that_is_not_closed(project):
     result = project.run(HEAD + LEAKED + LAST)
     result.assert_outcomes(passed=2, warnings=1)
     result.stdout.re_match_lines(
-        [r".* opened at .*test_\d+.py:\d+ in test_leaky \(asyncpg\); its last statement: 'INSERT INTO users .*"]
+        [r".* opened at .*test_\d+.py:\d+ in test_leaky \(asyncpg\), in a session .*: 'INSERT INTO users .* the test\."]
     )
     result.stdout.re_match_lines(
         [
             r"test_\d+.py::test_leaky",
-            r".*LeakWarning: The test left a transaction open: backend \d+, idle in transaction, opened at .*",
+            r".*LeakWarning: The test left a transaction open that has written: backend \d+, idle in transaction, .*",
             r".*Probably a session or connection that is not closed on every path.",
-            r".*Write `async with Session\(\) as session:`.* The connection has been ended.",
+            r".*Write `async with Session\(\) as session:`.* The transaction has been rolled back.",
         ]
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .connections import Opened
-from .engines import Redirect
+from .engines import LIFESPAN, OUTSIDE, Redirect
+from .holders import FirstUse
 from .targets import Origin, Target
 
-__all__ = ["Opened", "Origin", "Redirect", "Target"]
+__all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "Redirect", "Target"]

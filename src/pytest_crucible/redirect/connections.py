@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from . import drivers
 from .driver_classes import STATES
-from .loops import Loop
+from .holders import session_of
+from .loops import Loop, current_task
 from .session_state import SessionState
 from .targets import Origin, Target
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
+    from sqlalchemy.orm import Session
 
+    from .holders import Began
     from .places import Place
 
 
@@ -32,6 +37,9 @@ class Opened:
         owner: Whose code checked it out last: a wide fixture, ``lifespan``, or None.
         place: Where it was checked out last, ``tests/test_x.py:12 in test_x``, or None.
         checked_out: Whether it is in use now.
+        thread: The identifier of the thread that checked it out last.
+        task: The task that checked it out last, where that has an owner.
+        session: The session that has a transaction open on it, or None.
     """
 
     pid: int
@@ -41,6 +49,9 @@ class Opened:
     owner: str | None
     place: str | None
     checked_out: bool
+    thread: int = 0
+    task: asyncio.Task[Any] | None = None
+    session: Session | None = None
 
 
 def _nothing() -> None:
@@ -80,6 +91,23 @@ class Entry:
         self.condemned = False
         self.is_new = True
         self.to_judge = False  # at its return, since it was in use at the end of a test
+        self.proxy: Callable[[], Any] = _nothing
+        self.thread = threading.get_ident()
+        self.task: Callable[[], asyncio.Task[Any] | None] = _nothing
+        self.began: Began | None = None
+
+    def checked_out_by(self, owner: str | None, place: Place | None, proxy: Any) -> None:
+        """Note the code that checks the connection out; *proxy* is the pool's."""
+        self.owner, self.place = owner, place
+        self.proxy = weakref.ref(proxy)
+        self.thread = threading.get_ident()
+        self.task = _nothing if owner is None else current_task()
+        self.checked_out = True
+
+    def checked_in(self) -> None:
+        """Note that the pool has the connection back."""
+        self.checked_out = False
+        self.began = None
 
     @property
     def is_closed(self) -> bool:
@@ -91,6 +119,12 @@ class Entry:
     def is_dead(self) -> bool:
         """Whether it is gone, or idle while the server has closed its end."""
         return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread executes a statement on it now."""
+        connection = self.connection()
+        return connection is not None and drivers.is_busy(self.driver, connection)
 
     @property
     def is_altered(self) -> bool:
@@ -133,7 +167,18 @@ class Entry:
     def opened(self) -> Opened:
         """A snapshot for those outside."""
         place = None if self.place is None else str(self.place)
-        return Opened(self.pid, self.driver, self.loop(), self.target.generation, self.owner, place, self.checked_out)
+        return Opened(
+            self.pid,
+            self.driver,
+            self.loop(),
+            self.target.generation,
+            self.owner,
+            place,
+            self.checked_out,
+            self.thread,
+            self.task(),
+            session_of(self),
+        )
 
 
 class Registry:

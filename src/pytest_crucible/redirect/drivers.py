@@ -13,6 +13,8 @@ from typing import Any
 _POSTGRESQL = {"asyncpg", "psycopg", "psycopg_pool", "psycopg2", "psycopg2cffi", "pg8000", "pygresql", "psqlpy"}
 _ADAPTERS = "sqlalchemy.dialects.postgresql."
 _GRACE = 2.0
+# PQTRANS_ACTIVE (PostgreSQL manual, 32.2: PQtransactionStatus).
+_ACTIVE = 1
 
 
 def speaks_postgresql(connection: object) -> bool:
@@ -40,6 +42,15 @@ def is_closed(driver: str, connection: Any) -> bool:
     if driver == "asyncpg":
         return bool(connection.is_closed())
     return bool(connection.closed)
+
+
+def is_busy(driver: str, connection: Any) -> bool:
+    """Return whether a statement of a synchronous *connection* is under way; asyncpg closes from anywhere."""
+    if driver == "asyncpg" or is_closed(driver, connection):
+        return False
+    if driver == "psycopg":
+        return int(connection.info.transaction_status) == _ACTIVE
+    return int(connection.get_transaction_status()) == _ACTIVE
 
 
 def has_hung_up(driver: str, connection: Any) -> bool:

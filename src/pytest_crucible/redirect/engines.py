@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
 from ..errors import RedirectError
@@ -19,10 +20,12 @@ from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
 from .connections import Entry, Opened, Registry
 from .driver_classes import watch, watched
+from .holders import Sessions, let_go, roll_back
 from .loops import Janitor, Loop, on_trio, running_loop
 from .pings import Pings
 from .pools import POOLS
 from .targets import Origin, Refuse, Target, Targets, refuse_nobody
+from .threads import ThreadOwners
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
 # Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
 _KEY = "pytest_crucible.redirect"
+# The owner of code that runs while modules are imported, in hooks, between two tests.
+OUTSIDE = "code outside the tests"
+# The owner of an application's start-up and shutdown, and of its tasks.
+LIFESPAN = "lifespan"
 
 
 class Redirect:
@@ -41,7 +48,10 @@ class Redirect:
             in any thread, one call at a time; it is asked again at each checkout.
 
     Attributes:
-        owner: Who checks connections out now: a wide fixture, ``lifespan``, or None.
+        owner: The owner of the code that runs: a wide fixture, ``lifespan``, or None.
+        sessions: The sessions that have used a connection.
+        test: The number of the current or last test.
+        in_test: Whether a test is under way.
     """
 
     def __init__(self, target: Callable[[Origin], Target]) -> None:
@@ -51,6 +61,10 @@ class Redirect:
         self._registry = Registry()
         self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
         self._pings = Pings(self._before_ping)
+        self.sessions = Sessions()
+        self._threads = ThreadOwners(self.owner, self.owner_now)
+        self.test = 0
+        self.in_test = False
         self._used: set[str] = set()
         self._detached: set[str] = set()
         self._installed = False
@@ -62,6 +76,7 @@ class Redirect:
             (Pool, "checkin", self._checkin),
             (Pool, "detach", self._detach),
             (Pool, "close", self._close),
+            (Session, "after_begin", self._after_begin),
         ]
 
     def install(self) -> None:
@@ -70,6 +85,7 @@ class Redirect:
             return
         self._installed = True
         hide_service()
+        self._threads.install()
         for target, name, listener in self._listeners:
             event.listen(target, name, listener, insert=True)
         POOLS.install()
@@ -79,6 +95,7 @@ class Redirect:
         if not self._installed:
             return
         self._installed = False
+        self._threads.remove()
         for target, name, listener in self._listeners:
             event.remove(target, name, listener)
         POOLS.remove()
@@ -125,6 +142,47 @@ class Redirect:
             yield
         finally:
             self.owner.reset(token)
+
+    def owner_now(self) -> str | None:
+        """Return the owner of the code that runs now: None for a test, `OUTSIDE` where no test is under way."""
+        return self.owner.get() or (None if self.in_test else OUTSIDE)
+
+    @contextmanager
+    def testing(self) -> Iterator[None]:
+        """Take code without an owner for a test's within the block."""
+        self.test += 1
+        self.in_test = True
+        try:
+            yield
+        finally:
+            self.in_test = False
+
+    def roll_back(self, pid: int) -> bool:
+        """Have the holder of this connection roll back; return whether it could."""
+        return any(roll_back(entry) for entry in self._held() if entry.pid == pid)
+
+    def let_go(self, databases: Collection[tuple[str, int]]) -> None:
+        """Have the holders of all connections to *databases* give them up, so that their next use connects anew.
+
+        Args:
+            databases: Names and generations.
+        """
+        for entry in self._held():
+            if (entry.target.address.database, entry.target.generation) in databases:
+                let_go(entry)
+
+    def let_go_of(self, pids: Iterable[int]) -> None:
+        """Have the holders of these connections give them up."""
+        for entry in self._held():
+            if entry.pid in pids:
+                let_go(entry)
+
+    def is_held(self, database: str) -> bool:
+        """Return whether a connection to *database* is checked out."""
+        return any(entry.target.address.database == database for entry in self._held())
+
+    def _held(self) -> list[Entry]:
+        return [entry for entry in self._registry.live() if entry.checked_out]
 
     def connections(self) -> list[Opened]:
         """The live connections that the redirect has made."""
@@ -247,9 +305,7 @@ class Redirect:
         if entry.is_new:
             entry.begin()
         self._used.add(target.address.database)
-        entry.owner = self.owner.get()
-        entry.place = places.here()
-        entry.checked_out = True
+        entry.checked_out_by(self.owner_now(), places.here(), proxy)
 
     def _before_ping(self, connection: Any) -> None:
         entry = self._registry.of(connection)
@@ -265,9 +321,14 @@ class Redirect:
         entry: Entry | None = record.info.get(_KEY)
         if entry is not None:
             self._used.add(entry.target.address.database)
-            entry.checked_out = False
+            entry.checked_in()
             if entry.to_judge:
                 entry.retire()
+
+    def _after_begin(self, session: Session, transaction: Any, connection: Connection) -> None:
+        entry: Entry | None = connection.info.get(_KEY)
+        if entry is not None:
+            self.sessions.began(session, connection, entry, self.test)
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)

@@ -8,9 +8,12 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 Loop = asyncio.AbstractEventLoop
 Close = Callable[[], Awaitable[None]]
+# anyio runs all tests and fixtures of a loop in one task, which waits there for the next one.
+RUNNERS = ("TestRunner._run_tests_and_fixtures",)
 
 
 def running_loop() -> Loop | None:
@@ -19,6 +22,17 @@ def running_loop() -> Loop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def current_task() -> Callable[[], asyncio.Task[Any] | None]:
+    """Return a weak reference to the task that runs in this thread; calling it gives None where there is none."""
+    task = asyncio.current_task() if running_loop() is not None else None
+    return (lambda: None) if task is None else weakref.ref(task)
+
+
+def is_runner(task: asyncio.Task[Any]) -> bool:
+    """Return whether *task* is one that runs tests and fixtures."""
+    return getattr(task.get_coro(), "__qualname__", "") in RUNNERS
 
 
 def on_trio() -> bool:

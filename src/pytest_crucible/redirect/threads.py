@@ -1,0 +1,83 @@
+"""Owners in threads: a thread works for the code that started it, an executor's thread for the code that submits.
+
+A new thread begins with an empty context, so the owner of the code that starts it would be lost. Python has no event
+for a new thread; this module wraps the two public methods through which threads get work. `anyio.to_thread` and
+`asyncio.to_thread` carry the caller's context along by themselves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any
+
+Owner = ContextVar["str | None"]
+
+
+class ThreadOwners:
+    """Wrappers around `threading.Thread.start` and `ThreadPoolExecutor.submit`.
+
+    Args:
+        owner: The owner of the code that runs in this context.
+        starter: Returns the owner of a thread that is started now.
+    """
+
+    def __init__(self, owner: Owner, starter: Callable[[], str | None]) -> None:
+        self._owner = owner
+        self._starter = starter
+        self._start = threading.Thread.start
+        self._submit = ThreadPoolExecutor.submit
+        self._wrapped: tuple[Any, Any] | None = None
+
+    def install(self) -> None:
+        """Wrap both methods."""
+        self._start, self._submit = threading.Thread.start, ThreadPoolExecutor.submit
+        self._wrapped = self._wrapped_start(), self._wrapped_submit()
+        self._replace(*self._wrapped)
+
+    def remove(self) -> None:
+        """Unwrap both methods, unless other code has wrapped them since."""
+        if self._wrapped == (threading.Thread.start, ThreadPoolExecutor.submit):
+            self._replace(self._start, self._submit)
+        self._wrapped = None
+
+    @staticmethod
+    def _replace(start: Any, submit: Any) -> None:
+        threading.Thread.start = start  # type: ignore[method-assign]
+        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+    def _wrapped_start(self) -> Callable[[threading.Thread], None]:
+        owner, starter, start = self._owner, self._starter, self._start
+
+        def start_owned(thread: threading.Thread) -> None:
+            name = starter()
+            if name is not None:
+                run = thread.run
+
+                def run_owned() -> None:
+                    del thread.run  # the reference to itself
+                    owner.set(name)
+                    run()
+
+                thread.run = run_owned  # type: ignore[method-assign]
+            start(thread)
+
+        return start_owned
+
+    def _wrapped_submit(self) -> Callable[..., Future[Any]]:
+        owner, submit = self._owner, self._submit
+
+        def submit_owned(executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            return submit(executor, _call_owned, owner, owner.get(), fn, *args, **kwargs)
+
+        return submit_owned
+
+
+def _call_owned(owner: Owner, name: str | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    token = owner.set(name)
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        owner.reset(token)
