@@ -22,6 +22,7 @@ from psycopg.rows import tuple_row
 from . import marks, privileges
 from .errors import PermissionMissing, ServerError
 from .marks import Entry
+from .masking import without_frames
 from .server import Lease
 from .server.address import Address
 from .server.environment import libpq
@@ -58,7 +59,7 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
         connection.execute(LASTING)
         return connection
     except psycopg.OperationalError as error:
-        raise _explained(error, address) from error
+        raise _explained(error, address) from without_frames(error)
 
 
 def _explained(error: psycopg.OperationalError, address: Address) -> ServerError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .errors import UsageError
+from .masking import mask
 from .spelling import word
 
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -86,7 +87,7 @@ class Option:
             return shlex.split(text)
         except ValueError as error:
             raise UsageError(
-                f"{place}: {text!r} cannot be split into words: {error}.",
+                f"{place}: {mask(repr(text))} cannot be split into words: {error}.",
                 why="A list in one string is split as a shell does it.",
                 do="Close the quotes.",
             ) from error
@@ -120,4 +121,4 @@ class Option:
         return shlex.join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
 
     def _wrong(self, given: object, place: str, wanted: str) -> UsageError:
-        return UsageError(f"{place}: {given!r} is not {wanted}.", do=f"Write {self.metavar}.")
+        return UsageError(f"{place}: {mask(repr(given))} is not {wanted}.", do=f"Write {self.metavar}.")

@@ -14,9 +14,9 @@ import pytest
 
 from . import misspellings
 from .errors import CrucibleError
+from .masking import mask
 from .options import Option
 from .settings import ISOLATIONS, OPTIONS, Settings, resolve
-from .spelling import mask
 
 if TYPE_CHECKING:
     from .handle import Test

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import spelling
+from .masking import mask
 from .options import Option
 
 ISOLATIONS = spelling.ISOLATIONS
@@ -206,7 +207,7 @@ class Settings:
 
     def _line(self, option: Option) -> str:
         value = getattr(self, option.field)
-        written = spelling.mask(json.dumps(value, ensure_ascii=False))
+        written = mask(json.dumps(value, ensure_ascii=False))
         return f"  {option.name} = {written} ({option.source(self.sources.get(option.name, 'file'))})"
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from .errors import UsageError
+from .masking import Masked, mask
 
 ISOLATIONS = ("reset", "rollback", "clone")
 LEAKS = ("harmful", "all")
@@ -29,16 +30,10 @@ def split_path(dotted: str, place: str) -> tuple[str, str]:
     if colon and _is_dotted(module) and _is_dotted(attribute):
         return module, attribute
     raise UsageError(
-        f"{place}: {dotted!r} is not a dotted path.",
+        f"{place}: {mask(dotted)!r} is not a dotted path.",
         why="A dotted path names a module and, after a colon, what to take from it: package.module:attribute.",
         do=f"Write {_likely_path(dotted)!r}.",
     )
-
-
-def mask(text: str) -> str:
-    """*text* with the passwords of the URLs in it replaced by ``***``."""
-    text = re.sub(r"(://[^:/?#@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"([?&](?:ssl)?password=)[^&\s]*", r"\1***", text)
 
 
 def _is_dotted(text: str) -> bool:
@@ -87,15 +82,15 @@ def leaks(text: str, place: str) -> str:
 
 def server(text: str, place: str) -> str:
     """A kind of server, or the URL of one; normalised to ``postgresql://``."""
-    scheme, mark, rest = text.partition("://")
-    if mark:
-        _postgresql(scheme, text, place)
-        return f"postgresql://{rest}"
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        _postgresql(scheme, place)
+        return Masked(f"postgresql://{rest}")
     kind = text.partition(":")[0]
     if text == "embedded" or (kind in CONTAINERS and not text.endswith(":")):
         return text
     raise UsageError(
-        f"{place}: there is no server {text!r}.",
+        f"{place}: there is no server {beginning(text)!r}.",
         why="A server is embedded (started by Crucible), container or container-per-worker (each also with :IMAGE), or "
         "the URL of one that runs.",
         do=_closest(
@@ -106,11 +101,16 @@ def server(text: str, place: str) -> str:
     )
 
 
-def _postgresql(scheme: str, text: str, place: str) -> None:
+def beginning(server: str) -> str:
+    """Return as much of a *server* that is not one as surely holds no password."""
+    return server if re.fullmatch(r"[\w.:+-]*", server) else f"{re.split(r'[^a-zA-Z+-]', server)[0]}…"
+
+
+def _postgresql(scheme: str, place: str) -> None:
     if SCHEME.fullmatch(scheme):
         return
     raise UsageError(
-        f"{place}: {mask(text)!r} is not a PostgreSQL URL.",
+        f"{place}: '{beginning(scheme)}://…' is not a PostgreSQL URL.",
         why="Crucible tests against PostgreSQL, and never against SQLite or another database as a substitute: JSONB "
         "operators, arrays, row locks, savepoints and the moment at which constraints are checked differ, so that "
         "tests pass there and the application fails in production.",
@@ -129,7 +129,7 @@ def database(text: str, place: str) -> str:
     name, equals, path = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(
-            f"{place}: {text!r} does not say which database has which metadata.",
+            f"{place}: {mask(text)!r} does not say which database has which metadata.",
             why="An entry is the database's name as in the application's URL, an equals sign, and a dotted path.",
             do='Write "analytics=app.stats:Base" where the application connects to "postgresql://…/analytics".',
         )
@@ -144,7 +144,7 @@ def url_env(text: str, place: str) -> str:
     if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(asked):
         return text
     raise UsageError(
-        f"{place}: {text!r} does not say which variable gets which kind of URL.",
+        f"{place}: {mask(text)!r} does not say which variable gets which kind of URL.",
         why="An entry is the name of an environment variable, an equals sign, and how its URL begins.",
         do=f'Write "{name if name.isidentifier() else "DATABASE_URL"}=postgresql+asyncpg", or "=postgresql" for a '
         "URL that libpq, asyncpg and psycopg read.",

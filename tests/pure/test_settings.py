@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_crucible.errors import UsageError
+from pytest_crucible.masking import mask
 from pytest_crucible.settings import OPTIONS, Settings, resolve
-from pytest_crucible.spelling import mask
 
 ROOT = Path("/project")
 isolations = st.none() | st.sampled_from(["reset", "rollback", "clone"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CrucibleError
+from ..masking import Masked, mask
 from . import databases, init
 from .doctor import doctor
 
@@ -81,11 +82,9 @@ def _named(commands: Any, name: str, run: databases.Command, text: str) -> argpa
 
 def _command(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
     parser = _named(commands, name, run, text)
-    parser.add_argument(
-        "--server",
-        default=os.environ.get("CRUCIBLE_SERVER") or "embedded",
-        help="as crucible_server; here: %(default)s",
-    )
+    default = Masked(os.environ.get("CRUCIBLE_SERVER") or "embedded")
+    here = mask(default).replace("%", "%%")
+    parser.add_argument("--server", type=Masked, default=default, help=f"as crucible_server; here: {here}")
     return parser
 
 

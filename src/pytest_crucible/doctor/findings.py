@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from ..masking import mask
+
 if TYPE_CHECKING:
     from .case import Case
 
@@ -38,7 +40,8 @@ class Finding:
 
     def of(self, check: Check) -> Finding:
         """The same as a finding of *check*."""
-        return replace(self, code=check.code, severity=self.severity or check.severity)
+        severity = self.severity or check.severity
+        return replace(self, found=mask(self.found), why=mask(self.why), code=check.code, severity=severity)
 
 
 @dataclass(frozen=True, slots=True)

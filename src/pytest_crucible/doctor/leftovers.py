@@ -12,8 +12,8 @@ import psycopg
 from .. import names
 from ..admin import Admin
 from ..errors import CrucibleError
+from ..masking import mask
 from ..server import lease
-from ..spelling import mask
 from ..templates import KEPT_TEMPLATES
 from .case import Case
 from .findings import Finding

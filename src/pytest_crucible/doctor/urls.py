@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..masking import mask
 from ..project.syntax import last
-from ..spelling import mask
 from .case import Case
 from .findings import Finding
 

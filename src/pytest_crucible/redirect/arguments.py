@@ -14,6 +14,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from ..masking import Masked
 from ..server.environment import neutral_keywords
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _asyncpg_tls(address: Address, environ: Mapping[str, str]) -> Words:
     if address.tls:
         # asyncpg takes certificates from a dsn only.
         query = [(word, value) for word, value in address.tls if word in _ASYNCPG_TLS]
-        return {"dsn": "postgresql://?" + urlencode(query)}
+        return {"dsn": Masked("postgresql://?" + urlencode(query))}
     plain = address.is_socket or any(word in environ for word in _ASYNCPG_TLS_FILES)
     return {"ssl": False if plain else "prefer"}
 

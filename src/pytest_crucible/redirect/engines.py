@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
 from ..errors import RedirectError
+from ..masking import without_frames
 from ..server.environment import hide_service, show_service
 from . import drivers, places
 from .arguments import DRIVERS, asked, rewritten
@@ -257,7 +258,12 @@ class Redirect:
         target = self._targets.of(origin, self.owner.get())
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
         hide_service()  # the application, or a test, may have set it meanwhile
-        dbapi_connection = dialect.connect(**watched(driver, words, is_async=dialect.is_async))
+        try:
+            dbapi_connection = dialect.connect(**watched(driver, words, is_async=dialect.is_async))
+        except Exception as error:
+            if target.address.password is not None:
+                without_frames(error)
+            raise
         connection = dialect.get_driver_connection(dbapi_connection)
         watch(driver, connection)
         loop = running_loop() if dialect.is_async else None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
-from ..spelling import CONTAINERS
+from ..spelling import CONTAINERS, beginning
 from . import url
 from .address import Address
 
@@ -84,7 +84,7 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
 
 def _unknown(spec: str) -> UsageError:
     return UsageError(
-        f"crucible_server = {spec!r} names no server.",
+        f"crucible_server = {beginning(spec)!r} names no server.",
         why="It is no URL either.",
         do=f'Write crucible_server = "embedded", which needs nothing installed, "container", or {url.EXAMPLE}.',
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
+from ..masking import Masked, Password
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Address:
     """One database on one server, as one role.
 
@@ -25,6 +27,15 @@ class Address:
     database: str
     password: str | None = None
     tls: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.password is not None:
+            object.__setattr__(self, "password", Password(self.password))
+        secret = tuple((name, Password(value) if name == "sslpassword" else value) for name, value in self.tls)
+        object.__setattr__(self, "tls", secret)
+
+    def __repr__(self) -> str:
+        return f"Address({self.url()!r})"
 
     def to(self, database: str, *, user: str | None = None) -> Address:
         """The same server, another database, and another role if *user* is given."""
@@ -49,7 +60,8 @@ class Address:
     def url(self, drivername: str = "postgresql") -> str:
         """The address as a URL, for example ``postgresql+asyncpg://user:password@host:5432/name``.
 
-        A unix socket stands in the query (``?host=/run/x``), as SQLAlchemy, libpq and asyncpg all read it.
+        A unix socket stands in the query (``?host=/run/x``), as SQLAlchemy, libpq and asyncpg all read it. The repr of
+        the URL shows no password.
         """
         who = quote(self.user, safe="")
         if self.password is not None:
@@ -61,4 +73,5 @@ class Address:
             where = f"[{self.host}]" if ":" in self.host else self.host
             where += f":{self.port}"
         tail = "?" + urlencode(query, safe="/") if query else ""
-        return f"{drivername}://{who}@{where}/{quote(self.database, safe='')}{tail}"
+        url = f"{drivername}://{who}@{where}/{quote(self.database, safe='')}{tail}"
+        return url if self == self.without_secrets() else Masked(url)

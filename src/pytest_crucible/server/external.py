@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CrucibleError, PermissionMissing, ServerError
+from ..masking import mask, without_frames
 from . import url as urls
 from .address import Address
 from .binaries import OLDEST
@@ -80,18 +81,17 @@ def lease(url: str) -> ExternalLease:
         ServerError: It cannot be reached, or is too old.
         PermissionMissing: Its role may not create databases.
     """
-    import psycopg.conninfo  # costs 100 ms, which only those who need it pay
-    import psycopg.rows
+    import psycopg.rows  # costs 100 ms, which only those who need it pay
 
     admin = urls.parse(url)
     try:
-        words = psycopg.conninfo.make_conninfo(**libpq(admin), connect_timeout=CONNECT_SECONDS)
-        with psycopg.connect(words, row_factory=psycopg.rows.dict_row) as connection:
+        words: dict[str, Any] = {**libpq(admin), "connect_timeout": CONNECT_SECONDS}
+        with psycopg.connect(**words, row_factory=psycopg.rows.dict_row) as connection:
             (facts,) = connection.execute(FACTS).fetchall()
             # From PGPASSWORD or ~/.pgpass, perhaps: the application's drivers would look in other places.
             admin = replace(admin, password=connection.info.password or None)
     except psycopg.Error as error:
-        raise _cannot_connect(admin, error) from error
+        raise _cannot_connect(admin, error) from without_frames(error)
     return ExternalLease(admin, _check(admin, **facts))
 
 
@@ -122,7 +122,7 @@ def _where(admin: Address) -> str:
 
 
 def _cannot_connect(admin: Address, error: psycopg.Error) -> CrucibleError:
-    said = str(error).strip()
+    said = mask(str(error).strip())
     # libpq gives no SQLSTATE for what happens before there is a session: only words tell.
     why, do = next(((why, do) for sign, why, do in ADVICE if re.search(sign, said)), UNREACHABLE)
     return ServerError(f"Cannot connect to {_where(admin)} as {admin.user}: {said}", why=why, do=do)

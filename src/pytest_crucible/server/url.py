@@ -7,6 +7,7 @@ import getpass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import UsageError
+from ..masking import Password
 from .address import Address
 
 TLS = {
@@ -37,17 +38,45 @@ def parse(url: str) -> Address:
     Raises:
         UsageError: It is not a URL of one PostgreSQL server.
     """
-    parts = urlsplit(url)
+    taken = _split(url)
+    if taken is None:
+        raise _unquoted()
+    parts, password, query = taken
     _check_scheme(parts)
-    query = _query(parts)
+    _check_query(query)
     host, port = _place(parts, query)
     return Address(
         host=host,
         port=port,
         user=query.get("user") or unquote(parts.username or "") or getpass.getuser(),
         database=query.get("dbname") or query.get("database") or unquote(parts.path.lstrip("/")) or "postgres",
-        password=query.get("password") or (unquote(parts.password) if parts.password is not None else None),
+        password=query.get("password") or password,
         tls=tuple((name, value) for name, value in query.items() if name in TLS),
+    )
+
+
+def _split(url: str) -> tuple[SplitResult, Password | None, dict[str, str]] | None:
+    """Return the parts of a URL without its password and its query, and these two; None where it cannot be taken apart.
+
+    No error is raised here, since its traceback would show the variables that hold the password.
+    """
+    try:
+        parts = urlsplit(url)
+        password, query, _ = parts.password, _query(parts.query), parts.port
+    except ValueError:
+        return None
+    if "@" in parts.path + parts.query or parts.fragment:
+        return None
+    user, at, host = parts.netloc.rpartition("@")
+    bare = parts._replace(netloc=user.partition(":")[0] + at + host, query="")
+    return bare, None if password is None else Password(unquote(password)), query
+
+
+def _unquoted() -> UsageError:
+    return UsageError(
+        "crucible_server cannot be taken apart: as a URL it has a port that is no number.",
+        why="A password with one of the characters / ? # [ ] @ : must be quoted, or what follows is taken for a port.",
+        do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
     )
 
 
@@ -69,11 +98,16 @@ def _check_scheme(parts: SplitResult) -> None:
     )
 
 
-def _query(parts: SplitResult) -> dict[str, str]:
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+def _query(text: str) -> dict[str, str]:
+    pairs = parse_qsl(text, keep_blank_values=True)
+    query = {name: Password(value) if "password" in name else value for name, value in pairs}
     if "ssl" in query:  # asyncpg's name for it
         mode = query.pop("ssl").lower()
         query.setdefault("sslmode", {"true": "require", "false": "disable"}.get(mode, mode))
+    return query
+
+
+def _check_query(query: dict[str, str]) -> None:
     for name in query:
         if name not in TLS | PLACE | OTHER:
             close = difflib.get_close_matches(name, TLS | PLACE | OTHER, n=1)
@@ -82,7 +116,6 @@ def _query(parts: SplitResult) -> dict[str, str]:
                 why="A misspelt parameter would be ignored, and sslmode=require with it.",
                 do=f"Did you mean {close[0]!r}?" if close else "Remove it.",
             )
-    return query
 
 
 def _place(parts: SplitResult, query: dict[str, str]) -> tuple[str, int]:
@@ -94,10 +127,6 @@ def _place(parts: SplitResult, query: dict[str, str]) -> tuple[str, int]:
         )
     try:
         port = int(query.get("port") or parts.port or 5432)
-    except ValueError as error:
-        raise UsageError(
-            "crucible_server has a port that is no number.",
-            why="A password with one of the characters / ? # @ : must be quoted, or what follows is read as a port.",
-            do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
-        ) from error
+    except ValueError:
+        raise _unquoted() from None
     return query.get("host") or unquote(parts.hostname or "") or "localhost", port

@@ -1,0 +1,51 @@
+"""Passwords, in texts that people see and in values whose repr they see, as with ``pytest --showlocals``."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+# A password that is not quoted may hold any character: what is masked reaches to the last @ of its URL.
+URL = re.compile(r"""(//[^:/?#@\s]*):(?:\S*|[^/\n"']*)@""")
+KEYWORD = re.compile(r"""(\w*(?:password|passwd|pwd)\s*=\s*)(?:'(?:\\.|[^'\\])*(?:'|$)|[^\s&]+)""", re.IGNORECASE)
+
+Failure = TypeVar("Failure", bound=BaseException)
+
+
+def mask(text: str) -> str:
+    """Return *text* with the passwords of URLs and of connection strings replaced by ``***``."""
+    return KEYWORD.sub(r"\1***", URL.sub(r"\1:***@", str(text)))
+
+
+class Masked(str):
+    """A text that may hold passwords, such as a URL; its repr shows none."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str.__repr__(mask(self))
+
+
+class Password(str):
+    """A password; its repr does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def without_frames(error: Failure) -> Failure:
+    """Return *error* without the frames of the driver that raised it: their variables hold passwords.
+
+    The frame that has caught it stays, so that it has a traceback.
+    """
+    if error.__traceback__ is not None:
+        error.__traceback__.tb_next = None
+    waiting = [error.__cause__, error.__context__]
+    while waiting:
+        inner = waiting.pop()
+        if inner is not None and inner.__traceback__ is not None:
+            inner.__traceback__ = None
+            waiting += [inner.__cause__, inner.__context__]
+    return error
