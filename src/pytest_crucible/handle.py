@@ -42,6 +42,10 @@ class Test:
     address: Callable[[str | None], Address] = _nowhere
     applications: Callable[[], list[Any]] = list
 
+    def is_kept(self) -> bool:
+        """Whether its database is kept at its end."""
+        return self.failed and self.keep
+
     @property
     def database(self) -> str:
         """The name of the main worker database."""

@@ -31,6 +31,7 @@ from .queries import Queries, QueryLog
 from .report import Figures, Repetition
 from .restore import ENDED, Restore, give_time_while
 from .session_classes import async_session_class, sync_session_class
+from .sessionmakers import Sessionmakers
 from .sessions import Sessions
 from .settings import Settings
 from .superuser import SuperuserHints
@@ -54,6 +55,7 @@ class Run:
         self.settings = settings
         self.worker = Worker(settings, run, worker)
         self.layers = Layers(self.worker)
+        self.sessionmakers = Sessionmakers(settings, self._dependencies)
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
@@ -93,20 +95,21 @@ class Run:
     def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
         """An asynchronous session for *test* on *engine*."""
         if test.isolation == "rollback":
-            with self.rollback.async_session(engine, lambda: test.failed and test.keep) as joined:
+            expires = self.sessionmakers.asynchronous_expires()
+            with self.rollback.async_session(engine, test.is_kept, expire_on_commit=expires) as joined:
                 yield joined
             return
-        with self.sessions.closing(async_session_class()(engine, expire_on_commit=False)) as session:
+        with self.sessions.closing(self._new_async_session(engine)) as session:
             yield session
 
     @contextmanager
     def sync_session(self, test: Test) -> Iterator[Session]:
         """A synchronous session for *test*."""
         if test.isolation == "rollback":
-            with self.rollback.sync_session(self.sync_engine, lambda: test.failed and test.keep) as joined:
+            with self.rollback.sync_session(self.sync_engine, test.is_kept, self.sessionmakers.synchronous()) as joined:
                 yield joined
             return
-        with sync_session_class()(self.sync_engine, expire_on_commit=False) as session:
+        with self._new_sync_session() as session:
             yield session
 
     @contextmanager
@@ -115,14 +118,19 @@ class Run:
         with ExitStack() as opened:
 
             def asynchronous() -> AsyncSession:
-                return opened.enter_context(
-                    self.sessions.closing(async_session_class()(self.async_engine, expire_on_commit=False))
-                )
+                return opened.enter_context(self.sessions.closing(self._new_async_session(self.async_engine)))
 
             def synchronous() -> Session:
-                return opened.enter_context(sync_session_class()(self.sync_engine, expire_on_commit=False))
+                return opened.enter_context(self._new_sync_session())
 
             yield cache(asynchronous), cache(synchronous)
+
+    def _new_async_session(self, engine: AsyncEngine) -> AsyncSession:
+        return async_session_class()(engine, expire_on_commit=self.sessionmakers.asynchronous_expires())
+
+    def _new_sync_session(self) -> Session:
+        making = self.sessionmakers.synchronous()
+        return sync_session_class(making.kind)(self.sync_engine, **making.words)
 
     @cached_property
     def async_engine(self) -> AsyncEngine:
@@ -169,6 +177,14 @@ class Run:
         found = loaded(self.settings.app) if self.settings.app else None
         running = self._running()
         return running if found is None or found in running or not owners(found) else [*running, found]
+
+    def _dependencies(self) -> Iterator[Any]:
+        """The callables that the applications' routes depend on."""
+        from .auth.declared import dependant_of, routes_of, subtree
+
+        for route in (route for each in self.applications() for route in routes_of(each)):
+            dependant = dependant_of(route.source)
+            yield from (part.call for part in subtree(dependant)) if dependant is not None else ()
 
     def _running(self) -> list[Any]:
         return list({id(one.application): one.application for one in self._lifespans}.values())

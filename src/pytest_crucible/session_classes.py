@@ -19,9 +19,9 @@ def async_session_class() -> type[AsyncSession]:
     return _async_session_class() if _is_sqlmodel_used() else AsyncSession
 
 
-def sync_session_class() -> type[Session]:
-    """The class of a synchronous session."""
-    return _sync_session_class() if _is_sqlmodel_used() else Session
+def sync_session_class(kind: Any = Session) -> type[Session]:
+    """The class of a synchronous session, derived from *kind*, the application's own."""
+    return _sync_session_class(kind, _is_sqlmodel_used())
 
 
 def _is_sqlmodel_used() -> bool:
@@ -32,10 +32,21 @@ def _is_sqlmodel_used() -> bool:
 @cache
 def _async_session_class() -> type[AsyncSession]:
     theirs = import_module("sqlmodel.ext.asyncio.session").AsyncSession
-    words = {"execute": AsyncSession.execute, "sync_session_class": _sync_session_class()}
+    words = {"execute": AsyncSession.execute, "sync_session_class": sync_session_class()}
     return type("AsyncSession", (theirs,), words)
 
 
 @cache
-def _sync_session_class() -> type[Session]:
-    return type("Session", (import_module("sqlmodel").Session,), {"execute": Session.execute})
+def _sync_session_class(kind: Any, is_sqlmodel_used: bool) -> type[Session]:
+    words: dict[str, Any] = {}
+    bases = [kind]
+    if is_sqlmodel_used:
+        theirs = import_module("sqlmodel").Session
+        bases += [] if issubclass(kind, theirs) else [theirs]
+        if kind.execute in (theirs.execute, Session.execute):
+            words["execute"] = Session.execute
+        bases = [theirs] if kind is Session else bases
+    if kind.get_bind is not Session.get_bind:
+        # A class that chooses its engine would choose one of the application's, which need not be synchronous.
+        words["get_bind"] = Session.get_bind
+    return type(kind.__name__, tuple(bases), words) if words or len(bases) > 1 else kind

@@ -92,6 +92,15 @@ OPTIONS: tuple[Option, ...] = (
         spelling.dotted,
     ),
     Option(
+        "crucible_expire_on_commit",
+        "string",
+        "auto",
+        '"auto"',
+        "whether the tests' sessions expire what they commit: `\"auto\"` (`sync_session` as the application's do, "
+        '`db_session` never), `"application"` (both as the application\'s), `"always"`, `"never"`',
+        spelling.expiry,
+    ),
+    Option(
         "crucible_access_token",
         "string",
         None,
@@ -143,6 +152,7 @@ class Settings:
     locale: str | None = None
     isolation: str = "reset"
     get_session: str | None = None
+    expire_on_commit: str = "auto"
     access_token: str | None = None
     url_env: tuple[str, ...] = ()
     no_database: tuple[str, ...] = ()

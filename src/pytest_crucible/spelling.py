@@ -12,6 +12,7 @@ from .masking import Masked, mask
 
 ISOLATIONS = ("reset", "rollback", "clone")
 LEAKS = ("harmful", "all")
+EXPIRIES = ("auto", "application", "always", "never")
 CONTAINERS = ("container", "container-per-worker")
 SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
@@ -77,6 +78,18 @@ def leaks(text: str, place: str) -> str:
         why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads"
         " as well.",
         do=_closest(text, LEAKS, default='Leave it out for "harmful".'),
+    )
+
+
+def expiry(text: str, place: str) -> str:
+    """One of `EXPIRIES`."""
+    if text in EXPIRIES:
+        return text
+    raise UsageError(
+        f"{place}: {text!r} does not say which sessions expire what they commit.",
+        why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
+        ' application\'s own for both; "always" and "never" are for both, too.',
+        do=_closest(text, EXPIRIES, default='Leave it out for "auto".'),
     )
 
 

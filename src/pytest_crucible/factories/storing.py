@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import inspect, select, tuple_
+from sqlalchemy import event, inspect, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import Mapper, Session
@@ -38,7 +38,7 @@ class Storage:
 
     def save_many(self, data: list[Any]) -> list[Any]:
         """Store a batch."""
-        store(current().synchronous(), data, self.commit)
+        store(current().synchronous(), data, self.commit, lazily=True)
         return data
 
 
@@ -81,8 +81,15 @@ def turn(session: Any) -> asyncio.Lock:
     return _TURNS[session][1]
 
 
-def store(session: Session, objects: Sequence[Any], commit: bool) -> None:
-    """Store *objects*, which afterwards hold what the database holds, and can be used without another statement."""
+def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: bool = False) -> None:
+    """Store *objects*, which afterwards hold what the database holds, and can be used without another statement.
+
+    Args:
+        session: Stores them.
+        objects: What to store.
+        commit: Whether to commit, or to flush only.
+        lazily: Whether an object may ask the database when an attribute of it is used.
+    """
     session.add_all(objects)
     try:
         session.flush()
@@ -92,6 +99,9 @@ def store(session: Session, objects: Sequence[Any], commit: bool) -> None:
     # Who changes a value in place is told by an event of loading, which only a refresh makes.
     watched = {name for one in objects for name, value in vars(one).items() if isinstance(value, MutableBase)}
     # Where the session expires what it commits, reading has to come after; else no transaction is left open.
+    if commit and session.expire_on_commit and lazily:
+        _commit_expiring(session, objects, watched)
+        return
     if commit and session.expire_on_commit:
         session.commit()
     _reread(session, objects, watched)
@@ -125,15 +135,41 @@ def _no_parent(model: type, name: str) -> UsageError:
     )
 
 
+def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]) -> None:
+    """Commit *objects*, which the session expires: a change that the application commits later is seen.
+
+    One object asks the database when it is next used. A batch would ask once for each object, so it is read in one
+    statement before the commit, and expires when the session next asks the database for anything.
+    """
+    rows = list(_rows(session, objects)) if len(objects) > 1 else []
+    session.commit()
+    for one, values in rows:
+        for name, value in values.items():
+            if name not in watched:
+                set_committed_value(one, name, value)
+
+    def expire(_: object) -> None:
+        for one, _values in rows:
+            if one in session and one not in session.dirty:
+                session.expire(one)
+
+    if rows:
+        event.listen(session, "do_orm_execute", expire, once=True)
+
+
 def _reread(session: Session, objects: Iterable[Any], watched: set[str]) -> None:
     """Columns only: a refresh would unload the relationships, and ask once for each object."""
+    for one, values in _rows(session, objects):
+        _set(session, one, values, watched)
+
+
+def _rows(session: Session, objects: Iterable[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
     by_mapper: dict[Mapper[Any], list[Any]] = defaultdict(list)
     for one in objects:
         by_mapper[inspect(one).mapper].append(one)
     for mapper, stored in by_mapper.items():
         for first in range(0, len(stored), AT_ONCE):
-            for one, values in _read(session, mapper, stored[first : first + AT_ONCE]):
-                _set(session, one, values, watched)
+            yield from _read(session, mapper, stored[first : first + AT_ONCE])
 
 
 def _read(session: Session, mapper: Mapper[Any], objects: list[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -106,7 +106,7 @@ def innermost(frame: FrameType | None, *, across_loops: bool = True) -> Place | 
         name = code.co_filename
         known = _library.get(name)
         if known is None:
-            known = _library[name] = _is_library(name)
+            known = _library[name] = is_library(name)
         if not known:
             return Place(code, frame.f_lineno)
         frame = frame.f_back
@@ -119,7 +119,7 @@ def of_error(error: BaseException) -> str:
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not _is_library(code.co_filename):
+        if not is_library(code.co_filename):
             places.append(Place(code, traceback.tb_lineno))
         traceback = traceback.tb_next
     ends = dict.fromkeys(map(str, [*places[-1:], *places[:1]]))
@@ -137,5 +137,6 @@ def caller(cls: type[T]) -> T | None:
     return None
 
 
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
+    """Whether the file is one of Python, of an installed library, or of Crucible."""
     return filename.startswith(_FOLDERS) or any(part in filename for part in _PARTS)

@@ -82,22 +82,25 @@ def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # An AsyncSession calls these, too, in a greenlet of the task that called it.
-for _name in (
+IN_TURN = (
     *("add", "begin_nested", "close", "commit", "delete", "execute", "flush", "get", "get_one", "merge", "refresh"),
     *("reset", "rollback", "scalar", "scalars"),
-):
+)
+for _name in IN_TURN:
     setattr(JoinedSession, _name, _in_turn(getattr(Session, _name)))
 
 
-def joined_class() -> type[JoinedSession]:
-    """The class of a session within the outer transaction, with the methods of the application's own kind."""
-    theirs: Any = sync_session_class()
+def joined_class(kind: type[Session] = Session) -> type[JoinedSession]:
+    """The class of a session within the outer transaction, with the methods of *kind*, the application's own."""
+    theirs: Any = sync_session_class(kind)
     return JoinedSession if theirs is Session else _joined(theirs)
 
 
 @cache
 def _joined(theirs: Any) -> type[JoinedSession]:
-    return type("JoinedSession", (JoinedSession, theirs), {"exec": _in_turn(theirs.exec)})
+    own = [name for name in IN_TURN if getattr(theirs, name) is not getattr(Session, name)]
+    own += ["exec"] if hasattr(theirs, "exec") else []
+    return type("JoinedSession", (JoinedSession, theirs), {name: _in_turn(getattr(theirs, name)) for name in own})
 
 
 def _begun() -> IsolationError:

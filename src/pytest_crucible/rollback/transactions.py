@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
 from ..session_classes import async_session_class
+from ..sessionmakers import Making
 from ..worker import Worker
 from .constraints import Constraints
 from .elsewhere import Elsewhere
@@ -44,11 +45,13 @@ class Rollback:
         self._loops: weakref.WeakSet[Loop] = weakref.WeakSet()
 
     @contextmanager
-    def async_session(self, engine: AsyncEngine, keep: Callable[[], bool]) -> Iterator[AsyncSession]:
+    def async_session(
+        self, engine: AsyncEngine, keep: Callable[[], bool], *, expire_on_commit: bool = False
+    ) -> Iterator[AsyncSession]:
         """An asynchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
         outer = self._outer(engine.sync_engine)
         kind = async_session_class()
-        session = kind(sync_session_class=joined_class(), outer=outer, expire_on_commit=False)
+        session = kind(sync_session_class=joined_class(), outer=outer, expire_on_commit=expire_on_commit)
         with self._current_is(outer):
             try:
                 yield session
@@ -57,10 +60,15 @@ class Rollback:
                 _forget(session.sync_session)
 
     @contextmanager
-    def sync_session(self, engine: Engine, keep: Callable[[], bool]) -> Iterator[JoinedSession]:
+    def sync_session(
+        self,
+        engine: Engine,
+        keep: Callable[[], bool],
+        making: Making = Making(),  # noqa: B008 # it is frozen
+    ) -> Iterator[JoinedSession]:
         """A synchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
         outer = self._outer(engine)
-        session = joined_class()(outer=outer, expire_on_commit=False)
+        session = joined_class(making.kind)(outer=outer, **making.words)
         with self._current_is(outer):
             try:
                 yield session
