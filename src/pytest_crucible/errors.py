@@ -19,6 +19,7 @@
 
     UserWarning
     ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
+    ├── OtherDialectWarning  an engine of the project's own does not speak PostgreSQL
     └── PendingTaskWarning  a test left an asyncio task behind
 
 A message is a short paragraph in three parts: what was found, the probable cause, and what to write instead.
@@ -106,6 +107,10 @@ class LeakWarning(UserWarning):
 
     ``filterwarnings = ["error::pytest_crucible.LeakWarning"]`` makes it an error of that test.
     """
+
+
+class OtherDialectWarning(UserWarning):
+    """An engine of the project's own does not speak PostgreSQL: what it writes stays from test to test."""
 
 
 class PendingTaskWarning(UserWarning):

@@ -85,11 +85,12 @@ class Run:
     def around(self, test: Test) -> Iterator[Test]:
         """Everything that *test* commits or overrides in here is put back at the end."""
         self._begin(test)
-        try:
-            with self.worker.redirect.testing(), self.pending.around(), self.overridden.around():
-                yield test
-        finally:
-            self._end(test)
+        with self.worker.redirect.others.in_test():
+            try:
+                with self.worker.redirect.testing(), self.pending.around(), self.overridden.around():
+                    yield test
+            finally:
+                self._end(test)
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
@@ -203,7 +204,15 @@ class Run:
 
     def figures(self) -> Figures:
         """What this process has to say at the end."""
-        worker = Figures(notes=self.worker.notes, built=self.worker.built, clones=self.worker.refreshed)
+        redirect = self.worker.redirect
+        worker = Figures(
+            notes=self.worker.notes,
+            built=self.worker.built,
+            clones=self.worker.refreshed,
+            others={str(engine): engine.tested for engine in redirect.others.met},
+            # A raw driver that reads its URL from the environment is not seen.
+            postgresql=redirect.reached or bool(self.settings.url_env),
+        )
         return self._figures.merged([worker])
 
     def torn_down(self, key: Hashable) -> None:

@@ -123,6 +123,15 @@ OPTIONS: tuple[Option, ...] = (
         '["tests/unit"]',
         "folders and files whose tests get an error if they touch a database",
     ),
+    Option(
+        "crucible_other_dialects",
+        "string",
+        "warn",
+        '"allow"',
+        "what an engine of the project's own is that speaks SQLite, MySQL or the like, which nothing isolates: "
+        '`"warn"`, `"error"` or `"allow"`',
+        spelling.other_dialects,
+    ),
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
     Option(
@@ -156,6 +165,7 @@ class Settings:
     access_token: str | None = None
     url_env: tuple[str, ...] = ()
     no_database: tuple[str, ...] = ()
+    other_dialects: str = "warn"
     seed: int = 0
     keep_failed: bool = False
     leaks: str = "harmful"
@@ -172,6 +182,11 @@ class Settings:
         further = (path for _, path in self._entries() if not spelling.is_alembic(path))
         single = (self.app, self.load, self.get_session, self.access_token)
         return (*self.metadata, *further, *(path for path in single if path))
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The top-level packages of the application, as far as options name them."""
+        return frozenset(path.partition(":")[0].partition(".")[0] for path in self.paths)
 
     def by_database(self) -> dict[str | None, Settings]:
         """What shapes each database, by the name in the application's URLs; the main one comes first.

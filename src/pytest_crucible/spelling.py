@@ -13,6 +13,7 @@ from .masking import Masked, mask
 ISOLATIONS = ("reset", "rollback", "clone")
 LEAKS = ("harmful", "all")
 EXPIRIES = ("auto", "application", "always", "never")
+OTHER_DIALECTS = ("warn", "error", "allow")
 CONTAINERS = ("container", "container-per-worker")
 SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
@@ -90,6 +91,17 @@ def expiry(text: str, place: str) -> str:
         why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
         ' application\'s own for both; "always" and "never" are for both, too.',
         do=_closest(text, EXPIRIES, default='Leave it out for "auto".'),
+    )
+
+
+def other_dialects(text: str, place: str) -> str:
+    """One of `OTHER_DIALECTS`."""
+    if text in OTHER_DIALECTS:
+        return text
+    raise UsageError(
+        f"{place}: {text!r} does not say what an engine of another dialect than PostgreSQL's is.",
+        why="It is a warning (warn), an error where it connects (error), or meant (allow).",
+        do=_closest(text, OTHER_DIALECTS, default='Leave it out for "warn".'),
     )
 
 

@@ -20,7 +20,7 @@ from .admin import Admin
 from .database import Database
 from .errors import CrucibleError, TemplateError, UsageError
 from .recipes.engines import engines, roles
-from .redirect import Origin, Redirect, Target
+from .redirect import Origin, OtherEngines, Redirect, Target
 from .reset import Control, Rights
 from .roles import DEFAULT_ROLE, Roles, grantees
 from .server import Lease, lease
@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, settings: Settings, run: str, name: str) -> None:
         self.settings = settings
         self.run = run
-        self.redirect = Redirect(self._target)
+        self.redirect = Redirect(self._target, OtherEngines(settings.other_dialects, settings.packages))
         self.notes: list[str] = []
         self.built = 0
         self.preparing = False
@@ -124,6 +124,7 @@ class Worker:
             UsageError: If no database has this name.
         """
         self._open_to_all.add(self._named(asked))
+        self.redirect.reached = True
         return self._target(Origin("psycopg", None, asked)).address
 
     def note_open(self) -> None:
@@ -334,8 +335,7 @@ class Worker:
     def _owner(self, database: Database, recipe: recipes.Recipe) -> str:
         here: list[str] = []
         others: list[str] = []
-        packages = {path.partition(":")[0].partition(".")[0] for path in self.settings.paths}
-        for role, asked in roles(self._others, packages):
+        for role, asked in roles(self._others, self.settings.packages):
             (here if self._known.get(asked, self.main) is database else others).append(role)
         if len({*here, *others}) > 1:
             # Which engine was made first depends on which test file was imported first.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .connections import Opened
 from .engines import LIFESPAN, OUTSIDE, Redirect
 from .holders import FirstUse
+from .others import OtherEngines
 from .targets import Origin, Target
 
-__all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "Redirect", "Target"]
+__all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "OtherEngines", "Redirect", "Target"]

@@ -18,13 +18,15 @@ from ..errors import RedirectError
 from ..masking import without_frames
 from ..server.environment import hide_service, show_service
 from . import drivers, places
-from .arguments import DRIVERS, asked, rewritten
+from .arguments import asked, rewritten
 from .connections import Entry, Opened, Registry
 from .driver_classes import watch, watched
 from .holders import Sessions, let_go, roll_back
-from .loops import Janitor, Loop, on_trio, running_loop
+from .loops import Janitor, Loop, running_loop
+from .others import OtherEngine, OtherEngines
 from .pings import Pings
 from .pools import POOLS
+from .refused import driver_of, refuse_trio
 from .targets import Origin, Refuse, Target, Targets, refuse_nobody
 from .threads import ThreadOwners
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 # Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
 _KEY = "pytest_crucible.redirect"
+# Where an engine of another dialect is found there.
+_OTHER = "pytest_crucible.other"
 # The owner of code that runs while modules are imported, in hooks, between two tests.
 OUTSIDE = "code outside the tests"
 # The owner of an application's start-up and shutdown, and of its tasks.
@@ -47,15 +51,20 @@ class Redirect:
     Args:
         target: Where an application's wish is led. It may be slow (the first call builds the database) and is called
             in any thread, one call at a time; it is asked again at each checkout.
+        others: The engines that speak something else.
 
     Attributes:
         owner: The owner of the code that runs: a wide fixture, ``lifespan``, or None.
         sessions: The sessions that have used a connection.
         test: The number of the current or last test.
         in_test: Whether a test is under way.
+        reached: Whether anything has used PostgreSQL yet, but what fills a template.
     """
 
-    def __init__(self, target: Callable[[Origin], Target]) -> None:
+    def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
+        self.others = others or OtherEngines("allow", ())
+        self.reached = False
+        self._filling = False
         self._forbidden: str | None = None
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
         self._targets = Targets(target)
@@ -90,6 +99,7 @@ class Redirect:
         for target, name, listener in self._listeners:
             event.listen(target, name, listener, insert=True)
         POOLS.install()
+        self.others.install()
 
     def remove(self) -> None:
         """Take the listeners away."""
@@ -100,6 +110,7 @@ class Redirect:
         for target, name, listener in self._listeners:
             event.remove(target, name, listener)
         POOLS.remove()
+        self.others.remove()
         self.forbidden = None
         self._pings.restore()
         show_service()
@@ -128,9 +139,11 @@ class Redirect:
         that loop runs next, so whoever needs the database for himself must end its backends.
         """
         with self._targets.lead_to(address, refuse, tests_only=tests_only) as lead:
+            self._filling = not tests_only
             try:
                 yield
             finally:
+                self._filling = False
                 for entry in self._registry.all():
                     if entry.target is lead:
                         self._registry.drop(entry)
@@ -250,10 +263,11 @@ class Redirect:
         if dialect.name != "postgresql":
             if record is not None:
                 record.info[_KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
+                record.info[_OTHER] = self.others.connecting(dialect)
             return None
         self._refuse_forbidden()
-        driver = _driver(dialect, cparams)
-        _refuse_trio(dialect)
+        driver = driver_of(dialect, cparams)
+        refuse_trio(dialect)
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
         target = self._targets.of(origin, self.owner.get())
         words = rewritten(driver, cargs, cparams, target.address, os.environ)
@@ -301,6 +315,9 @@ class Redirect:
         if entry is None:
             if _KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
                 raise DisconnectionError("the connection was opened before the redirect was installed")
+            other: OtherEngine | None = record.info.get(_OTHER)
+            if other is not None:
+                self.others.checked_out(other)
             return
         if entry.is_async and entry.loop() is not running_loop():
             self._leave_loop(entry)
@@ -311,6 +328,7 @@ class Redirect:
         if entry.is_new:
             entry.begin()
         self._used.add(target.address.database)
+        self.reached = self.reached or not self._filling
         entry.checked_out_by(self.owner_now(), places.here(), proxy)
 
     def _before_ping(self, connection: Any) -> None:
@@ -371,29 +389,3 @@ class Redirect:
 
 def _speaks_postgresql(dbapi_connection: Any, record: Any) -> bool:
     return drivers.speaks_postgresql(dbapi_connection) or drivers.speaks_postgresql(record.driver_connection)
-
-
-def _driver(dialect: Dialect, cparams: dict[str, Any]) -> str:
-    if dialect.driver not in DRIVERS:
-        raise RedirectError(
-            f"An engine uses the driver {dialect.driver!r}, which Crucible cannot redirect.",
-            why="Each driver has connect arguments of its own; these are known: " + ", ".join(DRIVERS) + ".",
-            do="Use one of them in the tests, for example postgresql+psycopg://…",
-        )
-    if "async_creator_fn" in cparams:
-        raise RedirectError(
-            "An engine has async_creator_fn in connect_args, so Crucible cannot say where it leads.",
-            why="That function opens the connection past the dialect.",
-            do="Drop async_creator_fn and give its settings in connect_args=.",
-        )
-    return dialect.driver
-
-
-def _refuse_trio(dialect: Dialect) -> None:
-    if dialect.is_async and running_loop() is None and on_trio():
-        raise RedirectError(
-            "An asynchronous engine connects on trio.",
-            why="SQLAlchemy and its drivers know no loop but asyncio's; anyio's plugin runs each test on trio too where"
-            " that is installed.",
-            do='Write a fixture anyio_backend in conftest.py that returns "asyncio".',
-        )

@@ -35,6 +35,8 @@ class Figures:
         logs: How many tests asked for a query log.
         statements: How many statements they executed.
         repeated: The worst repetitions among them.
+        others: The engines that do not speak PostgreSQL, each with whether a test used it.
+        postgresql: Whether anything has used PostgreSQL.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Figures:
     logs: int = 0
     statements: int = 0
     repeated: list[Repetition] = field(default_factory=list)
+    others: dict[str, bool] = field(default_factory=dict)
+    postgresql: bool = False
 
     def add_log(self, statements: int, repeated: Iterable[Repetition]) -> None:
         """Add what one test executed."""
@@ -69,11 +73,24 @@ class Figures:
             logs=sum(one.logs for one in everybody),
             statements=sum(one.statements for one in everybody),
             repeated=_worst([repetition for one in everybody for repetition in one.repeated]),
+            others={
+                other: any(figures.others.get(other) for figures in everybody)
+                for figures in everybody
+                for other in figures.others
+            },
+            postgresql=any(one.postgresql for one in everybody),
         )
+
+    @property
+    def missed(self) -> list[str]:
+        """The engines that tests used instead of PostgreSQL, where none used PostgreSQL."""
+        return [] if self.postgresql else [other for other, tested in self.others.items() if tested]
 
     def lines(self) -> Iterator[str]:
         """What a person reads of it."""
         yield from self.notes
+        for other in self.others:
+            yield f"{other}: what it writes is not isolated"
         made = [
             *([_many(self.built, "template", "built")] if self.built else []),
             *(

@@ -36,10 +36,12 @@ class Summary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """In a worker, hand the figures over."""
+        """In a worker, hand the figures over; else fail a run in which tests used another database only."""
         output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[SENT] = self._figures().plain()
+        elif self._merged().missed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -52,8 +54,18 @@ class Summary:
         """Say how to open what was kept, and what is worth knowing."""
         for line in self._lines():
             terminalreporter.write_line(f"crucible: {line}")
+        missed = ", ".join(self._merged().missed)
+        if missed:
+            terminalreporter.write_line(
+                f"crucible: ERROR: no test used PostgreSQL: {missed}. Nothing was isolated, and the run fails. Give the"
+                ' engine the URL of a PostgreSQL database, or set crucible_other_dialects = "allow".',
+                red=True,
+            )
+
+    def _merged(self) -> Figures:
+        return self._figures().merged(self._workers)
 
     def _lines(self) -> Iterator[str]:
         for name in dict.fromkeys(self._kept):
             yield how_to_open(name, self._server)
-        yield from self._figures().merged(self._workers).lines()
+        yield from self._merged().lines()
