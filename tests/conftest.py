@@ -13,7 +13,7 @@ import pytest
 from pytest_crucible.server import Lease, lease
 
 # Whole projects, whose tests run in processes of their own.
-collect_ignore = ["projects", "docs/projects"]
+collect_ignore = ["projects", "docs/projects", "plain/projects"]
 
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """

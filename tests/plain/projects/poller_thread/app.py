@@ -1,0 +1,37 @@
+"""A job queue's thread, started by a session fixture, that sleeps inside a transaction holding what it has claimed."""
+
+import os
+import threading
+
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+engine = create_engine(os.environ["DATABASE_URL"])
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    done: Mapped[bool] = mapped_column(default=False)
+
+
+class Poller(threading.Thread):
+    def __init__(self):
+        super().__init__()
+        self.stop = threading.Event()
+        self.errors = []
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                with Session(engine) as session:
+                    for job in session.scalars(select(Job).where(~Job.done).with_for_update(skip_locked=True)):
+                        job.done = True
+                    self.stop.wait(0.02)
+                    session.commit()
+            except Exception as error:
+                self.errors.append(error)
