@@ -11,7 +11,7 @@
     ├── RedirectError      an engine goes past its dialect, or no database is allowed here
     ├── ResetError         the worker database could not be put back
     ├── LeakError          a test left a transaction open
-    ├── ApplicationError   the application does not speak ASGI to its end
+    ├── ApplicationError   the application does not speak ASGI to its end, or does not start again
     ├── BlockedError       a test waits for a row that it holds itself
     ├── IsolationError     rollback isolation cannot keep what this test relies on
     ├── RefusalError       a route lets in whom it must refuse
@@ -79,7 +79,7 @@ class ResetError(CrucibleError):
 
 
 class ApplicationError(CrucibleError):
-    """The application does not speak ASGI to its end."""
+    """The application does not speak ASGI to its end, or does not start again."""
 
 
 class LeakError(CrucibleError):

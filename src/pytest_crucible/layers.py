@@ -11,7 +11,7 @@ What was committed before any fixture (an application that seeds its tables at i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from .errors import UsageError
@@ -30,6 +30,7 @@ class Layers:
         self._worker = worker
         self._open: list[int] = []
         self._of: dict[Hashable, int] = {}
+        self._parts: dict[int, list[Hashable]] = {}
         self._numbers = count(IMPORT + 1)
 
     @contextmanager
@@ -53,12 +54,26 @@ class Layers:
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
 
+    @property
+    def is_coming_up(self) -> bool:
+        """Whether a wide fixture is being set up."""
+        return bool(self._open)
+
+    def part_coming_up(self, key: Hashable, name: str) -> AbstractContextManager[None]:
+        """Like `coming_up`, for a layer of its own that goes with the wide fixture that is being set up."""
+        self._parts.setdefault(self._open[-1], []).append(key)
+        return self.coming_up(key, name)
+
     def gone(self, key: Hashable) -> bool:
         """Take the layer of *key* off, whose fixture was torn down; whether it was ever set up."""
         number = self._of.pop(key, None)
-        if number is not None and self._worker.started:
+        if number is None:
+            return False
+        for part in self._parts.pop(number, ()):
+            self.gone(part)
+        if self._worker.started:
             self._worker.take_off(number)
-        return number is not None
+        return True
 
     def _settle(self) -> int | None:
         """Attribute what was written before a wide fixture comes up; if the test wrote it, return how often."""

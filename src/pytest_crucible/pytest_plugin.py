@@ -107,7 +107,7 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
     # pytest-randomly seeds Python's own random before each test, by a rule of its own.
     run.factories.begin(python=not early_config.pluginmanager.hasplugin("randomly"))
     early_config.add_cleanup(run.close)
-    run.worker.redirect.install()
+    run.install()
     if inside_another_run:
         run.worker.pass_over_engines()
     try:
@@ -244,6 +244,7 @@ class Hooks:
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
+        self.run.wide_lifespans.check(getattr(item, "fixturenames", ()))
         if "crucible_test" not in getattr(item, "fixturenames", ()):
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
             item.stash[AROUND].enter_context(self.run.around(test))

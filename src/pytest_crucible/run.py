@@ -23,6 +23,7 @@ from .handle import Test
 from .hints import Hints
 from .layers import Layers
 from .leaks import Circumstances, Ended, Leak, is_active, report
+from .lifespan_libraries import Libraries
 from .lifespans import Lifespan
 from .lookup import loaded
 from .overrides import Overridden, owners
@@ -36,6 +37,7 @@ from .sessions import Sessions
 from .settings import Settings
 from .superuser import SuperuserHints
 from .watchdog import Watchdog
+from .wide_lifespans import WideLifespans
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class Run:
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
+        self.wide_lifespans = WideLifespans(self.layers, self.worker.redirect.owner.get, self.worker.notes)
+        self._libraries = Libraries(self.wide_lifespans)
         self.watchdog = Watchdog(
             lambda: self.worker.admin.address if self.worker.started else None,
             lambda: self.worker.names,
@@ -74,6 +78,11 @@ class Run:
         self.overridden = Overridden(self.applications)
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
+
+    def install(self) -> None:
+        """Redirect every engine, and hear of every lifespan, from now on."""
+        self.worker.redirect.install()
+        self._libraries.install()
 
     def announce(self) -> None:
         """Set the variables of ``crucible_url_env``, before anything of the user's is imported."""
@@ -256,6 +265,7 @@ class Run:
         self.worker.redirect.retire_altered()
         self.worker.redirect.condemn_dead()
         self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
+        self.wide_lifespans.resume()
         report(test.leaks)
 
     def _circumstances(self, test: Test | None) -> Circumstances:
@@ -291,14 +301,20 @@ class Run:
     def _suspend(self, databases: Iterable[Database]) -> None:
         """Shut applications down, and have open connections given up, before *databases* go."""
         gone = {(database.name, database.generation) for database in databases}
-        for lifespan in list(self.lifespans):
-            lifespan.suspend()
+        self.worker.leaving = True
+        try:
+            self.wide_lifespans.suspend()
+            for lifespan in list(self.lifespans):
+                lifespan.suspend()
+        finally:
+            self.worker.leaving = False
         redirect = self.worker.redirect
         give_time_while(lambda: any(is_active(o) for o in redirect.connections() if o.checked_out), redirect)
         redirect.let_go(gone)
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self._libraries.remove()
         self.factories.close()
         self.watchdog.close()
         if "rollback" in vars(self):

@@ -48,6 +48,7 @@ class Worker:
         built: How many templates were built here.
         preparing: Whether a database is being made now, with whatever statements that takes.
         before: The open transactions that had written before the current test: backend, and when they began.
+        leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
     """
 
     def __init__(self, settings: Settings, run: str, name: str) -> None:
@@ -58,6 +59,7 @@ class Worker:
         self.built = 0
         self.preparing = False
         self.before: set[tuple[int, float | None]] = set()
+        self.leaving = False
         self._project = names.label(settings.root.name, 24)
         self._spare = partial(names.worker, self._project, run, f"{name}s")
         self._numbers = count(1)
@@ -177,7 +179,7 @@ class Worker:
     def _target(self, origin: Origin) -> Target:
         database = self._known.get(origin.database) or self._unnamed(origin.database)
         target = database.targets.get(origin.user)
-        if target is None or database.stale:
+        if target is None or (database.stale and not self.leaving):
             self.prepare(database)
             role = self.roles.of(origin.user, database.template.owner, self.databases)
             target = Target(self.admin.address.to(database.name, user=role), database.generation)
