@@ -113,6 +113,12 @@ class Sessionmakers:
         return []
 
 
+def is_asynchronous(function: Any) -> bool | None:
+    """Whether the sessions that *function* makes are asynchronous; None where that cannot be told."""
+    kinds = {_is_asynchronous(maker) for maker in _used_by(function, DEPTH)}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
 def _modules(settings: Settings) -> Iterator[ModuleType]:
     """The modules of the project that are imported by now, but for those of its tests."""
     own = {path.partition(":")[0].partition(".")[0] for path in settings.paths}

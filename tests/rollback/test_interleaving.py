@@ -424,9 +424,12 @@ def test_two_kinds_of_sessions(run, rolled_back):
         await names(a)
         with (
             run.sync_session(Test("test_x", "rollback", False)) as session,
-            pytest.raises(IsolationError, match="db_session and sync_session"),
+            pytest.raises(IsolationError, match="The test or the application uses both") as caught,
         ):
             session.execute(text("select 1"))
+        lines = str(caught.value).splitlines()
+        assert lines[1].startswith("  db_session: tests/rollback/")
+        assert lines[2].startswith("  sync_session: tests/rollback/test_interleaving.py")
 
     rolled_back(body)
 

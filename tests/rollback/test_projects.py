@@ -495,6 +495,28 @@ def test_synchronous(project, driver):
     result.assert_outcomes(passed=6)
 
 
+def test_the_application_s_session_and_another_one(project):
+    """A test with db_session, whose application is synchronous, is told where the two were used."""
+    result = project(
+        """
+        async def test_it(async_client, db_session):
+            db_session.add(User(name="a"))
+            await db_session.commit()
+            await async_client.get("/count")
+        """,
+        app=SYNC_APP,
+        driver="psycopg",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*IsolationError: The test or the application uses both db_session and sync_session.",
+            "E     db_session: *test_*.py:* in test_it",
+            "E     sync_session: *app*.py:* in count",
+        ]
+    )
+
+
 def test_client_of_threads(project):
     """An asynchronous application in a TestClient's thread: the transaction ends on the loop there."""
     result = project(

@@ -49,7 +49,7 @@ class Elsewhere:
         places = "\n".join(f"  {url} at {place}" for url, place in self._places.items())
         advice = RESET if is_overridden else OVERRIDE
         return (
-            "crucible: In rollback isolation nobody but db_session sees what the test has written, and meanwhile the"
+            "crucible: In rollback isolation only the session of the test sees what it has written, and meanwhile the"
             f" database was used elsewhere:\n{places}\nIf the test fails because rows were not found: {advice}"
         )
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine, RootTransaction
 from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
+from ..redirect.places import Place, here
 from .constraints import Constraints
 from .guard import CURRENT
 from .savepoints import RESET, Savepoints, Who
@@ -35,6 +36,7 @@ class Outer:
         self.savepoints = Savepoints()
         self.turns = Turns(self.found)
         self.loop: Loop | None = None
+        self.place: Place | None = None  # where it was opened
         self.is_opening = False
         self.is_ending = False
         self.error: IsolationError | None = None
@@ -49,7 +51,7 @@ class Outer:
         if self.is_ending:
             raise self.found(_ended(self.loop))
         if self.connection is None:
-            self.loop = loop
+            self.loop, self.place = loop, here()
             with self.turns.turn():
                 self._opening(self)
                 self._open()
@@ -57,6 +59,11 @@ class Outer:
             raise self.found(_other_loop())
         CURRENT.set(self.savepoints.who(session))
         return self.connection  # type: ignore[return-value] # _open() made it
+
+    @property
+    def fixture(self) -> str:
+        """The fixture whose session it is."""
+        return "db_session" if self.engine.dialect.is_async else "sync_session"
 
     def found(self, error: IsolationError) -> IsolationError:
         """Remember the first *error*: the application may swallow it."""

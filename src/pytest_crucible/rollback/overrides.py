@@ -10,6 +10,7 @@ from typing import Any
 from .. import overrides
 from ..errors import UsageError
 from ..lookup import lookup
+from ..sessionmakers import is_asynchronous
 from ..settings import Settings
 
 
@@ -51,6 +52,8 @@ def fixture_for(dependency: Any, requested: Iterable[str]) -> str:
     named = str(inspect.signature(dependency).return_annotation) if callable(dependency) else ""
     if "Session" in named:
         return "db_session" if "AsyncSession" in named else "sync_session"
+    if (makes := is_asynchronous(dependency)) is not None:
+        return "db_session" if makes else "sync_session"
     asked = {"db_session", "sync_session"} & set(requested)
     return asked.pop() if len(asked) == 1 else "sync_session"
 

@@ -135,8 +135,9 @@ class Rollback:
         return error
 
     def _opening(self, outer: Outer) -> None:
-        if any(other.connection is not None for other in self._current if other is not outer):
-            raise outer.found(_two())
+        for other in self._current:
+            if other is not outer and other.connection is not None:
+                raise outer.found(_two(other, outer))
         if outer.loop is not None and outer.loop not in self._loops:
             self._loops.add(outer.loop)
             self._worker.redirect.on_loop_end(outer.loop, self._end_on_this_loop)
@@ -189,10 +190,12 @@ def _forget(session: Session) -> None:
         session.close()
 
 
-def _two() -> IsolationError:
+def _two(first: Outer, second: Outer) -> IsolationError:
+    uses = "".join(f"\n  {outer.fixture}: {outer.place or 'an unknown place'}" for outer in (first, second))
     return IsolationError(
-        "The test uses db_session and sync_session.",
+        f"The test or the application uses both db_session and sync_session.{uses}",
         why="They have drivers, and so connections, of their own. In rollback isolation neither would ever see what"
-        " the other has written.",
+        " the other has written. The application has the one that its dependency is overridden with, a factory stores"
+        " with sync_session in create_sync() and with db_session in create_async().",
         do=f"Use one of them. {RESET}",
     )
