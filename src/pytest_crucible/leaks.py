@@ -18,6 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from sqlalchemy.orm import scoped_session
+
 from .errors import LeakWarning
 from .hints import chain, sqlstate
 from .redirect import LIFESPAN, OUTSIDE, FirstUse, Opened
@@ -39,6 +42,7 @@ class Circumstances:
         number: The number of the test in this process.
         before: The transactions that had written, or locked, before the test.
         every: Whether harmless transactions of the test are reported, too (``crucible_leaks = "all"``).
+        fixtures: The values of wide fixtures that are up, by their names.
         names: The names that outlive the test, by where they are: its module, its class.
         first: Returns the first use of a session.
     """
@@ -47,6 +51,7 @@ class Circumstances:
     number: int = 0
     before: set[Key] = field(default_factory=set)
     every: bool = False
+    fixtures: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     first: Mapping[Any, FirstUse] = field(default_factory=dict)
 
@@ -114,7 +119,7 @@ class Leak:
                 "Probably a statement has failed, and the error was caught without a rollback().\n"
                 "Roll back where the error is caught, or write `async with Session() as session:`."
             )
-        if self._is_wide or "attribute" in self.owner:
+        if self._is_wide or self.owner.startswith(("the wide", "the class", "the module", "an earlier")):
             return (
                 "Probably it was written in the test through a session that outlives it.\n"
                 "Commit or roll back before the test ends."
@@ -224,15 +229,26 @@ def _owner(opened: Opened | None, first: FirstUse | None, now: Circumstances) ->
     prefix = "a thread of " if is_thread else ""
     if opened.owner is not None:
         return prefix + _named(opened.owner)
-    for where, names in now.names.items():
-        for name, value in list(names.items()):
-            if opened.session is not None and _session_in(value) is opened.session:
-                return f"{where}, whose attribute {name!r} it is"
+    keeper = None if opened.session is None else _keeper(opened, now)
+    if keeper is not None:
+        return keeper
     if first is not None and first.owner is not None:
         return _named(first.owner)
     if first is not None and first.test < now.number:
         return "an earlier test, which used its session first"
     return f"{prefix}the test"
+
+
+def _keeper(opened: Opened, now: Circumstances) -> str | None:
+    """Return the wide fixture, class or module that has the session of *opened*."""
+    for name, value in now.fixtures.items():
+        if _is_session(value, opened):
+            return _named(name)
+    for where, names in now.names.items():
+        for name, value in list(names.items()):
+            if _is_session(value, opened):
+                return f"{where}, whose attribute {name!r} it is"
+    return None
 
 
 def _named(owner: str) -> str:
@@ -241,12 +257,11 @@ def _named(owner: str) -> str:
     return owner if owner == OUTSIDE else f"the wide fixture {owner!r}"
 
 
-def _session_in(value: Any) -> Any:
-    """Return the `Session` behind *value*: an AsyncSession, or a scoped session that has one; else *value*."""
-    registry = vars(value).get("registry") if type(value).__name__.endswith("scoped_session") else None
-    if registry is not None:
-        value = registry() if registry.has() else None
-    return getattr(value, "sync_session", value) if type(value).__name__.endswith("Session") else value
+def _is_session(value: Any, opened: Opened) -> bool:
+    """Return whether *value* is the session of *opened*, its AsyncSession, or a scoped session that has it now."""
+    if isinstance(value, (scoped_session, async_scoped_session)):
+        value = value.registry() if value.registry.has() else None
+    return (value.sync_session if isinstance(value, AsyncSession) else value) is opened.session
 
 
 def report(leaks: Iterable[Leak]) -> None:

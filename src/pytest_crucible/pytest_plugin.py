@@ -307,6 +307,7 @@ class Hooks:
             ):
                 value = yield
                 see(value)
+                self.run.fixtures[fixturedef] = fixturedef.argname, value
                 return value
         except CrucibleError:
             # It was set up, and shall be again for a test that asks for it in time.

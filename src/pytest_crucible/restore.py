@@ -80,7 +80,7 @@ class Restore:
         )
 
     def _reset(self) -> Answer:
-        held = self._redirect.is_held(self._database.name)
+        held = self._redirect.holders.is_held(self._database.name)
         return self._database.put_back(tuple(self._allowed), held=held, every_one=self._every)
 
     def _strangers(self) -> Answer:
@@ -135,7 +135,7 @@ class Restore:
             self._redirect.condemn([stranger.pid])
             control.terminate([stranger.pid])
             if stranger.state != "active":  # else a thread or a task uses the holder at this moment
-                self._redirect.let_go_of([stranger.pid])
+                self._redirect.holders.let_go_of([stranger.pid])
         if leak.outcome != ENDED:
             leak = replace(leak, outcome=ROLLED_BACK)
         self._found[stranger.key] = leak
@@ -143,7 +143,7 @@ class Restore:
     def _rolled_back(self, stranger: Stranger) -> bool:
         rollbacks = self._rollbacks[stranger.pid] = self._rollbacks.get(stranger.pid, 0) + 1
         is_idle = stranger.state.startswith("idle in transaction")
-        return is_idle and rollbacks <= ROLLBACKS and self._redirect.roll_back(stranger.pid)
+        return is_idle and rollbacks <= ROLLBACKS and self._redirect.holders.roll_back(stranger.pid)
 
 
 def give_time_while(busy: Callable[[], bool], redirect: Redirect) -> None:

@@ -61,6 +61,7 @@ class Run:
         self.sessions = Sessions(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
+        self.fixtures: dict[Hashable, tuple[str, Any]] = {}
         self.ended = Ended()
         self.hints = Hints([SuperuserHints(settings.server).explain, self.ended.explain])
         self._figures = Figures()
@@ -73,6 +74,8 @@ class Run:
             lambda: self.worker.admin.address if self.worker.started else None,
             lambda: self.worker.names,
             self.worker.redirect.connections,
+            lambda: math.inf if self.test is None else self.test.began,
+            self.worker.redirect.holders.let_go_of,
         )
         self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
         self.overridden = Overridden(self.applications)
@@ -227,6 +230,7 @@ class Run:
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
         self.overridden.gone(key)
+        self.fixtures.pop(key, None)
         if self.layers.gone(key):
             self._settle(self.worker.databases)
 
@@ -275,8 +279,9 @@ class Run:
             redirect.test,
             self.worker.before,
             test is not None and self.settings.leaks == "all",
+            dict(self.fixtures.values()),
             {} if test is None else test.names,
-            redirect.sessions.first,
+            redirect.holders.first,
         )
 
     def _for_each(
@@ -309,8 +314,10 @@ class Run:
         finally:
             self.worker.leaving = False
         redirect = self.worker.redirect
-        give_time_while(lambda: any(is_active(o) for o in redirect.connections() if o.checked_out), redirect)
-        redirect.let_go(gone)
+        give_time_while(
+            lambda: bool(redirect.connecting) or any(map(is_active, redirect.holders.in_use(gone))), redirect
+        )
+        redirect.holders.let_go(gone)
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -13,6 +13,11 @@ What is left alone
 * A wait that ends before the limit: by the application's lock_timeout, by the test's own wait_for().
 * Waits for a session-level advisory lock: whoever holds one may be idle for good reasons.
 
+What gives way
+--------------
+A transaction that only reads, and was open before the test, stands in the way of nothing but DDL and TRUNCATE. Its
+holder lets it go, so that the statement goes on.
+
 What it costs
 -------------
 Nothing is asked before a test has run for a second. Then it is one query on the maintenance database every
@@ -46,7 +51,11 @@ IDLE = ("idle in transaction", "idle in transaction (aborted)")
 WHO_WAITS = """
 SELECT extract(epoch FROM clock_timestamp())::float,
        w.pid, w.state, w.query, extract(epoch FROM w.query_start)::float,
-       b.pid, b.state, b.query, extract(epoch FROM b.state_change)::float
+       b.pid, b.state, b.query, extract(epoch FROM b.state_change)::float,
+       CASE WHEN b.state = 'idle in transaction' AND b.backend_xid IS NULL AND NOT EXISTS (
+                 SELECT FROM pg_locks l WHERE l.pid = b.pid AND l.locktype <> 'virtualxid'
+                    AND l.mode NOT IN ('AccessShareLock', 'SIReadLock'))
+            THEN extract(epoch FROM b.xact_start)::float END
   FROM pg_stat_activity w
  CROSS JOIN unnest(pg_blocking_pids(w.pid)) AS blocker(pid)
   JOIN pg_stat_activity b ON b.pid = blocker.pid
@@ -59,6 +68,9 @@ SELECT pg_cancel_backend(pid) FROM pg_stat_activity
 """
 
 
+END = "SELECT pg_terminate_backend(%s)"
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two backends of a wait.
@@ -68,12 +80,14 @@ class Side:
         state: As in ``pg_stat_activity``.
         query: Its statement, or its last one.
         since: When it began the statement, or became idle; by the server's clock.
+        reads_since: When its transaction began, if that is idle and has only read; else None.
     """
 
     pid: int
     state: str
     query: str
     since: float
+    reads_since: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,8 @@ class Watchdog:
         address: The administrator's address, or None while there is no database yet.
         databases: The names of this process's databases.
         connections: What this process knows of its connections.
+        began: Returns when the test began, by the server's clock.
+        let_go: Has the holder of a connection let it go.
 
     Attributes:
         limit: For how long a statement may wait for an idle transaction, in seconds.
@@ -118,11 +134,15 @@ class Watchdog:
         address: Callable[[], Address | None],
         databases: Callable[[], list[str]],
         connections: Callable[[], Iterable[Opened]],
+        began: Callable[[], float],
+        let_go: Callable[[Iterable[int]], None],
     ) -> None:
         self.limit = LIMIT_SECONDS
         self._address = address
         self._databases = databases
         self._connections = connections
+        self._began = began
+        self._let_go = let_go
         self._watched: Watched | None = None
         self._lock = threading.Lock()
         self._end = threading.Event()
@@ -198,11 +218,22 @@ class Watchdog:
             self._connection = connect(address)
         rows = self._connection.execute(WHO_WAITS, (self._databases(),)).fetchall()
         now = rows[0][0] if rows else 0.0
-        found = endless((Side(*row[1:5]), Side(*row[5:9])) for row in rows)
+        edges = [(Side(*row[1:5]), Side(*row[5:10])) for row in rows]
+        self._clear(blocker for _, blocker in edges)
+        found = endless(edges)
         watched.seen = {wait: watched.seen.get(wait, now) for wait in found}
         over = [wait for wait, since in watched.seen.items() if now - since >= self.limit]
         if over:
             self._cancel(watched, over)
+
+    def _clear(self, blockers: Iterable[Side]) -> None:
+        """Have older transactions that only read give way."""
+        began = self._began()
+        pids = {side.pid for side in blockers if side.reads_since is not None and side.reads_since < began}
+        if pids and self._connection is not None:
+            self._let_go(pids)
+            for pid in pids:  # a driver closes its connection when its event loop runs next
+                self._connection.execute(END, (pid,))
 
     def _cancel(self, watched: Watched, over: list[Wait]) -> None:
         connection = self._connection

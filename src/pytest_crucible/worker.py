@@ -132,7 +132,7 @@ class Worker:
     def note_open(self) -> None:
         """Remember which open transactions have written, or lock, before a test begins."""
         for database in self.databases:
-            if not database.stale and self.redirect.is_held(database.name):
+            if not database.stale and self.redirect.holders.is_held(database.name):
                 self.before |= {o.key for o in database.control.others_in_transactions() if not o.harmless}
 
     def touched(self) -> list[Database]:
@@ -267,6 +267,8 @@ class Worker:
         if database.is_open and not database.stale:
             return
         with self._lock:
+            if database.is_open and not database.stale:  # another thread has made it meanwhile
+                return
             if database.failure is not None:
                 # Without the frames of the tests before, which would grow with each.
                 raise database.failure.with_traceback(None)

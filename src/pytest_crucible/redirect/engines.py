@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +22,7 @@ from . import drivers, places
 from .arguments import asked, rewritten
 from .connections import Entry, Opened, Registry
 from .driver_classes import watch, watched
-from .holders import Sessions, let_go, roll_back
+from .holders import Holders
 from .loops import Janitor, Loop, running_loop
 from .others import OtherEngine, OtherEngines
 from .pings import Pings
@@ -55,10 +56,11 @@ class Redirect:
 
     Attributes:
         owner: The owner of the code that runs: a wide fixture, ``lifespan``, or None.
-        sessions: The sessions that have used a connection.
+        holders: The sessions and connections that hold the redirect's connections.
         test: The number of the current or last test.
         in_test: Whether a test is under way.
         reached: Whether anything has used PostgreSQL yet, but what fills a template.
+        connecting: The threads that connect at this moment.
     """
 
     def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
@@ -69,12 +71,13 @@ class Redirect:
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
         self._targets = Targets(target)
         self._registry = Registry()
+        self.holders = Holders(self._registry)
         self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
         self._pings = Pings(self._before_ping)
-        self.sessions = Sessions()
         self._threads = ThreadOwners(self.owner, self.owner_now)
         self.test = 0
         self.in_test = False
+        self.connecting: set[int] = set()
         self._used: set[str] = set()
         self._detached: set[str] = set()
         self._installed = False
@@ -171,33 +174,6 @@ class Redirect:
         finally:
             self.in_test = False
 
-    def roll_back(self, pid: int) -> bool:
-        """Have the holder of this connection roll back; return whether it could."""
-        return any(roll_back(entry) for entry in self._held() if entry.pid == pid)
-
-    def let_go(self, databases: Collection[tuple[str, int]]) -> None:
-        """Have the holders of all connections to *databases* give them up, so that their next use connects anew.
-
-        Args:
-            databases: Names and generations.
-        """
-        for entry in self._held():
-            if (entry.target.address.database, entry.target.generation) in databases:
-                let_go(entry)
-
-    def let_go_of(self, pids: Iterable[int]) -> None:
-        """Have the holders of these connections give them up."""
-        for entry in self._held():
-            if entry.pid in pids:
-                let_go(entry)
-
-    def is_held(self, database: str) -> bool:
-        """Return whether a connection to *database* is checked out."""
-        return any(entry.target.address.database == database for entry in self._held())
-
-    def _held(self) -> list[Entry]:
-        return [entry for entry in self._registry.live() if entry.checked_out]
-
     def connections(self) -> list[Opened]:
         """The live connections that the redirect has made."""
         return [entry.opened() for entry in self._registry.live()]
@@ -269,15 +245,11 @@ class Redirect:
         driver = driver_of(dialect, cparams)
         refuse_trio(dialect)
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
-        target = self._targets.of(origin, self.owner.get())
-        words = rewritten(driver, cargs, cparams, target.address, os.environ)
-        hide_service()  # the application, or a test, may have set it meanwhile
-        try:
-            dbapi_connection = dialect.connect(**watched(driver, words, is_async=dialect.is_async))
-        except Exception as error:
-            if target.address.password is not None:
-                without_frames(error)
-            raise
+        with nullcontext() if dialect.is_async else self._thread_connects():
+            target = self._targets.of(origin, self.owner.get())
+            words = rewritten(driver, cargs, cparams, target.address, os.environ)
+            hide_service()  # the application, or a test, may have set it meanwhile
+            dbapi_connection = self._connect(dialect, watched(driver, words, is_async=dialect.is_async), target)
         connection = dialect.get_driver_connection(dbapi_connection)
         watch(driver, connection)
         loop = running_loop() if dialect.is_async else None
@@ -290,6 +262,25 @@ class Redirect:
             self._janitor.watch(loop)
             self._pings.guard(dialect)
         return dbapi_connection
+
+    @staticmethod
+    def _connect(dialect: Dialect, words: dict[str, Any], target: Target) -> Any:
+        __tracebackhide__ = True
+        try:
+            return dialect.connect(**words)
+        except Exception as error:
+            if target.address.password is not None:
+                without_frames(error)
+            raise
+
+    @contextmanager
+    def _thread_connects(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        self.connecting.add(thread)
+        try:
+            yield
+        finally:
+            self.connecting.discard(thread)
 
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
         """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
@@ -352,7 +343,7 @@ class Redirect:
     def _after_begin(self, session: Session, transaction: Any, connection: Connection) -> None:
         entry: Entry | None = connection.info.get(_KEY)
         if entry is not None:
-            self.sessions.began(session, connection, entry, self.test)
+            self.holders.began(session, connection, entry, self.test)
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
         entry: Entry | None = record.info.get(_KEY)

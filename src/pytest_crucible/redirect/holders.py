@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,8 +23,10 @@ from .loops import running_loop
 from .places import Place
 
 if TYPE_CHECKING:
-    from .connections import Entry
+    from .connections import Entry, Opened, Registry
 
+# Names and generations.
+Databases = Collection["tuple[str, int]"]
 ROLLBACK_SECONDS = 2.0
 
 
@@ -44,10 +46,18 @@ class Began(NamedTuple):
     connection: Callable[[], Connection | None]
 
 
-class Sessions:
-    """Every session that has begun a transaction on a connection of the redirect's, and its first use."""
+class Holders:
+    """The sessions and connections that hold connections of the redirect's.
 
-    def __init__(self) -> None:
+    Args:
+        registry: Every connection of the redirect's.
+
+    Attributes:
+        first: The first use of each session.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self.first: weakref.WeakKeyDictionary[Session, FirstUse] = weakref.WeakKeyDictionary()
 
     def began(self, session: Session, connection: Connection, entry: Entry, test: int) -> None:
@@ -58,6 +68,39 @@ class Sessions:
         )
         if session not in self.first:
             self.first[session] = FirstUse(entry.place, entry.owner, test)
+
+    def is_held(self, database: str) -> bool:
+        """Return whether a connection to *database* is checked out."""
+        return any(entry.target.address.database == database for entry in self._held())
+
+    def in_use(self, databases: Databases) -> list[Opened]:
+        """Return the connections to *databases* that are checked out."""
+        return [entry.opened() for entry in self._held_on(databases)]
+
+    def roll_back(self, pid: int) -> bool:
+        """Have the holder of this connection roll back; return whether it could."""
+        return any(roll_back(entry) for entry in self._held() if entry.pid == pid)
+
+    def let_go(self, databases: Databases) -> None:
+        """Have the holders of all connections to *databases* give them up, so that their next use connects anew."""
+        for entry in self._held_on(databases):
+            let_go(entry)
+
+    def let_go_of(self, pids: Iterable[int]) -> None:
+        """Have the holders of these connections give them up; safe to call in any thread."""
+        for entry in self._held():
+            if entry.pid in pids:
+                loop = entry.loop()
+                if loop is not None and loop.is_running() and loop is not running_loop():
+                    loop.call_soon_threadsafe(let_go, entry)
+                else:
+                    let_go(entry)
+
+    def _held_on(self, databases: Databases) -> list[Entry]:
+        return [e for e in self._held() if (e.target.address.database, e.target.generation) in databases]
+
+    def _held(self) -> list[Entry]:
+        return [entry for entry in self._registry.live() if entry.checked_out]
 
 
 def _nothing() -> None:
