@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from . import sessions
+from .absent import AbsentHints
 from .app import application
 from .database import Database
 from .factories import Factories
@@ -63,7 +64,8 @@ class Run:
         self.test: Test | None = None
         self.fixtures: dict[Hashable, tuple[str, Any]] = {}
         self.ended = Ended()
-        self.hints = Hints([SuperuserHints(settings.server).explain, self.ended.explain])
+        absent = AbsentHints(settings, lambda: self.worker.tables)
+        self.hints = Hints([SuperuserHints(settings.server).explain, absent.explain, self.ended.explain])
         self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()

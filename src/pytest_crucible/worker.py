@@ -46,6 +46,7 @@ class Worker:
         main: The main database.
         notes: What the run's summary should say.
         built: How many templates were built here.
+        tables: The tables that metadata had when the templates were found or built.
         preparing: Whether a database is being made now, with whatever statements that takes.
         before: The open transactions that had written before the current test: backend, and when they began.
         leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
@@ -57,6 +58,7 @@ class Worker:
         self.redirect = Redirect(self._target, OtherEngines(settings.other_dialects, settings.packages))
         self.notes: list[str] = []
         self.built = 0
+        self.tables: set[str] = set()
         self.preparing = False
         self.before: set[tuple[int, float | None]] = set()
         self.leaving = False
@@ -291,6 +293,7 @@ class Worker:
         if database.is_open:
             return
         self._arrive()
+        self.tables |= recipe.tables
         template = self._template(database, recipe)
         self.admin.live(templates.in_use(template.name))
         if template.built:

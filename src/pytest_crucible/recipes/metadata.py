@@ -31,6 +31,7 @@ class MetadataRecipe(Recipe):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.metadata = [metadata_of(path, settings) for path in settings.metadata]
+        self.tables = frozenset(name for metadata in self.metadata for name in metadata.tables)
 
     def schema_parts(self) -> dict[str, str]:
         """What ``create_all`` emits."""

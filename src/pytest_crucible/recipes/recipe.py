@@ -27,7 +27,12 @@ class Recipe(ABC):
 
     Args:
         settings: The application is imported first, so that its models and listeners are all there.
+
+    Attributes:
+        tables: The names of the tables, as far as they are known without making them.
     """
+
+    tables: frozenset[str] = frozenset()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
