@@ -18,7 +18,7 @@ import pytest
 BINARIES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))) + [
     str(Path(found).parent) for found in [shutil.which("initdb")] if found
 ]
-SETTINGS = "-c fsync=off -c max_connections=60 -c log_min_messages=warning"
+SETTINGS = "-c fsync=off -c max_connections=60 -c max_prepared_transactions=5 -c log_min_messages=warning"
 
 
 class Server:
