@@ -230,6 +230,7 @@ class Worker:
         with self._lock:
             if self._lease is None:
                 self._lease = lease(self.settings.server, root=self.settings.root)
+                self.notes += self._lease.notes
             return self._lease
 
     @property

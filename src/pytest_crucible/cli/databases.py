@@ -36,6 +36,8 @@ def _leased(options: argparse.Namespace) -> Iterator[tuple[Lease, Admin]]:
             do='Name one that is shared: --server container, as in crucible_server = "container".',
         )
     share = lease(options.server, root=options.root)
+    for note in share.notes:
+        print(f"crucible: {note}", file=sys.stderr)
     admin = Admin(share)
     try:
         yield share, admin

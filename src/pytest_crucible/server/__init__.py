@@ -42,6 +42,10 @@ class Lease(Protocol):
     def note(self) -> str:
         """One line for pytest's header."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What the summary of the run should say."""
+
     def keep_image(self) -> None:
         """Have what was built on it outlive it."""
 

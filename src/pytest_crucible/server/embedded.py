@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from . import binaries, launcher, nest, remains, start_errors
+from . import binaries, images, launcher, nest, remains, start_errors
 from .address import Address
 from .binaries import Installation
 from .folders import Folders, folders, nests
@@ -27,6 +27,7 @@ class EmbeddedLease:
         self.nest = nest_path
         self.admin = Address(f"{nest_path}/s", 5432, launcher.SUPERUSER, "postgres")
         self.note = f"embedded PostgreSQL {version}"
+        self.notes = share.where.notes
         self._share = share
 
     def keep_image(self) -> None:
@@ -50,6 +51,7 @@ def lease(root: Path, cache: Path | None) -> EmbeddedLease:
     where = folders(root, cache, installation.identity)
     share = Share(where)
     found = share.join(lambda: _running(where), lambda lock: _start(where, installation, lock))
+    where.note_unsaved()
     if not found:
         share.let_go()
         raise start_errors.explain("died", "", remains.read(str(where.last_log)))
@@ -76,4 +78,5 @@ def _answers(path: str) -> bool:
 def _start(where: Folders, installation: Installation, lock: int) -> None:
     for parent in nests():
         nest.sweep(parent)
+    images.clear(str(where.images))
     start(where, installation, lock)

@@ -60,6 +60,7 @@ class ExternalLease:
 
     def __init__(self, admin: Address, version: str) -> None:
         self.admin = admin
+        self.notes: list[str] = []
         self.note = f"PostgreSQL {version} at {_where(admin)} as {admin.user}"
 
     def keep_image(self) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
-import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ServerError, UsageError
 from . import remains
+from .cache import default_cache, image_folder, spare_folder
+from .private import own, owned, short
 
-# What lies there is only used once it is known to be this user's alone.
-TMP = Path("/tmp")
 MEMORY = Path("/dev/shm")
+__all__ = ["Folders", "default_cache", "folders", "image_folder", "own", "short", "spare_folder"]
+
 # Room for the data that tests write, beyond the image.
 SPARE = 512 << 20
 LEAST = 96 << 20
@@ -34,11 +34,13 @@ class Folders:
         images: Cluster images, in the cache.
         locks: The project's lock files.
         key: The project's name in file names.
+        notes: What the run should say of the cache.
     """
 
     images: Path
     locks: Path
     key: str
+    notes: list[str] = field(default_factory=list)
 
     @property
     def users(self) -> Path:
@@ -61,9 +63,21 @@ class Folders:
         return self.locks / f"{self.key}.log"
 
     @property
+    def unsaved(self) -> Path:
+        """Why the last server's image could not be saved; there until a run has said so."""
+        return self.locks / f"{self.key}.unsaved"
+
+    @property
     def image(self) -> Path:
         """What outlives this project's server."""
         return self.images / f"{self.key}.image"
+
+    def note_unsaved(self) -> None:
+        """Take over what the supervisor of an earlier server could tell nobody."""
+        reason = remains.read(str(self.unsaved))
+        if reason:
+            self.unsaved.unlink(missing_ok=True)
+            self.notes.append(f"what the run before built could not be kept, so it is built again: {reason}")
 
     def remove_locks(self) -> None:
         """Remove the lock files if nobody uses them."""
@@ -78,78 +92,15 @@ def folders(root: Path, cache: Path | None, identity: str) -> Folders:
     return Folders(images, own(short()), key)
 
 
-def image_folder(cache: Path | None) -> Path:
-    """The folder of cluster images, made if it is missing; *cache* where the caller names one."""
-    # By user, since root's runs and everybody else's may share a home directory.
-    tail = Path(str(os.geteuid()), "images")
-    named = cache or _named_cache()
-    images = (named or default_cache()) / tail
-    try:
-        images.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        if named:
-            raise UsageError(
-                f"The cache folder {named} cannot be made: {error}",
-                why="Crucible keeps clusters there between runs.",
-                do="Set CRUCIBLE_CACHE to a folder that you may write, or unset it.",
-            ) from error
-        images = own(short()) / "cache" / tail  # a user without a home directory, as in many containers
-        images.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return images
-
-
-def default_cache() -> Path:
-    """Where images are kept where nobody says otherwise."""
-    home = Path(os.path.expanduser("~"))
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "pytest-crucible"
-
-
-def _named_cache() -> Path | None:
-    for variable, tail in (("CRUCIBLE_CACHE", ""), ("XDG_CACHE_HOME", "pytest-crucible")):
-        if os.environ.get(variable):
-            return Path(os.environ[variable]) / tail
-    return None
-
-
-def short() -> Path:
-    """A folder for temporary files with a short path."""
-    return TMP if os.access(TMP, os.W_OK) else Path(tempfile.gettempdir())
-
-
 def places() -> list[Path]:
     """Where nests may be, best first: in memory, then among the temporary files."""
     memory = [MEMORY] if os.access(MEMORY, os.W_OK) else []
     return list(dict.fromkeys([*memory, short(), Path(tempfile.gettempdir())]))
 
 
-def own(place: Path) -> Path:
-    """This user's folder in *place*, which others may share."""
-    path = place / f"crucible-{os.geteuid()}"
-    # As another user, PostgreSQL must be able to pass through root's folder.
-    mode = 0o711 if os.geteuid() == 0 else 0o700
-    try:
-        path.mkdir(mode=mode)
-        path.chmod(mode)
-    except FileExistsError:
-        pass
-    if not _is_own(path):
-        raise ServerError(
-            f"{path} is not a folder of this user's alone.",
-            why="Somebody else made it, and could then reach the test databases.",
-            do=f"Remove it: rm -r {path}",
-        )
-    return path
-
-
-def _is_own(path: Path) -> bool:
-    status = path.lstat()
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
-
-
 def nests() -> list[str]:
     """The folders of this user in which nests may be."""
-    paths = [place / f"crucible-{os.geteuid()}" for place in places()]
-    return [str(path) for path in paths if path.is_dir() and _is_own(path)]
+    return [str(path) for place in places() for path in owned(place)]
 
 
 def free(place: Path) -> int:

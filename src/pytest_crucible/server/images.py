@@ -16,12 +16,20 @@ The supervisor imports this module: it must stay cheap to import.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
+import stat
 import struct
 import zlib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import BufferedReader
+
 MAGIC = b"crucible image 1\n"
+STAGE = ".new"
 FOOTER = struct.Struct(f"<QI{len(MAGIC)}s")
 CHUNK = 1 << 20
 LIMIT = 2 << 30
@@ -36,15 +44,20 @@ class BadImage(Exception):
 
 
 def pack(source: str, image: str) -> None:
-    """Save the data directory *source* of a stopped server as *image*, whole or not at all."""
-    stage = f"{image}.{os.getpid()}.new"
+    """Save the data directory *source* of a stopped server as *image*, whole or not at all.
+
+    Raises:
+        OSError: If it cannot be written: the disk is full, or a folder has the name of the image.
+    """
+    stage = f"{image}.{os.urandom(4).hex()}{STAGE}"
     try:
-        with open(stage, "wb", buffering=0) as out:
+        with open(stage, "xb", buffering=0, opener=_for_this_user) as out:
+            fcntl.flock(out.fileno(), fcntl.LOCK_EX)  # until it has its own name; see `clear`
             out.write(MAGIC)
             table = "".join(_append(out.fileno(), source, path) for path in _entries(source)).encode()
             offset = os.lseek(out.fileno(), 0, os.SEEK_CUR)
             _write(out.fileno(), memoryview(table + FOOTER.pack(offset, zlib.crc32(table), MAGIC)))
-        os.replace(stage, image)
+            os.replace(stage, image)
     finally:
         if os.path.exists(stage):
             os.unlink(stage)
@@ -54,9 +67,9 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
     """Make *target* the data directory that *image* holds, belonging to *owner* if given.
 
     Raises:
-        BadImage: The file is damaged; *target* may be there in part.
+        BadImage: The file is damaged, or another user's; *target* may be there in part.
     """
-    with open(image, "rb") as file:
+    with _opened(image) as file:
         if os.fstat(file.fileno()).st_size < len(MAGIC) + FOOTER.size:
             raise BadImage(f"{image} is cut short")
         # Not closed here: an error on its way up still refers to a part of it.
@@ -65,7 +78,7 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
     if owner:
         os.chown(target, *owner)
     _unpack_all(view, target, owner)
-    os.utime(image)
+    _attempt(os.utime, image)
 
 
 def size(image: str) -> int:
@@ -75,12 +88,64 @@ def size(image: str) -> int:
 
 def prune(folder: str, *, keep: str, limit: int = LIMIT) -> None:
     """Remove the images of *folder* that were not used for longest, until the rest fits into *limit* bytes."""
-    seen = sorted((file.stat().st_mtime, file.stat().st_size, file.path) for file in os.scandir(folder))
+    seen = sorted((status.st_mtime, status.st_size, path) for path, status in files(folder))
     total = sum(length for _, length, _ in seen)
     for _, length, path in seen:
         if total > limit and path != keep:
-            _forget(path)
+            _attempt(os.unlink, path)
             total -= length
+
+
+def clear(folder: str) -> list[str]:
+    """Remove what savings left that were killed; returns the paths."""
+    return [path for path, _ in files(folder) if path.endswith(STAGE) and _is_removed(path)]
+
+
+def files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield each file in the *folder*, and its status."""
+    for entry in os.scandir(folder):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # another process removed it
+            continue
+        if stat.S_ISREG(status.st_mode):
+            yield entry.path, status
+
+
+def _is_removed(stage: str) -> bool:
+    """Remove a file that no process is writing any more; whether there was one."""
+    try:
+        with open(stage, "rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(stage)
+    except OSError:
+        return False
+    return True
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)  # nor wait for the other end of a pipe
+
+
+def _opened(image: str) -> BufferedReader:
+    """Open an image, and look at the file that is open: by its name another one may be meant a moment later."""
+    try:
+        file = open(image, "rb", opener=_without_links)  # noqa: SIM115 - its caller closes it
+    except OSError as error:
+        raise BadImage(f"{image} cannot be opened: {error.strerror}") from error
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        fault = "is no file"
+    elif status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        fault = "belongs to another user, or others may write to it"
+    else:
+        return file
+    file.close()
+    raise BadImage(f"{image} {fault}")
 
 
 def _entries(source: str) -> list[str]:
@@ -148,8 +213,8 @@ def _write(file: int, content: memoryview) -> None:
         content = content[os.write(file, content) :]
 
 
-def _forget(path: str) -> None:
+def _attempt(act: Callable[[str], None], path: str) -> None:
     try:  # noqa: SIM105 - contextlib costs the supervisor 2 ms
-        os.unlink(path)
-    except FileNotFoundError:  # somebody else pruned it first
+        act(path)
+    except OSError:  # another process was faster, or the disk is read-only
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import cluster, copies, launcher, start_errors
@@ -53,14 +54,13 @@ def _start_as(identity: Identity, where: Folders, installation: Installation, lo
         check_socket(parent, where.key)
         return _supervise(Attempt(where, programs, identity, image, parent), lock)
 
-    def pristine() -> Path:
-        return cluster.pristine(programs, where.images, identity, key=installation.identity)
-
+    pristine = partial(cluster.pristine, programs, where, identity, key=installation.identity)
     image = where.image if where.image.exists() else pristine()
     report = attempt(image)
     if report.word in IMAGE_AT_FAULT:
-        image.replace(image.with_suffix(".damaged"))
-        report = attempt(pristine())
+        with suppress(OSError):  # a folder has that name, or the disk is read-only
+            image.replace(image.with_suffix(".damaged"))
+        report = attempt(pristine(bad=image if image.exists() else None))
     if report.word == "refused":
         raise Refused
     if report.word != "ready":
@@ -81,6 +81,7 @@ def _order(attempt: Attempt) -> dict[str, object]:
         "ours": str(OURS),
         "parent": str(attempt.parent),
         "save_to": str(where.image),
+        "unsaved": str(where.unsaved),
         "version": installation.version,
     }
 

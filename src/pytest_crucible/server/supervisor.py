@@ -87,9 +87,18 @@ def _stop(order: dict[str, Any], server: Postgres) -> None:
     clean = not server.ended() and server.stop(signal.SIGINT if keep else signal.SIGQUIT)
     server.end()
     if keep and clean:
-        image = order["save_to"]
-        images.pack(f"{server.nest}/data", image)
+        _save(order, f"{server.nest}/data")
+
+
+def _save(order: dict[str, Any], data: str) -> None:
+    """Save the image; where that fails, the next run says so and builds its template again."""
+    image = order["save_to"]
+    try:
+        images.pack(data, image)
         images.prune(os.path.dirname(image), keep=image)
+    except OSError as error:
+        with open(order["unsaved"], "w") as file:
+            file.write(str(error))
 
 
 def _keep_log(order: dict[str, Any], server: Postgres) -> None:
