@@ -247,6 +247,8 @@ class Run:
             self.worker.ready(asked)
         for database in self.worker.databases:
             test.began = database.control.now()
+        if not self.worker.redirect.test:  # what modules have left open; later, fixtures are looked at
+            self.worker.note_open()
 
     def _end(self, test: Test) -> None:
         self.test = None

@@ -346,3 +346,52 @@ def test_the_test_that_suffers(project):
     )
     result.assert_outcomes(passed=1, failed=1, warnings=1)
     result.stdout.re_match_lines([r".*Crucible ended a backend after .*::test_writes: backend \d+, idle in tr.*"])
+
+
+def test_a_session_of_a_module_that_wrote_before_the_tests(project):
+    """What is flushed while modules are imported stays, as long as it blocks nothing."""
+    result = project.run(
+        SYNC.format(driver="psycopg")
+        + """
+of_module.add(User(name="flushed"))
+of_module.flush()
+
+@pytest.mark.parametrize("n", range(2))
+def test_reads(n, wide):
+    assert count(of_module) == 1
+    assert count(wide) == 0
+""",
+        "-Werror",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_threads_of_another_library(project):
+    """A library that wraps the function of `Thread.run`, as Sentry does, works with threads of wide owners."""
+    result = project.run(
+        """
+        import threading
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def answers():
+            start, answers = threading.Thread.start, []
+
+            def start_wrapped(self):
+                function = getattr(self.run, "__func__", self.run)
+                self.run = lambda: function(threading.current_thread())
+                return start(self)
+
+            threading.Thread.start = start_wrapped
+            thread = threading.Thread(target=answers.append, args=(1,))
+            thread.start()
+            thread.join()
+            threading.Thread.start = start
+            return answers
+
+        def test_ran(answers):
+            assert answers == [1]
+        """,
+        "-Werror",
+    )
+    result.assert_outcomes(passed=1)

@@ -161,15 +161,15 @@ def let_go(entry: Entry) -> None:
     """
     if entry.is_busy:
         return
-    session, connection = session_of(entry), connection_of(entry)
+    session = session_of(entry)
     _detach(entry)
     if session is not None:
         _close(session)
-    if connection is None or connection.closed:
+    connection = connection_of(entry)  # the session's own is closed by now
+    if connection is None:
         return
     # In this order, or the transaction would send its ROLLBACK.
-    if not connection.invalidated:
-        connection.invalidate()
+    connection.invalidate()
     transaction = connection.get_transaction()
     if transaction is not None:
         transaction.close()

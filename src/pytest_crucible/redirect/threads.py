@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from types import MethodType
 from typing import Any
 
 Owner = ContextVar["str | None"]
@@ -56,12 +57,13 @@ class ThreadOwners:
             if name is not None:
                 run = thread.run
 
-                def run_owned() -> None:
-                    del thread.run  # the reference to itself
+                def run_owned(self: threading.Thread) -> None:
+                    vars(self).pop("run", None)  # the thread would refer to itself
                     owner.set(name)
                     run()
 
-                thread.run = run_owned  # type: ignore[method-assign]
+                # A bound method as ever: other libraries wrap its function (Sentry's integration of threading).
+                thread.run = MethodType(run_owned, thread)  # type: ignore[method-assign]
             start(thread)
 
         return start_owned
