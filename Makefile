@@ -29,7 +29,7 @@ container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENG
 	$(WITH_ENGINE) $(BIN)/pytest -m container $(ARGS) tests/container
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
-	for name in isolation several growth trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in isolation readers several growth trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
