@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from . import names, reset, templates
+from . import forks, names, reset, templates
 from .admin import Admin
 from .errors import ServerError
 from .redirect import Target
@@ -73,6 +73,7 @@ class Database:
         self._stale = False
         self._made: tuple[Admin, Rights] | None = None
         self._control: Control | None = None
+        self._inherited: Control | None = None
 
     @property
     def is_open(self) -> bool:
@@ -80,9 +81,14 @@ class Database:
         return self._control is not None
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it can be used as it is, or never."""
+        return self.failure is not None or (self.is_open and not self._stale)
+
+    @property
     def started(self) -> bool:
-        """Whether anything has needed it yet, and it has not been lost since."""
-        return self._control is not None and self.failure is None
+        """Whether anything has needed it yet, and it has not been lost since; never in a forked child."""
+        return self._control is not None and self.failure is None and self._inherited is None
 
     @property
     def stale(self) -> bool:
@@ -125,6 +131,16 @@ class Database:
         """Throw the database away and clone it afresh."""
         self.disconnect()
         self._clone()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child, leave the control connection to the parent."""
+        forks.INHERITED.append(self._control)
+        self._inherited, self._control = self._control or self._inherited, None
+
+    def join(self) -> None:
+        """In a forked child, open a control connection of its own, if the parent had one."""
+        if self._control is None and self._inherited is not None:
+            self._control = Control(self._inherited.address, self._there[1])
 
     def disconnect(self) -> None:
         """Close the control connection."""

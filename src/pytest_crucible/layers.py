@@ -33,6 +33,11 @@ class Layers:
         self._parts: dict[int, list[Hashable]] = {}
         self._numbers = count(IMPORT + 1)
 
+    @property
+    def are_coming_up(self) -> bool:
+        """Whether a wide fixture is being set up."""
+        return bool(self._open)
+
     @contextmanager
     def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
         """What is committed in here belongs to the layer of the wide fixture *key*.

@@ -95,6 +95,7 @@ def pytest_load_initial_conftests(
 
 
 def _install(early_config: pytest.Config, settings: Settings) -> Run:
+    _withdraw_from_parent(early_config)
     inside_another_run = "sqlalchemy" in sys.modules
     from .fixtures import RUN
     from .lookup import make_importable
@@ -117,6 +118,14 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
     _register_fixtures(early_config)
     early_config.pluginmanager.register(Hinted(run.hints), "crucible-hints")  # conftest files may raise at once
     return run
+
+
+def _withdraw_from_parent(config: pytest.Config) -> None:
+    """Have databases of our own also where the process was started by tests that have theirs."""
+    child = sys.modules.get("pytest_crucible_child")
+    if child is not None:
+        child.withdraw()
+        config.add_cleanup(child.resume)
 
 
 def _run_name() -> str:
@@ -262,6 +271,10 @@ class Hooks:
         """The same in what fixtures and the reset do afterwards."""
         with item.stash.setdefault(AROUND, ExitStack()), self.run.watchdog.watching(item.nodeid):
             return (yield)
+
+    def pytest_collection_finish(self) -> None:
+        """Note that the project is imported."""
+        self.run.children.collected = True
 
     def _test(self, item: pytest.Item) -> Test:
         from .handle import Test

@@ -29,6 +29,7 @@ from .lifespans import Lifespan
 from .lookup import loaded
 from .overrides import Overridden, owners
 from .pending import Pending
+from .processes import Children
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
 from .restore import ENDED, Restore, give_time_while
@@ -80,6 +81,7 @@ class Run:
             self.worker.redirect.holders.let_go_of,
         )
         self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
+        self.children = Children(self.worker, self.layers, self._settle)
         self.overridden = Overridden(self.applications)
         self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
@@ -90,7 +92,8 @@ class Run:
         self._libraries.install()
 
     def announce(self) -> None:
-        """Set the variables of ``crucible_url_env``, before anything of the user's is imported."""
+        """Set the variables that other processes read, before anything of the user's is imported."""
+        self.children.open()
         for variable, drivername, asked in self.settings.variables():
             self._environ.setdefault(variable, os.environ.get(variable))
             os.environ[variable] = self.worker.planned_url(drivername, asked)
@@ -237,6 +240,7 @@ class Run:
             self._settle(self.worker.databases)
 
     def _begin(self, test: Test) -> None:
+        self.children.reset_after_end()
         self.test = test
         test.address = self.worker.address
         test.applications = self.applications
@@ -254,13 +258,15 @@ class Run:
         self.test = None
         self.layers.in_test = False
         self.worker.redirect.forbidden = None
+        if self.worker.parent is not None:
+            self.worker.parent.settle()
         if not self.worker.started:
             return
         now = self._circumstances(test)
         if test.isolation == "clone" or (test.failed and test.keep):
             test.leaks += self._for_each(self.worker.databases, Restore.look, now)
         else:
-            test.leaks += self._for_each(self.worker.touched(), Restore.run, now)
+            test.leaks += self._for_each(self.children.touched(), Restore.run, now)
         if test.failed and test.keep:
             self._suspend(self.worker.databases)
             test.kept = self.worker.keep(test.id)
@@ -324,7 +330,10 @@ class Run:
         redirect.holders.let_go(gone)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; a forked child leaves everything to its parent."""
+        if self.worker.parent is not None:
+            return
+        self.children.close()
         self._libraries.remove()
         self.factories.close()
         self.watchdog.close()

@@ -36,6 +36,7 @@ import psycopg
 
 from .admin import connect
 from .errors import BlockedError, CrucibleError
+from .forks import Background
 from .redirect import Opened
 from .server.address import Address
 
@@ -146,7 +147,7 @@ class Watchdog:
         self._watched: Watched | None = None
         self._lock = threading.Lock()
         self._end = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Background("crucible-watchdog", self._run, self._end.set)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
     @contextlib.contextmanager
@@ -174,17 +175,13 @@ class Watchdog:
 
     def close(self) -> None:
         """End the thread and its connection."""
-        self._end.set()
-        if self._thread is not None:
-            self._thread.join(2)
+        self._thread.stop()
 
     # -- the test's side ---------------------------------------------------------------------------------------------
 
     def _watch(self, name: str) -> Watched:
         watched = self._watched = Watched(name)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="crucible-watchdog", daemon=True)
-            self._thread.start()
+        self._thread.start()
         return watched
 
     def _leave(self) -> None:
@@ -194,6 +191,7 @@ class Watchdog:
     # -- the thread's side -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._end.clear()
         pause = self._pause()
         while not self._end.wait(pause):
             watched = self._watched

@@ -15,10 +15,12 @@ from itertools import count
 import psycopg
 from sqlalchemy.engine import Engine
 
-from . import marks, names, recipes, reset, templates
+from . import forks, marks, names, recipes, reset, templates
 from .admin import Admin
+from .children.parent import Parent
 from .database import Database
-from .errors import CrucibleError, TemplateError, UsageError
+from .database_errors import no_such_database, not_while_filling
+from .errors import CrucibleError, TemplateError
 from .recipes.engines import engines, roles
 from .redirect import Origin, OtherEngines, Redirect, Target
 from .reset import Control, Rights
@@ -48,6 +50,7 @@ class Worker:
         built: How many templates were built here.
         tables: The tables that metadata had when the templates were found or built.
         preparing: Whether a database is being made now, with whatever statements that takes.
+        parent: In a forked child, the process that owns the databases.
         before: The open transactions that had written before the current test: backend, and when they began.
         leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
     """
@@ -79,6 +82,7 @@ class Worker:
         self._lock = threading.RLock()
         self._lease: Lease | None = None
         self._admin: Admin | None = None
+        self.parent: Parent | None = None
 
     def _database(self, asked: str | None, run: str, name: str) -> Database:
         project = names.label(self.settings.root.name if asked is None else f"{self.settings.root.name}_{asked}", 24)
@@ -179,6 +183,8 @@ class Worker:
     # -- where everything leads --------------------------------------------------------------------------------------
 
     def _target(self, origin: Origin) -> Target:
+        if self.parent is not None:
+            return self.parent.target(origin)
         database = self._known.get(origin.database) or self._unnamed(origin.database)
         target = database.targets.get(origin.user)
         if target is None or (database.stale and not self.leaving):
@@ -187,6 +193,22 @@ class Worker:
             target = Target(self.admin.address.to(database.name, user=role), database.generation)
             database.targets[origin.user] = target
         return target
+
+    def make_ready(self) -> None:
+        """Make every database ready that an engine of this process may connect to."""
+        if not all(database.is_ready for database in self._all.values()):
+            for name in {engine.url.database for engine in engines() if engine not in self._others}:
+                self.prepare(self._known.get(name, self.main))
+
+    def leave_to_parent(self, parent: Parent) -> None:
+        """In a forked child, use the databases of *parent*, and own nothing."""
+        self.parent = parent
+        self._lock = threading.RLock()
+        forks.INHERITED.append(self._admin)
+        self._admin = None
+        for database in self._all.values():
+            database.leave_to_parent()
+        self.redirect.leave_to_parent()
 
     def _unnamed(self, asked: str | None) -> Database:
         """The main database, for a name that stands nowhere: said once where that may not be meant."""
@@ -201,11 +223,7 @@ class Worker:
         if asked is None:
             return self.main
         if asked not in self._all:
-            raise UsageError(
-                f"There is no database {asked!r} here.",
-                why=f"These are named: {', '.join(map(repr, filter(None, self._all))) or 'none'}.",
-                do=f'Write crucible_databases = ["{asked}=package.module:Base"], or give no name for the main one.',
-            )
+            raise no_such_database(asked, filter(None, self._all))
         return self._all[asked]
 
     def pass_over_engines(self) -> None:
@@ -268,6 +286,9 @@ class Worker:
     def prepare(self, database: Database) -> None:
         """Have *database* there and fresh: build, clone, or clone anew after DDL."""
         if database.is_open and not database.stale:
+            return
+        if self.parent is not None:
+            database.join()
             return
         with self._lock:
             if database.is_open and not database.stale:  # another thread has made it meanwhile
@@ -334,11 +355,7 @@ class Worker:
     def _refuse_others(self, database: Database, origin: Origin) -> None:
         """What fills a template may not write to another database, whose template knows nothing of it."""
         if origin.database is not None and self._all.get(origin.database, database) is not database:
-            raise UsageError(
-                f"A template is being built, and what fills it connects to the database {origin.database!r}.",
-                why="Each database has a template of its own; crucible_load fills the main one only.",
-                do=f"Fill {origin.database!r} in a session-scoped fixture: what that commits stays for all tests.",
-            )
+            raise not_while_filling(origin.database)
 
     def _owner(self, database: Database, recipe: recipes.Recipe) -> str:
         here: list[str] = []

@@ -91,6 +91,7 @@ class Entry:
         self.condemned = False
         self.is_new = True
         self.to_judge = False  # at its return, since it was in use at the end of a test
+        self.inherited = False
         self.proxy: Callable[[], Any] = _nothing
         self.thread = threading.get_ident()
         self.task: Callable[[], asyncio.Task[Any] | None] = _nothing
@@ -156,7 +157,7 @@ class Entry:
     def abandon(self) -> None:
         """Close the connection from wherever this is called; what needs its loop is done when that runs next."""
         connection, loop = self.connection(), self.loop()
-        if connection is None:
+        if connection is None or self.inherited:
             return
         if self.driver != "asyncpg":
             drivers.abandon(self.driver, connection)
@@ -212,6 +213,16 @@ class Registry:
         entry.abandon()  # first: the pool may have the last reference
         entry.leave_pool()
         self.discard(entry)
+
+    def leave(self, entry: Entry) -> object:
+        """Forget *entry*, whose connection is the parent process's, and return that: it must not be collected."""
+        connection = entry.connection()
+        if not entry.checked_out:
+            entry.leave_pool()
+        entry.record = _nothing
+        entry.inherited = entry.condemned = True
+        self.discard(entry)
+        return connection
 
     def of(self, connection: object) -> Entry | None:
         """The entry of a driver's *connection*."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
+from .. import forks
 from ..errors import RedirectError
 from ..masking import without_frames
 from ..server.environment import hide_service, show_service
@@ -61,6 +62,7 @@ class Redirect:
         in_test: Whether a test is under way.
         reached: Whether anything has used PostgreSQL yet, but what fills a template.
         connecting: The threads that connect at this moment.
+        is_child: Whether another process owns the databases, and may make one anew, unseen from here.
     """
 
     def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
@@ -81,6 +83,7 @@ class Redirect:
         self._used: set[str] = set()
         self._detached: set[str] = set()
         self._installed = False
+        self.is_child = False
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (Engine, "do_connect", self._do_connect),
             (Pool, "first_connect", self._refuse_foreign),
@@ -220,6 +223,16 @@ class Redirect:
                 self._registry.discard(entry)
             entry.condemned = entry.condemned or entry.is_dead
 
+    def target(self, origin: Origin) -> Target:
+        """Where a child process's engine is led that asks for *origin*."""
+        return self._targets.of(origin)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child, leave the connections that are open to the parent: nothing here uses or closes them."""
+        self.is_child = True
+        self._targets.unlock()
+        forks.INHERITED.extend([self._registry.leave(entry) for entry in self._registry.all()])
+
     def on_loop_end(self, loop: Loop, close: Callable[[], Awaitable[None]]) -> None:
         """Await *close* on *loop* at its end, before its connections are closed; the last one given comes first."""
         self._janitor.before_end(loop, close)
@@ -314,7 +327,10 @@ class Redirect:
             self._leave_loop(entry)
         self._refuse_forbidden()
         target = self._targets.of(entry.origin, self.owner.get())
-        if entry.condemned or (entry.target is not target and entry.target != target):
+        moved = entry.target is not target and entry.target != target
+        if entry.condemned or moved or (self.is_child and entry.is_dead):
+            if entry.inherited:
+                record.dbapi_connection = proxy.dbapi_connection = None  # or the pool would close it
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
         if entry.is_new:
             entry.begin()

@@ -79,6 +79,10 @@ class Targets:
         with self._lock:
             return self._target(origin)
 
+    def unlock(self) -> None:
+        """In a forked child: the thread that holds the lock, if any, is not there."""
+        self._lock = threading.RLock()
+
     @contextmanager
     def lead_to(
         self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False

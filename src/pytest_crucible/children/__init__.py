@@ -1,0 +1,1 @@
+"""Child processes of the tests: the parent's service, and what asks it in a child."""

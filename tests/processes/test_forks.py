@@ -1,0 +1,172 @@
+"""Children that are forked."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Shop
+
+POOL = """
+def pool_of_two(function, n=3):
+    with ProcessPoolExecutor(2, mp_context=FORK) as pool:
+        return set(pool.map(function, range(n)))
+
+def test_first_connection():
+    assert os.getpid() not in pool_of_two(shop.add)
+    assert shop.counts() == (3, 3)
+
+@pytest.mark.parametrize("n", range(2))
+def test_nothing_is_left(n):
+    assert shop.counts() == (0, 0)
+    pool_of_two(shop.add)
+"""
+
+OTHERS = """
+def forked(function):
+    child = FORK.Process(target=function)
+    child.start()
+    return child
+
+def test_connections_of_the_parent():
+    before = shop.pid(), shop.counts()
+    def dispose_and_add():
+        shop.engine.dispose()
+        shop.add()
+        assert shop.pid() != before[0]
+    child = forked(dispose_and_add)
+    child.join(30)
+    assert child.exitcode == 0
+    assert (shop.pid(), shop.counts()) == (before[0], (1, 1))
+
+def test_a_session_that_is_open():
+    with Session(shop.engine) as session:
+        session.add(shop.Item())
+        session.flush()
+        child = forked(shop.add)
+        child.join(30)
+        assert child.exitcode == 0
+        session.commit()
+    assert shop.counts() == (2, 1)
+
+def test_a_child_that_is_killed():
+    def write_and_die():
+        shop.add()
+        with Session(shop.engine) as session:
+            session.add(shop.Item())
+            session.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    child = forked(write_and_die)
+    child.join(30)
+    assert child.exitcode == -signal.SIGKILL
+    assert shop.counts() == (1, 1)
+
+def test_a_child_of_a_child():
+    def fork_again():
+        shop.add()
+        child = forked(shop.add)
+        child.join(30)
+        assert child.exitcode == 0
+    child = forked(fork_again)
+    child.join(30)
+    assert (child.exitcode, shop.counts()) == (0, (2, 2))
+
+async def test_on_a_loop():
+    import asyncio
+    async with shop.async_engine.connect() as connection:
+        await connection.execute(text("select 1"))
+    child = forked(shop.add_async)
+    await asyncio.to_thread(child.join, 30)
+    assert (child.exitcode, shop.counts()) == (0, (1, 0))
+
+def test_a_child_that_ends_as_a_program_does():
+    pid = os.fork()
+    if not pid:
+        try:
+            shop.add()
+            sys.stdout = sys.stderr = open(os.devnull, "w")
+            raise SystemExit
+        finally:
+            import atexit
+            atexit._run_exitfuncs()
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert shop.counts() == (1, 1)
+
+def test_nothing_is_left_of_those():
+    assert shop.counts() == (0, 0)
+"""
+
+FORKED = """
+import os
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    pid = os.fork()
+    if not pid:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        os._exit(any(report.failed for report in reports))
+    _, status = os.waitpid(pid, 0)
+    crashed = "test_crashes" in item.nodeid
+    report = pytest.TestReport(
+        item.nodeid, item.location, {}, "failed" if bool(status) != crashed else "passed", str(status), "call"
+    )
+    item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+"""
+
+
+def test_pools_and_children(shop_project: Shop) -> None:
+    """Forked children use the parent's databases, all of which are put back; its own connections survive."""
+    assert "10 passed" in shop_project.run(POOL + OTHERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["reset", "clone", "rollback"])
+@pytest.mark.parametrize("drivers", [("psycopg", "psycopg"), ("psycopg2", "asyncpg")])
+def test_isolations(shop_project: Shop, isolation: str, drivers: tuple[str, str]) -> None:
+    """The same in each isolation, for each driver."""
+    words = {"DRIVER": drivers[0], "ASYNC_DRIVER": drivers[1]}
+    assert "10 passed" in shop_project.run(POOL + OTHERS, f"--crucible-isolation={isolation}", **words)
+
+
+@pytest.mark.slow
+def test_workers(shop_project: Shop) -> None:
+    """The same in the workers of pytest-xdist."""
+    assert "10 passed" in shop_project.run(POOL + OTHERS, "-n", "2")
+
+
+@pytest.mark.slow
+def test_each_test_in_a_child(shop_project: Shop) -> None:
+    """Where each test runs in a forked child, as with pytest-forked, the parent puts back what it wrote."""
+    (shop_project.root / "conftest.py").write_text(FORKED)
+    try:
+        printed = shop_project.run("""
+@pytest.fixture(scope="module")
+def seed():
+    shop.add()
+
+@pytest.mark.parametrize("n", range(3))
+def test_writes(n, seed, crucible):
+    assert shop.counts() == (1, 1)
+    shop.add()
+
+async def test_session(db_session):
+    db_session.add(shop.Item())
+    await db_session.commit()
+    assert shop.counts() == (1, 0)
+
+def test_crashes():
+    shop.add()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_after_a_crash():
+    assert shop.counts() == (0, 0)
+""")
+    finally:
+        (shop_project.root / "conftest.py").unlink()
+    assert "6 passed" in printed
