@@ -338,7 +338,7 @@ class Hooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note a failure before the database is put back, and what was kept in the report of the teardown."""
         from .fixtures import QUERY_LOG, TEST
-        from .report import only_frames_of_project
+        from .report import named, only_frames_of_project
 
         longrepr = None
         if call.excinfo is not None and isinstance(call.excinfo.value, CrucibleError):
@@ -349,6 +349,9 @@ class Hooks:
         if report.failed and call.when == "call" and log is not None:
             report.sections.append((f"query_log: {log.count} statements", str(log)))
         test = item.stash.get(TEST, None)
+        if test is not None and report.failed and call.when == "call":
+            not_done = self.run.not_done(test, named(item, call.excinfo))
+            report.sections += [("crucible", not_done)] if not_done else []
         if test is not None:
             test.failed = test.failed or report.failed
             if call.when == "teardown":

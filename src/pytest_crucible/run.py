@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ from .sessionmakers import Sessionmakers
 from .sessions import Sessions
 from .settings import Settings
 from .superuser import SuperuserHints
+from .unawaited import Unawaited
+from .uncommitted import Uncommitted
 from .watchdog import Watchdog
 from .wide_lifespans import WideLifespans
 from .worker import Worker
@@ -80,6 +82,8 @@ class Run:
             lambda: math.inf if self.test is None else self.test.began,
             self.worker.redirect.holders.let_go_of,
         )
+        self.uncommitted = Uncommitted()
+        self.unawaited = Unawaited()
         self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
         self.children = Children(self.worker, self.layers, self._settle)
         self.overridden = Overridden(self.applications)
@@ -90,6 +94,8 @@ class Run:
         """Redirect every engine, and hear of every lifespan, from now on."""
         self.worker.redirect.install()
         self._libraries.install()
+        self.uncommitted.install()
+        self.unawaited.install()
 
     def announce(self) -> None:
         """Set the variables that other processes read, before anything of the user's is imported."""
@@ -239,9 +245,17 @@ class Run:
         if self.layers.gone(key):
             self._settle(self.worker.databases)
 
+    def not_done(self, test: Test, named: Mapping[str, object]) -> str:
+        """What *test*, which failed, did not commit or await; *named* are its fixtures and variables."""
+        lines = self.unawaited.describe(named)
+        lines += [] if test.isolation == "rollback" else self.uncommitted.describe(named)
+        return "\n".join(lines)
+
     def _begin(self, test: Test) -> None:
         self.children.reset_after_end()
         self.test = test
+        self.uncommitted.begin()
+        self.unawaited.begin()
         test.address = self.worker.address
         test.applications = self.applications
         self.layers.in_test = True
@@ -337,6 +351,8 @@ class Run:
         self._libraries.remove()
         self.factories.close()
         self.watchdog.close()
+        self.uncommitted.remove()
+        self.unawaited.remove()
         if "rollback" in vars(self):
             self.rollback.close()
         if "sync_engine" in vars(self):

@@ -78,6 +78,8 @@ class Sessions:
             yield session
         finally:
             # Only the loop of its last transaction: whatever it did before on another one has been given back there.
+            if not last:
+                session.sync_session.close()  # it has no connection, so that nothing is sent
             for loop in last:
                 if not loop.is_closed() and not loop.is_running():
                     loop.run_until_complete(_close(session))

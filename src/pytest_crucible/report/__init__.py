@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .figures import Figures, Repetition
-from .frames import only_frames_of_project
+from .frames import named, only_frames_of_project
 from .hinted import Hinted
 from .summary import Summary
 
-__all__ = ["Figures", "Hinted", "Repetition", "Summary", "only_frames_of_project"]
+__all__ = ["Figures", "Hinted", "Repetition", "Summary", "named", "only_frames_of_project"]

@@ -42,3 +42,15 @@ def is_of_project(path: Path, root: Path, prefix: Path = Path(sys.prefix)) -> bo
         return False
     is_installed = root in prefix.parents and prefix in path.parents
     return not is_installed and not LIBRARIES.intersection(path.relative_to(root).parts)
+
+
+def named(item: pytest.Item, error: pytest.ExceptionInfo[BaseException] | None) -> dict[str, object]:
+    """Return the fixtures of *item*, and the variables of its file in the frames of *error*, by their names."""
+    found: dict[str, object] = {}
+    frame = None if error is None else error.tb
+    while frame is not None:
+        if Path(frame.tb_frame.f_code.co_filename).name.startswith(("test_", "conftest", item.path.name)):
+            found |= frame.tb_frame.f_locals
+        frame = frame.tb_next
+    fixtures = getattr(item, "funcargs", {})
+    return found | {name: fixtures[name] for name in fixtures if not name.startswith("crucible_")}
