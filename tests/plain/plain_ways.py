@@ -58,15 +58,15 @@ def projects() -> list[str]:
 
 
 def axes(name: str) -> dict[str, Any]:
-    """Return what the project *name* says in its ``[tool.plain]``: its drivers, and loops if it is asynchronous."""
+    """Return the values of the axes for the project *name*: the defaults, and what its ``[tool.plain]`` sets."""
     text = (PROJECTS / name / "pyproject.toml").read_text("utf-8")
-    return {"loops": ["function"], **tomllib.loads(text)["tool"]["plain"]}
+    return {"isolations": ISOLATIONS, "loops": ["function"], **tomllib.loads(text)["tool"]["plain"]}
 
 
 def product(name: str) -> list[Way]:
     """Return all ways of the project *name* in one process, warnings as errors in every other."""
     own = axes(name)
-    values = itertools.product(ISOLATIONS, own["drivers"], own["loops"], ORDERS)
+    values = itertools.product(own["isolations"], own["drivers"], own["loops"], ORDERS)
     return [Way(*value, WARNINGS[(number + number // 2) % 2]) for number, value in enumerate(values)]
 
 

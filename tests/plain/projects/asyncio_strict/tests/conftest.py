@@ -3,7 +3,7 @@ import pytest_asyncio
 from app import Base, Session, engine
 
 
-@pytest_asyncio.fixture(scope="session", autouse=True)
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
 async def tables():
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.drop_all)

@@ -1,0 +1,18 @@
+import pytest
+from app import Base, engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def tables():
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield
+    await engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+async def clean(tables):
+    yield
+    async with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            await connection.execute(table.delete())
