@@ -77,7 +77,7 @@ KEEP = {
     "transaction": ["SET TRANSACTION READ ONLY"],
     "undone": ["SET app.tenant = 7", "RESET app.tenant"],
     "undone-twice": ["SET app.tenant = 7", "RESET app.tenant"] * 2,
-    "all-undone": ["SET app.tenant = 7", "SET statement_timeout = 7", "RESET ALL"],
+    "all-undone": ["SET app.tenant = 7", "SET statement_timeout = 70000", "RESET ALL"],
     "deallocated": ["PREPARE one AS SELECT 1", "DEALLOCATE one"],
     "closed": ["DECLARE one CURSOR WITH HOLD FOR SELECT 1", "CLOSE one"],
 }
