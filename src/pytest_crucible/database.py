@@ -268,9 +268,11 @@ class Database:
             base.layers.discard(layer)
             if base is not top or self._stale or self._control is None:
                 base.gone.add(layer)
-            else:
-                self._control.take_off(layer)
+            elif self._control.take_off(layer):
                 base.saved = self._control.export_layers()
+            else:
+                base.gone.add(layer)
+                self.discard()
 
     def _take_off_bases(self, at: int) -> None:
         """A fixture whose DDL made a base goes; what fixtures that stay have put on top of it moves down."""

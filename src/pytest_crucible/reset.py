@@ -57,7 +57,13 @@ SESSION = (
     f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
     " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
     " -c client_min_messages=warning"
+    # Rows are read in the order in which they lie, and those of a big table compared in memory.
+    " -c synchronize_seqscans=off -c work_mem=64MB"
 )
+
+
+# Statements of a session that knows the key leave no marks.
+OWN = "SELECT set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false)"
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,12 @@ class Rights:
     def session(self) -> str:
         """Settings of a control connection, as libpq's ``options``."""
         replica = " -c session_replication_role=replica" if self.replica else ""
-        return f"{SESSION} -c {self.schema}.own=on{replica}"
+        return f"{SESSION}{replica}"
 
     def source(self) -> str:
         """The SQL that is installed into a template: part of every fingerprint."""
-        names = ("reset.sql", *(("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)))
+        last = ("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)
+        names = ("reset.sql", "reset_baseline.sql", "reset_difference.sql", "reset_layers.sql", *last)
         text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
         return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
 
@@ -187,6 +194,7 @@ def install(address: Address, rights: Rights) -> None:
             connection.execute("SET allow_system_table_mods = on")
         connection.execute(f"CREATE SCHEMA {rights.schema}")
         connection.execute(rights.source())
+        connection.execute(OWN.replace("pg_crucible.", f"{rights.schema}."))
         connection.execute(f"SELECT {rights.schema}.seal({MOST_ROWS})")
         connection.execute("VACUUM (FREEZE)" if rights.superuser else "SELECT 1")
 
@@ -203,6 +211,7 @@ class Control:
         self.address = address
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
+        self._run(OWN)
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
         # Only an external server allows them (PostgreSQL manual, PREPARE TRANSACTION).
@@ -269,12 +278,16 @@ class Control:
         Returns:
             Whether there was anything; None where only a copy of the whole database can be that layer.
         """
-        found: bool | None = self._one("SELECT pg_crucible.capture(%s)", layer)
+        found: bool | None = self._one("SELECT pg_crucible.capture(%s, %s)", layer, MOST_ROWS)
         return found
 
-    def take_off(self, layer: int) -> None:
-        """Take *layer* off the baseline; the next reset puts its tables back."""
-        self._run("SELECT pg_crucible.take_off(%s)", layer)
+    def take_off(self, layer: int) -> bool:
+        """Take *layer* off the baseline, and mark its tables for the next reset.
+
+        Returns:
+            False if the schema has changed since the baseline: only a fresh clone has tables that fit the rows.
+        """
+        return bool(self._one("SELECT pg_crucible.take_off(%s, %s)", layer, MOST_ROWS))
 
     def seal(self) -> None:
         """Take the whole database as it is now for the baseline, layers included."""
@@ -340,7 +353,7 @@ class Control:
                 self._run("DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)")
             with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
                 sink.write(rows)
-        self._run("SELECT pg_crucible.adopt()")
+        self._run("SELECT pg_crucible.adopt(%s)", MOST_ROWS)
 
     def carry(self, layers: Layers) -> list[str]:
         """Bring *layers* here from a database that is gone, on top of those that are here.
@@ -352,7 +365,7 @@ class Control:
             self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
             with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
                 sink.write(layers[name])
-        return list(self._one("SELECT pg_crucible.carry()"))
+        return list(self._one("SELECT pg_crucible.carry(%s)", MOST_ROWS))
 
     def _copy_out(self, query: str) -> bytes:
         with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:

@@ -14,26 +14,45 @@ CREATE TABLE pg_crucible.sequence (
     cached boolean NOT NULL, unlogged boolean NOT NULL
 );
 
--- Every table that the reset knows: its children (partitions and heirs, itself included), how many rows the
--- baseline has, its rank among foreign keys (parents first), and whether only a fresh clone can put it back: a
--- rule or trigger that fires even under session_replication_role = replica, rows that we may not read or that would
--- not come back as they are.
+-- Every table that the reset knows.
+--   tree          its children (partitions and heirs), itself included
+--   columns       the columns that an INSERT names, and fields, what it takes for them of a row "x.r"
+--   whole         the text of the row "x". Virtual columns are left out: reading one may raise an error.
+--   rows          how many rows the baseline has
+--   rank          its place among foreign keys, parents first
+--   clone_only    only a fresh clone can restore it: a rule or trigger that fires even under
+--                 session_replication_role = replica, rows that we may not read or that would not come back equal
+--   big           restored by difference: see restore_difference(); "filenode" is the file in which "at" is valid
+--   fragile       expressions are evaluated when its rows are inserted, so that a rehearsal is worth its time
+--   search_path   the one under which its rows can be inserted, where it is not that of the control connection
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
-    fields text NOT NULL, rows bigint NOT NULL DEFAULT 0,
-    rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL
+    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0, rank integer NOT NULL DEFAULT 0,
+    clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
+    search_path text
 );
 
 -- The baseline's rows as text: no column here has a type of the application's, or DROP TYPE would fail.
-CREATE TABLE pg_crucible.seed (relid oid NOT NULL, r text NOT NULL);
-CREATE INDEX ON pg_crucible.seed (relid);
+-- "place" is their order. "at" and "born" are ctid and xmin of the row, and valid for tables that are "big".
+CREATE SEQUENCE pg_crucible.place;
+CREATE TABLE pg_crucible.seed (
+    relid oid NOT NULL, place bigint NOT NULL DEFAULT nextval('pg_crucible.place'), at tid, born xid,
+    r text COLLATE "C" NOT NULL
+);
+CREATE INDEX ON pg_crucible.seed (relid, place);
 
 -- What the fixtures of wider scopes added (sign 1) and removed (sign -1): see layers.py.
-CREATE TABLE pg_crucible.layer_row (layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, r text NOT NULL);
+CREATE TABLE pg_crucible.layer_row (
+    layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, place bigint NOT NULL, r text COLLATE "C" NOT NULL
+);
 CREATE TABLE pg_crucible.layer_sequence (
     layer integer NOT NULL, seqid oid NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
     taken timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (layer, seqid)
 );
+
+-- What only the control connection knows: its statements leave no marks.
+CREATE TABLE pg_crucible.key (own text NOT NULL);
+INSERT INTO pg_crucible.key VALUES (gen_random_uuid());
 
 CREATE FUNCTION pg_crucible.mark_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -41,18 +60,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Have both triggers of a table there and enabled, whatever a wide fixture has done to them. The condition keeps out
+-- the statements of the control connection: it alone knows the key, of which the condition shows only a hash.
 CREATE FUNCTION pg_crucible.mark_table(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
 BEGIN
-    EXECUTE format(
-        'CREATE TRIGGER pg_crucible_write BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT '
-        'WHEN (current_setting(''pg_crucible.own'', true) IS DISTINCT FROM ''on'') '
-        'EXECUTE FUNCTION pg_crucible.mark_write()', relation);
-    EXECUTE format(
-        'CREATE TRIGGER pg_crucible_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT '
-        'WHEN (current_setting(''pg_crucible.own'', true) IS DISTINCT FROM ''on'') '
-        'EXECUTE FUNCTION pg_crucible.mark_write()', relation);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pg_crucible_write', relation);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pg_crucible_truncate', relation);
+    FOR t IN SELECT v.name, v.events FROM (VALUES ('pg_crucible_write', 'INSERT OR UPDATE OR DELETE'),
+                                                  ('pg_crucible_truncate', 'TRUNCATE')) v (name, events)
+              WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = v.name
+                                   AND g.tgenabled = 'A' AND g.tgfoid = 'pg_crucible.mark_write'::regproc) LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH STATEMENT '
+            'WHEN (hashtextextended(current_setting(''pg_crucible.own'', true), 0) IS DISTINCT FROM %L::bigint) '
+            'EXECUTE FUNCTION pg_crucible.mark_write()', t.name, t.events, relation,
+            (SELECT hashtextextended(own, 0) FROM pg_crucible.key));
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', relation, t.name);
+    END LOOP;
 END $$;
 
 -- The state of what belongs to this database but fires no trigger: its own row in pg_database (GRANT ON
@@ -64,17 +87,28 @@ BEGIN
         (SELECT concat(d.xmin, ',', (SELECT c.xmin FROM pg_shdescription c
                                       WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass))
            FROM pg_database d WHERE d.datname = current_database()),
-        (SELECT string_agg(i.indexrelid::text || i.xmin::text, ',') FROM pg_index i
+        (SELECT concat(string_agg(i.indexrelid::text || i.xmin::text, ',')) FROM pg_index i
           WHERE i.indisclustered OR NOT i.indisvalid OR NOT i.indisready),
-        (SELECT string_agg(i.inhrelid::text, ',') FROM pg_inherits i WHERE i.inhdetachpending),
-        (SELECT string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid) FROM pg_db_role_setting s
+        (SELECT concat(string_agg(i.inhrelid::text, ',')) FROM pg_inherits i WHERE i.inhdetachpending),
+        (SELECT concat(string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid)) FROM pg_db_role_setting s
           WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
-        (SELECT string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid) FROM pg_largeobject_metadata m),
-        pg_crucible.large_object_stamp(), pg_crucible.catalog_stamp());
+        (SELECT concat(string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid)) FROM pg_largeobject_metadata m),
+        concat(pg_crucible.large_object_stamp()), pg_crucible.catalog_stamp());
 END $$;
 
 -- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
 CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
+
+-- What differs between the database's stamp and that of the baseline, for a reader.
+CREATE FUNCTION pg_crucible.stamp_change() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(DISTINCT coalesce((ARRAY['privileges or properties of the database', 'CLUSTER or an invalid index',
+        'a partition that is half detached', 'settings of the database', 'large objects', 'large objects'])[n],
+        'the schema changed (DDL)'), ', ')
+      FROM (SELECT * FROM regexp_split_to_table(pg_crucible.database_stamp(), '/') WITH ORDINALITY AS now (part, n)
+              FULL JOIN (SELECT t.* FROM pg_crucible.ready, regexp_split_to_table(stamp, '/')
+                         WITH ORDINALITY AS t (part, n)) old USING (n)
+             WHERE now.part IS DISTINCT FROM old.part) differing
+$$;
 
 -- Open transactions and session-level advisory locks of other backends in this database, and prepared transactions,
 -- as JSON, or NULL.
@@ -153,8 +187,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- restore_tables() puts the marked tables back: delete everything, insert the baseline's rows; it returns the
--- dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
+-- restore_tables() restores the marked tables: delete everything, insert the baseline's rows in their order; it returns
+-- the dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
 -- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. ONLY, because
 -- a mark has been widened to the whole tree before. Children go first and come back last; under
 -- session_replication_role = replica, where no foreign key is checked, every rank is 0.
@@ -162,19 +196,35 @@ CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsq
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
         'RETURNS jsonb LANGUAGE plpgsql AS %L',
-        'DECLARE dead bigint; deaths jsonb := ''{}''; BEGIN ' || coalesce((
+        'DECLARE dead bigint; deaths jsonb := ''{}''; usual text := current_setting(''search_path''); BEGIN ' || coalesce((
             SELECT string_agg(format(
                 'IF %2$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
                 'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%3$L, dead); END IF; END IF; ',
                 name, relid, name), '' ORDER BY rank DESC)
               FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '')
         || 'IF seeded IS NOT NULL THEN ' || coalesce((
-            SELECT string_agg(format(
-                'IF %4$s = ANY (seeded) THEN INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %3$s FROM '
-                '(SELECT r::%1$s AS r FROM pg_crucible.seed WHERE relid = %4$s OFFSET 0) x; END IF; ',
-                name, columns, fields, relid), '' ORDER BY rank)
+            SELECT string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', relid, format(
+                    CASE WHEN search_path IS NULL THEN '%1$s' ELSE 'PERFORM set_config(''search_path'', %2$L, true); '
+                        '%1$s PERFORM set_config(''search_path'', usual, true);' END,
+                    format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
+                        'WHERE relid = %4$s ORDER BY place OFFSET 0) x;', name, columns, fields, relid), search_path)),
+                '' ORDER BY rank)
               FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
 END $$;
+
+-- A name as a reader knows it.
+CREATE FUNCTION pg_crucible.short(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT regexp_replace(name, '^public\.', '')
+$$;
+
+-- Why the marked tables cannot be restored row by row, or why that would cost more than a clone.
+CREATE FUNCTION pg_crucible.too_dear(marked oid[], refill bigint, most bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN bool_or(clone_only) THEN
+        'writes to ' || string_agg(pg_crucible.short(name), ', ' ORDER BY name) FILTER (WHERE clone_only)
+        || ': a trigger, rule, policy or constraint stands in the way of a reset'
+        ELSE to_char(refill, 'FM999,999,999') || ' seed rows in written tables: a refill would cost more' END
+      FROM pg_crucible.tracked WHERE relid = ANY (marked)
+$$;
 
 -- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
 -- "allowed" and "every_one": see strangers(). "held": the application holds a connection, or a transaction may be prepared.
@@ -189,6 +239,7 @@ DECLARE
     marked oid[];
     tables oid[];
     seeded oid[];
+    bigs oid[];
     refill bigint;
     unfit boolean;
     wider boolean;
@@ -220,10 +271,14 @@ BEGIN
         RETURN NULL;
     END IF;
     IF 0 = ANY (marked) THEN
-        RETURN '{"clone": "the schema changed"}';
+        found := pg_crucible.schema_change();
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('clone', found);
+        END IF;
+        marked := marked || pg_crucible.altered_tables();
     END IF;
     IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
-        RETURN '{"clone": "large objects, settings or privileges of the database, or its catalog, changed"}';
+        RETURN jsonb_build_object('clone', pg_crucible.stamp_change());
     END IF;
     temporary := coalesce(temporary, pg_crucible.temporary_backends());
     IF marked IS NULL AND temporary IS NULL THEN
@@ -234,299 +289,24 @@ BEGIN
     END IF;
     -- Twice only where a mark means more than its own table: most schemas have no trees.
     LOOP
-        SELECT array_agg(k.relid), array_agg(k.relid) FILTER (WHERE k.rows > 0), sum(k.rows), bool_or(k.clone_only),
+        SELECT array_agg(k.relid) FILTER (WHERE NOT k.big), array_agg(k.relid) FILTER (WHERE k.rows > 0 AND NOT k.big),
+               array_agg(k.relid) FILTER (WHERE k.big), sum(k.rows) FILTER (WHERE NOT k.big), bool_or(k.clone_only),
                bool_or(NOT k.tree <@ marked)
-          INTO tables, seeded, refill, unfit, wider FROM pg_crucible.tracked k WHERE k.relid = ANY (marked);
+          INTO tables, seeded, bigs, refill, unfit, wider FROM pg_crucible.tracked k WHERE k.relid = ANY (marked);
         EXIT WHEN wider IS NOT TRUE;
         SELECT array_agg(DISTINCT t.relid) INTO marked
           FROM pg_crucible.tracked m, unnest(m.tree) AS t(relid) WHERE m.relid = ANY (marked);
     END LOOP;
-    IF unfit THEN
-        RETURN '{"clone": "a table was written that cannot be put back: a trigger, rule, policy or constraint of its own stands in the way"}';
+    IF unfit OR refill > most THEN
+        RETURN jsonb_build_object('clone', pg_crucible.too_dear(marked, refill, most));
     END IF;
-    IF refill > most THEN
-        RETURN '{"clone": "many rows to refill"}';
+    IF bigs IS NOT NULL THEN
+        found := pg_crucible.restore_differences(bigs, coalesce(cardinality(tables), 0), most);
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('clone', found);
+        END IF;
     END IF;
     deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', coalesce(noted, 0));
     PERFORM pg_crucible.restore_sequences();
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
-END $$;
-
--- Whether row-level security hides rows from us, who are neither a superuser nor have BYPASSRLS.
-CREATE FUNCTION pg_crucible.unreadable(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
-      FROM pg_class c, pg_roles r WHERE c.oid = relation AND r.rolname = current_user
-$$;
-
--- Where foreign keys are checked and triggers fire (we may not set session_replication_role): a table is put back
--- together with all that refers to it. Impossible within a circle of keys, and where a trigger or rule would act.
-CREATE FUNCTION pg_crucible.order_by_keys() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    CREATE TEMP TABLE reach ON COMMIT DROP AS
-        WITH RECURSIVE edge(parent, child) AS (
-            SELECT confrelid, conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid <> conrelid
-            UNION SELECT inhparent, inhrelid FROM pg_inherits
-        ), reach(origin, relid) AS (
-            SELECT parent, child FROM edge
-            UNION SELECT r.origin, e.child FROM reach r JOIN edge e ON e.parent = r.relid
-        ) SELECT origin, relid FROM reach;
-    UPDATE pg_crucible.tracked k
-       SET tree = k.tree || ARRAY(SELECT r.relid FROM reach r WHERE r.origin = k.relid),
-           rank = (SELECT count(*) FROM reach r WHERE r.relid = k.relid),
-           clone_only = k.clone_only
-               OR EXISTS (SELECT FROM reach r WHERE r.origin = k.relid AND r.relid = k.relid)
-               OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = k.relid AND NOT g.tgisinternal
-                             AND g.tgenabled <> 'D' AND g.tgname NOT LIKE 'pg\_crucible\_%')
-               OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = k.relid AND w.ev_enabled <> 'D');
-    DROP TABLE reach;
-END $$;
-
--- Take this database as it is now for the baseline: track every table, keep its rows, note every sequence.
--- "most": as for reset(); a table with more rows is never put back row by row.
-CREATE FUNCTION pg_crucible.seal(most bigint) RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    t record;
-    kept bigint;
-BEGIN
-    TRUNCATE pg_crucible.mark, pg_crucible.tracked, pg_crucible.seed, pg_crucible.sequence, pg_crucible.layer_row,
-        pg_crucible.layer_sequence, pg_crucible.ready;
-    INSERT INTO pg_crucible.tracked (relid, kind, name, tree, columns, fields, clone_only)
-    SELECT c.oid, c.relkind, c.oid::regclass::text,
-           ARRAY(WITH RECURSIVE below(relid) AS (SELECT c.oid UNION SELECT i.inhrelid FROM pg_inherits i
-                 JOIN below ON below.relid = i.inhparent) SELECT relid FROM below),
-           coalesce(a.columns, ''), coalesce(a.fields, ''),
-           a.columns IS NULL
-           OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
-                         AND g.tgenabled IN ('A', 'R') AND g.tgname NOT LIKE 'pg\_crucible\_%')
-           OR EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_enabled IN ('A', 'R'))
-           OR pg_crucible.unreadable(c.oid)
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      LEFT JOIN LATERAL (
-           SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns,
-                  string_agg('(x.r).' || quote_ident(attname), ', ' ORDER BY attnum) AS fields
-             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-           ) a ON true
-     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
-       AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible';
-    IF current_setting('session_replication_role') <> 'replica' THEN
-        PERFORM pg_crucible.order_by_keys();
-    END IF;
-    FOR t IN SELECT k.relid, k.name, k.kind FROM pg_crucible.tracked k LOOP
-        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.relid AND tgname = 'pg_crucible_write') THEN
-            PERFORM pg_crucible.mark_table(t.relid);
-        END IF;
-        IF t.kind = 'r' AND NOT pg_crucible.unreadable(t.relid) THEN
-            EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, (x.*)::text FROM ONLY %s x', t.relid, t.name);
-            GET DIAGNOSTICS kept = ROW_COUNT;
-            UPDATE pg_crucible.tracked SET rows = kept WHERE relid = t.relid;
-        END IF;
-    END LOOP;
-    INSERT INTO pg_crucible.sequence
-    SELECT c.oid, c.oid::regclass::text, 0, false, s.seqcache > 1, c.relpersistence = 'u'
-      FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'pg_crucible';
-    PERFORM pg_crucible.define_sequence_now();
-    PERFORM pg_crucible.define_restore_tables();
-    PERFORM pg_crucible.rehearse(most);
-    PERFORM pg_crucible.define_restore_tables();
-    PERFORM pg_crucible.note_sequences(0);
-END $$;
-
--- Put each table back once, and undo that: rows that come back different or not at all (a constraint that is NOT
--- VALID, a stored column whose function has changed since, a type whose text does not say all) need a clone.
-CREATE FUNCTION pg_crucible.rehearse(most bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    t record;
-    differ boolean;
-BEGIN
-    FOR t IN SELECT k.relid, k.name, k.tree,
-                    ARRAY(SELECT o.relid FROM pg_crucible.tracked o WHERE o.relid = ANY (k.tree) AND o.rows > 0) AS seeded
-               FROM pg_crucible.tracked k
-              WHERE k.kind = 'r' AND NOT k.clone_only AND k.rows BETWEEN 1 AND most LOOP
-        BEGIN
-            PERFORM pg_crucible.restore_tables(t.tree, t.seeded);
-            EXECUTE format('SELECT EXISTS (SELECT r FROM pg_crucible.seed WHERE relid = %s '
-                'EXCEPT ALL SELECT (x.*)::text FROM ONLY %s x)', t.relid, t.name) INTO differ;
-            RAISE EXCEPTION USING ERRCODE = CASE WHEN differ THEN 'CRDIF' ELSE 'CRSAM' END;
-        EXCEPTION
-            WHEN SQLSTATE 'CRSAM' THEN NULL;
-            WHEN OTHERS THEN UPDATE pg_crucible.tracked SET clone_only = true WHERE relid = t.relid;
-        END;
-    END LOOP;
-END $$;
-
--- sequence_now() reads all sequences in one query. Before PostgreSQL 18 that is a UNION over all of them, as
--- the text of a function, because a view would make DROP SEQUENCE fail.
-CREATE FUNCTION pg_crucible.define_sequence_now() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    body text := 'SELECT s.seqid, d.last_value, d.is_called FROM pg_crucible.sequence s, '
-                 'LATERAL pg_get_sequence_data(s.seqid) d';
-BEGIN
-    IF current_setting('server_version_num')::integer < 180000 THEN
-        body := coalesce((SELECT string_agg(format('SELECT %s::oid, q.last_value, q.is_called FROM %s q', seqid, name),
-            ' UNION ALL ') FROM pg_crucible.sequence), 'SELECT 0::oid, 0::bigint, false WHERE false');
-    END IF;
-    EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.sequence_now() '
-        'RETURNS TABLE (seqid oid, last_value bigint, is_called boolean) LANGUAGE plpgsql STABLE ROWS 40 AS '
-        '%L', 'BEGIN RETURN QUERY ' || body || '; END');
-END $$;
-
--- Layers: see layers.py. Rows are compared as text, as multisets.
--- Take what has changed since the baseline into the layer, and with it into the baseline.
--- Whether there was anything; NULL where only a copy of the whole database can be this layer.
-CREATE FUNCTION pg_crucible.capture(taken_layer integer) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    t record;
-    marked oid[];
-BEGIN
-    SELECT array_agg(DISTINCT relid) INTO marked FROM pg_crucible.mark WHERE relid <> 1;
-    IF 0 = ANY (marked) OR pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready)
-       OR EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
-        RETURN NULL;
-    END IF;
-    PERFORM pg_crucible.note_sequences(taken_layer);
-    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
-              WHERE k.kind = 'r' AND k.relid IN (
-                    SELECT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked)) LOOP
-        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, 1, r FROM (SELECT (x.*)::text AS r FROM ONLY %3$s x '
-            'EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = %2$s) d', taken_layer, t.relid, t.name);
-        EXECUTE format('INSERT INTO pg_crucible.layer_row SELECT %1$s, %2$s, -1, r FROM (SELECT r FROM pg_crucible.seed '
-            'WHERE relid = %2$s EXCEPT ALL SELECT (x.*)::text FROM ONLY %3$s x) d', taken_layer, t.relid, t.name);
-        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
-        EXECUTE format('INSERT INTO pg_crucible.seed SELECT %s, (x.*)::text FROM ONLY %s x', t.relid, t.name);
-    END LOOP;
-    PERFORM pg_crucible.count_seeds();
-    DELETE FROM pg_crucible.mark WHERE relid > 1;
-    RETURN EXISTS (SELECT FROM pg_crucible.layer_row WHERE layer = taken_layer)
-        OR EXISTS (SELECT FROM pg_crucible.layer_sequence WHERE layer = taken_layer);
-END $$;
-
-CREATE FUNCTION pg_crucible.count_seeds() RETURNS void LANGUAGE sql AS $$
-    UPDATE pg_crucible.tracked k SET rows = n.rows
-      FROM (SELECT t.relid, count(s.r) AS rows FROM pg_crucible.tracked t
-              LEFT JOIN pg_crucible.seed s USING (relid) GROUP BY t.relid) n
-     WHERE n.relid = k.relid AND n.rows <> k.rows
-$$;
-
--- Take a layer off the baseline, in any order, and mark its tables so that the next reset puts them back.
--- A row that the layer added and a later layer has removed since is no longer that layer's to give back. A row that
--- it removed, and whose key a later layer has taken since, comes back when that one goes.
-CREATE FUNCTION pg_crucible.take_off(gone integer) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    t record;
-BEGIN
-    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k
-              WHERE k.relid IN (SELECT relid FROM pg_crucible.layer_row WHERE layer = gone) LOOP
-        CREATE TEMP TABLE added ON COMMIT DROP AS
-            SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1
-            EXCEPT ALL SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1;
-        CREATE TEMP TABLE removed ON COMMIT DROP AS
-            SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = -1
-            EXCEPT ALL SELECT r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1;
-        CREATE TEMP TABLE debt ON COMMIT DROP AS
-            SELECT r FROM added EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
-        CREATE TEMP TABLE rest ON COMMIT DROP AS
-            SELECT r FROM pg_crucible.seed WHERE relid = t.relid EXCEPT ALL SELECT r FROM added;
-        DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid;
-        PERFORM pg_crucible.forget(t.relid);
-        PERFORM pg_crucible.hold_back(t.relid, t.name);
-        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
-        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest UNION ALL SELECT t.relid, r FROM removed;
-        DROP TABLE added, removed, debt, rest;
-        INSERT INTO pg_crucible.mark VALUES (t.relid);
-    END LOOP;
-    DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
-    PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.count_seeds();
-    PERFORM pg_crucible.restore_sequences();
-END $$;
-
--- The sequences as the layer left them that took them last.
-CREATE FUNCTION pg_crucible.latest_sequences() RETURNS void LANGUAGE sql AS $$
-    UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
-      FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
-     WHERE l.seqid = q.seqid;
-$$;
-
--- The rows of "debt" are not there to be removed: as many notes of their removal go, the oldest first.
-CREATE FUNCTION pg_crucible.forget(relation oid) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    DELETE FROM pg_crucible.layer_row WHERE ctid IN (
-        SELECT o.place FROM (SELECT ctid AS place, r, row_number() OVER (PARTITION BY r ORDER BY ctid) AS number
-                               FROM pg_crucible.layer_row WHERE relid = relation AND sign = -1) o
-          JOIN (SELECT r, count(*) AS due FROM debt GROUP BY r) d ON d.r = o.r AND o.number <= d.due);
-END $$;
-
--- Have the rows of "removed" that "rest" leaves no room for (a unique index says so) wait for the
--- latest layer that added to the table.
-CREATE FUNCTION pg_crucible.hold_back(relation oid, name text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    heir integer := (SELECT max(layer) FROM pg_crucible.layer_row WHERE relid = relation AND sign = 1);
-BEGIN
-    IF heir IS NULL OR NOT EXISTS (SELECT FROM removed)
-       OR NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND (indisunique OR indisexclusion)) THEN
-        RETURN;
-    END IF;
-    EXECUTE format('CREATE TEMP TABLE room (LIKE %s INCLUDING INDEXES) ON COMMIT DROP', name);
-    EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM rest OFFSET 0) x', name);
-    EXECUTE format('INSERT INTO room SELECT (x.r).* FROM (SELECT r::%s AS r FROM removed OFFSET 0) x '
-        'ON CONFLICT DO NOTHING', name);
-    CREATE TEMP TABLE fit ON COMMIT DROP AS SELECT (x.*)::text AS r FROM room x EXCEPT ALL SELECT r FROM rest;
-    INSERT INTO pg_crucible.layer_row
-        SELECT heir, relation, -1, b.r FROM (SELECT r FROM removed EXCEPT ALL SELECT r FROM fit) b;
-    DELETE FROM removed;
-    INSERT INTO removed SELECT r FROM fit;
-    DROP TABLE room, fit;
-END $$;
-
--- Bring the layers in the temporary tables "carried" and "carried_sequence" here, from a database that goes: as far
--- as their tables are here, too, with the same columns. Returns the tables of which that is not so.
-CREATE FUNCTION pg_crucible.carry() RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    t record;
-    lost text[] := '{}';
-BEGIN
-    FOR t IN SELECT k.relid, k.name FROM pg_crucible.tracked k WHERE k.relid IN (SELECT relid FROM carried) LOOP
-        BEGIN
-            EXECUTE format('SELECT (x.r).* FROM (SELECT r::%s AS r FROM carried WHERE relid = %s OFFSET 0) x',
-                t.name, t.relid);
-        EXCEPTION WHEN OTHERS THEN
-            lost := lost || t.name;
-            CONTINUE;
-        END;
-        CREATE TEMP TABLE taken ON COMMIT DROP AS
-            SELECT r FROM carried WHERE relid = t.relid AND sign = -1
-            EXCEPT ALL SELECT r FROM carried WHERE relid = t.relid AND sign = 1;
-        CREATE TEMP TABLE debt ON COMMIT DROP AS
-            SELECT r FROM taken EXCEPT ALL SELECT r FROM pg_crucible.seed WHERE relid = t.relid;
-        CREATE TEMP TABLE rest ON COMMIT DROP AS
-            SELECT r FROM carried WHERE relid = t.relid AND sign = 1
-            EXCEPT ALL SELECT r FROM carried WHERE relid = t.relid AND sign = -1;
-        CREATE TEMP TABLE removed ON COMMIT DROP AS
-            SELECT r FROM pg_crucible.seed WHERE relid = t.relid EXCEPT ALL SELECT r FROM taken;
-        INSERT INTO pg_crucible.layer_row SELECT * FROM carried WHERE relid = t.relid;
-        PERFORM pg_crucible.forget(t.relid);
-        PERFORM pg_crucible.hold_back(t.relid, t.name);
-        DELETE FROM pg_crucible.seed WHERE relid = t.relid;
-        INSERT INTO pg_crucible.seed SELECT t.relid, r FROM rest UNION ALL SELECT t.relid, r FROM removed;
-        DROP TABLE taken, debt, rest, removed;
-        INSERT INTO pg_crucible.mark VALUES (t.relid);
-    END LOOP;
-    INSERT INTO pg_crucible.layer_sequence
-        SELECT * FROM carried_sequence WHERE seqid IN (SELECT seqid FROM pg_crucible.sequence);
-    PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.count_seeds();
-    DROP TABLE carried, carried_sequence;
-    RETURN lost;
-END $$;
-
--- Make the layers that were copied here, with their seeds, this fresh clone's baseline.
-CREATE FUNCTION pg_crucible.adopt() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row);
-BEGIN
-    PERFORM pg_crucible.count_seeds();
-    PERFORM pg_crucible.restore_tables(relations, relations);
-    PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.restore_sequences();
 END $$;

@@ -46,3 +46,8 @@ BEGIN
     END IF;
     RETURN (SELECT jsonb_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid());
 END $$;
+
+-- Without event triggers no mark tells of DDL: the stamp does, and leads to a clone.
+CREATE FUNCTION pg_crucible.note_schema() RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION pg_crucible.schema_change() RETURNS text LANGUAGE sql AS $$ SELECT 'the schema changed (DDL)' $$;
+CREATE FUNCTION pg_crucible.altered_tables() RETURNS oid[] LANGUAGE sql AS $$ SELECT '{}'::oid[] $$;
