@@ -52,7 +52,7 @@ class Database:
     Attributes:
         name: The worker database's name.
         generation: How often it was cloned.
-        refreshed: How often only a clone could put it back.
+        clones: Why only a fresh clone could restore it, each time; whoever tells the user takes them away.
         targets: Where each role of the application is led to, for as long as this clone lives.
         failure: Why it cannot be had, or was lost.
     """
@@ -63,7 +63,7 @@ class Database:
         self.settings = settings
         self.name = name(1)
         self.generation = 0
-        self.refreshed = 0
+        self.clones: list[str] = []
         self.targets: dict[str | None, Target] = {}
         self.failure: Exception | None = None
         self._name = name
@@ -197,12 +197,12 @@ class Database:
             raise
         except psycopg.OperationalError as error:
             raise self._lost(error) from error
-        except psycopg.Error:
+        except psycopg.Error as error:
             # A constraint that the baseline itself does not meet (NOT VALID), a type's input function that changed:
             # a clone asks no such question.
-            answer = Answer("clone", why="the rows of the baseline cannot be inserted again")
+            answer = Answer("clone", why=f"rows that cannot be inserted again: {str(error).splitlines()[0]}")
         if answer.done == "clone":
-            self.refreshed += 1
+            self.clones.append(answer.why)
             self.discard()
         return answer
 

@@ -10,13 +10,20 @@ What the call answers
 ---------------------
 * nothing, or what to vacuum: the database equals its baseline again;
 * other backends' open transactions: nothing was put back yet (see `watchdog` and `worker` for whose they are);
-* a reason why only a fresh clone can put this back: DDL, large objects, settings or privileges of the database,
-  a trigger that fires even for a replica, or more rows than a clone costs.
+* a reason why only a fresh clone can put this back: DDL that changed the catalog, large objects, settings or
+  privileges of the database, a trigger that fires even for a replica, or more rows to insert than a clone costs.
 
 The limits
 ----------
 Roles and other cluster-wide objects are not put back (no trigger sees them). Statistics are not part of the
 baseline. ``currval()`` and other session state live as long as their connection, as in production.
+Rows come back in the order of the baseline, but not those of a table with more than `MOST_ROWS`, which is restored by
+difference: the rows that were changed or removed come last.
+
+Where to read
+-------------
+``reset.sql`` has marks and the reset, ``reset_baseline.sql`` what it restores, ``reset_difference.sql`` tables with
+many rows, ``reset_layers.sql`` layers, ``reset_owned.sql`` and ``reset_plain.sql`` what depends on the role.
 
 Why it is fast
 --------------

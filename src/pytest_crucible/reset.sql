@@ -18,7 +18,7 @@ CREATE TABLE pg_crucible.sequence (
 --   tree          its children (partitions and heirs), itself included
 --   columns       the columns that an INSERT names, and fields, what it takes for them of a row "x.r"
 --   whole         the text of the row "x". Virtual columns are left out: reading one may raise an error.
---   rows          how many rows the baseline has
+--   rows          how many rows the baseline has; "many", if more than fit on one page of the table
 --   rank          its place among foreign keys, parents first
 --   clone_only    only a fresh clone can restore it: a rule or trigger that fires even under
 --                 session_replication_role = replica, rows that we may not read or that would not come back equal
@@ -27,8 +27,8 @@ CREATE TABLE pg_crucible.sequence (
 --   search_path   the one under which its rows can be inserted, where it is not that of the control connection
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
-    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0, rank integer NOT NULL DEFAULT 0,
-    clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
+    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0, many boolean NOT NULL DEFAULT false,
+    rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
     search_path text
 );
 
@@ -196,20 +196,36 @@ CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsq
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
         'RETURNS jsonb LANGUAGE plpgsql AS %L',
-        'DECLARE dead bigint; deaths jsonb := ''{}''; usual text := current_setting(''search_path''); BEGIN ' || coalesce((
+        'DECLARE dead bigint; deaths jsonb := ''{}''; lies tid[]; usual text := current_setting(''search_path''); BEGIN '
+        || coalesce((
             SELECT string_agg(format(
                 'IF %2$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
                 'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%3$L, dead); END IF; END IF; ',
                 name, relid, name), '' ORDER BY rank DESC)
               FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '')
         || 'IF seeded IS NOT NULL THEN ' || coalesce((
-            SELECT string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', relid, format(
-                    CASE WHEN search_path IS NULL THEN '%1$s' ELSE 'PERFORM set_config(''search_path'', %2$L, true); '
-                        '%1$s PERFORM set_config(''search_path'', usual, true);' END,
-                    format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
-                        'WHERE relid = %4$s ORDER BY place OFFSET 0) x;', name, columns, fields, relid), search_path)),
-                '' ORDER BY rank)
-              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
+            SELECT string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', k.relid, pg_crucible.refill(k)), ''
+                ORDER BY rank)
+              FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
+END $$;
+
+-- The statements that fill one table. PostgreSQL puts rows where vacuumed ones have been, page after page and then
+-- from the first again: rows that came out of order are inserted once more, which finds that space taken.
+CREATE FUNCTION pg_crucible.refill(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
+        'WHERE relid = %4$s ORDER BY place OFFSET 0) x', t.name, t.columns, t.fields, t.relid);
+BEGIN
+    IF t.many THEN
+        statements := format('FOR attempt IN 1..4 LOOP WITH put AS (%s RETURNING ctid) SELECT array_agg(ctid) INTO lies '
+            'FROM put; EXIT WHEN lies = ARRAY(SELECT l FROM unnest(lies) AS l ORDER BY l) OR attempt = 4; '
+            'DELETE FROM ONLY %s; END LOOP', statements, t.name);
+    END IF;
+    IF t.search_path IS NOT NULL THEN
+        statements := format('PERFORM set_config(''search_path'', %L, true); %s; '
+            'PERFORM set_config(''search_path'', usual, true)', t.search_path, statements);
+    END IF;
+    RETURN statements || ';';
 END $$;
 
 -- A name as a reader knows it.

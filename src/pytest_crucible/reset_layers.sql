@@ -5,6 +5,7 @@
 CREATE FUNCTION pg_crucible.capture(taken_layer integer, most bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
+    before text;
     marked oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.mark WHERE relid <> 1);
 BEGIN
     IF 0 = ANY (marked) THEN
@@ -19,10 +20,12 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pg_crucible.note_sequences(taken_layer);
+    before := pg_crucible.known(marked);
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.kind = 'r' AND k.relid = ANY (marked) LOOP
         PERFORM pg_crucible.capture_table(t, taken_layer, most);
     END LOOP;
     PERFORM pg_crucible.rehearse_layer(marked, most);
+    PERFORM pg_crucible.redefine(marked, before);
     IF EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
         RETURN NULL;
     END IF;
@@ -53,25 +56,36 @@ BEGIN
 END $$;
 
 -- Rows of a layer may need what no row of the baseline has needed yet.
-CREATE FUNCTION pg_crucible.rehearse_layer(marked oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.rehearse_layer(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    weak oid[] := ARRAY(SELECT relid FROM pg_crucible.tracked WHERE relid = ANY (marked) AND fragile AND rows > 0);
-    before text[] := ARRAY(SELECT search_path FROM pg_crucible.tracked WHERE relid = ANY (weak) ORDER BY relid);
+    weak oid[] := ARRAY(SELECT relid FROM pg_crucible.tracked WHERE relid = ANY (relations) AND fragile AND rows > 0);
 BEGIN
     IF weak <> '{}' THEN
         PERFORM pg_crucible.rehearse(weak, most);
-        IF before <> ARRAY(SELECT search_path FROM pg_crucible.tracked WHERE relid = ANY (weak) ORDER BY relid) THEN
-            PERFORM pg_crucible.define_restore_tables();
-        END IF;
+    END IF;
+END $$;
+
+-- The text of restore_tables() follows what is known of the tables.
+CREATE FUNCTION pg_crucible.known(relations oid[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat_ws(' ', relid, many, clone_only, search_path), ',' ORDER BY relid)
+      FROM pg_crucible.tracked WHERE relid = ANY (relations)
+$$;
+CREATE FUNCTION pg_crucible.redefine(relations oid[], before text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_crucible.known(relations) IS DISTINCT FROM before THEN
+        PERFORM pg_crucible.define_restore_tables();
     END IF;
 END $$;
 
 -- The same where the rows are not in their tables yet.
 CREATE FUNCTION pg_crucible.rehearse_seeds(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    before text := pg_crucible.known(relations);
 BEGIN
     PERFORM pg_crucible.count_seeds(relations, bigint '9223372036854775807');
     PERFORM pg_crucible.rehearse_layer(relations, most);
     PERFORM pg_crucible.count_seeds(relations, most);
+    PERFORM pg_crucible.redefine(relations, before);
 END $$;
 
 -- The rows of the temporary table "a" without those of "b", as multisets; of equal rows the earliest stay.

@@ -115,7 +115,7 @@ DECLARE
                           FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
                            AND attname <> ALL (ARRAY['relfilenode', 'relpages', 'reltuples', 'relallvisible',
                                'relallfrozen', 'relfrozenxid', 'relminmxid', 'indcheckxmin', 'atthasmissing',
-                               'attmissingval'])) a ON true
+                               'attmissingval', 'dbid'])) a ON true
          WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
            AND (NOT c.relisshared OR c.relname = 'pg_shdepend')
            AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject'));

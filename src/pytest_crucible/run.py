@@ -231,7 +231,6 @@ class Run:
         worker = Figures(
             notes=self.worker.notes,
             built=self.worker.built,
-            clones=self.worker.refreshed,
             others={str(engine): engine.tested for engine in redirect.others.met},
             # A raw driver that reads its URL from the environment is not seen.
             postgresql=redirect.reached or bool(self.settings.url_env),
@@ -281,6 +280,7 @@ class Run:
             test.leaks += self._for_each(self.worker.databases, Restore.look, now)
         else:
             test.leaks += self._for_each(self.children.touched(), Restore.run, now)
+            self._note_clones(test.id)
         if test.failed and test.keep:
             self._suspend(self.worker.databases)
             test.kept = self.worker.keep(test.id)
@@ -326,6 +326,11 @@ class Run:
         """Put *databases* back to what is left after layers were taken off."""
         self.worker.note_open()
         self._for_each(databases, Restore.run, self._circumstances(None))
+        self._note_clones("")
+
+    def _note_clones(self, test: str) -> None:
+        for reason in self.worker.clones():
+            self._figures.add_clone(reason, test)
 
     def _suspend(self, databases: Iterable[Database]) -> None:
         """Shut applications down, and have open connections given up, before *databases* go."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import count
@@ -156,10 +157,11 @@ class Worker:
         """Whether the next user of a database gets a fresh clone."""
         return any(database.stale for database in self.databases)
 
-    @property
-    def refreshed(self) -> int:
-        """How often a database could not be put back, and was cloned anew."""
-        return sum(database.refreshed for database in self._all.values())
+    def clones(self) -> Iterator[str]:
+        """Yield why a database could only be cloned anew, for each time since this was last asked."""
+        for database in self._all.values():
+            while database.clones:
+                yield database.clones.pop(0)
 
     def discard(self) -> None:
         """Have the next user of each database get a fresh clone."""

@@ -32,7 +32,8 @@ def _read() -> dict[str, list[str]]:
     """The statements of each kind."""
     _, *parts = Path(__file__).with_name("statements.sql").read_text("utf-8").split("\n\n")
     lines = [part.splitlines() for part in parts]
-    return {kind.removeprefix("-- "): forms for kind, *forms in lines} | {"copies": list(COPIES)}
+    forms_of = {kind.removeprefix("-- "): [form.replace("\\n", "\n") for form in forms] for kind, *forms in lines}
+    return forms_of | {"copies": list(COPIES)}
 
 
 STATEMENTS = _read()
@@ -57,6 +58,7 @@ def _mix(**weights: int) -> SearchStrategy[str]:
 ROWS = {"rows": 8, "control": 5, "reading": 2, "sequences": 2, "emptying": 1, "copies": 1, "session": 1}
 ROW_PROGRAMS = _mix(**ROWS)
 SCHEMA_PROGRAMS = _mix(**ROWS, temporary=1, large=1, schema=3)
+NEEDLESS_PROGRAMS = _mix(**ROWS, temporary=1, needless=6, hidden=1)
 TEMPORARY_PROGRAMS = _mix(rows=3, control=3, temporary=3, reading=1)
 SERIALIZABLE = _mix(rows=6, reading=6, control=1)
 OF_SESSION = _mix(orm=2, rows=1, control=1, reading=1)
@@ -71,13 +73,17 @@ def _steps(draw: st.DrawFn, statements: SearchStrategy[str]) -> Program:
     return [(seat, statement) for statement in drawn.split(" ;; ")]
 
 
-def alone() -> list[Program]:
-    """Every statement by itself, with one choice of its values."""
+KINDS = ("rows", "emptying", "copies", "sequences", "session", "temporary", "large", "schema", "needless", "hidden")
+
+
+def alone(*kinds: str) -> list[Program]:
+    """Every statement by itself, with one choice of its values; of these *kinds*, or of all."""
     values = {"n": "2", "m": "3", "k": "4", "t": "'t'", "s": "cached_seq"}
-    kinds = ("rows", "emptying", "copies", "sequences", "session", "temporary", "large", "schema")
-    filled = [_filled(form, values) for kind in kinds for form in STATEMENTS[kind]]
-    orm = [[(2, _filled(form, values)), (2, "COMMIT")] for form in STATEMENTS["orm"]]
-    return [*([(0, part) for part in form.split(" ;; ")] for form in filled), *orm]
+    filled = [_filled(form, values) for kind in kinds or KINDS for form in STATEMENTS[kind]]
+    programs = [[(0, part) for part in form.split(" ;; ")] for form in filled]
+    if kinds:
+        return programs
+    return [*programs, *([(2, _filled(form, values)), (2, "COMMIT")] for form in STATEMENTS["orm"])]
 
 
 def _filled(form: str, values: dict[str, str]) -> str:
@@ -85,8 +91,8 @@ def _filled(form: str, values: dict[str, str]) -> str:
 
 
 def programs(longest: int = 20) -> SearchStrategy[Program]:
-    """Programs of up to *longest* steps; about a third changes more than rows and sequences."""
-    kinds = [ROW_PROGRAMS, ROW_PROGRAMS, ROW_PROGRAMS, TEMPORARY_PROGRAMS, SCHEMA_PROGRAMS]
+    """Programs of up to *longest* steps; half of them change more than rows and sequences."""
+    kinds = [ROW_PROGRAMS, ROW_PROGRAMS, ROW_PROGRAMS, TEMPORARY_PROGRAMS, SCHEMA_PROGRAMS, NEEDLESS_PROGRAMS]
     return st.tuples(st.sampled_from(kinds), st.integers(1, longest)).flatmap(
         # Left alone, lists are short.
         lambda drawn: st.lists(_steps(drawn[0]), min_size=drawn[1], max_size=drawn[1]).map(_joined)

@@ -270,6 +270,58 @@ DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE %I IS ''noted''', current_databa
 DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO reader', current_database()); END $$
 
+-- needless
+REINDEX TABLE target
+REINDEX INDEX book_title
+REFRESH MATERIALIZED VIEW totals
+ALTER TABLE target OWNER TO CURRENT_USER
+ALTER TABLE author ADD COLUMN IF NOT EXISTS born date
+ALTER TABLE author ALTER COLUMN name SET NOT NULL
+CREATE TABLE IF NOT EXISTS target (k integer)
+CREATE INDEX IF NOT EXISTS book_title ON book (lower(title))
+CREATE SCHEMA IF NOT EXISTS other
+CREATE OR REPLACE FUNCTION add_target(integer, text) RETURNS integer LANGUAGE sql AS\n    'INSERT INTO target VALUES ($1, $2) RETURNING k'
+CREATE OR REPLACE VIEW cheap AS SELECT id, title, price FROM book WHERE price < 10 WITH CHECK OPTION
+COMMENT ON TABLE author IS 'who wrote'
+COMMENT ON COLUMN book.title IS 'what'
+GRANT SELECT ON author TO reader
+ALTER SEQUENCE plain_seq RESTART
+ALTER SEQUENCE plain_seq RESTART WITH {n}
+ALTER SEQUENCE used_seq RESTART
+ALTER SEQUENCE down_seq RESTART
+BEGIN ;; CREATE TABLE passing (id serial PRIMARY KEY) ;; ROLLBACK
+CREATE TABLE passing (id serial PRIMARY KEY, t text) ;; INSERT INTO passing (t) VALUES ({t}) ;; DROP TABLE passing
+CREATE VIEW passing AS SELECT 1 AS one ;; DROP VIEW passing
+INSERT INTO hollow DEFAULT VALUES
+CREATE TEMP TABLE scratch (id integer) ;; GRANT SELECT ON scratch TO reader
+CREATE TEMP TABLE scratch (id integer) ;; CREATE TRIGGER scratched BEFORE UPDATE ON scratch FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()
+CREATE TEMP TABLE scratch (id integer) ;; COMMENT ON TABLE scratch IS {t}
+CREATE TEMP TABLE scratch (id integer) ;; CREATE INDEX ON scratch (id) ;; ALTER TABLE scratch ADD COLUMN more integer ;; DROP TABLE scratch
+
+-- hidden
+ALTER TABLE target ALTER COLUMN n TYPE integer USING {n}
+ALTER TABLE author ALTER COLUMN name TYPE text USING 'author ' || id || {t}
+ALTER TABLE target DISABLE TRIGGER ALL ;; INSERT INTO target VALUES ({n} + 30) ;; ALTER TABLE target ENABLE TRIGGER ALL
+ALTER TABLE target DISABLE TRIGGER USER ;; DELETE FROM target ;; ALTER TABLE target ENABLE ALWAYS TRIGGER ALL
+BEGIN ;; ALTER TABLE lone DISABLE TRIGGER USER ;; DELETE FROM lone ;; ALTER TABLE lone ENABLE TRIGGER USER ;; COMMIT
+ALTER TABLE measure DISABLE TRIGGER USER ;; UPDATE measure SET val = {n} ;; ALTER TABLE measure ENABLE TRIGGER USER
+CREATE TABLE measure_east PARTITION OF measure FOR VALUES IN ('east') ;; INSERT INTO measure VALUES ({n}, 'east', '2021-01-01', {k})
+CREATE TABLE shelf_3 (id integer, book text) ;; INSERT INTO shelf_3 VALUES (3, {t}) ;; ALTER TABLE shelf ATTACH PARTITION shelf_3 FOR VALUES IN (3)
+ALTER TABLE shelf DETACH PARTITION shelf_1 ;; INSERT INTO shelf_1 VALUES (1, {t}) ;; ALTER TABLE shelf ATTACH PARTITION shelf_1 FOR VALUES IN (1)
+ALTER TABLE target RENAME TO goal ;; INSERT INTO goal VALUES ({n} + 30) ;; ALTER TABLE goal RENAME TO target
+DROP TRIGGER pg_crucible_write ON target ;; DELETE FROM target
+ALTER TABLE node SET UNLOGGED ;; DELETE FROM node ;; ALTER TABLE node SET LOGGED
+SET pg_crucible.own = on ;; DELETE FROM lone ;; RESET pg_crucible.own
+SET session_replication_role = replica ;; DELETE FROM lone ;; RESET session_replication_role
+CREATE OR REPLACE VIEW cheap AS SELECT id, title, price FROM book ;; INSERT INTO cheap VALUES ({n} + 60, {t}, 50) ;; CREATE OR REPLACE VIEW cheap AS SELECT id, title, price FROM book WHERE price < 10 WITH CHECK OPTION
+REFRESH MATERIALIZED VIEW totals ;; DELETE FROM book ;; REFRESH MATERIALIZED VIEW totals
+TRUNCATE everything RESTART IDENTITY
+ALTER TABLE city NO INHERIT capital
+DROP OWNED BY reader
+REASSIGN OWNED BY CURRENT_USER TO CURRENT_USER
+VACUUM FULL lone ;; DELETE FROM lone
+CLUSTER target USING target_pkey ;; DELETE FROM target
+
 -- orm
 orm_add {n} {m}
 orm_change {n} {m}

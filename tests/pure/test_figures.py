@@ -13,7 +13,8 @@ def some(**words: object) -> Figures:
 
 def test_figures_travel():
     """What a worker sends is plain values, and the same figures again on the other side."""
-    figures = Figures(["a note"], built=1, clones=2)
+    figures = Figures(["a note"], built=1)
+    figures.add_clone("ALTER TABLE users", "t.py::test")
     figures.add_log(5, [Repetition(3, "SELECT 1", "t.py::test")])
     assert Figures.of(json.loads(json.dumps(figures.plain()))) == figures
 
@@ -22,10 +23,13 @@ def test_figures_are_merged():
     """Numbers add up, a note that several workers have is there once, and the worst repetitions stay."""
     one = some(notes=["a", "b"], built=1, logs=1, statements=3)
     one.add_log(9, [Repetition(times, "SELECT 1", f"t.py::test_{times}") for times in (2, 5, 3)])
-    two = some(notes=["b", "c"], clones=1)
+    one.add_clone("ALTER TABLE users", "t.py::test_1")
+    two = some(notes=["b", "c"])
+    two.add_clone("ALTER TABLE users", "t.py::test_2")
     two.add_log(1, [Repetition(4, "SELECT 2", "t.py::test"), Repetition(5, "SELECT 1", "t.py::test_5")])
     merged = Figures().merged([one, two])
-    assert (merged.notes, merged.built, merged.clones) == (["a", "b", "c"], 1, 1)
+    assert (merged.notes, merged.built) == (["a", "b", "c"], 1)
+    assert merged.clones == {"ALTER TABLE users": ["t.py::test_1", "t.py::test_2"]}
     assert (merged.logs, merged.statements) == (3, 13)
     assert [repetition.times for repetition in merged.repeated] == [5, 4, 3]
 
@@ -33,9 +37,15 @@ def test_figures_are_merged():
 def test_lines():
     """Nothing is said of nothing; numbers are followed by words that fit."""
     assert list(Figures().lines()) == []
-    assert list(some(built=1, clones=2, notes=["note"]).lines()) == [
+    made = some(built=1, notes=["note"])
+    for test in ("t.py::test_1", "t.py::test_1", "t.py::test_2", "t.py::test_3", ""):
+        made.add_clone("ALTER TABLE users", test)
+    made.add_clone("DROP TABLE items", "")
+    assert list(made.lines()) == [
         "note",
-        "1 template built, 2 fresh clones after changes that cannot be put back (DDL)",
+        "1 template built, 6 fresh clones after changes that a reset cannot undo",
+        "5 clones after ALTER TABLE users (t.py::test_1, t.py::test_2, t.py::test_3 and 1 more)",
+        "1 clone after DROP TABLE items (a wide fixture)",
     ]
     figures = Figures()
     figures.add_log(1, [Repetition(2, "SELECT 1", "t.py::test")])

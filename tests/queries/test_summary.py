@@ -44,7 +44,8 @@ def test_one_process(project):
     result.assert_outcomes(passed=6, failed=2)
     lines = said(result)
     assert [line.startswith("kept crucible_") for line in lines[:2]] == [True, True]
-    assert "2 fresh clones after changes that cannot be put back (DDL)" in lines[-5]
+    assert "2 fresh clones after changes that a reset cannot undo" in lines[-6]
+    assert re.fullmatch(r"2 clones after CREATE TABLE t \(test_\d+.py::test_ddl\[0\], .*\)", lines[-5])
     assert lines[-4] == "14 statements in 4 tests with query_log"
     assert [re.match(r"\d times SELECT 1  at .*\(.*\)$", line)[0][0] for line in lines[-3:]] == ["4", "3", "2"]
 

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 WORST = 3
+# Reasons of fresh clones that are listed, and tests that are named for each.
+REASONS = 5
+TESTS = 3
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +34,7 @@ class Figures:
     Attributes:
         notes: What is worth knowing, such as a role that joined the schema's owner.
         built: How many templates were built.
-        clones: How often a test's DDL, or something else that cannot be put back, cost a fresh clone.
+        clones: Why only a fresh clone could restore a database, and after which tests; "" stands for a wide fixture.
         logs: How many tests asked for a query log.
         statements: How many statements they executed.
         repeated: The worst repetitions among them.
@@ -41,7 +44,7 @@ class Figures:
 
     notes: list[str] = field(default_factory=list)
     built: int = 0
-    clones: int = 0
+    clones: dict[str, list[str]] = field(default_factory=dict)
     logs: int = 0
     statements: int = 0
     repeated: list[Repetition] = field(default_factory=list)
@@ -53,6 +56,10 @@ class Figures:
         self.logs += 1
         self.statements += statements
         self.repeated = _worst([*self.repeated, *repeated])
+
+    def add_clone(self, reason: str, test: str) -> None:
+        """Add a fresh clone that *test* has cost."""
+        self.clones.setdefault(reason, []).append(test)
 
     def plain(self) -> dict[str, Any]:
         """As values that travel."""
@@ -69,7 +76,7 @@ class Figures:
         return Figures(
             notes=list(dict.fromkeys(note for one in everybody for note in one.notes)),
             built=sum(one.built for one in everybody),
-            clones=sum(one.clones for one in everybody),
+            clones=_joined(one.clones for one in everybody),
             logs=sum(one.logs for one in everybody),
             statements=sum(one.statements for one in everybody),
             repeated=_worst([repetition for one in everybody for repetition in one.repeated]),
@@ -91,20 +98,35 @@ class Figures:
         yield from self.notes
         for other in self.others:
             yield f"{other}: what it writes is not isolated"
+        clones = sum(map(len, self.clones.values()))
         made = [
             *([_many(self.built, "template", "built")] if self.built else []),
-            *(
-                [_many(self.clones, "fresh clone", "after changes that cannot be put back (DDL)")]
-                if self.clones
-                else []
-            ),
+            *([_many(clones, "fresh clone", "after changes that a reset cannot undo")] if clones else []),
         ]
         if made:
             yield ", ".join(made)
+        yield from self._reasons()
         if self.logs:
             yield f"{_many(self.statements, 'statement', 'in')} {_many(self.logs, 'test', 'with query_log')}"
         for one in self.repeated:
             yield f"{one.times} times {one.what} ({one.test})"
+
+    def _reasons(self) -> Iterator[str]:
+        reasons = sorted(self.clones.items(), key=lambda one: -len(one[1]))
+        for reason, tests in reasons[:REASONS]:
+            named = [test or "a wide fixture" for test in dict.fromkeys(tests)]
+            more = f" and {len(named) - TESTS} more" if len(named) > TESTS else ""
+            yield f"{_many(len(tests), 'clone', 'after')} {reason} ({', '.join(named[:TESTS])}{more})"
+        if len(reasons) > REASONS:
+            yield f"and clones for {len(reasons) - REASONS} more reasons"
+
+
+def _joined(clones: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
+    joined: dict[str, list[str]] = {}
+    for one in clones:
+        for reason, tests in one.items():
+            joined.setdefault(reason, []).extend(tests)
+    return joined
 
 
 def _worst(repeated: list[Repetition]) -> list[Repetition]:
