@@ -15,7 +15,8 @@ from . import forks, names, reset, templates
 from .admin import Admin
 from .errors import ServerError
 from .redirect import Target
-from .reset import Answer, Control, Rights
+from .reset import Answer, Control
+from .rights import Rights
 from .settings import Settings
 
 

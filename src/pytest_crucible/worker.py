@@ -24,7 +24,8 @@ from .database_errors import no_such_database, not_while_filling
 from .errors import CrucibleError, TemplateError
 from .recipes.engines import engines, roles
 from .redirect import Origin, OtherEngines, Redirect, Target
-from .reset import Control, Rights
+from .reset import Control
+from .rights import Rights
 from .roles import DEFAULT_ROLE, Roles, grantees
 from .server import Lease, lease
 from .server.address import Address

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pytest_crucible import reset, templates
 from pytest_crucible.admin import Admin
-from pytest_crucible.reset import Control, Rights
+from pytest_crucible.reset import Control
+from pytest_crucible.rights import Rights
 from pytest_crucible.server import lease
 from pytest_crucible.templates import Template
 

@@ -1,0 +1,66 @@
+"""What the control connection's role may do, and what is installed into a template therefore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+# Nobody but the control connection should wait for a lock that a leaked transaction holds.
+LOCK_TIMEOUT_MS = 500
+
+# Text must read the same whatever the application set for its database: see seed in reset.sql.
+SESSION = (
+    "-c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
+    f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
+    " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
+    " -c client_min_messages=warning"
+    # Rows are read in the order in which they lie, and those of a big table compared in memory.
+    " -c synchronize_seqscans=off -c work_mem=64MB"
+)
+
+# Statements of a session that knows the key leave no marks.
+OWN = "SELECT set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false)"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the control connection's role may do; it decides what is installed.
+
+    Attributes:
+        superuser: Event triggers, and a schema that begins with ``pg_``, as the catalog does, so that no tool that
+            lists or compares schemas shows it.
+        replica: ``session_replication_role = replica``, under which no foreign key and no trigger gets in the way.
+    """
+
+    superuser: bool
+    replica: bool
+
+    @property
+    def schema(self) -> str:
+        """The schema of Crucible's own."""
+        return "pg_crucible" if self.superuser else "crucible"
+
+    @property
+    def session(self) -> str:
+        """Settings of a control connection, as libpq's ``options``."""
+        replica = " -c session_replication_role=replica" if self.replica else ""
+        return f"{SESSION}{replica}"
+
+    def source(self) -> str:
+        """The SQL that is installed into a template: part of every fingerprint."""
+        last = ("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)
+        names = ("reset.sql", "reset_baseline.sql", "reset_difference.sql", "reset_layers.sql", *last)
+        text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
+        return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
+
+    def notes(self) -> list[str]:
+        """What the header should say of a server that allows less."""
+        if self.superuser:
+            return []
+        lines = ["no superuser: DDL is found by comparing the catalog after each test"]
+        if not self.replica:
+            lines.append(
+                "tables are put back in the order of their foreign keys, those with triggers or rules by a fresh clone;"
+                " faster after: GRANT SET ON PARAMETER session_replication_role TO the role"
+            )
+        return lines
