@@ -60,8 +60,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Restore big tables; "others" says how many more are to be restored. Where foreign keys are checked, the rows of
--- other tables may stand in the way: there only a table by itself is restored so.
+-- Restore big tables; "others" says how many more are to be restored. Where foreign keys are checked, rows that refer to
+-- a deleted one stand in the way or go with it: there only a table by itself is restored so.
 CREATE FUNCTION pg_crucible.restore_differences(bigs oid[], others integer, most bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -69,7 +69,8 @@ DECLARE
     usual text := current_setting('search_path');
     found text;
 BEGIN
-    IF cardinality(bigs) + others > 1 AND current_setting('session_replication_role') <> 'replica' THEN
+    IF current_setting('session_replication_role') <> 'replica' AND (cardinality(bigs) + others > 1 OR EXISTS (
+            SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY (bigs))) THEN
         RETURN (SELECT to_char(sum(k.rows), 'FM999,999,999') || ' seed rows in written tables: a refill would cost more'
                   FROM pg_crucible.tracked k WHERE k.relid = ANY (bigs));
     END IF;
