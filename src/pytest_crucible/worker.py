@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import count
@@ -158,11 +157,9 @@ class Worker:
         """Whether the next user of a database gets a fresh clone."""
         return any(database.stale for database in self.databases)
 
-    def clones(self) -> Iterator[str]:
-        """Yield why a database could only be cloned anew, for each time since this was last asked."""
-        for database in self._all.values():
-            while database.clones:
-                yield database.clones.pop(0)
+    def clones(self) -> list[str]:
+        """Take away why a database could only be cloned anew, for each time since this was last called."""
+        return [database.clones.pop(0) for database in self._all.values() for _ in [*database.clones]]
 
     def discard(self) -> None:
         """Have the next user of each database get a fresh clone."""
