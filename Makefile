@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
+LOWEST := $(VENV)-lowest
 PIP = $(BIN)/python -m pip install --quiet
 
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow container bench lint format docs clean
+.PHONY: help demo test slow container lowest bench lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -27,6 +28,11 @@ slow: $(VENV)/.test $(VENV)/.demo ## run the slow tier, a part of which is the e
 
 container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENGINE=… runs it below another command
 	$(WITH_ENGINE) $(BIN)/pytest -m container $(ARGS) tests/container
+
+lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on the lowest versions that pyproject.toml admits
+	cd examples/ledger && $(abspath $(LOWEST)/bin)/pytest $(ARGS)
+	$(LOWEST)/bin/pytest -n auto --dist worksteal $(ARGS) tests/pure/test_imports.py tests/pure/test_settings.py \
+		tests/redirect tests/rollback/test_session.py tests/http/test_fixtures.py tests/recipe tests/cli tests/external
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
 	for name in isolation readers several growth trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -45,7 +51,7 @@ docs: $(VENV)/.test ## write the tables in docs/ anew from those in the code
 	$(BIN)/python docs/generate.py
 
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is newer than what it was installed from; where nothing changed, nothing is asked of pip.
@@ -64,6 +70,18 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 
 # The example's suite is one of the things that are measured.
 $(VENV)/.bench: $(VENV)/.test $(VENV)/.demo
+	@touch $@
+
+# The lowest of the core and of the extras, and the newest of what only tests need. typing-extensions is left out: what
+# applications need has a higher bound. uv, since pip does not know how to choose the lowest.
+$(LOWEST)/.made: pyproject.toml examples/ledger/pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --no-header \
+		--annotation-style line --extra containers --extra factories --extra websockets pyproject.toml \
+		| sed -n '/^typing-extensions/d; s/ *# via.*(pyproject.toml).*//p' > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --constraints $(LOWEST)/lowest.txt \
+		--editable . --editable 'examples/ledger[test]' --group test
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.made pyproject.toml
