@@ -5,11 +5,15 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from pytest_crucible.cli import main
+import pytest_crucible
+from pytest_crucible.cli import main, units
+from pytest_crucible.server.cache import image_folder
 
 PROJECT = {
     "pyproject.toml": """
@@ -102,6 +106,64 @@ def test_wrong_call_exits_with_two(capsys: pytest.CaptureFixture[str]):
         main(["psqlx"])
     assert ended.value.code == 2
     assert "psqlx" in capsys.readouterr().err
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with an image that was used now, one that was used long ago, and a damaged one."""
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
+    folder = image_folder(None)
+    for name in ("new.image", "old.image", "bad.damaged", "killed.image.01234567.new"):
+        (folder / name).write_bytes(bytes(2_500_000))
+    os.utime(folder / "old.image", (1, 1))
+    return folder
+
+
+def test_gc_of_the_cache(cached: Path, capsys: pytest.CaptureFixture[str]):
+    """It removes what no run has used for a week, and what is of no use, and says what it has freed."""
+    assert main(["gc", "--cache"]) == 0
+    assert [path.name for path in cached.iterdir()] == ["new.image"]
+    out = capsys.readouterr().out
+    assert f"removed {cached}/old.image (2.5 MB)\n" in out
+    assert f"removed {cached}/bad.damaged (2.5 MB)\n" in out
+    assert re.search(r"^freed \d+(\.\d)? MB\n", out, re.MULTILINE)
+    assert main(["gc", "--cache", "--days", "0"]) == 0
+    assert list(cached.iterdir()) == []
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]):
+    """The command and the package say which version they are."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"crucible {version('pytest-crucible')}\n"
+    assert pytest_crucible.__version__ == version("pytest-crucible")
+
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=61), "1 minute ago"),
+        (timedelta(hours=23, minutes=59), "23 hours ago"),
+        (timedelta(days=3, hours=20), "3 days ago"),
+    ],
+)
+def test_ages(passed: timedelta, text: str):
+    """An age has the largest unit that fits."""
+    assert units.age(NOW - passed, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (8_150_000, "8.2 MB"), (41_400_000, "41 MB"), (2 << 30, "2.1 GB")]
+)
+def test_sizes(count: int, text: str):
+    """A size has two digits or more, and its unit."""
+    assert units.size(count) == text
 
 
 def test_server_keeps_running_until_it_is_told_to_end(project: Path):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest_crucible
+
 from ..errors import CrucibleError
 from ..masking import Masked, mask
 from . import databases, init
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crucible", description="Set up and check a suite; its databases.")
+    parser.add_argument("--version", action="version", version=f"crucible {pytest_crucible.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _init(commands)
     _doctor(commands)
@@ -51,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "templates", databases.show, "list the templates and kept databases")
     gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead processes")
     gc.add_argument("--templates", action="store_true", help="drop the templates as well")
+    gc.add_argument("--cache", action="store_true", help="instead remove what the cache holds and no run uses any more")
+    gc.add_argument("--days", type=float, default=7, metavar="N", help="for --cache: not used for N days; here: 7")
     return parser
 
 

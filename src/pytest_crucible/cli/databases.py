@@ -20,7 +20,7 @@ from ..errors import CrucibleError, UsageError
 from ..marks import Entry
 from ..server import Address, Lease, lease
 from ..server.binaries import find
-from . import units
+from . import caches, units
 
 ENDS = {signal.SIGINT, signal.SIGTERM}
 OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -108,6 +108,8 @@ def gc(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if a database could not be dropped.
     """
+    if options.cache:
+        return caches.clean(options)
     with _leased(options) as (share, admin):
         doomed = _of(admin, "kept") + [entry for entry in _of(admin, "worker") if _is_dead(admin, entry)]
         if options.templates:

@@ -16,6 +16,14 @@ from . import folders, launcher
 from .binaries import ELSEWHERE, Installation
 from .identity import Identity, owner
 
+# The name of a copy; the part in braces is the installation's identity.
+COPIES = "postgres.{}"
+
+
+def places() -> list[Path]:
+    """Return the places in which copies may lie."""
+    return list(dict.fromkeys([folders.short(), Path("/var/tmp")]))
+
 
 def readable(installation: Installation, identity: Identity) -> Installation:
     """The installation, or a copy of it that can be run with this *identity*.
@@ -26,8 +34,8 @@ def readable(installation: Installation, identity: Identity) -> Installation:
     """
     if owner(identity) is None or _runs(installation, identity):
         return installation
-    for place in dict.fromkeys([folders.short(), Path("/var/tmp")]):
-        copy = _copy(installation, folders.own(place) / f"postgres.{installation.identity}")
+    for place in places():
+        copy = _copy(installation, folders.own(place) / COPIES.format(installation.identity))
         if _runs(copy, identity):
             return copy
     raise ServerError(
