@@ -13,6 +13,7 @@ import pytest
 
 import pytest_crucible
 from pytest_crucible.cli import main, units
+from pytest_crucible.server import private
 from pytest_crucible.server.cache import image_folder
 
 PROJECT = {
@@ -112,6 +113,7 @@ def test_wrong_call_exits_with_two(capsys: pytest.CaptureFixture[str]):
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache with an image that was used now, one that was used long ago, and a damaged one."""
     monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(private, "TMP", tmp_path)
     folder = image_folder(None)
     for name in ("new.image", "old.image", "bad.damaged", "killed.image.01234567.new"):
         (folder / name).write_bytes(bytes(2_500_000))
