@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
-from . import sessions
+from . import direct, sessions
 from .absent import AbsentHints
 from .app import application
 from .database import Database
@@ -68,7 +68,9 @@ class Run:
         self.fixtures: dict[Hashable, tuple[str, Any]] = {}
         self.ended = Ended()
         absent = AbsentHints(settings, lambda: self.worker.tables)
-        self.hints = Hints([SuperuserHints(settings.server).explain, absent.explain, self.ended.explain])
+        self.hints = Hints(
+            [SuperuserHints(settings.server).explain, absent.explain, direct.explain, self.ended.explain]
+        )
         self._figures = Figures()
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
