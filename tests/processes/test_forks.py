@@ -34,7 +34,7 @@ def test_connections_of_the_parent():
         shop.add()
         assert shop.pid() != before[0]
     child = forked(dispose_and_add)
-    child.join(30)
+    child.join(120)
     assert child.exitcode == 0
     assert (shop.pid(), shop.counts()) == (before[0], (1, 1))
 
@@ -43,7 +43,7 @@ def test_a_session_that_is_open():
         session.add(shop.Item())
         session.flush()
         child = forked(shop.add)
-        child.join(30)
+        child.join(120)
         assert child.exitcode == 0
         session.commit()
     assert shop.counts() == (2, 1)
@@ -56,7 +56,7 @@ def test_a_child_that_is_killed():
             session.flush()
             os.kill(os.getpid(), signal.SIGKILL)
     child = forked(write_and_die)
-    child.join(30)
+    child.join(120)
     assert child.exitcode == -signal.SIGKILL
     assert shop.counts() == (1, 1)
 
@@ -64,10 +64,10 @@ def test_a_child_of_a_child():
     def fork_again():
         shop.add()
         child = forked(shop.add)
-        child.join(30)
+        child.join(120)
         assert child.exitcode == 0
     child = forked(fork_again)
-    child.join(30)
+    child.join(120)
     assert (child.exitcode, shop.counts()) == (0, (2, 2))
 
 async def test_on_a_loop():
@@ -75,8 +75,52 @@ async def test_on_a_loop():
     async with shop.async_engine.connect() as connection:
         await connection.execute(text("select 1"))
     child = forked(shop.add_async)
-    await asyncio.to_thread(child.join, 30)
+    await asyncio.to_thread(child.join, 120)
     assert (child.exitcode, shop.counts()) == (0, (1, 0))
+
+def test_a_child_that_stays():
+    # It works on with its own connections, also after a fresh clone.
+    def serve(there, back):
+        while there.recv():
+            back.send(shop.add())
+    (there, end), (back, other) = FORK.Pipe(), FORK.Pipe()
+    child = FORK.Process(target=serve, args=(end, other), daemon=True)
+    child.start()
+    globals().update(there=there, back=back)
+    there.send(True)
+    assert back.recv() == child.pid
+    assert shop.counts() == (1, 1)
+
+@pytest.mark.parametrize("n", range(3))
+def test_the_child_that_stayed(n):
+    there.send(True)
+    back.recv()
+    assert shop.counts() == (1, 1)
+    if n == 1:
+        with shop.engine.begin() as connection:
+            connection.execute(text("create table more (id integer)"))
+    if n == 2:
+        there.send(False)
+
+def test_the_warning_of_threads():
+    # Python's own, where other threads run; none for those of Crucible's.
+    import threading, warnings
+    def warned():
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            os.waitpid(pid, 0)
+        return ["multi-threaded" in str(warning.message) for warning in seen]
+    assert {thread.name for thread in threading.enumerate()} >= {"crucible-children", "crucible-watchdog"}
+    assert warned() == []
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    assert warned() == [True] * (sys.version_info >= (3, 12))
+    end.set()
+    thread.join()
 
 def test_a_child_that_ends_as_a_program_does():
     pid = os.fork()
@@ -122,7 +166,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 def test_pools_and_children(shop_project: Shop) -> None:
     """Forked children use the parent's databases, all of which are put back; its own connections survive."""
-    assert "10 passed" in shop_project.run(POOL + OTHERS)
+    assert "15 passed" in shop_project.run(POOL + OTHERS)
 
 
 @pytest.mark.slow
@@ -131,13 +175,13 @@ def test_pools_and_children(shop_project: Shop) -> None:
 def test_isolations(shop_project: Shop, isolation: str, drivers: tuple[str, str]) -> None:
     """The same in each isolation, for each driver."""
     words = {"DRIVER": drivers[0], "ASYNC_DRIVER": drivers[1]}
-    assert "10 passed" in shop_project.run(POOL + OTHERS, f"--crucible-isolation={isolation}", **words)
+    assert "15 passed" in shop_project.run(POOL + OTHERS, f"--crucible-isolation={isolation}", **words)
 
 
 @pytest.mark.slow
 def test_workers(shop_project: Shop) -> None:
     """The same in the workers of pytest-xdist."""
-    assert "10 passed" in shop_project.run(POOL + OTHERS, "-n", "2")
+    assert "15 passed" in shop_project.run(POOL + OTHERS, "-n", "2", "--dist", "loadfile")
 
 
 @pytest.mark.slow

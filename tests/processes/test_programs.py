@@ -16,7 +16,7 @@ PROGRAMS = """
 def test_a_child_of_multiprocessing(way):
     child = multiprocessing.get_context(way).Process(target=shop.add)
     child.start()
-    child.join(30)
+    child.join(120)
     assert (child.exitcode, shop.counts()) == (0, (1, 1))
 
 def test_a_program(tmp_path, flag="-I"):
@@ -69,22 +69,14 @@ def test_a_program_of_the_module(child, n):
         with shop.engine.begin() as connection:
             connection.execute(text("create table more (id integer)"))
 
-@pytest.fixture(scope="module")
-def seed():
-    program("import shop; shop.add()").check_returncode()
-
-@pytest.mark.parametrize("n", range(2))
-def test_what_a_fixture_of_the_module_writes(seed, n):
-    assert shop.counts() == (1, 1)
-    shop.add()
-
 def test_a_role_of_its_own():
     code = "import shop; engine = shop.create_engine('postgresql+psycopg://other@nowhere/shop')"
     assert program(f"{code}; print(engine.connect().scalar(shop.text('select user')))").stdout == "other\\n"
 
-def test_creator_is_refused():
-    code = "import shop; shop.create_engine('postgresql+psycopg://', creator=lambda: shop.engine.raw_connection())"
-    assert "RedirectError: An engine opened a PostgreSQL connection past" in program(f"{code}.connect()").stderr
+def test_creator_is_refused(crucible):
+    creator = f"lambda: psycopg.connect({crucible.url()!r})"
+    code = f"import psycopg, shop; shop.create_engine('postgresql+psycopg://', creator={creator}).connect()"
+    assert "RedirectError: An engine opened a PostgreSQL connection past" in program(code).stderr
 
 def test_pytest_of_its_own(tmp_path):
     # Without a configuration of Crucible's: still a child.
@@ -93,9 +85,19 @@ def test_pytest_of_its_own(tmp_path):
     done = subprocess.run([*words, "--rootdir", str(tmp_path), "-c", os.devnull])
     assert (done.returncode, shop.counts()) == (0, (1, 1))
     # With one: a run of its own.
-    (tmp_path / "pytest.ini").write_text("[pytest]\\ncrucible_metadata = shop:Base\\n")
+    lines = ["[pytest]", "crucible_metadata = shop:Base", "crucible_databases = stats=shop:Stats"]
+    (tmp_path / "pytest.ini").write_text("\\n".join(lines))
     done = subprocess.run(words)
     assert (done.returncode, shop.counts()) == (0, (1, 1))
+
+@pytest.fixture(scope="module")
+def seed():
+    program("import shop; shop.add()").check_returncode()
+
+@pytest.mark.parametrize("n", range(2))
+def test_what_a_fixture_of_the_module_writes(seed, n):
+    assert shop.counts() == (1, 1)
+    shop.add()
 """
 
 OUTLIVING = """

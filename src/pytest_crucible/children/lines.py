@@ -37,6 +37,16 @@ def receive(line: socket.socket) -> Words | None:
     return words
 
 
+def is_gone(line: socket.socket) -> bool:
+    """Whether the other end is closed."""
+    try:
+        return line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def question(origin: Origin) -> Words:
     """Return the question where *origin* leads."""
     return asdict(origin)

@@ -80,7 +80,7 @@ class Parent:
                 line.close()
                 raise _over() from error
             self._line = line
-        elif _is_gone(self._line):
+        elif lines.is_gone(self._line):
             raise _over()
         return self._line
 
@@ -96,16 +96,6 @@ class Parent:
         if target.generation >= 0:  # not where everything leads for a while only
             self._known[origin] = target
         return target
-
-
-def _is_gone(line: socket.socket) -> bool:
-    """Whether the other end is closed: nothing is sent to a child that has not asked."""
-    try:
-        return line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
 
 
 def _over() -> RedirectError:

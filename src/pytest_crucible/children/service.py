@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -81,8 +82,11 @@ class Service:
 
     def ended(self) -> bool:
         """Whether a child that used a database has ended since `active` was last asked."""
+        if self._listener is None:
+            return False
         with self._lock:
-            return self._ended
+            # The thread may not have noticed yet.
+            return self._ended or any(map(lines.is_gone, self._lines)) or bool(_ready([self._listener], 0))
 
     def active(self) -> bool:
         """Whether a child that uses a database lives, or has ended since this was last asked."""
@@ -130,7 +134,8 @@ class Service:
         while True:
             ready = _ready([wake, listener, *self._lines])
             if wake in ready:
-                os.read(wake, 1)
+                with contextlib.suppress(OSError):  # closed meanwhile
+                    os.read(wake, 1)
                 return
             for end in ready:
                 if end is listener:
