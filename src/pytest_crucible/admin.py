@@ -205,7 +205,7 @@ class Admin:
                 why="Crucible works in databases of its own, so the role in crucible_server needs CREATEDB.",
                 do=f'Let an administrator run: ALTER ROLE "{self.address.user}" CREATEDB',
             ) from error
-        self.note(name)
+        self.note(name, "")
 
     def _patiently(self, statement: sql.Composed) -> None:
         """Run CREATE DATABASE again where its template was in use: by an autovacuum worker, for instance."""
@@ -251,9 +251,12 @@ class Admin:
         ):
             time.sleep(0.001)
 
-    def note(self, name: str) -> None:
-        """Write on the database *name* who uses it now (COMMENT)."""
+    def note(self, name: str, remark: str | None = None) -> None:
+        """Write on the database *name* who uses it now (COMMENT), and below it *remark*; None keeps what is there."""
+        if remark is None:
+            remark = next((entry.remark for entry in self.entries(name) if entry.name == name), "")
         text = marks.signature(_user(), platform.node(), self._run_name, datetime.now(timezone.utc))
+        text += f"\n{remark}" if remark else ""
         # Another run may write its own at this very moment ("tuple concurrently updated"): one of them is enough.
         with contextlib.suppress(psycopg.errors.InternalError_, psycopg.errors.InsufficientPrivilege):
             self._connection.execute(

@@ -6,15 +6,16 @@ changed the schema, a copy that was made after it. On each base lie the layers t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
 
 from . import forks, names, reset, templates
 from .admin import Admin
-from .errors import ServerError
-from .redirect import Target
+from .database_errors import not_while_filling
+from .errors import CrucibleError, ServerError, UsageError
+from .redirect import Origin, Target
 from .reset import Answer, Control
 from .rights import Rights
 from .settings import Settings
@@ -56,6 +57,7 @@ class Database:
         clones: Why only a fresh clone could restore it, each time; whoever tells the user takes them away.
         targets: Where each role of the application is led to, for as long as this clone lives.
         failure: Why it cannot be had, or was lost.
+        told: Whether a test's report has the failure already.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Database:
         self.clones: list[str] = []
         self.targets: dict[str | None, Target] = {}
         self.failure: Exception | None = None
+        self.told = False
+        self._last_attempt = False
         self._name = name
         self._prepare = prepare
         self._notes = notes
@@ -90,6 +94,45 @@ class Database:
     def started(self) -> bool:
         """Whether anything has needed it yet, and it has not been lost since; never in a forked child."""
         return self._control is not None and self.failure is None and self._inherited is None
+
+    def refusal(self) -> Exception:
+        """Return the error for a test that asks for it after it failed: in short, once a report has the whole."""
+        if self.told and isinstance(self.failure, CrucibleError):
+            return type(self.failure)(f"No database, as the first error of this run says: {self.failure.found}")
+        return self.failure or ServerError(f"The worker database {self.name} is not there.")
+
+    @property
+    def label(self) -> str:
+        """Its project's label, and its name in the application's URLs: without what names run and worker."""
+        parsed = names.parse(self.name)
+        return parsed.label if parsed else self.name
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a time-out ended its build, which is made once more."""
+        return isinstance(self.failure, templates.CutOffError) and not self._last_attempt
+
+    def fail(self, error: BaseException) -> None:
+        """Remember that it cannot be had."""
+        last = self._last_attempt
+        self.failure = error if isinstance(error, Exception) else templates.cut_off(error, last=last)
+
+    def try_again(self) -> None:
+        """Forget the failure of a build that a time-out ended, the first time."""
+        if self.cut_off:
+            self.failure = None
+            self._last_attempt = True
+
+    def reported(self, error: BaseException) -> UsageError | None:
+        """Note that a test's report has *error*, so that the next tests get it in short; returns a wrong setting."""
+        if error is not self.failure or self.is_open:
+            return None
+        if isinstance(error, UsageError):
+            return error
+        if isinstance(error, CrucibleError) and not self.told:
+            self._notes.append(f"no test could have the database: {error.found}")
+        self.told = True
+        return None
 
     @property
     def stale(self) -> bool:
@@ -127,6 +170,15 @@ class Database:
         self._made = (admin, rights)
         self._bases = [Base(template)]
         self._clone()
+
+    def refuse_others(self, databases: Mapping[str | None, Database], origin: Origin) -> None:
+        """Raise an error if what fills its template connects to another one of *databases*.
+
+        Raises:
+            UsageError: If it does: that one's template knows nothing of it.
+        """
+        if origin.database is not None and databases.get(origin.database, self) is not self:
+            raise not_while_filling(origin.database)
 
     def renew(self) -> None:
         """Throw the database away and clone it afresh."""

@@ -47,8 +47,27 @@ def of_files(root: Path, patterns: Iterable[str]) -> str:
     Raises:
         UsageError: If a pattern matches no file: a fingerprint of nothing would never change.
     """
-    files = {path for pattern in patterns for path in _matches(root, pattern)}
-    return fingerprint({Path(os.path.relpath(path, root)).as_posix(): _digest(path) for path in files})
+    return fingerprint(files(root, patterns))
+
+
+def files(root: Path, patterns: Iterable[str]) -> dict[str, bytes]:
+    """Return the digest of each file that *patterns* name, by its name relative to *root*; see `of_files`."""
+    paths = {path for pattern in patterns for path in _matches(root, pattern)}
+    return {Path(os.path.relpath(path, root)).as_posix(): digest(path) for path in paths}
+
+
+def digest(file: Path) -> bytes:
+    """Return the SHA-256 of the contents of *file*."""
+    whole = hashlib.sha256()
+    with file.open("rb") as opened:
+        while chunk := opened.read(1 << 20):
+            whole.update(chunk)
+    return whole.digest()
+
+
+def of_environment(patterns: Iterable[str]) -> dict[str, str]:
+    """Return the value of each variable that *patterns* name as ``$NAME``; empty where it is not set."""
+    return {name: os.environ.get(name[1:], "") for name in patterns if name.startswith("$")}
 
 
 def of_module_source(function: Callable[..., object]) -> str:
@@ -57,21 +76,22 @@ def of_module_source(function: Callable[..., object]) -> str:
     The whole module counts, since the function calls its neighbours. A function without a file (built in, or
     typed into a prompt) is known by its name only.
     """
-    function = _innermost(function)
+    function = innermost(function)
     name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
     return fingerprint({"name": name, "source": _source(function)})
 
 
 def reads(*patterns: str) -> Callable[[Loader], Loader]:
-    """Declare the files that a ``crucible_load`` callable reads, so that a change in them builds a new template.
+    """Declare what a ``crucible_load`` callable reads, so that a change in it builds a new template.
 
     ::
 
-        @pytest_crucible.reads("tests/data/*.csv")
+        @pytest_crucible.reads("tests/data/*.csv", "$SEED_SIZE")
         async def load(session): ...
 
     Args:
-        *patterns: Files, folders and globs, relative to the project's root folder.
+        *patterns: Files, folders and globs, relative to the project's root folder; with ``$`` before it the name of an
+            environment variable.
     """
 
     def declare(loader: Loader) -> Loader:
@@ -97,24 +117,17 @@ def _matches(root: Path, pattern: str) -> list[Path]:
     raise UsageError(
         f"No file matches {pattern!r} in {root}.",
         why="A template is rebuilt when the files change that shaped it; files that are not found cannot be watched.",
-        do="Correct the pattern: it is relative to the project's root folder, and ** crosses folders.",
+        do="Correct the pattern: it is relative to the project's root folder, and ** crosses folders. An environment"
+        " variable is written $NAME.",
     )
 
 
-def _digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.digest()
-
-
-def _innermost(function: Callable[..., object]) -> Callable[..., object]:
-    """What is left of *function* without ``functools.partial`` and ``functools.wraps``."""
+def innermost(function: Callable[..., object]) -> Callable[..., object]:
+    """Return what is left of *function* without ``functools.partial`` and ``functools.wraps``."""
     while isinstance(function, functools.partial):
         function = function.func
-    innermost: Callable[..., object] = inspect.unwrap(function)
-    return innermost
+    unwrapped: Callable[..., object] = inspect.unwrap(function)
+    return unwrapped
 
 
 def _source(function: Callable[..., object]) -> bytes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import CrucibleError, UsageError
 from .spelling import split_path
+
+PASSED_OVER = {"node_modules", "venv", "__pycache__"}
 
 
 def lookup(dotted: str, *, option: str, root: Path) -> object:
@@ -32,6 +35,29 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
         owner = ".".join([module, *attribute.split(".")[:depth]])
         found = _take(found, name, owner, f"{option} = {dotted!r}")
     return found
+
+
+def refuse_missing(dotted: str, *, option: str, root: Path) -> None:
+    """Raise an error if the package that *dotted* begins with is nowhere; imports nothing.
+
+    A module anywhere in the project counts as found: pytest makes it importable when it collects the tests beside it.
+
+    Raises:
+        UsageError: If there is no such package.
+    """
+    package = dotted.partition(":")[0].partition(".")[0]
+    make_importable(dotted, root)
+    if package not in sys.modules and importlib.util.find_spec(package) is None and not _is_below(root, package):
+        error = ModuleNotFoundError(f"No module named {package!r}", name=package)
+        raise _no_module(error, package, f"{option} = {dotted!r}", root)
+
+
+def _is_below(root: Path, package: str) -> bool:
+    for _, folders, files in os.walk(root):
+        if package in folders or f"{package}.py" in files:
+            return True
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in PASSED_OVER]
+    return False
 
 
 def loaded(dotted: str) -> object | None:

@@ -45,9 +45,14 @@ class Entry:
     def used(self) -> datetime | None:
         """When it was used last, as its comment says."""
         try:
-            return datetime.fromisoformat(self.comment.rpartition(", ")[2])
+            return datetime.fromisoformat(self.comment.partition("\n")[0].rpartition(", ")[2])
         except ValueError:
             return None
+
+    @property
+    def remark(self) -> str:
+        """What stands below the first line of its comment."""
+        return self.comment.partition("\n")[2]
 
     def drop_by_hand(self) -> str:
         """Return the statements that drop it, for a database that Crucible leaves alone."""

@@ -19,6 +19,7 @@ from .options import Option
 from .settings import ISOLATIONS, OPTIONS, Settings, resolve
 
 if TYPE_CHECKING:
+    from .fixtures.readiness import Readiness
     from .handle import Test
     from .run import Run
 
@@ -195,7 +196,8 @@ def _register_fixtures(config: pytest.Config) -> None:
 
 def _register_hooks(config: pytest.Config) -> None:
     from . import fixtures
-    from .report import Summary
+    from .fixtures.readiness import Readiness
+    from .report import Summary, line_writer
 
     plugins = config.pluginmanager
     modules = config.stash[fixtures.LIFESPANS] = []
@@ -217,7 +219,8 @@ def _register_hooks(config: pytest.Config) -> None:
 
         plugins.register(by_faker, "crucible-faker")
     run = config.stash[fixtures.RUN]
-    plugins.register(Hooks(run), "crucible-hooks")
+    run.worker.progress.say = line_writer(config)
+    plugins.register(Hooks(run, Readiness(config)), "crucible-hooks")
     server = mask(run.settings.server)
     plugins.register(Summary(run.figures, server), "crucible-summary")
 
@@ -242,8 +245,31 @@ def marker_arguments(
 class Hooks:
     """What happens around fixtures and tests; registered only where the plugin is on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, readiness: Readiness) -> None:
         self.run = run
+        self._readiness = readiness
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """End the run before it collects, where a setting names what is not there."""
+        from .recipes import refuse_missing
+
+        if hasattr(session.config, "workerinput"):
+            return  # the controller has looked
+        try:
+            refuse_missing(self.run.settings)
+        except CrucibleError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    # Inside the wrapper that filters warnings, and before that of pytest-timeout, which was registered earlier.
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Have the database there before the time-outs of the first test that needs it begin."""
+        again = any(database.cut_off for database in self.run.worker.every)
+        if self._forbidden(item) is None and self._readiness.is_due(item, again=again):
+            with self._readiness.captured(item):
+                self.run.worker.get_ready()
+        return (yield)
 
     # The innermost wrapper, since it may raise, and pytest's own must have begun by then.
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -345,6 +371,8 @@ class Hooks:
             longrepr = only_frames_of_project(item.config, call.excinfo)
         report = yield
         report.longrepr = longrepr or report.longrepr
+        if call.excinfo is not None:
+            self._end_run_for(call.excinfo.value, item.session)
         log = item.stash.get(QUERY_LOG, None)
         if report.failed and call.when == "call" and log is not None:
             report.sections.append((f"query_log: {log.count} statements", str(log)))
@@ -357,6 +385,12 @@ class Hooks:
             if call.when == "teardown":
                 report.user_properties += [("crucible_kept", name) for name in test.kept]
         return report
+
+    def _end_run_for(self, error: BaseException, session: pytest.Session) -> None:
+        """End the run if *error* is a wrong setting, for which no test can have a database."""
+        for database in self.run.worker.every:
+            if wrong := database.reported(error):
+                session.shouldfail = f"crucible: no test can have a database: {wrong.found}"
 
 
 def _names(item: pytest.Item) -> dict[str, Any]:

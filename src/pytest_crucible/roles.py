@@ -8,7 +8,7 @@ never thought of roles goes on working.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .admin import Admin
@@ -63,16 +63,21 @@ class Roles:
         self._notes = notes
         self._joined: set[tuple[str, str]] = set()
 
-    def owner(self, here: Iterable[str], others: Iterable[str], *, by_variable: bool) -> str:
-        """The role that owns the schema of a database: the first that is named.
+    def owner(self, here: Sequence[str], others: Sequence[str], ddl: Callable[[], str], *, by_variable: bool) -> str:
+        """The role that owns the schema of a database: the first that is named and is granted nothing.
 
         Args:
             here: The roles of the engines that connect to it, the likeliest first.
             others: Those of all other engines: the DDL may grant them something, so they must be there.
+            ddl: Tells the DDL, where there are several roles.
             by_variable: Whether code outside SQLAlchemy comes by a variable, which was set before any engine was made.
         """
         if not self._admin.owned:
             return self._admin.address.user
+        if len({*here, *others}) > 1:
+            # Which engine was made first depends on which test file was imported first.
+            granted = grantees({*here, *others}, ddl())
+            here, others = sorted(here, key=granted.__contains__), sorted(others, key=granted.__contains__)
         ordinary = [role for role in (*here, *others) if self._is_ordinary(role)] or [DEFAULT_ROLE]
         for role in ordinary:
             self._admin.role(role)

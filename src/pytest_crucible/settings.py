@@ -135,6 +135,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
     Option(
+        "crucible_rebuild", "bool", False, "true", "build the template anew, though one with its fingerprint is there"
+    ),
+    Option(
         "crucible_leaks",
         "string",
         "harmful",
@@ -168,6 +171,7 @@ class Settings:
     other_dialects: str = "warn"
     seed: int = 0
     keep_failed: bool = False
+    rebuild: bool = False
     leaks: str = "harmful"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -179,9 +183,15 @@ class Settings:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every dotted path that was given."""
-        further = (path for _, path in self._entries() if not spelling.is_alembic(path))
-        single = (self.app, self.load, self.get_session, self.access_token)
-        return (*self.metadata, *further, *(path for path in single if path))
+        return tuple(path for _, path in self.named_paths())
+
+    def named_paths(self) -> list[tuple[str, str]]:
+        """Return every dotted path that was given, each with its option."""
+        metadata = [("crucible_metadata", path) for path in self.metadata]
+        further = [("crucible_databases", path) for _, path in self._entries() if not spelling.is_alembic(path)]
+        options = ("app", "load", "get_session", "access_token")
+        single = [(f"crucible_{name}", path) for name in options if (path := getattr(self, name))]
+        return [*metadata, *further, *single]
 
     @property
     def packages(self) -> frozenset[str]:

@@ -17,11 +17,35 @@ from psycopg import sql
 
 from . import names
 from .admin import Admin
+from .errors import TemplateError
+from .marks import Entry
 from .server.address import Address
+from .trace import Trace
 
 KEPT_TEMPLATES = 4
 OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BUILT_IN_STRATEGIES = 150000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The template that a run needs.
+
+    Attributes:
+        project: The project's label.
+        fingerprint: What shapes it.
+        owner: The role that shall own it.
+        locale: ``crucible_locale``.
+        trace: Says in short what shapes it; asked only where it has to be built.
+        rebuild: Whether one that an earlier run built is thrown away.
+    """
+
+    project: str
+    fingerprint: str
+    owner: str
+    locale: str | None
+    trace: Callable[[], Trace]
+    rebuild: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,47 +56,87 @@ class Template:
         name: The database.
         owner: The role that owns it and its clones.
         built: Whether this process built it now.
+        reason: Why it was built, where the project had another one before.
     """
 
     name: str
     owner: str
     built: bool = False
+    reason: str = ""
 
 
-def get_or_build(
-    admin: Admin, project: str, fingerprint: str, owner: str, locale: str | None, build: Callable[[Address], None]
-) -> Template:
-    """The template with this *fingerprint*.
+class CutOffError(TemplateError):
+    """The build of a template was ended by a time-out, or by Ctrl-C."""
+
+
+def cut_off(error: BaseException, *, last: bool) -> CutOffError:
+    """Return the error for a build that *error* ended; after the *last* attempt it is not made again."""
+    return CutOffError(
+        f"The worker database is not there: {type(error).__name__} ended the build of its template.",
+        why="Probably a time-out of the test, which the build took too long for.",
+        do="Run the tests once without a time-out: the template is kept for later runs."
+        if last
+        else "Nothing needs to be done: the template is built once more before the next test, outside its time-out.",
+    )
+
+
+def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None]) -> Template:
+    """Return the template that is *wanted*.
 
     Args:
         admin: The server's administrator.
-        project: The project's label.
-        fingerprint: What shaped the template.
-        owner: The role that shall own it.
-        locale: ``crucible_locale``.
+        wanted: What it is to be.
         build: Fills the empty database at the address that it gets (the administrator's), once.
 
     Raises:
         TemplateError: If *build* fails; what it left is dropped.
     """
-    if there := _find(admin, fingerprint):
-        admin.note(there)
-        return Template(there, owner)
-    name = names.template(project, fingerprint)
+    if (there := _find(admin, wanted.fingerprint)) and not wanted.rebuild:
+        admin.note(there.name)
+        return Template(there.name, wanted.owner)
+    name = names.template(wanted.project, wanted.fingerprint)
     with admin.locked(building(name)):
-        if there := _find(admin, fingerprint):  # another process built it while this one waited
-            return Template(there, owner)
-        admin.drop(name)
-        create_empty(admin, name, owner, locale)
-        try:
-            build(admin.address.to(name))
-        except BaseException:
-            admin.drop(name)
-            raise
-        admin.empty(name)
-        admin.note(name)
+        there = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
+        trace = wanted.trace()
+        if there and not (wanted.rebuild and _run_of(there) != trace.run):
+            return Template(there.name, wanted.owner)
+        reason = _reason(admin, wanted, trace)
+        if there:
+            admin.drop(there.name)
+        _build(admin, name, wanted, build)
+        admin.note(name, trace.text())
         admin.mark_template(name)
-    return Template(name, owner, built=True)
+    return Template(name, wanted.owner, built=True, reason=reason)
+
+
+def _build(admin: Admin, name: str, wanted: Wanted, build: Callable[[Address], None]) -> None:
+    admin.drop(name)
+    create_empty(admin, name, wanted.owner, wanted.locale)
+    try:
+        build(admin.address.to(name))
+    except BaseException:
+        admin.drop(name)
+        raise
+    admin.empty(name)
+
+
+def _reason(admin: Admin, wanted: Wanted, trace: Trace) -> str:
+    """Return why none of the project's other templates will do: in what the newest one differs."""
+    others = [entry for entry in _of_project(admin, wanted.project) if _is_like(entry, trace)]
+    newest = max(others, key=lambda entry: entry.used or OLD, default=None)
+    earlier = Trace.of_text(newest.remark) if newest else None
+    return trace.since(earlier) if earlier else ""
+
+
+def _is_like(entry: Entry, trace: Trace) -> bool:
+    """Return whether *entry* is another template of the same one of the project's databases."""
+    earlier = Trace.of_text(entry.remark)
+    return earlier is not None and earlier.database == trace.database and earlier.parts != trace.parts
+
+
+def _run_of(entry: Entry) -> str:
+    trace = Trace.of_text(entry.remark)
+    return trace.run if trace else ""
 
 
 def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Address:
@@ -81,16 +145,26 @@ def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Add
     return admin.address.to(name)
 
 
-def _find(admin: Admin, fingerprint: str) -> str | None:
-    """A complete template with this *fingerprint*, whatever its label: on another machine the project's folder may
-    have another name.
-    """
+def _find(admin: Admin, fingerprint: str) -> Entry | None:
+    """Return a complete template with this *fingerprint*, whatever its label: another machine's folder differs."""
     wanted = names.parse(names.template("any", fingerprint))
-    for name, marked in sorted(admin.databases(names.PREFIX).items()):
-        parsed = names.parse(name)
-        if marked and parsed and wanted and (parsed.kind, parsed.fingerprint) == ("template", wanted.fingerprint):
-            return name
+    for entry in admin.entries(names.PREFIX):
+        parsed = names.parse(entry.name)
+        is_complete = entry.ours and entry.is_template and parsed is not None and parsed.kind == "template"
+        if is_complete and parsed and wanted and parsed.fingerprint == wanted.fingerprint:
+            return entry
     return None
+
+
+def _of_project(admin: Admin, project: str) -> list[Entry]:
+    """Return the complete templates of a project."""
+    label = names.parse(names.template(project, "0"))
+    parsed = [(entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.ours]
+    return [
+        entry
+        for entry, name in parsed
+        if entry.is_template and name and label and (name.kind, name.label) == ("template", label.label)
+    ]
 
 
 def building(name: str) -> str:
@@ -166,18 +240,7 @@ def _dropped(admin: Admin, name: str) -> bool:
 
 
 def _old_templates(admin: Admin, project: str, kept: int) -> list[str]:
-    label = names.parse(names.template(project, "0"))
-    ours = [
-        entry
-        for entry in admin.entries(names.PREFIX)
-        if entry.ours
-        and entry.is_template
-        and (parsed := names.parse(entry.name))
-        and parsed.kind == "template"
-        and label
-        and parsed.label == label.label
-        and admin.is_dead(in_use(entry.name))
-    ]
+    ours = [entry for entry in _of_project(admin, project) if admin.is_dead(in_use(entry.name))]
     ours.sort(key=lambda entry: entry.used or OLD, reverse=True)
     return [entry.name for entry in ours[kept:]]
 

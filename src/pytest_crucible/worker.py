@@ -19,17 +19,21 @@ from . import forks, marks, names, recipes, reset, templates
 from .admin import Admin
 from .children.parent import Parent
 from .database import Database
-from .database_errors import no_such_database, not_while_filling
+from .database_errors import no_such_database
+from .databases import Databases
 from .errors import CrucibleError, TemplateError
+from .fingerprint import fingerprint
+from .progress import Progress
 from .recipes.engines import engines, roles
 from .redirect import Origin, OtherEngines, Redirect, Target
 from .reset import Control
 from .rights import Rights
-from .roles import DEFAULT_ROLE, Roles, grantees
-from .server import Lease, lease
+from .roles import DEFAULT_ROLE, Roles
+from .server import Lease, lease, where_kept
 from .server.address import Address
 from .settings import Settings
 from .superuser import SuperuserHints
+from .trace import Trace
 
 # The layer of what is written while modules are imported.
 IMPORT = 1
@@ -37,7 +41,7 @@ IMPORT = 1
 MARKED = ("mark", str(marks.MARK))
 
 
-class Worker:
+class Worker(Databases):
     """The worker databases of this process.
 
     Args:
@@ -54,6 +58,7 @@ class Worker:
         parent: In a forked child, the process that owns the databases.
         before: The open transactions that had written before the current test: backend, and when they began.
         leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
+        progress: What the run waits for.
     """
 
     def __init__(self, settings: Settings, run: str, name: str) -> None:
@@ -66,11 +71,12 @@ class Worker:
         self.preparing = False
         self.before: set[tuple[int, float | None]] = set()
         self.leaving = False
+        self.progress = Progress()
         self._project = names.label(settings.root.name, 24)
         self._spare = partial(names.worker, self._project, run, f"{name}s")
         self._numbers = count(1)
         self._shapes = settings.by_database()
-        self._all = {asked: self._database(asked, run, name) for asked in self._shapes}
+        super().__init__({asked: self._database(asked, run, name) for asked in self._shapes})
         self.main = next(iter(self._all.values()))
         self._known = dict(self._all) | {database.name: database for database in self._all.values()}
         self._unmatched: list[str] = []
@@ -113,16 +119,6 @@ class Worker:
 
     # -- all databases -----------------------------------------------------------------------------------------------
 
-    @property
-    def names(self) -> list[str]:
-        """The names of all worker databases, whether they are there yet or not."""
-        return [database.name for database in self._all.values()]
-
-    @property
-    def databases(self) -> list[Database]:
-        """Every database that was needed yet, and has not been lost since: none but these can have changed."""
-        return [database for database in self._all.values() if database.started]
-
     def address(self, asked: str | None = None) -> Address:
         """A worker database, as the role that owns its schema.
 
@@ -146,39 +142,6 @@ class Worker:
         """The databases that may have changed since this was last asked: any other was not even connected to."""
         used = self.redirect.used()
         return [database for database in self.databases if database in self._open_to_all or database.name in used]
-
-    @property
-    def started(self) -> bool:
-        """Whether anything has needed a database yet, and it has not been lost since."""
-        return bool(self.databases)
-
-    @property
-    def stale(self) -> bool:
-        """Whether the next user of a database gets a fresh clone."""
-        return any(database.stale for database in self.databases)
-
-    def clones(self) -> list[str]:
-        """Take away why a database could only be cloned anew, for each time since this was last called."""
-        return [database.clones.pop(0) for database in self._all.values() for _ in [*database.clones]]
-
-    def discard(self) -> None:
-        """Have the next user of each database get a fresh clone."""
-        for database in self.databases:
-            database.discard()
-
-    def marks(self) -> int:
-        """How many statements have written, and committed, since the baseline."""
-        return sum(database.control.marks() for database in self.databases)
-
-    def capture(self, layer: int) -> None:
-        """Take what a wide fixture committed into *layer*."""
-        for database in self.databases:
-            database.capture(layer)
-
-    def take_off(self, layer: int) -> None:
-        """Take *layer* away, and put the databases back to what is left."""
-        for database in self.databases:
-            database.take_off(layer)
 
     # -- where everything leads --------------------------------------------------------------------------------------
 
@@ -295,16 +258,31 @@ class Worker:
                 return
             if database.failure is not None:
                 # Without the frames of the tests before, which would grow with each.
-                raise database.failure.with_traceback(None)
+                raise database.refusal().with_traceback(None)
             self.preparing = True
             try:
                 database.renew() if database.is_open else self._open(database)
-            except Exception as error:
+            except BaseException as error:
                 # Every later test would fail alike, after the same wait.
-                database.failure = error
+                database.fail(error)
                 raise
             finally:
                 self.preparing = False
+
+    def get_ready(self) -> None:
+        """Have those databases there to which the application's engines lead, before a test and its time-outs begin.
+
+        A failure is remembered and raised in the test. The first engine names the role that owns the schema: without
+        one, nothing is done.
+        """
+        for database in self.every:
+            database.try_again()
+        with suppress(Exception):
+            recipes.recipe_of(self.main.settings)  # imports the application
+            for database in {
+                self._known.get(asked, self.main) for _, asked in roles(self._others, self.settings.packages)
+            }:
+                self.prepare(database)
 
     def _open(self, database: Database) -> None:
         before = self.databases
@@ -320,6 +298,7 @@ class Worker:
         self.admin.live(templates.in_use(template.name))
         if template.built:
             self.built += 1
+            self.notes += filter(None, [template.reason])
             self.server().keep_image()
         database.open(self.admin, self.rights, template)
 
@@ -333,12 +312,15 @@ class Worker:
     def _template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
         owner = self._owner(database, recipe)
         facts = [("owner", owner), ("server", str(self.admin.version)), ("reset", self.rights.source()), MARKED]
-        mark = recipes.fingerprint_of(recipe, facts)
+        parts = recipes.parts_of(recipe, facts)
+        settings = self.settings
+        trace = partial(Trace.of_parts, parts, settings.root, database=database.label, run=self.run)
+        wanted = templates.Wanted(self._project, fingerprint(parts), owner, settings.locale, trace, settings.rebuild)
         build = partial(self._build, database, recipe, owner)
         with self.roles.of_a_build(owner) as mended:
             while True:
                 try:
-                    return templates.get_or_build(self.admin, self._project, mark, owner, self.settings.locale, build)
+                    return templates.get_or_build(self.admin, wanted, build)
                 except TemplateError as error:
                     if not mended(error):
                         raise self.roles.explained(error) from error
@@ -346,28 +328,20 @@ class Worker:
     def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
         if self.server().kind == "container":  # the embedded server's own are all trusted
             self.admin.extend(address.database, database.settings.extensions)
-        refuse = partial(self._refuse_others, database)
-        with self.redirect.lead_to(address.to(address.database, user=owner), refuse):
-            recipe.fill()
-        self.admin.empty(address.database)
-        reset.install(address, self.rights)
-
-    def _refuse_others(self, database: Database, origin: Origin) -> None:
-        """What fills a template may not write to another database, whose template knows nothing of it."""
-        if origin.database is not None and self._all.get(origin.database, database) is not database:
-            raise not_while_filling(origin.database)
+        refuse = partial(database.refuse_others, self._all)
+        done = f"the template is built, and kept {where_kept(self.server())}"
+        with self.progress.of(lambda: f"building the template {address.database}: {recipe.doing}", done):
+            with self.redirect.lead_to(address.to(address.database, user=owner), refuse):
+                recipe.fill()
+            self.admin.empty(address.database)
+            reset.install(address, self.rights)
 
     def _owner(self, database: Database, recipe: recipes.Recipe) -> str:
         here: list[str] = []
         others: list[str] = []
         for role, asked in roles(self._others, self.settings.packages):
             (here if self._known.get(asked, self.main) is database else others).append(role)
-        if len({*here, *others}) > 1:
-            # Which engine was made first depends on which test file was imported first.
-            granted = grantees({*here, *others}, recipe.ddl())
-            here.sort(key=granted.__contains__)
-            others.sort(key=granted.__contains__)
-        return self.roles.owner(here, others, by_variable=bool(self.settings.url_env))
+        return self.roles.owner(here, others, recipe.ddl, by_variable=bool(self.settings.url_env))
 
     # -- at the end --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_crucible import names, templates
 from pytest_crucible.errors import CrucibleError, TemplateError
+from pytest_crucible.trace import Trace
 
 
 def ask(worker, query):
@@ -355,7 +356,8 @@ def test_a_template_is_found_under_another_label(project, work):
     (there,) = project.databases("crucible_t_" + project.root.name)
     parsed = names.parse(there)
     elsewhere = names.template("another-checkout", parsed.fingerprint)
-    found = templates.get_or_build(project.admin, "another-checkout", parsed.fingerprint, "app", None, pytest.fail)
+    wanted = templates.Wanted("another-checkout", parsed.fingerprint, "app", None, trace=lambda: Trace({}, {}))
+    found = templates.get_or_build(project.admin, wanted, pytest.fail)
     assert (found.name, found.built) == (there, False)
     assert templates.building(elsewhere) == templates.building(there)
 

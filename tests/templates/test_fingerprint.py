@@ -102,3 +102,77 @@ def test_what_shapes_no_template(project):
     project.edit("models", "name: Mapped[str]\n", "name: Mapped[str] = mapped_column(default='x')\n")
     project.write("views", "x = 1")
     assert project.fingerprint(isolation="clone", keep_failed=True, seed=7, no_database=("a",)) == before
+
+
+HELPED = """
+import pytest_crucible
+from HELPER import rows
+from MODELS import User
+from APPLICATION import app
+
+@pytest_crucible.reads("$SEED_SIZE")
+def load(session): ...
+"""
+
+
+@pytest.fixture
+def helped(project):
+    """A loader that imports a module, which imports another one, the models, and an application with a view."""
+    names = {"HELPER": "helper", "APPLICATION": "application"}
+    project.write("deeper", "ROWS = [1]\n")
+    project.write("helper", f"from {project.name('deeper')} import ROWS\nrows = ROWS\n")
+    project.write("view", "x = 1\n")
+    project.write("application", f"import {project.name('view')}\napp = object()\n")
+    text = HELPED
+    for word, module in names.items():
+        text = text.replace(word, project.name(module))
+    project.words = {"load": project.load(text), "app": f"{project.name('application')}:app"}
+    return project
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"), [("helper", "rows = ROWS", "rows = ROWS * 2"), ("deeper", "[1]", "[2]")]
+)
+def test_modules_that_the_loader_imports(helped, module, old, new):
+    """What the loader imports from the project counts, directly or not."""
+    before = helped.fingerprint(**helped.words)
+    helped.edit(module, old, new)
+    assert helped.fingerprint(**helped.words) != before
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("models", "class User(Base):", "class User(Base):\n    def greet(self): return 'hi'\n"),
+        ("application", "object()", "list()"),
+        ("view", "x = 1", "x = 2"),
+    ],
+)
+def test_modules_that_the_schema_covers(helped, module, old, new):
+    """Models and the application are imported by almost everything: their DDL counts, and no edit of their code."""
+    before = helped.fingerprint(**helped.words)
+    helped.edit(module, old, new)
+    assert helped.fingerprint(**helped.words) == before
+
+
+def test_variables_that_the_loader_declares(helped, monkeypatch):
+    """An environment variable counts with its value; one that is not declared does not."""
+    monkeypatch.delenv("SEED_SIZE", raising=False)
+    before = helped.fingerprint(**helped.words)
+    monkeypatch.setenv("OTHER_SIZE", "2")
+    assert helped.fingerprint(**helped.words) == before
+    monkeypatch.setenv("SEED_SIZE", "2")
+    assert helped.fingerprint(**helped.words) != before
+
+
+def test_relative_imports_of_the_loader(project):
+    """A loader in a package imports its neighbours relatively."""
+    package = project.root / project.name("pack")
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "rows.py").write_text("ROWS = 1")
+    (package / "data.py").write_text("from .rows import ROWS\ndef load(session): ...")
+    load = f"{package.name}.data:load"
+    before = project.fingerprint(load=load)
+    (package / "rows.py").write_text("ROWS = 2")
+    assert project.fingerprint(load=load) != before

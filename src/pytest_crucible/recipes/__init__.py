@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import lookup
 from ..fingerprint import fingerprint
 from ..settings import Settings
 from .metadata import MetadataRecipe
 from .recipe import Recipe
 
-__all__ = ["MetadataRecipe", "Recipe", "fingerprint_of", "recipe_of"]
+__all__ = ["MetadataRecipe", "Recipe", "fingerprint_of", "parts_of", "recipe_of", "refuse_missing"]
 
 
 def recipe_of(settings: Settings) -> Recipe:
@@ -25,6 +26,26 @@ def recipe_of(settings: Settings) -> Recipe:
     return MetadataRecipe(settings)
 
 
+def parts_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return what shapes what *recipe* makes on a server with these *facts* (owner, server version, …)."""
+    return recipe.parts() | dict(facts)
+
+
 def fingerprint_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> str:
-    """The fingerprint of what *recipe* makes on a server with these *facts* (owner, server version, …)."""
-    return fingerprint(recipe.parts() | dict(facts))
+    """Return the fingerprint of these parts."""
+    return fingerprint(parts_of(recipe, facts))
+
+
+def refuse_missing(settings: Settings) -> None:
+    """Raise an error if *settings* name what is not there, as far as that shows without importing the application.
+
+    Raises:
+        UsageError: If a package, or Alembic's configuration, is missing.
+    """
+    for option, path in settings.named_paths():
+        lookup.refuse_missing(path, option=option, root=settings.root)
+    for shape in settings.by_database().values():
+        if shape.alembic:
+            from .scripts import Scripts
+
+            Scripts(shape)

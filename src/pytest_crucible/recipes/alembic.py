@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from ..errors import MigrationError, TemplateError
-from ..fingerprint import fingerprint, of_files
+from ..fingerprint import digest, files
 from ..settings import Settings
-from .followed import followed
+from .followed import followed, importable_from
 from .recipe import Recipe
 from .scripts import Scripts
 
@@ -24,6 +23,11 @@ class AlembicRecipe(Recipe):
         super().__init__(settings)
         self.scripts = Scripts(settings)
 
+    @property
+    def schema(self) -> str:
+        """How the schema is made, in a few words."""
+        return f"the migrations of {self.settings.alembic}"
+
     def schema_parts(self) -> dict[str, str]:
         """Every file of the scripts, what the revisions import from the project, and what the configuration says."""
         scripts = self.scripts
@@ -32,9 +36,12 @@ class AlembicRecipe(Recipe):
             "Alembic": version("alembic"),
             "alembic": str(self.settings.alembic),
             "configuration": scripts.configured(),
-            "modules": fingerprint({name: path.read_bytes() for name, path in self._modules().items()}),
+            **{f"module {name}": digest(path).hex() for name, path in self._modules().items()},
             **{
-                f"scripts {number}": of_files(folder, ["."]) for number, folder in enumerate(folders) if folder.is_dir()
+                f"file {number or ''}{name}": content.hex()
+                for number, folder in enumerate(folders)
+                if folder.is_dir()
+                for name, content in files(folder, ["."]).items()
             },
         }
 
@@ -46,10 +53,7 @@ class AlembicRecipe(Recipe):
         return [file for folder in self.scripts.locations for file in sorted(folder.rglob("*.py"))]
 
     def _modules(self) -> dict[str, Path]:
-        root = self.settings.root
-        paths = [Path(entry).resolve() for entry in sys.path]
-        inside = [path for path in paths if root in path.parents and "site-packages" not in path.parts]
-        return followed(self._files(), dict.fromkeys([root, root / "src", self.scripts.folder, *inside]))
+        return followed(self._files(), importable_from(self.settings.root, self.scripts.folder))
 
     def make_schema(self, engine: Engine) -> None:
         """Migrate to the newest revision, of each branch if there are several.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy
@@ -24,31 +25,54 @@ from .recipe import URL
 EVENTS = ("before_create", "after_create")
 
 
-def emitted(metadata: MetaData) -> list[str]:
-    """Return every statement of ``create_all``, and the sources of DDL listeners that are written in Python."""
+@dataclass(frozen=True)
+class Emitted:
+    """What ``create_all`` emits.
+
+    Attributes:
+        own: SQLAlchemy's statements, sorted.
+        others: The project's, in their order.
+        places: After how many of SQLAlchemy's statements each of the project's comes.
+        listeners: The sources of DDL listeners that are written in Python.
+    """
+
+    own: list[str]
+    others: list[str]
+    places: list[int]
+    listeners: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return everything as one text."""
+        return "\n\n".join([*self.own, *self.others, *self.listeners])
+
+
+def emitted(metadata: MetaData) -> Emitted:
+    """Return what ``create_all`` emits for *metadata*."""
     try:
         statements = _recorded(metadata)
     except (AttributeError, NotImplementedError, TypeError, sqlalchemy.exc.SQLAlchemyError):
         # A listener needs a real connection: its source counts instead.
         statements = _without_listeners(metadata)
-    return [*statements, *_listeners(metadata)]
+    return replace(statements, listeners=_listeners(metadata))
 
 
-def _recorded(metadata: MetaData) -> list[str]:
+def _recorded(metadata: MetaData) -> Emitted:
     own: list[str] = []
     others: list[str] = []
+    places: list[int] = []
 
     def record(statement: Any, *_: object, **__: object) -> None:
         text = statement if isinstance(statement, str) else str(statement.compile(dialect=engine.dialect))
         if _is_sqlalchemys(statement):
             own.append(text.strip())
         else:
-            others.append(f"-- after {len(own)} statements\n{text}")
+            others.append(text.strip())
+            places.append(len(own))
 
     engine = create_mock_engine(URL, record)
     with _sets_in_order(metadata, engine.dialect):
         metadata.create_all(engine, checkfirst=False)
-    return [*sorted(own), *others]
+    return Emitted(sorted(own), others, places)
 
 
 def _is_sqlalchemys(statement: object) -> bool:
@@ -63,7 +87,7 @@ def _is_of_sqlalchemy(module: str | None) -> bool:
     return (module or "").partition(".")[0] == "sqlalchemy"
 
 
-def _without_listeners(metadata: MetaData) -> list[str]:
+def _without_listeners(metadata: MetaData) -> Emitted:
     """Return what a copy emits: listeners stay with the original, unless they propagate."""
     copy = MetaData(schema=metadata.schema, naming_convention=metadata.naming_convention)
     for table in metadata.tables.values():
@@ -71,7 +95,7 @@ def _without_listeners(metadata: MetaData) -> list[str]:
     try:
         return _recorded(copy)
     except (AttributeError, NotImplementedError, TypeError, sqlalchemy.exc.SQLAlchemyError):
-        return sorted(_bare(metadata))
+        return Emitted(sorted(_bare(metadata)), [], [])
 
 
 def _bare(metadata: MetaData) -> Iterator[str]:
@@ -85,7 +109,7 @@ def _bare(metadata: MetaData) -> Iterator[str]:
 def _listeners(metadata: MetaData) -> list[str]:
     """Return the sources of the DDL listeners written in Python, of the metadata and of each table."""
     return sorted(
-        f"-- a DDL listener in {listener.__module__}\n{of_module_source(listener)}"
+        of_module_source(listener)
         for target in (metadata, *metadata.tables.values())
         for event in EVENTS
         for listener in getattr(target.dispatch, event)

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+Covered = Callable[[str, Path], bool]
 
-def followed(scripts: Iterable[Path], folders: Iterable[Path]) -> dict[str, Path]:
+
+def nothing(_: str, __: Path) -> bool:
+    """Return that a module is not covered, whichever it is."""
+    return False
+
+
+def importable_from(root: Path, *further: Path) -> list[Path]:
+    """Return the folders that the modules of the project at *root* are imported from."""
+    paths = [Path(entry).resolve() for entry in sys.path]
+    inside = [path for path in paths if root in path.parents and "site-packages" not in path.parts]
+    return list(dict.fromkeys([root, root / "src", *further, *inside]))
+
+
+def followed(
+    scripts: Iterable[Path], folders: Iterable[Path], *, package: str = "", covered: Covered = nothing
+) -> dict[str, Path]:
     """The modules that *scripts* import, and those that these import, by name.
 
     Args:
         scripts: Python files; one that cannot be parsed imports nothing.
         folders: Where the project's modules are; any other module is no part of the project.
+        package: The package that the scripts lie in, for relative imports.
+        covered: Says of a module that it is left out, with what only it imports.
     """
     bases = list(folders)
     found: dict[str, Path] = {}
-    waiting = [(script, "") for script in scripts]
+    waiting = [(script, package) for script in scripts]
     while waiting:
         file, package = waiting.pop()
         for name in _imported(file, package):
             for part, path in _modules(name, bases):
-                if part not in found:
+                if part not in found and not covered(part, path):
                     found[part] = path
                     waiting.append((path, part if path.name == "__init__.py" else part.rpartition(".")[0]))
     return found

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from ..errors import CrucibleError, UsageError
+from ..fingerprint import declared, digest, files, innermost, of_environment, of_module_source
 from ..lookup import lookup
 from ..settings import Settings
 from .failed import failed
+from .followed import followed, importable_from
+
+# What only a module with models says, in whatever style.
+MODELS = re.compile(
+    rb"__tablename__|\b(?:mapped_column|Column|Table|MetaData|DeclarativeBase|declarative_base)\(|\(DeclarativeBase"
+    rb"|\btable\s*=\s*True"
+)
 
 
 def loader(settings: Settings) -> Callable[..., object] | None:
@@ -29,6 +40,37 @@ def loader(settings: Settings) -> Callable[..., object] | None:
             f"crucible_load: {settings.load} is {type(found).__name__}, not a callable.",
             do="Name a function: it is called with no argument, or with one session.",
         )
+    return found
+
+
+def parts(load: Callable[..., object], settings: Settings) -> dict[str, str]:
+    """Return what shapes the data of *load*: its module, what that imports from the project, and what it declares.
+
+    Modules that define models are left out, with all that they import: of a model, its DDL counts. So are the
+    application's and those of the metadata, which import everything.
+    """
+    declarations = declared(load)
+    patterns = [pattern for pattern in declarations if not pattern.startswith("$")]
+    read = {f"file {name}": content.hex() for name, content in files(settings.root, patterns).items()}
+    imported = {f"module {name}": digest(path).hex() for name, path in _imported(load, settings).items()}
+    return {"load": of_module_source(load), **imported, **read, **of_environment(declarations)}
+
+
+def _imported(load: Callable[..., object], settings: Settings) -> dict[str, Path]:
+    paths = [path for path in (settings.app, *settings.metadata) if path]
+    schema = [path.partition(":")[0] for path in paths]
+
+    def covered(name: str, path: Path) -> bool:
+        return any(f"{module}.".startswith(f"{name}.") for module in schema) or bool(MODELS.search(path.read_bytes()))
+
+    bases = importable_from(settings.root)
+    found: dict[str, Path] = {}
+    # The module that is named may only wrap a function of another one.
+    for module in dict.fromkeys([str(settings.load).partition(":")[0], innermost(load).__module__]):
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if file and settings.root in Path(file).resolve().parents:
+            package = getattr(sys.modules[module], "__package__", None) or ""
+            found |= {module: Path(file)} | followed([Path(file)], bases, package=package, covered=covered)
     return found
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from ..errors import UsageError
 from ..lookup import lookup
 from ..settings import Settings
+from ..trace import ORDER, named
 from .emitted import emitted
 from .failed import failed
 from .recipe import Recipe
@@ -33,13 +34,23 @@ class MetadataRecipe(Recipe):
         self.metadata = [metadata_of(path, settings) for path in settings.metadata]
         self.tables = frozenset(name for metadata in self.metadata for name in metadata.tables)
 
+    @property
+    def schema(self) -> str:
+        """How the schema is made, in a few words."""
+        return f"create_all of {', '.join(self.settings.metadata)}"
+
     def schema_parts(self) -> dict[str, str]:
-        """What ``create_all`` emits."""
-        return {"metadata": self.ddl()}
+        """What ``create_all`` emits, each statement by its name; beside them the place of those of the project."""
+        each = [emitted(metadata) for metadata in self.metadata]
+        return {
+            **named([text for one in each for text in [*one.own, *one.others]]),
+            ORDER: "; ".join(f"{one.others} {one.places}" for one in each),
+            "DDL listeners": "\n".join(text for one in each for text in one.listeners),
+        }
 
     def ddl(self) -> str:
         """What ``create_all`` emits."""
-        return "\n\n".join(text for metadata in self.metadata for text in emitted(metadata))
+        return "\n\n".join(emitted(metadata).text() for metadata in self.metadata)
 
     def make_schema(self, engine: Engine) -> None:
         """Create the schemas, then all tables."""

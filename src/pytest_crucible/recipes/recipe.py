@@ -11,7 +11,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
-from ..fingerprint import declared, of_files, of_module_source
 from ..lookup import lookup
 from ..server.missing import missing_extension
 from ..settings import Settings
@@ -30,12 +29,14 @@ class Recipe(ABC):
 
     Attributes:
         tables: The names of the tables, as far as they are known without making them.
+        doing: What `fill` is doing now.
     """
 
     tables: frozenset[str] = frozenset()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.doing = "extensions"
         if settings.app and not _being_imported(settings.app):
             lookup(settings.app, option="crucible_app", root=settings.root)
         self.load = load.loader(settings)
@@ -49,11 +50,7 @@ class Recipe(ABC):
             "pytest-crucible": version("pytest-crucible"),
             **self.schema_parts(),
         }
-        if self.load is not None:
-            parts["load"] = of_module_source(self.load)
-            patterns = declared(self.load)
-            parts["load files"] = of_files(self.settings.root, patterns) if patterns else ""
-        return parts
+        return parts | (load.parts(self.load, self.settings) if self.load is not None else {})
 
     def fill(self) -> None:
         """Fill the database to which every engine is led meanwhile.
@@ -65,9 +62,16 @@ class Recipe(ABC):
         with engine.begin() as connection:
             for extension in self.settings.extensions:
                 create_extension(connection, extension, embedded=self.settings.server == "embedded")
+        self.doing = self.schema
         self.make_schema(engine)
         if self.load is not None:
+            self.doing = f"crucible_load = {self.settings.load!r}"
             load.call(self.load, engine, str(self.settings.load))
+
+    @property
+    @abstractmethod
+    def schema(self) -> str:
+        """How the schema is made, in a few words."""
 
     @abstractmethod
     def schema_parts(self) -> dict[str, str]:

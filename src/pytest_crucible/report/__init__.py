@@ -6,5 +6,6 @@ from .figures import Figures, Repetition
 from .frames import named, only_frames_of_project
 from .hinted import Hinted
 from .summary import Summary
+from .terminal import line_writer
 
-__all__ = ["Figures", "Hinted", "Repetition", "Summary", "named", "only_frames_of_project"]
+__all__ = ["Figures", "Hinted", "Repetition", "Summary", "line_writer", "named", "only_frames_of_project"]

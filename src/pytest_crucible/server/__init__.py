@@ -86,6 +86,15 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
     raise _unknown(spec)
 
 
+def where_kept(share: Lease) -> str:
+    """Return, in words, where the databases of *share* outlive a run."""
+    if share.kind != "embedded":
+        return f"on the {share.kind} server"
+    from .folders import image_folder
+
+    return f"for later runs in {image_folder(None)}"
+
+
 def _unknown(spec: str) -> UsageError:
     return UsageError(
         f"crucible_server = {beginning(spec)!r} names no server.",

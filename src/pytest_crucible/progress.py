@@ -1,0 +1,59 @@
+"""What a run waits for, said while it takes longer than a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+FIRST_SECONDS = 1.0
+NEXT_SECONDS = 30.0
+
+
+class Progress:
+    """Lines for the user about work that takes long.
+
+    Attributes:
+        say: Called with each line; from another thread, too.
+    """
+
+    def __init__(self) -> None:
+        self.say: Callable[[str], None] = _nothing
+
+    @contextmanager
+    def of(self, doing: Callable[[], str], done: str) -> Iterator[None]:
+        """Say what is being done once it takes longer than a second, then every half minute, and at its end.
+
+        Args:
+            doing: Tells what is being done now.
+            done: What is true at the end.
+        """
+        began = time.monotonic()
+        ended = threading.Event()
+        lines: list[str] = []
+
+        def watch() -> None:
+            wait = FIRST_SECONDS
+            while not ended.wait(wait):
+                lines.append(f"{doing()} ({time.monotonic() - began:.0f} s so far)")
+                self.say(lines[-1])
+                wait = NEXT_SECONDS
+
+        watcher = threading.Thread(target=watch, name="crucible-progress", daemon=True)
+        watcher.start()
+        result = done
+        try:
+            yield
+        except BaseException as error:
+            result = f"failed with {type(error).__name__}"
+            raise
+        finally:
+            ended.set()
+            watcher.join()
+            if lines:
+                self.say(f"{result}, after {time.monotonic() - began:.1f} s")
+
+
+def _nothing(_: str) -> None:
+    """Say nothing, before a run has said where to."""

@@ -1,0 +1,131 @@
+"""What a template was built from, in short: kept beside it, to say later why another one had to be built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+# How the parts are named that are found by compiling models, and not in a file.
+STATEMENT = "statement "
+ORDER = "statement order of DDL"
+TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
+NAMED = 3
+DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The parts of a fingerprint and the project's modules, each with a short hash.
+
+    Attributes:
+        parts: What shaped the template, by name; of a statement each line as well.
+        modules: The modules of the project that were loaded at that time, by file.
+        database: The database's name in the application's URLs; empty for the main one.
+        run: The run that built it.
+    """
+
+    parts: Mapping[str, str]
+    modules: Mapping[str, str]
+    database: str = ""
+    run: str = ""
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, str], root: Path, *, database: str = "", run: str = "") -> Trace:
+        """Return the trace of *parts*, and of the modules of the project at *root* that are loaded now."""
+        lined = {**parts}
+        for name, text in parts.items():
+            if name.startswith(STATEMENT) and name != ORDER:
+                lined |= dict(_lines(name, text))
+        hashes = {name: _short(text.encode("utf-8", "surrogatepass")) for name, text in lined.items()}
+        return cls(hashes, _loaded(root), database, run)
+
+    def text(self) -> str:
+        """Return the trace as one line."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def of_text(cls, text: str) -> Trace | None:
+        """Return the trace that `text` wrote, or None for any other text."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def since(self, earlier: Trace) -> str:
+        """Return why a template was built although that of *earlier* is there."""
+        changed = self._changed(earlier)
+        names = ", ".join(map(_shown, changed[:NAMED]))
+        names += f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        if all(name.startswith(STATEMENT) for name in changed) and self._same_modules(earlier):
+            return (
+                f"template built anew in each run, because no module has changed and yet {names} had another text in"
+                " the last run: give it no set, no random value and no present time"
+            )
+        return f"template built anew, because of {names}"
+
+    def _changed(self, earlier: Trace) -> list[str]:
+        """Return the names of what differs: of a statement that was changed the lines, of a new one the whole."""
+        names = [name for name in {**self.parts, **earlier.parts} if self.parts.get(name) != earlier.parts.get(name)]
+        whole = {name for name in names if name not in self.parts or name not in earlier.parts}
+        by_line = {name.partition("\n")[0] for name in names if "\n" in name} - whole
+        names = [name for name in names if name not in by_line and name.partition("\n")[0] not in whole - {name}]
+        return [name for name in names if name != ORDER] or names
+
+    def _same_modules(self, earlier: Trace) -> bool:
+        """Return whether the same modules were loaded, with the same texts; of tests, as far as both have them."""
+        then, now = earlier.modules, self.modules
+        return all(then[file] == now[file] for file in then.keys() & now.keys()) and all(
+            TEST.search(file) for file in then.keys() ^ now.keys()
+        )
+
+
+def named(statements: list[str]) -> dict[str, str]:
+    """Return *statements* by names that a person knows them by; of a name that comes again, with a number."""
+    found: dict[str, str] = {}
+    for statement in statements:
+        name = f"{STATEMENT}{_head(statement)}"
+        number = 1
+        while (key := name if number == 1 else f"{name} ({number})") in found:
+            number += 1
+        found[key] = statement
+    return found
+
+
+def _head(text: str) -> str:
+    """Return the beginning of *text* up to what may be a value."""
+    match = re.match(r"[^(\n']{1,60}", text.strip())
+    return match[0].strip() if match else text[:20]
+
+
+def _lines(name: str, statement: str) -> Iterator[tuple[str, str]]:
+    for line in statement.splitlines()[1:]:
+        first = line.split(maxsplit=1)[:1]
+        if first and first[0] != ")":
+            # CONSTRAINT and PRIMARY are followed by what tells them apart.
+            yield f"{name}\n{_head(line) if first[0].isupper() else first[0]}", line
+
+
+def _shown(name: str) -> str:
+    kind, _, rest = name.partition(" ")
+    statement, _, line = (rest if kind in ("statement", "file", "module") else name).partition("\n")
+    return f"{statement} ({line})" if line else statement
+
+
+def _loaded(root: Path) -> dict[str, str]:
+    """Return the loaded modules of the project, each with the hash of its file."""
+    files = {str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    inside = [path for path in map(Path, sorted(files)) if root in path.parents and "site-packages" not in path.parts]
+    return {
+        path.relative_to(root).as_posix(): _short(path.read_bytes())
+        for path in inside
+        if path.suffix == ".py" and path.is_file()
+    }
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:DIGITS]
