@@ -242,6 +242,11 @@ class Admin:
         self._run("ALTER DATABASE {} RENAME TO {}", name, to)
         self.note(to)
 
+    def backends(self, name: str) -> set[int]:
+        """Return the pids of the backends in the database *name*."""
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+        return {int(pid) for (pid,) in self._connection.execute(query, (name,))}
+
     def empty(self, name: str) -> None:
         """Throw everybody out of the database *name*, and wait until they are gone."""
         self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

@@ -195,6 +195,10 @@ class Database:
         if self._control is None and self._inherited is not None:
             self._control = Control(self._inherited.address, self._there[1])
 
+    def backends(self) -> set[int]:
+        """Return the pids of the backends in it, without that of the control connection."""
+        return self.admin.backends(self.name) - ({self._control.pid} if self._control is not None else set())
+
     def disconnect(self) -> None:
         """Close the control connection."""
         if self._control is not None:
@@ -284,12 +288,16 @@ class Database:
 
     # -- layers ------------------------------------------------------------------------------------------------------
 
-    def capture(self, layer: int) -> bool:
-        """Take what a wide fixture committed into *layer*; whether there was anything."""
+    def capture(self, layer: int, before_copy: Callable[[Database], None] = lambda database: None) -> bool:
+        """Take what a wide fixture committed into *layer*; whether there was anything.
+
+        Where only a copy of the database can be that layer, *before_copy* is called before all connections to it end.
+        """
         if self._stale:
             return False
         taken = self.control.capture(layer)
         if taken is None:
+            before_copy(self)
             self._rebase(layer)
             return True
         if taken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .database import Database
 
@@ -55,10 +55,10 @@ class Databases:
         """How many statements have written, and committed, since the baseline."""
         return sum(database.control.marks() for database in self.databases)
 
-    def capture(self, layer: int) -> None:
-        """Take what a wide fixture committed into *layer*."""
+    def capture(self, layer: int, before_copy: Callable[[Database], None]) -> None:
+        """Take what a wide fixture committed into *layer*; see `Database.capture`."""
         for database in self.databases:
-            database.capture(layer)
+            database.capture(layer, before_copy)
 
     def take_off(self, layer: int) -> None:
         """Take *layer* away, and put the databases back to what is left."""

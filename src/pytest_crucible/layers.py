@@ -10,10 +10,11 @@ What was committed before any fixture (an application that seeds its tables at i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
+from .database import Database
 from .errors import UsageError
 from .worker import IMPORT, Worker
 
@@ -23,10 +24,15 @@ class Layers:
 
     Args:
         worker: The worker database.
+
+    Attributes:
+        in_test: Whether a test is under way.
+        before_copy: Called before a database is copied and all connections to it end, because a fixture changed it.
     """
 
     def __init__(self, worker: Worker) -> None:
         self.in_test = False
+        self.before_copy: Callable[[Database], None] = lambda database: None
         self._worker = worker
         self._open: list[int] = []
         self._of: dict[Hashable, int] = {}
@@ -54,7 +60,7 @@ class Layers:
         finally:
             self._open.remove(number)
             if self._worker.started and written is None:
-                self._worker.capture(number)
+                self._worker.capture(number, self.before_copy)
             self._worker.note_open()
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
@@ -87,7 +93,7 @@ class Layers:
             return None
         if self.in_test and not self._open:
             return marks
-        self._worker.capture(self._open[-1] if self._open else IMPORT)
+        self._worker.capture(self._open[-1] if self._open else IMPORT, self.before_copy)
         return None
 
 

@@ -53,7 +53,9 @@ class OnImport(MetaPathFinder):
 
 def _act_after(loader: Any, action: Action) -> None:
     """Run *action* after the next execution of a module by *loader*, which is this spec's own."""
-    execute = loader.exec_module
+    execute = getattr(loader, "exec_module", None)
+    if execute is None or "exec_module" in vars(loader):  # an old kind of loader, or one that was asked before
+        return
 
     def exec_module(module: ModuleType) -> None:
         del loader.exec_module

@@ -158,6 +158,7 @@ class Control:
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
         self._run(OWN)
+        self.pid = self._connection.info.backend_pid
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
         # Only an external server allows them (PostgreSQL manual, PREPARE TRANSACTION).

@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,8 @@ class Run:
         self._environ: dict[str, str | None] = {}
         self.lifespans: set[Lifespan] = set()
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
-        self.wide_lifespans = WideLifespans(self.layers, self.worker.redirect.owner.get, self.worker.notes)
+        self.wide_lifespans = WideLifespans(self.layers, self.worker.redirect, self.worker.notes)
+        self.layers.before_copy = lambda database: self._suspend([database], copied=True)
         self._libraries = Libraries(self.wide_lifespans)
         self.watchdog = Watchdog(
             lambda: self.worker.admin.address if self.worker.started else None,
@@ -244,7 +245,10 @@ class Run:
         self.overridden.gone(key)
         self.fixtures.pop(key, None)
         if self.layers.gone(key):
+            if stale := [database for database in self.worker.databases if database.stale]:
+                self._suspend(stale)
             self._settle(self.worker.databases)
+            self.wide_lifespans.resume()
 
     def not_done(self, test: Test, named: Mapping[str, object]) -> str:
         """What *test*, which failed, did not commit or await; *named* are its fixtures and variables."""
@@ -334,12 +338,15 @@ class Run:
         for reason in self.worker.clones():
             self._figures.add_clone(reason, test)
 
-    def _suspend(self, databases: Iterable[Database]) -> None:
-        """Shut applications down, and have open connections given up, before *databases* go."""
+    def _suspend(self, databases: Collection[Database], *, copied: bool = False) -> None:
+        """Shut applications down, and have open connections given up, before *databases* go.
+
+        With *copied*, their rows stay.
+        """
         gone = {(database.name, database.generation) for database in databases}
         self.worker.leaving = True
         try:
-            self.wide_lifespans.suspend()
+            self.wide_lifespans.suspend(databases, copied=copied)
             for lifespan in list(self.lifespans):
                 lifespan.suspend()
         finally:

@@ -1,21 +1,28 @@
 """Lifespans that a project's own wide fixtures run.
 
-An application keeps connections while it runs: a LISTEN, a poller. None of them outlives its database. So where a
+An application may keep connections while it runs: a LISTEN, a poller. None of them outlives its database. So where a
 worker database is thrown away, such a lifespan is shut down before and started up after, like Crucible's own, on the
-loop on which its fixture has started it. What it writes at start-up is a layer of the fixture, and is written anew.
+loop on which its fixture has started it. What it writes at start-up is a layer of the fixture, and is written anew. An
+application that keeps none goes on running: its pools connect anew.
 
 Where that cannot be done, the tests that use the fixture fail, and the error says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
+from .database import Database
 from .errors import ApplicationError
 from .layers import Layers
 from .lifespan_libraries import EnteredLifespan
-from .redirect import LIFESPAN
+from .redirect import LIFESPAN, Redirect
+from .restore import give_time
+
+# How often a connection in use is looked at again: a poller may return it.
+LOOKS = 3
+LOOK_SECONDS = 0.005
 
 
 class WideLifespan:
@@ -40,20 +47,20 @@ class WideLifespans:
 
     Args:
         layers: What a start-up writes is one of them.
-        owner: Returns the wide fixture whose code runs now, or None.
+        redirect: Knows the wide fixture whose code runs now, and the connections that each has in use.
         notes: Where a failed shutdown is told.
     """
 
-    def __init__(self, layers: Layers, owner: Callable[[], str | None], notes: list[str]) -> None:
+    def __init__(self, layers: Layers, redirect: Redirect, notes: list[str]) -> None:
         self._layers = layers
-        self._owner = owner
+        self._redirect = redirect
         self._notes = notes
         self._running: dict[EnteredLifespan, WideLifespan] = {}
 
     @contextmanager
     def starting(self, lifespan: EnteredLifespan) -> Iterator[None]:
         """Start *lifespan* in here: where a wide fixture does, take it to those that run."""
-        fixture = self._owner()
+        fixture = self._redirect.owner.get()
         if fixture in (None, LIFESPAN) or not self._layers.is_coming_up:
             yield
             return
@@ -67,11 +74,17 @@ class WideLifespans:
         wide = self._running.pop(lifespan, None)
         return wide is None or wide.is_up
 
-    def suspend(self) -> None:
-        """Shut down what runs, because its database is about to go: the last one first."""
+    def suspend(self, databases: Collection[Database], *, copied: bool) -> None:
+        """Shut down what keeps connections to *databases*, because these are about to go: the last one first.
+
+        Args:
+            databases: The databases.
+            copied: Whether what the start-ups wrote is there afterwards, too.
+        """
+        kept = self._kept(databases) if self._running else frozenset()
         for wide in reversed(self._running.values()):
             wide.error = None
-            if not wide.is_up:
+            if not wide.is_up or not kept & {wide.fixture, None}:
                 continue
             if (obstacle := wide.lifespan.obstacle()) is not None:
                 wide.error = _stranded(wide.fixture, obstacle)
@@ -81,7 +94,8 @@ class WideLifespans:
             except Exception as error:  # noqa: BLE001 - the application's; without Crucible it would go on running
                 self._notes.append(f"{wide.fixture}: the application's shutdown failed before a fresh clone: {error!r}")
             wide.is_up = False
-            self._layers.gone(wide)
+            if not copied:
+                self._layers.gone(wide)
 
     def resume(self) -> None:
         """Start up what is suspended, in the order in which it was started."""
@@ -96,6 +110,22 @@ class WideLifespans:
                 wide.error.__cause__ = error
             else:
                 wide.is_up = True
+
+    def _kept(self, databases: Collection[Database]) -> frozenset[str | None]:
+        """Return which wide fixtures keep connections in use; None stands for code that Crucible does not see."""
+        kept: frozenset[str | None] = frozenset()
+        for look in range(LOOKS):
+            connections = self._redirect.connections()
+            if look:
+                give_time(connections, LOOK_SECONDS)
+                connections = self._redirect.connections()
+            known = {opened.pid for opened in connections}
+            in_use = {opened.pid: opened.owner for opened in connections if opened.checked_out and opened.owner}
+            backends = {pid for database in databases for pid in database.backends()}
+            kept = frozenset(in_use.get(pid) for pid in backends if pid in in_use or pid not in known)
+            if not kept:
+                break
+        return kept
 
     def check(self, fixtures: Iterable[str]) -> None:
         """Raise an error where one of *fixtures* runs an application that is not as it should be.

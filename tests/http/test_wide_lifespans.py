@@ -339,6 +339,78 @@ def test_once():
     done.assert_outcomes(passed=3)
 
 
+def test_an_application_that_keeps_no_connection(project):
+    """It goes on running, with all that it has in memory and in the database: its pool connects anew."""
+    done = project.run(
+        SERVICE.format(driver="asyncpg").replace("asyncio.create_task(listen())", "asyncio.create_task(idle())")
+        + """
+from fastapi.testclient import TestClient
+
+async def idle():
+    await asyncio.Event().wait()
+
+@pytest.fixture(scope="module")
+def client():
+    with TestClient(service) as client:
+        yield client
+
+@pytest.mark.parametrize("n", range(3))
+def test_each(client, sync_session, n):
+    assert client.post("/users/ada").json()["names"] == ["of the start", "ada"]
+    change_the_schema(sync_session)
+    assert starts == ["start"]
+""",
+        "-Werror",
+    )
+    done.assert_outcomes(passed=3)
+
+
+def test_wide_fixtures_that_change_the_schema(project):
+    """Set-up and teardown of such a fixture leave no application on a database that is gone, either."""
+    head = CLIENT[: CLIENT.index("@pytest.mark.parametrize")].replace('scope="module"', 'scope="session"')
+    done = project.run(
+        SERVICE.format(driver="asyncpg")
+        .replace('session.add(User(name="of the start"))', FIND_OR_ADD)
+        .replace('session.add(User(name="of the end"))', "pass")
+        + head
+        + """
+
+@pytest.fixture(scope="class")
+def table():
+    from sqlalchemy import create_engine
+
+    engine = create_engine("postgresql+psycopg://app@db.production.invalid/app")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE wide ()"))
+    yield
+    engine.dispose()
+
+
+def test_before(client):
+    check(client, 1)
+
+
+class TestTable:
+    @pytest.mark.parametrize("n", range(2))
+    def test_table(self, client, table, n):
+        check(client, 2)
+
+
+@pytest.mark.parametrize("n", range(2))
+def test_after(client, n):
+    check(client, 3)
+""",
+        "-Werror",
+    )
+    done.assert_outcomes(passed=5)
+
+
+FIND_OR_ADD = """
+        if not await session.scalar(select(User).where(User.name == "of the start")):
+            session.add(User(name="of the start"))
+"""
+
+
 class Nothing:
     """A watch that is told of nothing."""
 

@@ -77,7 +77,7 @@ KEEP = {
     "transaction": ["SET TRANSACTION READ ONLY"],
     "undone": ["SET app.tenant = 7", "RESET app.tenant"],
     "undone-twice": ["SET app.tenant = 7", "RESET app.tenant"] * 2,
-    "all-undone": ["SET app.tenant = 7", "SET statement_timeout = 70000", "RESET ALL"],
+    "all-undone": ["SET app.tenant = 7", "SET work_mem = '8MB'", "RESET ALL"],
     "deallocated": ["PREPARE one AS SELECT 1", "DEALLOCATE one"],
     "closed": ["DECLARE one CURSOR WITH HOLD FOR SELECT 1", "CLOSE one"],
 }
@@ -173,7 +173,7 @@ async def test_next():
 
 
 async def test_that_does_it_again():
-    await run("SET statement_timeout = 1234", "SET statement_timeout = 60000")
+    await run("SET lock_timeout = 1234", "SET lock_timeout = 60000")
 
 
 async def test_last():
