@@ -341,7 +341,7 @@ class Hooks:
             return (yield)
         try:
             with (
-                self.run.layers.coming_up(fixturedef, fixturedef.argname),
+                self.run.coming_up(fixturedef, fixturedef.argname),
                 self.run.overridden.coming_up(fixturedef) as see,
             ):
                 value = yield
@@ -352,8 +352,6 @@ class Hooks:
             # It was set up, and shall be again for a test that asks for it in time.
             fixturedef.finish(request)  # type: ignore[arg-type] # a SubRequest, which is not public
             raise
-        finally:
-            self.run.wide_lifespans.resume()
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture of a wider scope is gone: so is its layer."""

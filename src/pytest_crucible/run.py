@@ -240,6 +240,15 @@ class Run:
         )
         return self._figures.merged([worker])
 
+    @contextmanager
+    def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
+        """Set a wide fixture up in here: what it commits is its layer."""
+        try:
+            with self.layers.coming_up(key, name):
+                yield
+        finally:
+            self.wide_lifespans.resume()
+
     def torn_down(self, key: Hashable) -> None:
         """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
         self.overridden.gone(key)
