@@ -74,9 +74,9 @@ def test_only_databases_that_were_used_are_looked_at(shop):
         @pytest.fixture(autouse=True, scope="module")
         def looking(crucible_run):
             put_back = type(crucible_run.worker.main).put_back
-            def look(self, *args):
+            def look(self, *args, **kwargs):
                 LOOKED.append(self.name)
-                return put_back(self, *args)
+                return put_back(self, *args, **kwargs)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(type(crucible_run.worker.main), "put_back", look)
                 yield

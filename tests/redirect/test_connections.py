@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
 from pytest_crucible.errors import RedirectError
-from pytest_crucible.redirect import Origin, Redirect, Target
+from pytest_crucible.redirect import OUTSIDE, Origin, Redirect, Target
 from pytest_crucible.server import Address
 
 from .conftest import NOWHERE
@@ -72,12 +72,15 @@ def test_an_asynchronous_connection(redirect: Redirect, driver: str) -> None:
 
 
 def test_owner(redirect: Redirect, engine: Engine) -> None:
-    """The owner is whoever checks out, and is forgotten when somebody else does."""
+    """The owner is that of the code that checks out: a fixture, a test, or code outside the tests."""
     with redirect.owned_by("catalogue"):
         pid_of(engine)
     assert redirect.connections()[0].owner == "catalogue"
-    pid_of(engine)
+    with redirect.testing():
+        pid_of(engine)
     assert redirect.connections()[0].owner is None
+    pid_of(engine)
+    assert redirect.connections()[0].owner == OUTSIDE
 
 
 def test_owner_of_tasks(redirect: Redirect) -> None:
