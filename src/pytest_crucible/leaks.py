@@ -190,7 +190,7 @@ def _may_stay(stranger: Stranger, opened: Opened | None, now: Circumstances) -> 
     if stranger.wrote or stranger.locks:
         # Begun before the test, and written in it: by a session, which goes on after a rollback. A transaction that
         # a fixture has begun on a connection is that fixture's to end.
-        return not _is_new(stranger, now) and (opened is None or opened.session is None)
+        return not _is_new(stranger, now) and (opened is None or opened.session is None or opened.has_joined)
     return is_owned or not _is_new(stranger, now)
 
 
@@ -277,18 +277,31 @@ GONE = re.compile(
 )
 
 
+CLONED = (
+    "Crucible made the worker database anew after {}, which had changed the schema or is isolated by a clone. Sessions"
+    " and connections of SQLAlchemy connect anew by themselves; a connection of a raw driver does not: open it in a"
+    " fixture of the scope of a function."
+)
+
+
 class Ended:
     """The backends that Crucible has ended in this run, for the tests that suffer from it."""
 
     def __init__(self) -> None:
         self._last: list[tuple[str, Leak]] = []
+        self._cloned_after: str | None = None
 
     def note(self, test: str, leaks: Iterable[Leak]) -> None:
         """Remember *leaks* of *test*, whose backends were ended."""
         self._last = [*self._last, *((test, leak) for leak in leaks)][-MOST_ENDED:]
 
+    def note_clone(self, test: str) -> None:
+        """Remember that a worker database was thrown away after *test*, with every connection to it."""
+        self._cloned_after = test
+
     def explain(self, error: BaseException) -> list[str]:
         """Return the reasons where *error* says that a backend is gone; see `hints`."""
         if not any(sqlstate(part) == "57P01" or GONE.search(str(part)) for part in chain(error)):
             return []
-        return [f"Crucible ended a backend after {test}: {leak.details()}." for test, leak in self._last]
+        ended = [f"Crucible ended a backend after {test}: {leak.details()}." for test, leak in self._last]
+        return ended if self._cloned_after is None else [*ended, CLONED.format(self._cloned_after)]

@@ -302,6 +302,7 @@ class Run:
         elif test.isolation == "clone":
             self.worker.discard()
         if self.worker.stale:
+            self.ended.note_clone(test.id)
             self._suspend([database for database in self.worker.databases if database.stale])
             # A fresh clone has no rows of the layers that went with the applications; the others have them still.
             self._settle([database for database in self.worker.databases if not database.stale])

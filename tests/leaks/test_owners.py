@@ -395,3 +395,57 @@ def test_threads_of_another_library(project):
         "-Werror",
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_transaction_of_the_whole_run(project):
+    """A fixture's transaction on its connection, with a savepoint for each test, is that fixture's to end."""
+    result = project.run(
+        SYNC.format(driver="psycopg2")
+        + """
+@pytest.fixture(scope="module")
+def connection():
+    with engine.connect() as connection, connection.begin() as outer:
+        connection.execute(text("INSERT INTO users (name) VALUES ('seed')"))
+        yield connection
+        outer.rollback()
+
+@pytest.fixture
+def session(connection):
+    with connection.begin_nested() as savepoint, Session(connection, join_transaction_mode="create_savepoint") as one:
+        yield one
+        one.close()
+        savepoint.rollback()
+
+@pytest.mark.parametrize("n", range(3))
+def test_writes(session, n):
+    assert count(session) == 1
+    session.add(User(name="x"))
+    session.commit()
+    assert count(session) == 2
+""",
+        "-Werror",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_a_raw_connection_after_a_fresh_clone(project):
+    """A raw driver's connection does not survive a fresh clone: the error names the test that cost the database."""
+    result = project.run(
+        """
+        import psycopg
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def raw(database_url):
+            with psycopg.connect(database_url, autocommit=True) as connection:
+                yield connection
+
+        def test_alters(raw):
+            raw.execute("CREATE TABLE more (x int)")
+
+        def test_suffers(raw):
+            raw.execute("SELECT 1")
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.re_match_lines([r".*made the worker database anew after .*::test_alters, which had changed.*"])

@@ -40,6 +40,7 @@ class Opened:
         thread: The identifier of the thread that checked it out last.
         task: The task that checked it out last, where that has an owner.
         session: The session that has a transaction open on it, or None.
+        has_joined: Whether that session has joined a transaction of its connection.
     """
 
     pid: int
@@ -52,6 +53,7 @@ class Opened:
     thread: int = 0
     task: asyncio.Task[Any] | None = None
     session: Session | None = None
+    has_joined: bool = False
 
 
 def _nothing() -> None:
@@ -179,6 +181,7 @@ class Entry:
             self.thread,
             self.task(),
             session_of(self),
+            self.began is not None and self.began.has_joined,
         )
 
 

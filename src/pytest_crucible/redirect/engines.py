@@ -326,6 +326,8 @@ class Redirect:
         if entry.is_async and entry.loop() is not running_loop():
             self._leave_loop(entry)
         self._refuse_forbidden()
+        # Before the target is asked for: a thread that finds the database fresh is seen in use by one that discards it.
+        entry.checked_out_by(self.owner_now(), places.here(), proxy)
         target = self._targets.of(entry.origin, self.owner.get())
         moved = entry.target is not target and entry.target != target
         if entry.condemned or moved or (self.is_child and entry.is_dead):
@@ -336,7 +338,6 @@ class Redirect:
             entry.begin()
         self._used.add(target.address.database)
         self.reached = self.reached or not self._filling
-        entry.checked_out_by(self.owner_now(), places.here(), proxy)
 
     def _before_ping(self, connection: Any) -> None:
         entry = self._registry.of(connection)

@@ -39,11 +39,15 @@ class FirstUse(NamedTuple):
 
 
 class Began(NamedTuple):
-    """The session that began the transaction on a connection, by weak references."""
+    """The session that began the transaction on a connection, by weak references.
+
+    One that is bound to a `Connection` has joined the transaction of that.
+    """
 
     session: Callable[[], Session | None]
     transaction: Callable[[], SessionTransaction | None]
     connection: Callable[[], Connection | None]
+    has_joined: bool
 
 
 class Holders:
@@ -64,7 +68,10 @@ class Holders:
         """Note that *session* began a transaction on *connection*, whose entry is *entry*."""
         root = session.get_transaction()
         entry.began = Began(
-            weakref.ref(session), _nothing if root is None else weakref.ref(root), weakref.ref(connection)
+            weakref.ref(session),
+            _nothing if root is None else weakref.ref(root),
+            weakref.ref(connection),
+            isinstance(session.bind, Connection),
         )
         if session not in self.first:
             self.first[session] = FirstUse(entry.place, entry.owner, test)
