@@ -332,6 +332,7 @@ class Database:
             elif self._control.take_off(layer):
                 base.saved = self._control.export_layers()
             else:
+                self.clones.append("DDL in the teardown of a wide fixture")
                 base.gone.add(layer)
                 self.discard()
 

@@ -3,13 +3,31 @@
 -- Contents of large objects are not readable; a change of one is not seen, its creation and removal are.
 CREATE FUNCTION pg_crucible.large_object_stamp() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '' $$;
 
+-- REFRESH … CONCURRENTLY writes rows of materialized views, which can have no trigger. It needs a unique index.
+CREATE FUNCTION pg_crucible.views_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v oid;
+    part text;
+    stamp text := '';
+BEGIN
+    FOR v IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'm' AND c.relispopulated
+                AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique) ORDER BY c.oid LOOP
+        EXECUTE format('SELECT concat(count(*), '','', max(xmin::text::bigint)) FROM %s', v::regclass) INTO part;
+        stamp := stamp || v || ',' || part || ';';
+    END LOOP;
+    RETURN stamp;
+END $$;
+
 -- The versions of all catalog rows that are the user's, without those of temporary objects. Of pg_class the
--- columns that DDL changes: TRUNCATE and a restarted sequence write there, too.
+-- columns that DDL changes: TRUNCATE and a restarted sequence write there, too. Of sequences and indexes likewise: an
+-- index is written when its table is rewritten.
 CREATE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN concat_ws('/',
         (SELECT sum(hashtextextended(concat_ws(',', c.oid, c.relname, c.relnamespace, c.relowner, c.relkind,
-            c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.relhasrules), 0))
+            c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.relhasrules,
+            c.relreplident, c.relpersistence, c.relam, c.reltablespace, c.relispopulated,
+            CASE c.relkind WHEN 'm' THEN c.relfilenode END), 0))
            FROM pg_class c WHERE c.oid >= 16384 AND c.relpersistence <> 't'),
         (SELECT concat(count(*), ',', max(a.xmin::text::bigint)) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
           WHERE c.oid >= 16384 AND c.relpersistence <> 't'),
@@ -25,10 +43,27 @@ BEGIN
         (SELECT concat(count(*), ',', max(w.xmin::text::bigint)) FROM pg_rewrite w WHERE w.oid >= 16384),
         (SELECT concat(count(*), ',', max(e.xmin::text::bigint)) FROM pg_enum e),
         (SELECT concat(count(*), ',', max(p.xmin::text::bigint)) FROM pg_policy p),
-        (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_description d),
+        (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_description d
+          WHERE d.objoid >= 16384 OR d.classoid = 'pg_namespace'::regclass),
         (SELECT concat(count(*), ',', max(d.xmin::text::bigint)) FROM pg_default_acl d),
         (SELECT concat(count(*), ',', max(s.xmin::text::bigint)) FROM pg_statistic_ext s),
-        (SELECT concat(count(*), ',', max(n.xmin::text::bigint)) FROM pg_namespace n WHERE n.nspname !~ '^pg_'));
+        (SELECT concat(count(*), ',', max(n.xmin::text::bigint)) FROM pg_namespace n WHERE n.nspname !~ '^pg_'),
+        (SELECT sum(hashtextextended(s::text, 0)) FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+          WHERE c.relpersistence <> 't'),
+        (SELECT sum(hashtextextended(concat_ws(',', i.indexrelid, i.indisreplident, i.indisclustered), 0))
+           FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE i.indexrelid >= 16384 AND c.relpersistence <> 't'),
+        (SELECT sum(hashtextextended(i::text, 0)) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE c.relpersistence <> 't'),
+        (SELECT sum(hashtextextended(concat(k.oid, ',', k.xmin), 0)) FROM (
+            SELECT oid, xmin FROM pg_operator UNION ALL SELECT oid, xmin FROM pg_opclass
+            UNION ALL SELECT oid, xmin FROM pg_cast UNION ALL SELECT oid, xmin FROM pg_collation
+            UNION ALL SELECT oid, xmin FROM pg_conversion UNION ALL SELECT oid, xmin FROM pg_ts_config
+            UNION ALL SELECT oid, xmin FROM pg_ts_dict UNION ALL SELECT oid, xmin FROM pg_extension
+            UNION ALL SELECT oid, xmin FROM pg_language UNION ALL SELECT oid, xmin FROM pg_publication
+            UNION ALL SELECT oid, xmin FROM pg_publication_rel UNION ALL SELECT oid, xmin FROM pg_foreign_server) k
+          WHERE k.oid >= 16384),
+        (SELECT concat(count(*), ',', max(m.xmin::text::bigint)) FROM pg_ts_config_map m WHERE m.mapcfg >= 16384),
+        pg_crucible.views_stamp());
 END $$;
 
 -- A temporary schema is named after its backend's number. Before PostgreSQL 16, nothing tells whose number that is

@@ -30,10 +30,12 @@ class Rights:
         superuser: Event triggers, and a schema that begins with ``pg_``, as the catalog does, so that no tool that
             lists or compares schemas shows it.
         replica: ``session_replication_role = replica``, under which no foreign key and no trigger gets in the way.
+        owned: Whether the server is Crucible's, so that the application is no superuser.
     """
 
     superuser: bool
     replica: bool
+    owned: bool = True
 
     @property
     def schema(self) -> str:
@@ -49,6 +51,8 @@ class Rights:
     def source(self) -> str:
         """The SQL that is installed into a template: part of every fingerprint."""
         last = ("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)
+        if self.superuser and not self.owned:
+            last = (*last, "reset_watched.sql")
         names = ("reset.sql", "reset_baseline.sql", "reset_difference.sql", "reset_layers.sql", *last)
         text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
         return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")

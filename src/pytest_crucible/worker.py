@@ -242,7 +242,7 @@ class Worker(Databases):
     @cached_property
     def rights(self) -> Rights:
         """What the administrator may do in the databases that are made here."""
-        rights = Rights(self.admin.superuser, self.admin.superuser or self.admin.may_replicate())
+        rights = Rights(self.admin.superuser, self.admin.superuser or self.admin.may_replicate(), self.admin.owned)
         self.notes += rights.notes()
         return rights
 

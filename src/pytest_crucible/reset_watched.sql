@@ -1,0 +1,10 @@
+-- Where the application may be a superuser, as on a server that is not Crucible's: it can switch off triggers and event
+-- triggers by DDL that no event trigger sees, or by writing to the catalog. Row versions tell, even after it has
+-- switched them on again.
+CREATE OR REPLACE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws('/',
+        (SELECT concat(count(*), ',', max(e.xmin::text::bigint)) FROM pg_event_trigger e),
+        (SELECT concat(count(*), ',', max(g.xmin::text::bigint)) FROM pg_trigger g
+          WHERE g.tgname IN ('pg_crucible_write', 'pg_crucible_truncate')));
+END $$;
