@@ -83,7 +83,7 @@ class Snapshot:
         return schema + [change for change in found if change.added or change.removed]
 
     def _rows(self, table: str) -> Counter[str]:
-        query = sql.SQL("SELECT (x.*)::text FROM {} x").format(sql.SQL(table))
+        query = sql.SQL("SELECT {} FROM {} x").format(sql.SQL(self._control.row_text(table)), sql.SQL(table))
         return Counter(row[0] for row in self._connection.execute(query))
 
     def _file(self, table: str) -> object:

@@ -23,7 +23,8 @@ difference: the rows that were changed or removed come last.
 Where to read
 -------------
 ``reset.sql`` has marks and the reset, ``reset_baseline.sql`` what it restores, ``reset_difference.sql`` tables with
-many rows, ``reset_layers.sql`` layers, ``reset_owned.sql`` and ``reset_plain.sql`` what depends on the role.
+many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and ``reset_plain.sql`` what depends
+on the role.
 
 Why it is fast
 --------------
@@ -218,6 +219,10 @@ class Control:
             " LEFT JOIN pg_crucible.tracked k USING (relid) WHERE m.relid <> 1 GROUP BY 1"
         )
         return dict(self._run(query).fetchall())
+
+    def row_text(self, table: str) -> str:
+        """Return the expression for a row ``x`` of *table* as text, which reads no virtual column: it may raise."""
+        return str(self._one("SELECT whole FROM pg_crucible.tracked WHERE name = %s", table))
 
     def capture(self, layer: int) -> bool | None:
         """Take what was written since the baseline into *layer* and so into the baseline.

@@ -50,3 +50,31 @@ def test_rows_of_every_kind_of_change(project):
             assert [change.table for change in watched.changes()] == ["the schema"]
         """
     ).assert_outcomes(passed=4)
+
+
+VIRTUAL = """
+from sqlalchemy import DDL, Column, Computed, Integer, MetaData, Table, event
+
+metadata = MetaData()
+Table("quotient", metadata, Column("id", Integer), Column("n", Integer), Column("q", Integer, Computed("100 / n", False)))
+event.listen(metadata, "after_create", DDL("INSERT INTO quotient (id, n) VALUES (1, 0), (2, 50)"))
+"""
+
+
+def test_a_virtual_column_that_raises_is_not_read(project):
+    """Rows show the stored columns only where a table has virtual ones, of which any may fail."""
+    project.root.joinpath("virtual.py").write_text(VIRTUAL)
+    project.run(
+        """
+        from sqlalchemy import text
+        from pytest_crucible.changes import watching
+
+        def test_changes(crucible_run, sync_session):
+            with watching([crucible_run.worker.control]) as watch:
+                sync_session.execute(text("UPDATE quotient SET n = 0 WHERE id = 2"))
+                sync_session.commit()
+                (change,) = watch.changes()
+            assert (change.added, change.removed) == (("(2,0,)",), ("(2,50,)",))
+        """,
+        "--crucible-metadata=virtual:metadata",
+    ).assert_outcomes(passed=1)
