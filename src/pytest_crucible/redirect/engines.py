@@ -23,7 +23,7 @@ from . import drivers, places
 from .arguments import asked, rewritten
 from .connections import Entry, Opened, Registry
 from .driver_classes import watch, watched
-from .holders import Holders
+from .holders import KEY, Holders
 from .loops import Janitor, Loop, running_loop
 from .others import OtherEngine, OtherEngines
 from .pings import Pings
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from ..server.address import Address
 
-# Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
-_KEY = "pytest_crucible.redirect"
 # Where an engine of another dialect is found there.
 _OTHER = "pytest_crucible.other"
 # The owner of code that runs while modules are imported, in hooks, between two tests.
@@ -184,7 +182,7 @@ class Redirect:
     @staticmethod
     def database_of(connection: Connection) -> str | None:
         """The database that *connection* leads to; None for one that is not the redirect's."""
-        entry: Entry | None = connection.info.get(_KEY)
+        entry: Entry | None = connection.info.get(KEY)
         return None if entry is None else entry.target.address.database
 
     def used(self) -> set[str]:
@@ -251,7 +249,7 @@ class Redirect:
         __tracebackhide__ = True  # an error is shown where the driver raises it, as without Crucible
         if dialect.name != "postgresql":
             if record is not None:
-                record.info[_KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
+                record.info[KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
                 record.info[_OTHER] = self.others.connecting(dialect)
             return None
         self._refuse_forbidden()
@@ -270,7 +268,7 @@ class Redirect:
         entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
         self._registry.add(entry, record)
         if record is not None:  # a pool of the application's own may keep it to itself
-            record.info[_KEY] = entry
+            record.info[KEY] = entry
         if loop is not None:
             self._janitor.watch(loop)
             self._pings.guard(dialect)
@@ -297,11 +295,11 @@ class Redirect:
 
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
         """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
-        if _KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
+        if KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
             return
         entry = self._registry.of(record.driver_connection)
         if entry is not None:
-            record.info[_KEY] = entry
+            record.info[KEY] = entry
             return
         dbapi_connection.close()
         raise RedirectError(
@@ -315,9 +313,9 @@ class Redirect:
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         __tracebackhide__ = True
-        entry: Entry | None = record.info.get(_KEY)
+        entry: Entry | None = record.info.get(KEY)
         if entry is None:
-            if _KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
+            if KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
                 raise DisconnectionError("the connection was opened before the redirect was installed")
             other: OtherEngine | None = record.info.get(_OTHER)
             if other is not None:
@@ -350,7 +348,7 @@ class Redirect:
         raise DisconnectionError("the connection belongs to another event loop")
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(_KEY)
+        entry: Entry | None = record.info.get(KEY)
         if entry is not None:
             self._used.add(entry.target.address.database)
             entry.checked_in()
@@ -358,18 +356,18 @@ class Redirect:
                 entry.retire()
 
     def _after_begin(self, session: Session, transaction: Any, connection: Connection) -> None:
-        entry: Entry | None = connection.info.get(_KEY)
+        entry: Entry | None = connection.info.get(KEY)
         if entry is not None:
             self.holders.began(session, connection, entry, self.test)
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(_KEY)
+        entry: Entry | None = record.info.get(KEY)
         if entry is not None:
             self._detached.add(entry.target.address.database)
             self._registry.detach(entry)
 
     def _close(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(_KEY)
+        entry: Entry | None = record.info.get(KEY)
         if entry is not None:
             self._used.add(entry.target.address.database)
             self._registry.discard(entry)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import greenlet_spawn
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Names and generations.
 Databases = Collection["tuple[str, int]"]
+# Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
+KEY = "pytest_crucible.redirect"
 ROLLBACK_SECONDS = 2.0
 
 
@@ -156,7 +159,7 @@ def roll_back(entry: Entry) -> bool:
         return False
     if entry.owner is None and not connection.in_transaction():
         _detach(entry)
-        connection.invalidate()
+        _invalidate(entry, connection)
     return True
 
 
@@ -169,14 +172,14 @@ def let_go(entry: Entry) -> None:
     if entry.is_busy:
         return
     session = session_of(entry)
+    connection = connection_of(entry) if session is None or entry.began is None else entry.began.connection()
     _detach(entry)
     if session is not None:
         _close(session)
-    connection = connection_of(entry)  # the session's own is closed by now
-    if connection is None:
+    if connection is None or connection.closed:  # a session closes its own
         return
     # In this order, or the transaction would send its ROLLBACK.
-    connection.invalidate()
+    _invalidate(entry, connection)
     transaction = connection.get_transaction()
     if transaction is not None:
         transaction.close()
@@ -217,5 +220,27 @@ def _roll_back_invalidated(entry: Entry, rollback: Callable[[], None]) -> None:
     connection: Any = entry.began.connection() if entry.began is not None else connection_of(entry)
     _detach(entry)
     if connection is not None and not connection.invalidated:
-        connection.invalidate()
+        _invalidate(entry, connection)
     rollback()
+
+
+# The owner and the place of connections that connect anew at their next use.
+_invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, Place | None]] = weakref.WeakKeyDictionary()
+
+
+def _invalidate(entry: Entry, connection: Connection) -> None:
+    """Have *connection* connect anew at its next use, as the same owner's and with the isolation level set on it."""
+    connection.invalidate()
+    _invalidated[connection] = entry.owner, entry.place
+    event.listen(connection, "begin", _renew)
+
+
+def _renew(connection: Connection) -> None:
+    """Set what SQLAlchemy does not set again on a *connection* that connects anew; called before its transaction."""
+    lost = _invalidated.pop(connection, None)
+    if lost is None:
+        return
+    connection.dialect.set_connection_execution_options(connection, connection.get_execution_options())
+    entry: Entry | None = connection.info.get(KEY)
+    if entry is not None:
+        entry.owner, entry.place = lost
