@@ -86,9 +86,9 @@ class Stranger:
         open: Whether a transaction is open; if not, a session-level advisory lock is held.
         since: When the transaction began, in seconds since the epoch by the server's clock.
         advisory: Whether it holds an advisory lock.
-        wrote: Whether the transaction has a transaction id: it has written, or locked rows.
-        locks: Whether it holds a lock above ACCESS SHARE.
-        harmless: Whether it is idle, has written nothing, and holds no lock above ACCESS SHARE.
+        wrote: Whether it has written, or locked rows: it has a transaction id, and `locks`.
+        locks: Whether it holds a lock above ACCESS SHARE on anything but a sequence.
+        harmless: Whether it is idle, has no transaction id, and holds no lock above ACCESS SHARE.
     """
 
     pid: int
@@ -105,6 +105,11 @@ class Stranger:
     def is_aborted(self) -> bool:
         """Whether a statement has failed in the transaction, which holds no locks any more."""
         return self.state == "idle in transaction (aborted)"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is idle and has nothing to lose: a rollback to a savepoint has undone all that it wrote."""
+        return self.state == "idle in transaction" and not self.locks
 
     @property
     def is_prepared(self) -> bool:

@@ -119,23 +119,31 @@ CREATE FUNCTION pg_crucible.strangers(allowed integer[], every boolean) RETURNS 
 BEGIN
     RETURN (SELECT json_agg(json_build_object(
         'pid', o.pid, 'state', o.state, 'query', o.query, 'open', o.since IS NOT NULL,
-        'wrote', o.backend_xid IS NOT NULL, 'locks', o.locks, 'harmless', o.harmless,
+        'wrote', o.wrote, 'locks', o.locks, 'harmless', o.harmless,
         'since', extract(epoch FROM o.since), 'advisory', o.advisory))::text
-      FROM (SELECT a.pid, a.state, a.query, a.backend_xid, coalesce(l.locks, false) AS locks,
+      FROM (SELECT a.pid, a.state, a.query, coalesce(l.locks, false) AS locks,
+                   a.backend_xid IS NOT NULL AND coalesce(l.locks, false) AS wrote,
                    -- An aborted transaction has no start any more.
                    coalesce(a.xact_start, CASE WHEN a.state LIKE '%aborted)' THEN a.state_change END) AS since,
                    coalesce(l.advisory, false) AS advisory,
-                   a.state = 'idle in transaction' AND a.backend_xid IS NULL AND l.locks IS NOT TRUE AS harmless
+                   a.state = 'idle in transaction' AND a.backend_xid IS NULL AND NOT coalesce(l.locks OR l.sequences, false) AS harmless
               FROM pg_stat_get_activity(NULL) a
               LEFT JOIN (SELECT pid, bool_or(locktype = 'advisory') AS advisory,
-                                bool_or(mode NOT IN ('AccessShareLock', 'SIReadLock') AND locktype <> 'virtualxid') AS locks
-                           FROM pg_lock_status() GROUP BY pid) l ON l.pid = a.pid
+                                bool_or(above AND NOT sequence) AS locks, bool_or(above AND sequence) AS sequences
+                           FROM pg_lock_status(),
+                                -- The transaction's own id goes with what it has written.
+                                LATERAL (SELECT mode NOT IN ('AccessShareLock', 'SIReadLock')
+                                                AND locktype NOT IN ('virtualxid', 'transactionid')) AS s (above),
+                                -- nextval()'s lock outlives a ROLLBACK TO SAVEPOINT; those of written tables do not.
+                                LATERAL (SELECT mode = 'RowExclusiveLock' AND EXISTS (
+                                    SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'S')) AS q (sequence)
+                          GROUP BY pid) l ON l.pid = a.pid
              WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL AND a.backend_type = 'client backend'
                AND NOT a.pid = ANY (allowed)
                AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
              UNION ALL
-            SELECT 0, 'prepared', p.gid, '0', true, p.prepared, false, false
+            SELECT 0, 'prepared', p.gid, true, true, p.prepared, false, false
               FROM pg_prepared_xacts p
              WHERE current_setting('max_prepared_transactions') <> '0' AND p.database = current_database()) o
      WHERE every OR NOT o.harmless);

@@ -103,7 +103,7 @@ class Restore:
         # A thread or a task is about to commit, and would do so in the next test.
         self._wait_until(lambda open_: not verdict.busy & {s.key for s in open_})
         self._allowed |= verdict.stay
-        self._now.before |= {s.key for s in strangers if s.pid in verdict.stay and not s.harmless}
+        self._now.before |= {s.key for s in strangers if s.pid in verdict.stay and not s.is_clean}
 
     def _clear_the_way(self) -> None:
         """Wait for backends that lock what must be reset; those that do not release it in time give way."""

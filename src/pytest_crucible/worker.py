@@ -136,7 +136,7 @@ class Worker(Databases):
         """Remember which open transactions have written, or lock, before a test begins."""
         for database in self.databases:
             if not database.stale and self.redirect.holders.is_held(database.name):
-                self.before |= {o.key for o in database.control.others_in_transactions() if not o.harmless}
+                self.before |= {o.key for o in database.control.others_in_transactions() if not o.is_clean}
 
     def touched(self) -> list[Database]:
         """The databases that may have changed since this was last asked: any other was not even connected to."""

@@ -449,3 +449,66 @@ def test_a_raw_connection_after_a_fresh_clone(project):
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.re_match_lines([r".*made the worker database anew after .*::test_alters, which had changed.*"])
+
+
+SET_ON_CONNECTIONS = """
+@pytest.fixture(scope="module")
+def autocommit(disposed):
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@pytest.fixture(scope="module")
+def repeatable(disposed):
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield Session(connection)
+
+
+@pytest.mark.parametrize("n", range(3))
+def test_sees_its_writes(n, autocommit, repeatable):
+    autocommit.execute(text("INSERT INTO users (name) VALUES ('ada')"))
+    assert count(repeatable) == 1
+    assert repeatable.scalar(text("SHOW transaction_isolation")) == "repeatable read"
+    assert repeatable.scalar(text("SHOW transaction_read_only")) == "on"
+"""
+
+
+@pytest.mark.parametrize("driver", SYNC_DRIVERS)
+def test_isolation_levels_after_a_fresh_clone(project, driver):
+    """A wide connection that connects anew keeps the isolation level that its fixture has set on it."""
+    result = project.run(SYNC.format(driver=driver) + SET_ON_CONNECTIONS, "-Werror", "--crucible-isolation=clone")
+    result.assert_outcomes(passed=3)
+
+
+SAVEPOINTS = """
+@pytest.fixture(scope="module")
+def reading(disposed):
+    with Session(engine) as session:
+        count(session)
+        yield session
+
+
+@pytest.mark.parametrize("n", range(2))
+def test_rolls_back_to_a_savepoint(n, reading):
+    with reading.begin_nested() as savepoint:
+        reading.add(User(name="ada"))
+        reading.flush()
+        savepoint.rollback()
+
+
+def test_writes(reading):
+    reading.add(User(name="ada"))
+    reading.flush()
+
+
+def test_next(reading):
+    assert count(reading) == 0
+"""
+
+
+def test_a_savepoint_in_a_wide_session(project):
+    """A rollback to a savepoint leaves nothing that is a leak; what the session writes after it is one."""
+    result = project.run(SYNC.format(driver="psycopg") + SAVEPOINTS)
+    result.assert_outcomes(passed=4, warnings=1)
+    result.stdout.fnmatch_lines(["*::test_writes", "*LeakWarning: The test left a transaction open that has written*"])
