@@ -1,7 +1,8 @@
 """Leaks: transactions that are open at the end of a test and must not stay.
 
 Crucible never breaks what it did not make. An open transaction that is *harmless* stays, whoever owns it: it is idle,
-has no transaction id, and holds no lock above ACCESS SHARE, so the reset never waits for it. Of the others
+has no transaction id, and holds no lock above ACCESS SHARE, so the reset never waits for it. One that has rolled back
+all that it wrote to a savepoint stays as well; a lock on a sequence is all that it may still hold. Of the others
 
 * what wrote before the test stays, and gives way only where it blocks the reset;
 * what a thread or a task of a wide fixture or of the lifespan has under way gets a bounded wait, and stays;
@@ -159,9 +160,9 @@ def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], now: Cir
     verdict = Verdict()
     for stranger in strangers:
         opened = known.get(stranger.pid)
-        if stranger.harmless:
+        if stranger.is_clean:
             verdict.stay.add(stranger.pid)
-            if _is_new(stranger, now) and (opened is None or opened.owner is None):
+            if now.every and _is_new(stranger, now) and (opened is None or opened.owner is None):
                 verdict.harmless.append(leak(stranger, opened, now))
         elif _may_stay(stranger, opened, now):
             verdict.stay.add(stranger.pid)
