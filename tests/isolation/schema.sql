@@ -111,6 +111,9 @@ ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
 ALTER TABLE secret FORCE ROW LEVEL SECURITY;
 CREATE POLICY mine ON secret USING (id < 100) WITH CHECK (id < 100);
 CREATE TABLE target (k integer PRIMARY KEY, v text, n integer DEFAULT 0);
+-- So many rows that only the difference is restored; without a key, and some more than once.
+CREATE TABLE crowd (id integer, note text CHECK (length(note) < 100), double bigint GENERATED ALWAYS AS (id * 2) STORED);
+CREATE INDEX ON crowd (id);
 
 CREATE VIEW cheap AS SELECT id, title, price FROM book WHERE price < 10 WITH CHECK OPTION;
 CREATE MATERIALIZED VIEW totals AS SELECT author_id, count(*) AS books FROM book GROUP BY author_id;
@@ -185,6 +188,7 @@ INSERT INTO shelf VALUES (1, 'a'), (2, 'b');
 INSERT INTO volatile_note (note) VALUES ('a'), ('b');
 INSERT INTO secret (id, note) VALUES (1, 'a'), (2, 'b');
 INSERT INTO target VALUES (1, 'a'), (2, 'b'), (3, NULL);
+INSERT INTO crowd SELECT i % 3000, nullif('note ' || i % 7, 'note 3') FROM generate_series(1, 6000) i;
 UPDATE counter SET n = 0;
 REFRESH MATERIALIZED VIEW totals;
 SELECT nextval('used_seq'), nextval('used_seq'), nextval('unlogged_seq'), setval('down_seq', -2, false);

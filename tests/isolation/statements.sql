@@ -102,6 +102,13 @@ PREPARE put AS INSERT INTO target VALUES ($1, 'prepared')
 EXECUTE put ({n})
 DEALLOCATE ALL
 UPDATE counter SET n = n + {n} WHERE name = 'book'
+UPDATE crowd SET note = {t} WHERE id = {n}
+UPDATE crowd SET id = id, note = note WHERE id < {n}
+UPDATE crowd SET id = {m} WHERE id = {n}
+DELETE FROM crowd WHERE id % 50 = {n}
+INSERT INTO crowd (id, note) VALUES ({n}, {t}), ({n}, {t})
+INSERT INTO crowd (id, note) SELECT id, note FROM crowd WHERE id = {n}
+WITH gone AS (DELETE FROM crowd WHERE id = {n} RETURNING id, note) INSERT INTO crowd (id, note) SELECT id, note FROM gone
 
 -- emptying
 TRUNCATE author CASCADE
@@ -116,6 +123,7 @@ TRUNCATE everything, lone RESTART IDENTITY
 TRUNCATE volatile_note RESTART IDENTITY
 TRUNCATE node
 TRUNCATE stubborn
+TRUNCATE crowd
 
 -- reading
 SELECT count(*), sum(version) FROM author
@@ -320,6 +328,9 @@ ALTER TABLE city NO INHERIT capital
 DROP OWNED BY reader
 REASSIGN OWNED BY CURRENT_USER TO CURRENT_USER
 VACUUM FULL lone ;; DELETE FROM lone
+VACUUM FULL crowd ;; DELETE FROM crowd WHERE id < {n}
+DELETE FROM crowd WHERE id < 500 ;; VACUUM crowd ;; INSERT INTO crowd (id, note) SELECT i, 'note 1' FROM generate_series(1, 499) i
+BEGIN ;; UPDATE crowd SET note = {t} WHERE id = {n} ;; SAVEPOINT s ;; DELETE FROM crowd ;; ROLLBACK TO SAVEPOINT s ;; COMMIT
 CLUSTER target USING target_pkey ;; DELETE FROM target
 
 -- orm
