@@ -40,6 +40,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +48,7 @@ import psycopg
 from psycopg import sql
 
 from .admin import connect
+from .marks import MARK
 from .rights import OWN, Rights
 from .server.address import Address
 
@@ -172,8 +174,16 @@ class Control:
         self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection, and see to it that the database bears the mark, or Crucible could not drop it."""
+        with suppress(psycopg.Error):
+            self._mend_mark()
         self._connection.close()
+
+    def _mend_mark(self) -> None:
+        """Set the database's mark again where the application, which may own it, has set another limit."""
+        if self._one("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
+            statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+            self._connection.execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
 
     def ready(self) -> None:
         """Note the state of what fires no trigger: the last step after a clone."""

@@ -14,6 +14,8 @@ FOUND: dict[str, Program] = {
     "clustered": [(0, "CLUSTER target USING target_pkey")],
     # Nor of a note on the database itself, which is a shared object.
     "noted": [(0, "DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE %I IS ''n''', current_database()); END $$")],
+    # Nor of a limit of connections, in whose place Crucible has its mark.
+    "limited": [(0, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 50', current_database()); END $$")],
     # What works CONCURRENTLY commits before it fails, and then no event trigger runs.
     "index left invalid": [(0, "CREATE UNIQUE INDEX CONCURRENTLY left_over ON lone (x)")],
     "index half dropped": [
