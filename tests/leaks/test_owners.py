@@ -514,3 +514,46 @@ def test_a_savepoint_in_a_wide_session(project):
     result = project.run(SYNC.format(driver="psycopg") + SAVEPOINTS)
     result.assert_outcomes(passed=5, warnings=1)
     result.stdout.fnmatch_lines(["*::test_writes", "*LeakWarning: The test left a transaction open that has written*"])
+
+
+BLOCKS = """
+@pytest.fixture(scope="module")
+def holders(disposed):
+    with (
+        engine.begin() as connection,
+        Session(engine) as session,
+        session.begin(),
+        session.begin_nested(),
+        sessionmaker(engine).begin() as made,
+    ):
+        yield connection, session, made
+
+
+def test_reads(holders):
+    assert [count(holder) for holder in holders] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE more (x int)", "TRUNCATE users"])
+def test_changes(statement, holders):
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    assert [count(holder) for holder in holders] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("n", range(2))
+@pytest.mark.filterwarnings("ignore::pytest_crucible.LeakWarning")
+def test_writes(n, holders):
+    assert [count(holder) for holder in holders] == [0, 0, 0]
+    holders[1 + n].add(User(name="ada"))
+    holders[1 + n].flush()
+
+
+def test_last(holders):
+    assert [count(holder) for holder in holders] == [0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize("driver", SYNC_DRIVERS)
+def test_holders_within_a_with_block(project, driver):
+    """Wide sessions and connections in the block of their transaction work on after that has given way."""
+    project.run(SYNC.format(driver=driver) + BLOCKS, "-Werror").assert_outcomes(passed=6)

@@ -13,6 +13,7 @@ import gc
 import weakref
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import event
@@ -153,9 +154,9 @@ def roll_back(entry: Entry) -> bool:
     """
     session = session_of(entry)
     if session is not None:
-        return _run(entry, session.rollback)
+        return _run(entry, partial(_end, session))
     connection = connection_of(entry)
-    if connection is None or not connection.in_transaction() or not _run(entry, connection.rollback):
+    if connection is None or not connection.in_transaction() or not _run(entry, partial(_end, connection)):
         return False
     if entry.owner is None and not connection.in_transaction():
         _detach(entry)
@@ -174,21 +175,36 @@ def let_go(entry: Entry) -> None:
     session = session_of(entry)
     connection = connection_of(entry) if session is None or entry.began is None else entry.began.connection()
     _detach(entry)
+    if connection is not None:  # first, or transactions and savepoints would send their ROLLBACK
+        _invalidate(entry, connection)
     if session is not None:
         _close(session)
-    if connection is None or connection.closed:  # a session closes its own
-        return
-    # In this order, or the transaction would send its ROLLBACK.
-    _invalidate(entry, connection)
-    transaction = connection.get_transaction()
-    if transaction is not None:
-        transaction.close()
+    if connection is not None and not connection.closed:  # a session closes its own
+        _end(connection)
 
 
 def _close(session: Session) -> None:
     """End all transactions of *session*, the innermost first, with their connections."""
     while (transaction := session.get_nested_transaction() or session.get_transaction()) is not None:
         transaction.close(invalidate=True)
+        _leave(transaction)
+
+
+def _end(holder: Session | Connection) -> None:
+    """Roll all transactions of *holder* back, the innermost first."""
+    last = None
+    while (transaction := holder.get_nested_transaction() or holder.get_transaction()) not in (None, last):
+        _leave(transaction)
+        last = transaction
+    holder.rollback()
+
+
+def _leave(transaction: Any) -> None:
+    """Roll *transaction* back, as where an error leaves its ``with`` block: SQLAlchemy refuses to work on in there.
+
+    The block itself finds it closed at its end, and does nothing.
+    """
+    transaction.__exit__(Exception, None, None)  # without an error it would commit
 
 
 def _detach(entry: Entry) -> None:
