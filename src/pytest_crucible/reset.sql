@@ -18,7 +18,7 @@ CREATE TABLE pg_crucible.sequence (
 --   tree          its children (partitions and heirs), itself included
 --   columns       the columns that an INSERT names, and fields, what it takes for them of a row "x.r"
 --   whole         the text of the row "x". Virtual columns are left out: reading one may raise an error.
---   rows          how many rows the baseline has; "many", if more than fit on one page of the table
+--   rows          how many rows the baseline has
 --   rank          its place among foreign keys, parents first
 --   clone_only    only a fresh clone can restore it: a rule or trigger that fires even under
 --                 session_replication_role = replica, rows that we may not read or that would not come back equal
@@ -27,7 +27,7 @@ CREATE TABLE pg_crucible.sequence (
 --   search_path   the one under which its rows can be inserted, where it is not that of the control connection
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
-    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0, many boolean NOT NULL DEFAULT false,
+    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0,
     rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
     search_path text
 );
@@ -218,13 +218,14 @@ BEGIN
 END $$;
 
 -- The statements that fill one table. PostgreSQL puts rows where vacuumed ones have been, page after page and then
--- from the first again: rows that came out of order are inserted once more, which finds that space taken.
+-- from the first again: rows that came out of order are inserted once more, which finds that space taken. Dead rows
+-- fill the page of a small table too.
 CREATE FUNCTION pg_crucible.refill(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
         'WHERE relid = %4$s ORDER BY place OFFSET 0) x', t.name, t.columns, t.fields, t.relid);
 BEGIN
-    IF t.many THEN
+    IF t.rows > 1 THEN
         statements := format('FOR attempt IN 1..4 LOOP WITH put AS (%s RETURNING ctid) SELECT array_agg(ctid) INTO lies '
             'FROM put; EXIT WHEN lies = ARRAY(SELECT l FROM unnest(lies) AS l ORDER BY l) OR attempt = 4; '
             'DELETE FROM ONLY %s; END LOOP', statements, t.name);

@@ -93,7 +93,7 @@ $$;
 -- Count the seeds of tables, and say which of them are restored by difference.
 CREATE FUNCTION pg_crucible.count_seeds(relations oid[], most bigint) RETURNS void LANGUAGE sql AS $$
     UPDATE pg_crucible.tracked k
-       SET rows = n.rows, many = n.rows > 50, big = n.rows > most, filenode = pg_relation_filenode(k.relid)
+       SET rows = n.rows, big = n.rows > most, filenode = pg_relation_filenode(k.relid)
       FROM (SELECT t.relid, count(s.r) AS rows FROM unnest(relations) AS t (relid)
               LEFT JOIN pg_crucible.seed s USING (relid) GROUP BY t.relid) n
      WHERE n.relid = k.relid

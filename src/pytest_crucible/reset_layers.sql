@@ -67,7 +67,7 @@ END $$;
 
 -- The text of restore_tables() follows what is known of the tables.
 CREATE FUNCTION pg_crucible.known(relations oid[]) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(concat_ws(' ', relid, many, clone_only, search_path), ',' ORDER BY relid)
+    SELECT string_agg(concat_ws(' ', relid, rows > 1, clone_only, search_path), ',' ORDER BY relid)
       FROM pg_crucible.tracked WHERE relid = ANY (relations)
 $$;
 CREATE FUNCTION pg_crucible.redefine(relations oid[], before text) RETURNS void LANGUAGE plpgsql AS $$
