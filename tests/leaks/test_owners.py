@@ -557,3 +557,22 @@ def test_last(holders):
 def test_holders_within_a_with_block(project, driver):
     """Wide sessions and connections in the block of their transaction work on after that has given way."""
     project.run(SYNC.format(driver=driver) + BLOCKS, "-Werror").assert_outcomes(passed=6)
+
+
+def test_a_session_whose_backend_was_ended_before_a_fresh_clone(project):
+    """A wide session whose backend is gone gives it up with the others, and reads on from the fresh clone."""
+    result = project.run(
+        ASYNC.split("async def test_first", maxsplit=1)[0].format(driver="asyncpg")
+        + """
+async def test_ends_it(wide):
+    pid = await wide.scalar(text("SELECT pg_backend_pid()"))
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": pid})
+
+async def test_reads_on(wide):
+    assert await names(wide) == ["seed"]
+""",
+        "-Werror",
+        "--crucible-isolation=clone",
+    )
+    result.assert_outcomes(passed=2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlalchemy.orm import Session
 
-    from .holders import Began
+    from .holders import Began, Databases
     from .places import Place
 
 
@@ -111,6 +111,10 @@ class Entry:
         """Note that the pool has the connection back."""
         self.checked_out = False
         self.began = None
+
+    def is_on(self, databases: Databases) -> bool:
+        """Return whether the connection leads to one of *databases*."""
+        return (self.target.address.database, self.target.generation) in databases
 
     @property
     def is_closed(self) -> bool:

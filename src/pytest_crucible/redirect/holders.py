@@ -94,8 +94,9 @@ class Holders:
 
     def let_go(self, databases: Databases) -> None:
         """Have the holders of all connections to *databases* give them up, so that their next use connects anew."""
-        for entry in self._held_on(databases):
-            let_go(entry)
+        for entry in self._registry.all():  # also where the backend is gone already: its holder would not know
+            if entry.checked_out and entry.is_on(databases):
+                let_go(entry)
 
     def let_go_of(self, pids: Iterable[int]) -> None:
         """Have the holders of these connections give them up; safe to call in any thread."""
@@ -108,7 +109,7 @@ class Holders:
                     let_go(entry)
 
     def _held_on(self, databases: Databases) -> list[Entry]:
-        return [e for e in self._held() if (e.target.address.database, e.target.generation) in databases]
+        return [entry for entry in self._held() if entry.is_on(databases)]
 
     def _held(self) -> list[Entry]:
         return [entry for entry in self._registry.live() if entry.checked_out]
