@@ -110,13 +110,18 @@ class Run:
     @contextmanager
     def around(self, test: Test) -> Iterator[Test]:
         """Everything that *test* commits or overrides in here is put back at the end."""
+        redirect = self.worker.redirect
         self._begin(test)
-        with self.worker.redirect.others.in_test():
+        redirect.begin_test()
+        try:
             try:
-                with self.worker.redirect.testing(), self.pending.around(), self.overridden.around():
+                with self.pending.around(), self.overridden.around():
                     yield test
             finally:
+                redirect.end_test()
                 self._end(test)
+        finally:
+            redirect.others.end_test()  # the last: it may raise its warning
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
@@ -308,9 +313,10 @@ class Run:
             self._settle([database for database in self.worker.databases if not database.stale])
         self.worker.redirect.retire_altered()
         self.worker.redirect.condemn_dead()
-        self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
         self.wide_lifespans.resume()
-        report(test.leaks)
+        if test.leaks:
+            self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
+            report(test.leaks)
 
     def _circumstances(self, test: Test | None) -> Circumstances:
         redirect = self.worker.redirect

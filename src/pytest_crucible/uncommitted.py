@@ -63,6 +63,8 @@ class Uncommitted:
     def begin(self) -> None:
         """Forget what earlier tests did, but for what is still to be committed."""
         self._begun.clear()
+        if not self._records:
+            return
         for session, record in list(self._records.items()):
             if not _is_open(session, record):
                 del self._records[session]

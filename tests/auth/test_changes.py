@@ -56,7 +56,8 @@ VIRTUAL = """
 from sqlalchemy import DDL, Column, Computed, Integer, MetaData, Table, event
 
 metadata = MetaData()
-Table("quotient", metadata, Column("id", Integer), Column("n", Integer), Column("q", Integer, Computed("100 / n", False)))
+stored = Column("id", Integer), Column("n", Integer)
+Table("quotient", metadata, *stored, Column("q", Integer, Computed("100 / n", False)))
 event.listen(metadata, "after_create", DDL("INSERT INTO quotient (id, n) VALUES (1, 0), (2, 50)"))
 """
 

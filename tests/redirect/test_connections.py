@@ -76,9 +76,10 @@ def test_owner(redirect: Redirect, engine: Engine) -> None:
     with redirect.owned_by("catalogue"):
         pid_of(engine)
     assert redirect.connections()[0].owner == "catalogue"
-    with redirect.testing():
-        pid_of(engine)
+    redirect.begin_test()
+    pid_of(engine)
     assert redirect.connections()[0].owner is None
+    redirect.end_test()
     pid_of(engine)
     assert redirect.connections()[0].owner == OUTSIDE
 

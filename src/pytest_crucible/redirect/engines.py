@@ -165,15 +165,15 @@ class Redirect:
         """Return the owner of the code that runs now: None for a test, `OUTSIDE` where no test is under way."""
         return self.owner.get() or (None if self.in_test else OUTSIDE)
 
-    @contextmanager
-    def testing(self) -> Iterator[None]:
-        """Take code without an owner for a test's within the block."""
+    def begin_test(self) -> None:
+        """Take code without an owner for a test's, until `end_test`."""
         self.test += 1
         self.in_test = True
-        try:
-            yield
-        finally:
-            self.in_test = False
+        self.others.begin_test()
+
+    def end_test(self) -> None:
+        """Take code without an owner for code outside the tests."""
+        self.in_test = False
 
     def connections(self) -> list[Opened]:
         """The live connections that the redirect has made."""

@@ -12,8 +12,7 @@ import sys
 import sysconfig
 import warnings
 import weakref
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -129,14 +128,14 @@ class OtherEngines:
         """Note that a connection of *engine* was handed out."""
         engine.tested = engine.tested or self._testing
 
-    @contextmanager
-    def in_test(self) -> Iterator[None]:
-        """Note what is handed out meanwhile as used by a test; warn at the end of engines not warned of yet."""
+    def begin_test(self) -> None:
+        """Note what is handed out from now on as used by a test."""
         self._testing = True
-        try:
-            yield
-        finally:
-            self._testing = False
+
+    def end_test(self) -> None:
+        """Warn of engines that were not warned of yet."""
+        self._testing = False
+        if self.met:
             self._warn([engine for engine in self.met if not engine.said])
 
     def _warn(self, engines: Iterable[OtherEngine]) -> None:
