@@ -152,6 +152,13 @@ async def load():
     async with Session.begin() as session:
         session.add(User(name='ada'))
 """,
+    "async, with a context variable of the caller's": """
+from contextvars import ContextVar
+NAME = ContextVar("NAME")
+NAME.set("ada")
+async def load(session):
+    session.add(User(name=NAME.get()))
+""",
     "a class with __call__": """
 class Load:
     async def __call__(self, session):
@@ -298,7 +305,7 @@ def test_databases_of_dead_runs_are_collected(project, work):
     live = work("eeeeeeee")
     live.ready()
     ask(live, "CREATE TABLE more (id int)")
-    live.capture(7)
+    live.capture(7, lambda _: None)
     assert len(project.databases("eeeeeeee")) == 2
     for name in [*dead, kept]:
         project.admin.create(name, owner="app", template="template0")

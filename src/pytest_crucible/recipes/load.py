@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import re
 import sys
@@ -91,7 +92,10 @@ def call(load: Callable[..., object], engine: Engine, path: str) -> None:
 
 
 def in_thread(work: Callable[[], None], name: str = "crucible-load") -> None:
-    """Run *work* in a thread of its own, whose event loops are no business of this one's; raises what it raises."""
+    """Run *work* in a thread of its own, whose event loops are no business of this one's; raises what it raises.
+
+    The thread has the caller's context, as with `asyncio.to_thread`: its engines are led where the caller's are.
+    """
     errors: list[BaseException] = []
 
     def guarded() -> None:
@@ -100,7 +104,7 @@ def in_thread(work: Callable[[], None], name: str = "crucible-load") -> None:
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             errors.append(error)
 
-    thread = threading.Thread(target=guarded, name=name)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(guarded,), name=name)
     thread.start()
     thread.join()
     if errors:
