@@ -249,7 +249,7 @@ def _invalidate(entry: Entry, connection: Connection) -> None:
     """Have *connection* connect anew at its next use, as the same owner's and with the isolation level set on it."""
     connection.invalidate()
     _invalidated[connection] = entry.owner, entry.place
-    event.listen(connection, "begin", _renew)
+    event.listen(connection.engine, "begin", _renew)  # not all versions accept one for a connection
 
 
 def _renew(connection: Connection) -> None:
