@@ -324,11 +324,12 @@ class Redirect:
         if entry.is_async and entry.loop() is not running_loop():
             self._leave_loop(entry)
         self._refuse_forbidden()
+        is_dead = self.is_child and entry.is_dead  # asked while it is idle: only then is a closed end seen
         # Before the target is asked for: a thread that finds the database fresh is seen in use by one that discards it.
         entry.checked_out_by(self.owner_now(), places.here(), proxy)
         target = self._targets.of(entry.origin, self.owner.get())
         moved = entry.target is not target and entry.target != target
-        if entry.condemned or moved or (self.is_child and entry.is_dead):
+        if entry.condemned or moved or is_dead:
             if entry.inherited:
                 record.dbapi_connection = proxy.dbapi_connection = None  # or the pool would close it
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
