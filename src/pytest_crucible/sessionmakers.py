@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
@@ -60,7 +61,7 @@ class Sessionmakers:
     def __init__(self, settings: Settings, dependencies: Callable[[], Iterable[Any]]) -> None:
         self._settings = settings
         self._dependencies = dependencies
-        self._found: tuple[int, list[Any]] = (0, [])
+        self._found: tuple[int, list[Any], list[Any]] = (0, [], [])
 
     def synchronous(self) -> Making:
         """Return how a test's synchronous session is made."""
@@ -86,21 +87,37 @@ class Sessionmakers:
         return Making(kind if _is_made_by(kind, {}) else Session, expires)
 
     def _agreed(self, counts: Callable[[Any], bool], read: Callable[[Any], T]) -> T | None:
-        """What *read* says of those of the application's makers that count, or of those that its dependencies use."""
-        for makers in (self._all, self._of_dependencies):
+        """What *read* says of those makers that count: of all, or else of those that the routes use, or of the root's.
+
+        A neighbour of the project, such as a library that is installed in editable mode, may have makers as well.
+        """
+        if not any(map(counts, self._all())):
+            return None
+        for makers in (self._all, self._of_dependencies, self._of_root):
             said = [read(maker) for maker in makers() if counts(maker)]
-            if not said or all(one == said[0] for one in said):
-                return said[0] if said else None
+            if said and all(one == said[0] for one in said):
+                return said[0]
         return None
 
     def _all(self) -> list[Any]:
+        return self._search()[1]
+
+    def _of_root(self) -> list[Any]:
+        return self._search()[2]
+
+    def _search(self) -> tuple[int, list[Any], list[Any]]:
+        """The number of modules, the makers in those of the application, and in those below the root."""
         if self._found[0] != len(sys.modules):
             modules = list(_modules(self._settings))
-            values = {id(value): value for module in modules for value in list(vars(module).values())}.values()
-            own = {name for name, *_ in (entry.partition("=") for entry in self._settings.databases)}
-            makers = [maker for maker in _makers(values) if _database(maker) not in own or not self._has_main()]
-            self._found = (len(sys.modules), makers)
-        return self._found[1]
+            near = [module for module in modules if Path(str(module.__file__)).is_relative_to(self._settings.root)]
+            self._found = (len(sys.modules), self._in(modules), self._in(near))
+        return self._found
+
+    def _in(self, modules: list[ModuleType]) -> list[Any]:
+        """The makers of *modules*, but for those of other databases."""
+        values = {id(value): value for module in modules for value in list(vars(module).values())}.values()
+        own = {name for name, *_ in (entry.partition("=") for entry in self._settings.databases)}
+        return [maker for maker in _makers(values) if _database(maker) not in own or not self._has_main()]
 
     def _has_main(self) -> bool:
         return bool(self._settings.metadata or self._settings.alembic)

@@ -7,7 +7,7 @@ import textwrap
 from types import ModuleType
 
 import pytest
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from pytest_crucible.sessionmakers import Sessionmakers
 from pytest_crucible.settings import Settings
@@ -106,6 +106,17 @@ def test_the_one_that_the_dependency_uses(application):
     assert application(TWO, "give").synchronous().kind.__name__ == "Own"
     named = application(TWO, get_session="shop.database:get_db").synchronous()
     assert (named.kind.__name__, named.expire_on_commit) == ("Own", False)
+
+
+def test_a_neighbour_of_the_project(application, monkeypatch):
+    """Where a library outside the root has a maker of its own, as one in editable mode, the root's counts."""
+    neighbour = ModuleType("audit")
+    neighbour.__file__ = "/elsewhere/audit/__init__.py"
+    neighbour.Local = sessionmaker(expire_on_commit=False)
+    monkeypatch.setitem(sys.modules, "audit", neighbour)
+    assert application("Local = sessionmaker(engine, class_=Own)").synchronous().kind.__name__ == "Own"
+    assert not application("").synchronous().expire_on_commit
+    assert application(TWO).synchronous().kind is Session
 
 
 def test_arguments_of_the_class_s_own(application):
