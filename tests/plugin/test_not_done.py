@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from types import CoroutineType
+
 import pytest
 
 TESTS = """
@@ -85,6 +88,15 @@ def reports(result):
             name = None
         found[name] = found.get(name, "") + line + "\n"
     return found
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Closes what a run inside ours did not await, and pytester remembers: Python would warn of it in another test."""
+    yield
+    for value in gc.get_objects():
+        if type(value) is CoroutineType and value.__qualname__ == "AsyncSession.commit":
+            value.close()
 
 
 @pytest.mark.parametrize("isolation", ["reset", pytest.param("clone", marks=pytest.mark.slow)])

@@ -118,6 +118,9 @@ def project(
     monkeypatch.syspath_prepend(folder)
     made = Project(folder, root, admin)
     yield made
+    for name in [name for name in sys.modules if name.endswith(f"_{made.number}")]:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]  # or a run inside ours takes its sessionmaker for one of the application's
     for name in admin.databases("crucible_"):
         if f"_{folder.name}" in name:
             admin.drop(name)
