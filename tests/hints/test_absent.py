@@ -116,6 +116,7 @@ def test_what_is_missing_and_why(models, driver):
     assert "The template has the table 'users': DDL has dropped or renamed it since, " in hints["test_dropped"]
 
 
+@pytest.mark.slow
 def test_what_no_migration_creates(models):
     """Where the template is built by migrations, it is a migration that is missing."""
     (models.root / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/revisions\n", "utf-8")

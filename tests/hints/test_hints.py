@@ -106,7 +106,12 @@ def test_a_hint_stands_at_an_error_while_tests_are_collected(hinting):
 
 
 @pytest.mark.parametrize(
-    "hook", ["module", pytest.param("pytest_configure", marks=pytest.mark.slow), "pytest_sessionstart"]
+    "hook",
+    [
+        "module",
+        pytest.param("pytest_configure", marks=pytest.mark.slow),
+        pytest.param("pytest_sessionstart", marks=pytest.mark.slow),
+    ],
 )
 def test_a_hint_stands_at_an_error_of_a_conftest(hinting, project, hook):
     """When it is imported, and in its hooks, where pytest prints an internal error."""

@@ -104,6 +104,7 @@ def test_a_conftest_that_makes_the_database(project):
     )
 
 
+@pytest.mark.slow
 def test_what_the_application_may_not_do_anyway_has_no_hint(project):
     """Missing privileges on the application's own tables are the application's matter."""
     result = project.run(

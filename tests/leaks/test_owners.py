@@ -305,6 +305,7 @@ def test_ddl_beside_a_wide_reader(project, driver):
     result.assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_all_leaks(project):
     """Where all are asked for, a transaction that only reads is reported once, and left open."""
     result = project.run(
@@ -348,6 +349,7 @@ def test_the_test_that_suffers(project):
     result.stdout.re_match_lines([r".*Crucible ended a backend after .*::test_writes: backend \d+, idle in tr.*"])
 
 
+@pytest.mark.slow
 def test_a_session_of_a_module_that_wrote_before_the_tests(project):
     """What is flushed while modules are imported stays, as long as it blocks nothing."""
     result = project.run(
@@ -366,6 +368,7 @@ def test_reads(n, wide):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_threads_of_another_library(project):
     """A library that wraps the function of `Thread.run`, as Sentry does, works with threads of wide owners."""
     result = project.run(
@@ -397,6 +400,7 @@ def test_threads_of_another_library(project):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_transaction_of_the_whole_run(project):
     """A fixture's transaction on its connection, with a savepoint for each test, is that fixture's to end."""
     result = project.run(

@@ -17,7 +17,6 @@ ISOLATIONS = ("reset", "rollback", "clone")
 LOOPS = ("function", "session")
 ORDERS = ("forward", "reversed")
 WARNINGS = ("error", "default")
-COST = {"one": 0.0, "two": 0.5}  # so many new pairs: the quick tier starts other processes only where that adds some
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,13 @@ def projects() -> list[str]:
 
 
 def axes(name: str) -> dict[str, Any]:
-    """Return the values of the axes for the project *name*: the defaults, and what its ``[tool.plain]`` sets."""
+    """Return the values of the axes for the project *name*: the defaults, and what its ``[tool.plain]`` sets.
+
+    ``slow`` leaves it to the slow tier, ``processes`` says in how many the quick tier runs it.
+    """
     text = (PROJECTS / name / "pyproject.toml").read_text("utf-8")
-    return {"isolations": ISOLATIONS, "loops": ["function"], **tomllib.loads(text)["tool"]["plain"]}
+    default = {"isolations": ISOLATIONS, "loops": ["function"], "processes": "one", "slow": False}
+    return {**default, **tomllib.loads(text)["tool"]["plain"]}
 
 
 def product(name: str) -> list[Way]:
@@ -82,17 +85,20 @@ def pairs(way: Way) -> set[Any]:
 
 
 def chosen_ways() -> dict[str, Way]:
-    """Return one way for each project, so that over all projects each pair of values of two axes occurs."""
+    """Return one way for each project of the quick tier, so that each pair of values of two axes occurs.
+
+    Not those with two processes, which take long to start: one project has them.
+    """
     chosen: dict[str, Way] = {}
     covered: set[Any] = set()
-    for number, name in enumerate(projects()):
+    for number, name in enumerate(name for name in projects() if not axes(name)["slow"]):
         ways = product(name)
         shift = number % len(ways)  # of several that are as good, not always the first
         rotated = [*ways[shift:], *ways[:shift]]
         candidates = [
-            replace(way, warnings=warnings, processes=processes)
-            for processes, way, warnings in itertools.product(COST, rotated, WARNINGS)
+            replace(way, warnings=warnings, processes=axes(name)["processes"])
+            for way, warnings in itertools.product(rotated, WARNINGS)
         ]
-        chosen[name] = max(candidates, key=lambda way: len(pairs(way) - covered) - COST[way.processes])
+        chosen[name] = max(candidates, key=lambda way: len(pairs(way) - covered))
         covered |= pairs(chosen[name])
     return chosen

@@ -29,7 +29,7 @@ def test_a_slow_template(harbour, arguments):
 def test_rebuild(harbour, arguments, monkeypatch):
     """With --crucible-rebuild the template is built anew, once in a run of however many processes."""
     monkeypatch.delenv("PYTEST_XDIST_TESTRUNUID", raising=False)  # it would make one run of all
-    for options, said in [((), True), ((), False), (("--crucible-rebuild",), True), ((), False)]:
+    for options, said in [((), True), (("--crucible-rebuild",), True), ((), False)]:
         result = harbour(TEST, *arguments, *options, load=False)
         result.assert_outcomes(passed=2)
         assert ("crucible: 1 template built" in result.stdout.lines) == said

@@ -34,13 +34,9 @@ def test_what_names_nothing(project, option, found):
     result.stdout.no_fnmatch_line("*collected*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "option",
-    [
-        "--crucible-metadata=app:Bass",
-        pytest.param("--crucible-metadata=app.models:Base", marks=pytest.mark.slow),
-        pytest.param("--crucible-load=app:User.id", marks=pytest.mark.slow),
-    ],
+    "option", ["--crucible-metadata=app:Bass", "--crucible-metadata=app.models:Base", "--crucible-load=app:User.id"]
 )
 def test_what_only_an_import_finds(project, option):
     """A wrong setting that shows when the application is imported ends the run after the first test."""
