@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.engine import Engine
 
 from pytest_crucible.server import Address, lease
 
@@ -95,6 +96,9 @@ def sweep() -> None:
     """Let go of the engines of a project's modules here, and not in a test of ours."""
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):  # of a run's last failure
         vars(sys).pop(name, None)
+    for value in gc.get_objects():
+        if type(value) is Engine and not value.dialect.is_async:
+            value.dispose()  # pytester remembers what the run had, and so keeps its pools open until a later test
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gc.collect()
