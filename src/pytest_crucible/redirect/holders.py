@@ -96,17 +96,13 @@ class Holders:
         """Have the holders of all connections to *databases* give them up, so that their next use connects anew."""
         for entry in self._registry.all():  # also where the backend is gone already: its holder would not know
             if entry.checked_out and entry.is_on(databases):
-                let_go(entry)
+                _let_go_on_its_loop(entry)
 
     def let_go_of(self, pids: Iterable[int]) -> None:
         """Have the holders of these connections give them up; safe to call in any thread."""
         for entry in self._held():
             if entry.pid in pids:
-                loop = entry.loop()
-                if loop is not None and loop.is_running() and loop is not running_loop():
-                    loop.call_soon_threadsafe(let_go, entry)
-                else:
-                    let_go(entry)
+                _let_go_on_its_loop(entry)
 
     def _held_on(self, databases: Databases) -> list[Entry]:
         return [entry for entry in self._held() if entry.is_on(databases)]
@@ -163,6 +159,15 @@ def roll_back(entry: Entry) -> bool:
         _detach(entry)
         _invalidate(entry, connection)
     return True
+
+
+def _let_go_on_its_loop(entry: Entry) -> None:
+    """Have `let_go` called by the event loop of *entry*, where that runs in another thread."""
+    loop = entry.loop()
+    if loop is not None and loop.is_running() and loop is not running_loop():
+        loop.call_soon_threadsafe(let_go, entry)
+    else:
+        let_go(entry)
 
 
 def let_go(entry: Entry) -> None:
