@@ -305,7 +305,7 @@ def test_a_transaction_left_open_in_any_database_is_a_leak(shop):
         "default::pytest_crucible.LeakWarning",
     )
     result.assert_outcomes(passed=2, warnings=1)
-    result.stdout.fnmatch_lines(["*LeakWarning: The test left a transaction open: *UPDATE sales SET item = *"])
+    result.stdout.fnmatch_lines(["*LeakWarning: *that has written: *UPDATE sales SET item = *"])
 
 
 @pytest.mark.slow

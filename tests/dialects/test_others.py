@@ -37,7 +37,7 @@ ERROR = "crucible: ERROR: no test used PostgreSQL: the engine made at *"
 
 
 @pytest.fixture
-def mixed(project, pytester):
+def mixed(project, pytester, monkeypatch):
     """The project, and an installed library that makes an engine for itself."""
     library = pytester.path / "lib" / "site-packages"
     library.mkdir(parents=True)
@@ -45,6 +45,7 @@ def mixed(project, pytester):
         "from sqlalchemy import create_engine\ndef engine():\n    return create_engine('sqlite://')\n", "utf-8"
     )
     pytester.syspathinsert(library)
+    monkeypatch.setenv("PYTHONPATH", str(library))  # for processes
     return project
 
 
