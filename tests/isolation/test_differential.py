@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from test_reset import QUICK, THOROUGH
 from world import SETTINGS, World
 
+from pytest_crucible import marks
 from pytest_crucible.recipes import MetadataRecipe
 from pytest_crucible.server import Address
 
@@ -47,7 +48,13 @@ class Twin:
         self._admin.create(self._twin, owner="app", template=self._plain, words=sql.SQL("STRATEGY FILE_COPY"))
         self._admin.copy_rights(self._plain, self._twin)
         with self._worker.redirect.lead_to(self._address(self._twin)):
-            return [self._there[seat].execute(statement) for seat, statement in program]
+            results = [self._there[seat].execute(statement) for seat, statement in program]
+        # A program may have set another limit, and with it taken Crucible's mark away.
+        limit = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+            sql.Identifier(self._twin), sql.Literal(marks.MARK)
+        )
+        self._admin._connection.execute(limit)
+        return results
 
     def close(self, *, for_ever: bool = False) -> None:
         """End every session: what it remembers is no business of the next program's."""
