@@ -59,10 +59,11 @@ def projects() -> list[str]:
 def axes(name: str) -> dict[str, Any]:
     """Return the values of the axes for the project *name*: the defaults, and what its ``[tool.plain]`` sets.
 
-    ``slow`` leaves it to the slow tier, ``processes`` says in how many the quick tier runs it.
+    ``slow`` leaves it to the slow tier, ``processes`` says in how many the quick tier runs it, and ``workers`` whether
+    outcomes in workers of pytest-xdist compare with those in one process.
     """
     text = (PROJECTS / name / "pyproject.toml").read_text("utf-8")
-    default = {"isolations": ISOLATIONS, "loops": ["function"], "processes": "one", "slow": False}
+    default = {"isolations": ISOLATIONS, "loops": ["function"], "processes": "one", "slow": False, "workers": True}
     return {**default, **tomllib.loads(text)["tool"]["plain"]}
 
 
@@ -76,6 +77,8 @@ def product(name: str) -> list[Way]:
 def every_way(name: str) -> list[Way]:
     """Return the ways of the slow tier: all in one process, and one in two processes."""
     ways = product(name)
+    if not axes(name)["workers"]:
+        return ways
     return [*ways, replace(ways[projects().index(name) * 7 % len(ways)], warnings="error", processes="two")]
 
 
