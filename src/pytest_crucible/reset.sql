@@ -141,6 +141,8 @@ BEGIN
              WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL AND a.backend_type = 'client backend'
                AND NOT a.pid = ANY (allowed)
+               -- A backend that starts looks itself up in a transaction of its own, and has no state until it is ready.
+               AND coalesce(a.state, 'starting') <> 'starting'
                AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
              UNION ALL
             SELECT 0, 'prepared', p.gid, true, true, p.prepared, false, false

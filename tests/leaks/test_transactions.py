@@ -281,3 +281,32 @@ async def test_open(db_session, sync_session):
         "-Werror",
     )
     result.assert_outcomes(passed=2)
+
+
+def test_a_backend_that_starts_has_nothing_open(project):
+    """A new backend looks itself up in a transaction before it has a state; it is none that was left open."""
+    result = project.run(
+        HEAD
+        + """
+import psycopg
+
+def test_connecting(database_url, strangers):
+    stop = threading.Event()
+
+    def connect():
+        while not stop.is_set():
+            psycopg.connect(database_url, autocommit=True).close()
+
+    threads = [threading.Thread(target=connect) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        found = [strangers() for _ in range(1500)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(found) == {()}
+"""
+    )
+    result.assert_outcomes(passed=1)
