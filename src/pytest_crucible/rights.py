@@ -14,8 +14,8 @@ SESSION = (
     f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
     " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
     " -c client_min_messages=warning"
-    # Rows are read in the order in which they lie, and those of a big table compared in memory.
-    " -c synchronize_seqscans=off -c work_mem=64MB"
+    # Rows are read in the order in which they lie, and those of a big table compared in memory; pages are cached.
+    " -c synchronize_seqscans=off -c work_mem=64MB -c random_page_cost=1"
 )
 
 # Statements of a session that knows the key leave no marks.
