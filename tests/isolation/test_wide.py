@@ -68,7 +68,7 @@ def test_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program
 
 
 @pytest.mark.slow
-@settings(QUICK, max_examples=100)
+@settings(QUICK, max_examples=1000)
 @given(program=wide_programs(20, (WIDE, WIDE, WIDE, THREAD, THREAD, THREAD, CHILD)))
 def test_more_programs_with_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program: Program):
     """As above, with longer programs, and children that write."""

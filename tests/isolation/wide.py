@@ -21,7 +21,7 @@ class Wide(Orm):
     """A session of a wide fixture: a program uses it and ends nothing; the next one goes on with it."""
 
     def __init__(self, url: str = "postgresql+psycopg://app@nowhere.invalid/app") -> None:
-        super().__init__({}, url)
+        super().__init__(PATIENCE, url)
 
     def _run(self, statement: str) -> Result:
         try:
