@@ -32,8 +32,6 @@ VERSIONS = {
     "pytest-asyncio": "1.5.0",
     "sqlalchemy": "2.1.9",
     "greenlet": "3.5.6",
-    "httpx2": "2.16.2",
-    "starlette": "1.10.0",
     "testcontainers": "4.15.0",
 }
 REQUIRES = {
@@ -42,9 +40,7 @@ REQUIRES = {
     "sqlmodel": ("SQLAlchemy>=2.0.14", 'SQLAlchemy[asyncio]; extra == "asyncio"'),
     "pytest-crucible": ("greenlet>=3",),
 }
-WELL = Machine(
-    versions=VERSIONS, requires=REQUIRES, room={"memory": 8 << 30}, cache="/home/a/.cache", cpus=4, httpx2_wanted=True
-)
+WELL = Machine(versions=VERSIONS, requires=REQUIRES, room={"memory": 8 << 30}, cache="/home/a/.cache", cpus=4)
 
 Files = dict[str, str]
 

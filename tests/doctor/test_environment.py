@@ -17,13 +17,6 @@ def without(*names: str) -> dict[str, str]:
     return {name: version for name, version in VERSIONS.items() if name not in names}
 
 
-def test_greenlet_is_not_installed(project_of: Make):
-    """SQLAlchemy 2.1 without greenlet is an error where its asyncio part is used."""
-    [finding] = project_of(ASYNC).on(versions=without("greenlet")).found("greenlet-missing")
-    assert (finding.file, finding.line, finding.severity) == ("app/db.py", 1, "error")
-    assert 'Ask for "sqlalchemy[asyncio]"' in finding.do
-
-
 @pytest.mark.parametrize(
     "lines", ["sqlalchemy>=2\nasyncpg", "sqlmodel\npytest-crucible", "SQLAlchemy[postgresql_psycopg] ~= 2.1"]
 )
@@ -31,7 +24,7 @@ def test_greenlet_that_only_the_tests_have(project_of: Make, lines: str):
     """Greenlet that comes with the tests alone is missing in production."""
     files = {**ASYNC, "requirements.txt": f"{lines}\n", "pyproject.toml": "[tool.pytest]\n"}
     [finding] = project_of(files).found("greenlet-missing")
-    assert "in production nobody does" in finding.why
+    assert "in production nothing does" in finding.why
 
 
 @pytest.mark.parametrize(
@@ -61,25 +54,6 @@ def test_greenlet_before_it_was_optional(project_of: Make):
     assert synchronous.found("greenlet-missing") == []
 
 
-TEST_CLIENT = {"tests/test_it.py": "from fastapi.testclient import TestClient\n"}
-
-
-def test_the_test_client_wants_httpx2(project_of: Make):
-    """Starlette deprecates httpx for its test client."""
-    patient = project_of(TEST_CLIENT)
-    assert patient.found("httpx2-missing") == []
-    [finding] = patient.on(versions=without("httpx2")).found("httpx2-missing")
-    assert (finding.file, finding.line) == ("tests/test_it.py", 1)
-    assert 'Add "httpx2"' in finding.do
-    assert patient.on(httpx2_wanted=False).found("httpx2-missing") == []
-
-
-def test_nobody_uses_the_test_client(project_of: Make):
-    """Without the test client, nobody needs httpx2."""
-    files = {"tests/test_it.py": "from httpx import AsyncClient\n"}
-    assert project_of(files).on(versions=without("httpx2")).found("httpx2-missing") == []
-
-
 @pytest.mark.parametrize(
     ("plugin", "pytest_version", "found"),
     [("0.13.1", "9.2.0", 1), ("0.13.1", "9.1.1", 0), ("0.13.2", "9.2.0", 0), ("0.12.0", "9.3.1", 1)],
@@ -107,32 +81,6 @@ def plugin(folder: Path, name: str, text: str) -> Plugin:
     path = folder / f"{name.replace('-', '_')}.py"
     path.write_text(f"import pytest\n{text}", "utf-8")
     return Plugin(name, (path,))
-
-
-def test_plugins_with_the_same_option(project_of: Make, tmp_path: Path):
-    """Two plugins that define one option: pytest does not start."""
-    one = plugin(tmp_path, "pytest-one", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
-    two = plugin(tmp_path, "pytest-two", "def pytest_addoption(parser):\n    parser.addoption('--create-db')\n")
-    [finding] = project_of().on(plugins=(one, two)).found("names-clash")
-    assert finding.severity == "error"
-    assert finding.found == "pytest-one and pytest-two both define the option --create-db."
-
-
-def test_plugins_with_the_same_key(project_of: Make, tmp_path: Path):
-    """Two plugins that define one key read each other's settings."""
-    text = "def pytest_addoption(parser):\n    parser.addini('some_key', 'help')\n"
-    both = tuple(plugin(tmp_path, name, text) for name in ("pytest-one", "pytest-two"))
-    [finding] = project_of().on(plugins=both).found("names-clash")
-    assert finding.severity == "warning"
-    assert "the configuration key some_key" in finding.found
-
-
-def test_plugins_with_the_same_marker(project_of: Make, tmp_path: Path):
-    """Two plugins that act on one marker give a test both meanings."""
-    text = "def pytest_configure(config):\n    config.addinivalue_line('markers', 'max_queries(n): at most')\n"
-    both = tuple(plugin(tmp_path, name, text) for name in ("pytest-one", "pytest-two"))
-    [finding] = project_of().on(plugins=both).found("names-clash")
-    assert "marker max_queries" in finding.found
 
 
 def test_a_plugin_with_a_fixture_of_crucible_s(project_of: Make, tmp_path: Path):
@@ -171,7 +119,6 @@ def test_this_machine_is_seen():
     assert machine.version("pytest") >= (9,)
     assert machine.cpus >= 1
     assert machine.room
-    assert machine.httpx2_wanted  # Starlette 1.10 does
 
 
 def test_what_an_uninstallation_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

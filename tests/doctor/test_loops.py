@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import Make, Patient
+from .conftest import Make
 
 SESSION_ENGINE = """
     import pytest
@@ -39,6 +39,24 @@ def test_a_loop_scope_of_its_own(project_of: Make):
     assert project_of({"tests/conftest.py": text}, loops="function").found("loop-scope-mismatch") == []
 
 
+@pytest.mark.parametrize(("disposal", "is_found"), [("await own.dispose()\n        yield", False), ("yield", True)])
+def test_an_engine_that_is_disposed_before_the_tests(project_of: Make, disposal: str, *, is_found: bool):
+    """An engine that a fixture disposes before it yields leaves no connection on its loop."""
+    text = f"""
+    import pytest_asyncio
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def schema():
+        own = create_async_engine("postgresql+asyncpg://localhost/app")
+        async with own.begin() as connection:
+            await connection.run_sync(create)
+        {disposal}
+        await own.dispose()
+    """
+    assert bool(project_of({"tests/conftest.py": text}, loops="function").found("loop-scope-mismatch")) is is_found
+
+
 def test_a_connection_on_another_loop(project_of: Make):
     """Fixtures on the session loop and tests on function loops share no connection."""
     files = {
@@ -70,15 +88,6 @@ def test_anyio_fixtures_are_not_pytest_asyncio_s(project_of: Make):
     assert patient.write({"pyproject.toml": text}).found("loop-scope-mismatch") == []
 
 
-def test_an_unset_loop_scope(project_of: Make):
-    """pytest-asyncio warns where the default is not set, once there is an async fixture."""
-    unset = '[tool.pytest]\nasyncio_mode = "auto"\n'
-    assert project_of({"pyproject.toml": unset}).found("loop-scope-unset") == []
-    [finding] = project_of({"pyproject.toml": unset, "tests/conftest.py": SESSION_ENGINE}).found("loop-scope-unset")
-    assert finding.file == "pyproject.toml"
-    assert "asyncio_default_fixture_loop_scope is not set" in finding.found
-
-
 def test_event_loop_is_defined(project_of: Make):
     """The fixture event_loop does nothing any more."""
     files = {"tests/conftest.py": "import pytest\n\n@pytest.fixture(scope='session')\ndef event_loop():\n    yield\n"}
@@ -108,18 +117,22 @@ MODULE_ENGINE = """
 
 
 def test_a_pool_on_function_loops(project_of: Make):
-    """An engine of a test module keeps connections of loops that have ended."""
-    patient = project_of({"tests/conftest.py": MODULE_ENGINE.format(pool="")}, loops="function")
-    [finding] = patient.found("pooled-async-engine")
-    assert (finding.severity, finding.line) == ("warning", 4)
-    assert "NullPool" in finding.do
+    """Where Crucible is on, a pool on function loops costs time and is noted."""
+    files = {"app/db.py": MODULE_ENGINE.format(pool="")}
+    assert project_of(files, loops="function", on=True).found("pooled-async-engine") == []  # no test, no loop
+    files["tests/test_it.py"] = ""
+    [finding] = project_of(files, loops="function", on=True).found("pooled-async-engine")
+    assert (finding.severity, finding.line) == ("note", 4)
+    assert "kept from test to test" in finding.do
+    assert project_of(files, loops="function").found("pooled-async-engine") == []
 
 
 def test_a_pool_that_is_none_or_lives_on_one_loop(project_of: Make):
     """NullPool, or session loops, leave nothing behind."""
     null = {"tests/conftest.py": MODULE_ENGINE.format(pool=", poolclass=NullPool")}
-    assert project_of(null, loops="function").found("pooled-async-engine") == []
-    assert project_of({"tests/conftest.py": MODULE_ENGINE.format(pool="")}).found("pooled-async-engine") == []
+    assert project_of(null, loops="function", on=True).found("pooled-async-engine") == []
+    kept = {"tests/conftest.py": MODULE_ENGINE.format(pool="")}
+    assert project_of(kept, on=True).found("pooled-async-engine") == []
 
 
 def test_a_pool_that_is_imported_under_another_name(project_of: Make):
@@ -131,68 +144,13 @@ def test_a_pool_that_is_imported_under_another_name(project_of: Make):
         engine = _make("postgresql+asyncpg://localhost/app", poolclass=_Pool)
         lite = _make("sqlite+aiosqlite://")
     """
-    assert project_of({"tests/conftest.py": text}, loops="function").found("pooled-async-engine") == []
-
-
-def test_crucible_copes_with_pools(project_of: Make):
-    """Where Crucible is on, a pool on function loops costs time and is only noted."""
-    patient = project_of({"app/db.py": MODULE_ENGINE.format(pool="")}, loops="function", on=True)
-    assert patient.found("pooled-async-engine") == []  # no test, no loop
-    [finding] = patient.write({"tests/test_it.py": ""}).found("pooled-async-engine")
-    assert finding.severity == "note"
-    assert "kept from test to test" in finding.do
-
-
-PLAIN = """
-    import pytest
-
-    @pytest.fixture{scope}
-    async def thing():
-        return 1
-"""
-
-
-def strict(patient: Patient) -> Patient:
-    text = (patient.root / "pyproject.toml").read_text().replace('asyncio_mode = "auto"\n', "")
-    return patient.write({"pyproject.toml": text})
-
-
-def test_an_async_fixture_that_nobody_runs(project_of: Make):
-    """In strict mode pytest-asyncio runs its own fixtures only."""
-    patient = project_of({"tests/conftest.py": PLAIN.format(scope="")})
-    assert patient.found("async-fixture-unhandled") == []
-    [finding] = strict(patient).found("async-fixture-unhandled")
-    assert (finding.line, finding.severity) == (5, "error")
-    assert "with no plugin or hook that handled it" in finding.why
-    own = (
-        PLAIN.format(scope="").replace("@pytest.", "@pytest_asyncio.").replace("import pytest", "import pytest_asyncio")
-    )
-    assert strict(project_of({"tests/conftest.py": own})).found("async-fixture-unhandled") == []
-
-
-def test_an_async_fixture_that_anyio_runs(project_of: Make):
-    """Where tests are anyio's, so are the fixtures."""
-    files = {
-        "tests/conftest.py": PLAIN.format(scope=""),
-        "tests/test_it.py": "import pytest\n\npytestmark = pytest.mark.anyio\n",
-    }
-    assert strict(project_of(files)).codes() == ["crucible-off"]
-
-
-def test_a_backend_that_ends_before_a_fixture(project_of: Make):
-    """anyio's backend lives as long as a module, unless the project defines it."""
-    marked = {"tests/test_it.py": "import pytest\n\npytestmark = pytest.mark.anyio\n"}
-    text = PLAIN.format(scope='(scope="session")')
-    [finding] = strict(project_of({**marked, "tests/conftest.py": text})).found("anyio-backend-scope")
-    assert (finding.line, finding.severity) == (5, "error")
-    assert "ScopeMismatch" in finding.why
-    text += '\n    @pytest.fixture(scope="session")\n    def anyio_backend():\n        return "asyncio"\n'
-    assert strict(project_of({**marked, "tests/conftest.py": text})).found("anyio-backend-scope") == []
+    assert project_of({"tests/conftest.py": text}, loops="function", on=True).found("pooled-async-engine") == []
 
 
 @pytest.mark.parametrize(("requirements", "is_found"), [("fastapi\n", True), ("fastapi\npytest\n", False)])
-def test_requirements_of_tests_that_stand_elsewhere(project_of: Make, requirements: str, is_found: bool):
+def test_requirements_of_tests_that_stand_elsewhere(project_of: Make, requirements: str, *, is_found: bool):
     """Where no requirement that is read names pytest, what is installed counts."""
-    text = "import pytest\n\n@pytest.fixture\nasync def rows(): ...\n"
-    files = {"pyproject.toml": "[tool.pytest]\n", "requirements.txt": requirements, "tests/conftest.py": text}
-    assert bool(project_of(files).found("async-fixture-unhandled")) is is_found
+    options = 'asyncio_mode = "auto"\nasyncio_default_fixture_loop_scope = "function"\n'
+    files = {"pyproject.toml": f"[tool.pytest]\n{options}", "tests/conftest.py": SESSION_ENGINE}
+    files["requirements.txt"] = requirements
+    assert bool(project_of(files).found("loop-scope-mismatch")) is is_found

@@ -72,12 +72,14 @@ def test_overrides_that_are_taken_back_one_by_one(project_of: Make):
 
 SHARED = """
     import pytest
+    from app.db import get_db
 
     @pytest.fixture
     def client(db_session):
         {override}
         return make()
 """
+DEPENDENCY = {"app/db.py": "from sqlalchemy.orm import Session\n\ndef get_db():\n    yield Session()\n"}
 OVERRIDES = [
     "app.dependency_overrides[get_db] = lambda: db_session",
     "def override():\n            yield db_session\n        app.dependency_overrides[get_db] = override",
@@ -88,20 +90,30 @@ OVERRIDES = [
 @pytest.mark.parametrize("override", OVERRIDES)
 def test_a_session_that_is_shared(project_of: Make, override: str):
     """An override that hands out the test's session is noted."""
-    [finding] = project_of({"tests/conftest.py": SHARED.format(override=override)}).found("session-shared")
+    [finding] = project_of({**DEPENDENCY, "tests/conftest.py": SHARED.format(override=override)}).found(
+        "session-shared"
+    )
     assert finding.severity == "note"
     assert "The application and the test share one session, db_session." in finding.found
+
+
+def test_a_session_of_a_fixture_is_shared_under_any_dependency(project_of: Make):
+    """A fixture that makes a session is one, whatever the dependency is that it overrides."""
+    text = SHARED.format(override=OVERRIDES[0])
+    assert project_of({"tests/conftest.py": text}).found("session-shared") == []
+    fixture = "\n    @pytest.fixture\n    def db_session():\n        return sqlalchemy.orm.Session()\n"
+    assert len(project_of({"tests/conftest.py": text + fixture}).found("session-shared")) == 1
 
 
 def test_an_override_with_a_session_of_its_own(project_of: Make):
     """An override that makes a session shares none."""
     text = SHARED.format(override="app.dependency_overrides[get_db] = lambda: make_session()")
-    assert project_of({"tests/conftest.py": text}).found("session-shared") == []
+    assert project_of({**DEPENDENCY, "tests/conftest.py": text}).found("session-shared") == []
 
 
 def test_rollback_isolation_is_meant_to_share(project_of: Make):
     """Who chose rollback isolation chose one session."""
-    files = {"tests/conftest.py": SHARED.format(override=OVERRIDES[0])}
+    files = {**DEPENDENCY, "tests/conftest.py": SHARED.format(override=OVERRIDES[0])}
     assert project_of(files, on=True, extra='crucible_isolation = "rollback"\n').found("session-shared") == []
     assert len(project_of(files, on=True).found("session-shared")) == 1
 

@@ -173,15 +173,6 @@ SESSION_ROLLS_BACK = """
         session.rollback()
         session.close()
 """
-SEEDED = """
-    with engine.connect() as conn:
-        trans = conn.begin()
-        conn.execute(text("INSERT INTO doctor VALUES (1)"))
-        session = Session(bind=conn{mode})
-        yield session
-        session.close()
-        trans.rollback()
-"""
 
 
 @pytest.fixture
@@ -223,23 +214,3 @@ def test_what_a_block_leaves(project_of: Make, engine: sqlalchemy.Engine, body: 
         session.commit()
     with engine.connect() as connection:
         assert rows(connection) == left
-
-
-@pytest.mark.filterwarnings("ignore:transaction already deassociated")
-@pytest.mark.parametrize(
-    ("mode", "left"),
-    [
-        ("", 0),
-        (', join_transaction_mode="conditional_savepoint"', 0),
-        (', join_transaction_mode="rollback_only"', 0),
-        (', join_transaction_mode="create_savepoint"', 1),
-    ],
-)
-def test_what_a_rollback_takes_with_it(project_of: Make, engine: sqlalchemy.Engine, mode: str, left: int):
-    """On PostgreSQL, the modes that are said to lose seed rows lose them when the code under test rolls back."""
-    body = SEEDED.format(mode=mode)
-    assert said(project_of, body, "join-transaction-mode") is not bool(left)
-    with as_fixture(body, engine)() as session:
-        assert rows(session) == 1
-        session.rollback()
-        assert rows(session) == left

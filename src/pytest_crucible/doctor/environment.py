@@ -10,7 +10,6 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from ..project.imports import imported
 from .case import Case
 from .findings import Finding
 from .required import required
@@ -29,13 +28,14 @@ def greenlet(case: Case) -> Iterator[Finding]:
     place = _first_import(case, ASYNC)
     if case.machine.version("sqlalchemy") < (2, 1) or place is None:
         return
-    why = "SQLAlchemy 2.1 no longer installs greenlet, and its asyncio part does not work without."
-    do = 'Ask for "sqlalchemy[asyncio]" in the application\'s dependencies.'
-    if not case.machine.has("greenlet"):
-        yield Finding("greenlet is not installed.", why, do, *place, severity="error")
-    elif _asks_for_no_greenlet(case):
-        found = "The application uses sqlalchemy.ext.asyncio, and no dependency of it brings greenlet."
-        yield Finding(found, f"{why} Here pytest-crucible brings it; in production nobody does.", do, *place)
+    if _asks_for_no_greenlet(case):
+        yield Finding(
+            "The application uses sqlalchemy.ext.asyncio, and no dependency of it brings greenlet.",
+            "SQLAlchemy 2.1 no longer installs greenlet, and its asyncio part does not work without. Here "
+            "pytest-crucible brings it; in production nothing does.",
+            'Ask for "sqlalchemy[asyncio]" in the application\'s dependencies.',
+            *place,
+        )
 
 
 def _asks_for_no_greenlet(case: Case) -> bool:
@@ -53,25 +53,6 @@ def _first_import(case: Case, package: str) -> tuple[str, int] | None:
             if isinstance(node, ast.Import) and any(alias.name.startswith(package) for alias in node.names):
                 return case.where(module), node.lineno
     return None
-
-
-def httpx2(case: Case) -> Iterator[Finding]:
-    """Starlette's test client asks for httpx2, and warns about httpx."""
-    if not case.machine.httpx2_wanted or case.machine.has("httpx2"):
-        return
-    for module in case.project.tests:
-        for dotted in imported(module).values():
-            if dotted.endswith("testclient.TestClient"):
-                line = next(n for n, text in enumerate(module.source.splitlines(), 1) if "TestClient" in text)
-                yield Finding(
-                    "TestClient is used, and httpx2 is not installed.",
-                    f"Starlette {case.machine.versions.get('starlette')} deprecates httpx for its test client: each "
-                    "run warns, and where warnings are errors, importing it fails.",
-                    'Add "httpx2" to the test dependencies; httpx may stay for everything else.',
-                    case.where(module),
-                    line,
-                )
-                return
 
 
 def pytest_alembic(case: Case) -> Iterator[Finding]:

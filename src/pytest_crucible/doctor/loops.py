@@ -7,12 +7,13 @@ else of ``asyncio_default_fixture_loop_scope``, else of its own scope; that loop
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 from ..project.engines import Engine
 from ..project.imports import full
 from ..project.suites import Fixture
-from ..project.syntax import calls, constant, functions_of, keyword, last, parameters
+from ..project.syntax import assigned, calls, constant, functions_of, keyword, last, owner, parameters
 from .case import Case
 from .findings import Finding
 
@@ -82,14 +83,24 @@ def _bound(case: Case, fixture: Fixture) -> ast.Call | None:
     """The call by which a fixture opens something that belongs to its loop and outlives the call."""
     made = {id(call) for call in calls(fixture.node)}
     engines = [engine for engine in case.finds.engines if id(engine.node) in made]
-    if engines and not any(map(_is_pooled, engines)):
+    disposed = _disposed(fixture)
+    pooled = [engine for engine in engines if _is_pooled(engine) and id(engine.node) not in disposed]
+    if engines and not pooled:
         return None  # nothing that belongs to a loop is left open
     for node in ast.walk(fixture.node):
         if isinstance(node, ast.With | ast.AsyncWith) and any(isinstance(child, ast.Yield) for child in ast.walk(node)):
             for item in node.items:
                 if isinstance(item.context_expr, ast.Call) and last(item.context_expr) in BOUND_TO_LOOP:
                     return item.context_expr
-    return next((engine.node for engine in engines if _is_pooled(engine)), None)
+    return next((engine.node for engine in pooled), None)
+
+
+def _disposed(fixture: Fixture) -> set[int]:
+    """Return the calls that make what the fixture disposes before the test begins."""
+    begins = min((node.lineno for node in ast.walk(fixture.node) if isinstance(node, ast.Yield)), default=sys.maxsize)
+    names = {owner(call) for call in calls(fixture.node) if last(call) == "dispose" and call.lineno < begins}
+    statements = (node for node in ast.walk(fixture.node) if isinstance(node, ast.stmt))
+    return {id(value) for name, value in filter(None, map(assigned, statements)) if name in names}
 
 
 def _test_loops(case: Case) -> set[str]:
@@ -100,19 +111,6 @@ def _test_loops(case: Case) -> set[str]:
             if last(call) == "asyncio" and "mark" in ast.unparse(call.func):
                 found.add(str(constant(keyword(call, "loop_scope")) or "function"))
     return found
-
-
-def unset(case: Case) -> Iterator[Finding]:
-    """pytest-asyncio warns where the option is not set, since its default will change."""
-    if case.option(UNSET) or not _fixtures(case) or not case.machine.has("pytest-asyncio"):
-        return
-    yield Finding(
-        f"{UNSET} is not set.",
-        "pytest-asyncio warns in each run: today a fixture's loop has the fixture's scope, later it will be the "
-        "function's.",
-        f'Write {UNSET} = "session" and {TESTS} = "session" under [tool.pytest].',
-        case.configuration_file,
-    )
 
 
 def event_loop(case: Case) -> Iterator[Finding]:
@@ -144,37 +142,22 @@ def _event_loop(who: str, file: str, line: int) -> Finding:
 
 
 def pooled_engine(case: Case) -> Iterator[Finding]:
-    """A pool keeps connections of a loop that has ended."""
-    if not case.project.tests or "function" not in _test_loops(case) or not case.uses("pytest-asyncio"):
+    """Yield each pool that Crucible empties after every test, since its connections belong to the test's loop."""
+    if not case.settings.on or not case.project.tests or not case.uses("pytest-asyncio"):
+        return
+    if "function" not in _test_loops(case):
         return
     lasting = {id(node) for fixture in case.fixtures if fixture.scope != "function" for node in calls(fixture.node)}
     for engine in case.finds.engines:
         if (engine.at_module_level or id(engine.node) in lasting) and _is_pooled(engine):
-            yield _pooled(case, engine)
-
-
-def _pooled(case: Case, engine: Engine) -> Finding:
-    found = "An async engine that outlives the test has a pool, and tests run on function loops."
-    session_loops = f'{UNSET} = "session" and {TESTS} = "session"'
-    if case.settings.on:
-        return Finding(
-            found,
-            "A connection belongs to its loop, so every test opens new ones; Crucible discards the old ones, and tests "
-            "are slower for it.",
-            f"With {session_loops}, connections are kept from test to test.",
-            case.where(engine.module),
-            engine.place.line,
-            severity="note",
-        )
-    return Finding(
-        found,
-        "From the second test on it hands out connections of a loop that has ended: “Event loop is closed”, “got "
-        "Future attached to a different loop”.",
-        f"Write poolclass=NullPool where tests use it, or {session_loops}.",
-        case.where(engine.module),
-        engine.place.line,
-        severity="warning" if engine.module.is_test else "note",
-    )
+            yield Finding(
+                "An async engine that outlives the test has a pool, and tests run on function loops.",
+                "A connection belongs to its loop, so every test opens new ones; Crucible discards the old ones, and "
+                "tests are slower for it.",
+                f'With {UNSET} = "session" and {TESTS} = "session", connections are kept from test to test.',
+                case.where(engine.module),
+                engine.place.line,
+            )
 
 
 def _is_pooled(engine: Engine) -> bool:

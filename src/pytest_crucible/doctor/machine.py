@@ -5,7 +5,6 @@ A frozen value, so that each check can be shown machines that are full, or that 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import resource
@@ -52,7 +51,6 @@ class Machine:
         descriptors: How many files a process may have open.
         root: Whether this process is root.
         cpus: How many workers ``-n auto`` starts.
-        httpx2_wanted: Whether the installed Starlette's test client asks for httpx2.
     """
 
     python: str = "3.13.0"
@@ -66,7 +64,6 @@ class Machine:
     descriptors: int = 1024
     root: bool = False
     cpus: int = 2
-    httpx2_wanted: bool = False
 
     def has(self, *names: str) -> bool:
         """Whether one of these distributions is installed."""
@@ -101,7 +98,6 @@ def here() -> Machine:
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         root=os.geteuid() == 0,
         cpus=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
-        httpx2_wanted=_wants_httpx2(),
     )
 
 
@@ -131,11 +127,3 @@ def _cache() -> tuple[str, str, int]:
     except (CrucibleError, OSError) as error:
         return str(folders.default_cache()), str(error), 0
     return str(path), "", shutil.disk_usage(path).free
-
-
-def _wants_httpx2() -> bool:
-    """Asked of its source, since the version in which it began is no promise of when it ends."""
-    spec = importlib.util.find_spec("starlette")
-    folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
-    file = Path(folder, "testclient.py") if folder else None
-    return file is not None and file.is_file() and "import httpx2" in file.read_text("utf-8", "replace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..project.imports import full, imported
+from ..project.imports import full, imported, origin
 from ..project.suites import Fixture
 from ..project.syntax import Function, calls, keyword, last, owner
 from ..project.tree import Module
@@ -98,10 +98,12 @@ def session_shared(case: Case) -> Iterator[Finding]:
     """The application is given the test's own session."""
     if case.settings.on and case.settings.isolation == "rollback":
         return
+    dependencies = {one.place.path.replace(":", ".") for one in case.finds.session_dependencies}
+    sessions = {one.name for one in case.fixtures if "session" in one.traits}
     for fixture in case.fixtures:
         for node in ast.walk(fixture.node):
             given = _given_by_override(node, fixture)
-            if given in fixture.arguments:
+            if given in fixture.arguments and (given in sessions or _overridden(case, fixture, node) in dependencies):
                 yield Finding(
                     f"The application and the test share one session, {given}.",
                     "A forgotten commit goes unseen, objects are loaded already (no MissingGreenlet), and requests at "
@@ -111,6 +113,13 @@ def session_shared(case: Case) -> Iterator[Finding]:
                     case.where(fixture.module),
                     getattr(node, "lineno", fixture.node.lineno),
                 )
+
+
+def _overridden(case: Case, fixture: Fixture, node: ast.AST) -> str:
+    """Return the full name of the dependency that an assignment to ``dependency_overrides[…]`` overrides."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    key = target.slice if isinstance(target, ast.Subscript) else None
+    return origin(case.project, full(fixture.module, key))
 
 
 def _given_by_override(node: ast.AST, fixture: Fixture) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from . import (
-    backends,
     configured,
     environment,
-    expiry,
     imported,
     leftovers,
     loops,
@@ -27,17 +25,11 @@ CHECKS: tuple[Check, ...] = (
         "an async fixture that outlives its event loop, or opens a connection on another loop than the tests'",
         loops.scope_mismatch,
     ),
-    Check("async-fixture-unhandled", "error", "an async fixture that no plugin runs", backends.unhandled),
-    Check("anyio-backend-scope", "error", "an async fixture that outlives its `anyio_backend`", backends.ends_early),
-    Check("loop-scope-unset", "warning", "`asyncio_default_fixture_loop_scope` is not set", loops.unset),
     Check(
         "event-loop-fixture", "warning", "the fixture `event_loop`, which pytest-asyncio 1.0 removed", loops.event_loop
     ),
     Check(
-        "pooled-async-engine",
-        "warning",
-        "an async engine with a pool, and tests on function loops",
-        loops.pooled_engine,
+        "pooled-async-engine", "note", "an async engine with a pool, and tests on function loops", loops.pooled_engine
     ),
     # Transactions.
     Check(
@@ -46,22 +38,9 @@ CHECKS: tuple[Check, ...] = (
         "a rollback behind a `begin()` block that has committed, or a block around the test that nothing rolls back",
         transactions.commits_every_test,
     ),
-    Check(
-        "join-transaction-mode",
-        "error",
-        'a session in an outer transaction without `join_transaction_mode="create_savepoint"`: loses seed rows',
-        transactions.join_mode,
-    ),
-    Check(
-        "expire-on-commit",
-        "warning",
-        "`expire_on_commit` of the tests' sessions differs from the application's: hides MissingGreenlet",
-        expiry.expire_on_commit,
-    ),
     Check("session-shared", "note", "the application is given the test's own session", recipe.session_shared),
     # Where databases are.
-    Check("sqlite-stand-in", "warning", "tests on SQLite, of an application that uses PostgreSQL", urls.sqlite),
-    Check("production-url", "warning", "a `.env` or a default that leads to another machine", urls.production),
+    Check("production-url", "note", "a `.env` or an `alembic.ini` that leads to another machine", urls.production),
     Check("engine-creator", "error", "an engine with `creator=` or `async_creator=`", urls.creator),
     Check(
         "model-not-imported",
@@ -86,10 +65,9 @@ CHECKS: tuple[Check, ...] = (
     Check("container-per-worker", "warning", "a session fixture that starts a container", recipe.container_per_worker),
     # Packages.
     Check("greenlet-missing", "warning", "SQLAlchemy 2.1 without greenlet", environment.greenlet),
-    Check("httpx2-missing", "warning", "Starlette's test client without httpx2", environment.httpx2),
     Check("pytest-alembic", "error", "pytest-alembic up to 0.13.1 with pytest 9.2", environment.pytest_alembic),
     Check("version-unsupported", "warning", "a version that Crucible is not made for", environment.unsupported),
-    Check("names-clash", "warning", "plugins that claim the same option, marker or fixture", plugins.clashes),
+    Check("names-clash", "warning", "another plugin with a fixture of Crucible's name", plugins.clashes),
     Check("fixture-shadowed", "note", "a fixture of the project's in place of Crucible's", plugins.shadowed),
     # Settings.
     Check("crucible-off", "note", "Crucible is not configured", configured.off),

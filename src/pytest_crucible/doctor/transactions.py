@@ -1,6 +1,6 @@
-"""Sessions and transactions of hand-written test fixtures: what commits every test, and what loses rows.
+"""Hand-written transactions that commit every test.
 
-Each pattern was run on PostgreSQL: which rows a fixture leaves behind, and which it takes with it, is measured.
+Each pattern was run on PostgreSQL: which rows a fixture leaves behind is measured.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..project.syntax import Function, calls, constant, functions_of, keyword, last, owner, parameters
+from ..project.syntax import Function, calls, functions_of, keyword, last, owner
 from ..project.tree import Module
 from .case import Case
 from .findings import Finding
-from .makers import settings_of
 
 With = ast.With | ast.AsyncWith
-SAFE = "create_savepoint"
 
 
 def commits_every_test(case: Case) -> Iterator[Finding]:
@@ -81,83 +79,4 @@ def _never(case: Case, module: Module, begin: ast.Call, block: With) -> Finding:
         "Roll back inside the block, after the yield. With Crucible: delete the fixture, and ask for db_session.",
         case.where(module),
         block.lineno,
-    )
-
-
-def join_mode(case: Case) -> Iterator[Finding]:
-    """A session on a connection with an outer transaction, in another mode than ``create_savepoint``."""
-    outer = _fixtures_with_transaction(case)
-    for module in case.project.tests:
-        for function in functions_of(module.tree):
-            connections = _in_transaction(function) | (outer & set(parameters(function)))
-            if any(constant(node) == "after_transaction_end" for node in ast.walk(function)):
-                continue  # the recipe of SQLAlchemy 1.x, which restarts a savepoint of its own
-            for call in calls(function):
-                if _bind(call) in connections:
-                    settings = settings_of(case.project, module, call)
-                    if settings is not None and _loses(settings):
-                        mode = constant(settings.get("join_transaction_mode"))
-                        yield _lost(case, module, call, str(mode or ""))
-
-
-def _loses(settings: dict[str | None, ast.expr]) -> bool:
-    mode = settings.get("join_transaction_mode")
-    if mode is None:
-        return None not in settings  # **options may set it: nobody can tell
-    return isinstance(mode, ast.Constant) and mode.value != SAFE
-
-
-def _bind(call: ast.Call) -> str:
-    bind = keyword(call, "bind") or (call.args[0] if call.args else None)
-    return bind.id if isinstance(bind, ast.Name) else ""
-
-
-def _in_transaction(function: Function) -> set[str]:
-    """The connections of a function on which a transaction has begun, other than a savepoint."""
-    connected, begun = set(), set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-            if last(node.context_expr) == "connect":
-                connected.add(node.optional_vars.id)
-            elif last(node.context_expr) == "begin":
-                begun.add(node.optional_vars.id)
-        elif isinstance(node, ast.Assign) and last(node.value) == "connect":
-            connected |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    savepoints = {owner(call) for call in calls(function) if last(call) == "begin_nested"}
-    started = {owner(call) for call in calls(function) if last(call) == "begin"}
-    given = set(parameters(function)) & started - _engines(function)
-    return (begun | given | (connected & started)) - savepoints
-
-
-def _engines(function: Function) -> set[str]:
-    """The names of a function on which connections are opened: their begin() gives a connection."""
-    opened = {owner(call) for call in calls(function) if last(call) in ("connect", "dispose")}
-    by_name = {name for name in parameters(function) if "engine" in name.lower()}
-    used = {owner(call) for call in calls(function) if last(call) in ("execute", "run_sync", "scalar")}
-    return opened | by_name | {owner(begin) for _, begin, name in _begun(function) if name in used}
-
-
-def _fixtures_with_transaction(case: Case) -> set[str]:
-    """Fixtures that yield a connection on which a transaction has begun."""
-    found = set()
-    for module in case.project.tests:
-        for function in functions_of(module.tree):
-            yielded = {last(node.value) for node in ast.walk(function) if isinstance(node, ast.Yield | ast.Return)}
-            if yielded & _in_transaction(function):
-                found.add(function.name)
-    return found
-
-
-def _lost(case: Case, module: Module, call: ast.Call, mode: str) -> Finding:
-    is_leak = mode == "control_fully"
-    return Finding(
-        f"{last(call)} is bound to a connection with an outer transaction, "
-        + (f'join_transaction_mode="{mode}".' if mode else "without join_transaction_mode."),
-        "Commits of the code under test are real: they stay in the database."
-        if is_leak
-        else "A rollback in the code under test (an IntegrityError that it handles, for one) rolls the outer "
-        "transaction back, and with it the rows that fixtures have made.",
-        'Write join_transaction_mode="create_savepoint". With Crucible: delete the fixture, and ask for db_session.',
-        case.where(module),
-        call.lineno,
     )
