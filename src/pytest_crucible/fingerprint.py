@@ -37,8 +37,8 @@ def fingerprint(parts: Mapping[str, bytes | str]) -> str:
     return digest.hexdigest()
 
 
-def of_files(root: Path, patterns: Iterable[str]) -> str:
-    """The fingerprint of files: their contents, and their names relative to *root*.
+def files(root: Path, patterns: Iterable[str]) -> dict[str, bytes]:
+    """Return the digest of each file that *patterns* name, by its name relative to *root*.
 
     Args:
         root: The project's root folder.
@@ -47,11 +47,6 @@ def of_files(root: Path, patterns: Iterable[str]) -> str:
     Raises:
         UsageError: If a pattern matches no file: a fingerprint of nothing would never change.
     """
-    return fingerprint(files(root, patterns))
-
-
-def files(root: Path, patterns: Iterable[str]) -> dict[str, bytes]:
-    """Return the digest of each file that *patterns* name, by its name relative to *root*; see `of_files`."""
     paths = {path for pattern in patterns for path in _matches(root, pattern)}
     return {Path(os.path.relpath(path, root)).as_posix(): digest(path) for path in paths}
 

@@ -306,7 +306,7 @@ class Hooks:
         from .handle import Test
 
         settings = self.run.settings
-        words: dict[str, Any] = {"isolation": None, "keep": None, "alembic": None}
+        words: dict[str, Any] = {"isolation": None, "keep": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
                 given = marker_arguments(*marker.args, **marker.kwargs)

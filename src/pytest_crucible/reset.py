@@ -87,7 +87,6 @@ class Stranger:
         query: Its last statement.
         open: Whether a transaction is open; if not, a session-level advisory lock is held.
         since: When the transaction began, in seconds since the epoch by the server's clock.
-        advisory: Whether it holds an advisory lock.
         wrote: Whether it has written, or locked rows: it has a transaction id, and `locks`.
         locks: Whether it holds a lock above ACCESS SHARE on anything but a sequence.
         harmless: Whether it is idle, has no transaction id, and holds no lock above ACCESS SHARE.
@@ -98,7 +97,6 @@ class Stranger:
     query: str
     open: bool
     since: float | None
-    advisory: bool = False
     wrote: bool = False
     locks: bool = False
     harmless: bool = False

@@ -120,12 +120,11 @@ BEGIN
     RETURN (SELECT json_agg(json_build_object(
         'pid', o.pid, 'state', o.state, 'query', o.query, 'open', o.since IS NOT NULL,
         'wrote', o.wrote, 'locks', o.locks, 'harmless', o.harmless,
-        'since', extract(epoch FROM o.since), 'advisory', o.advisory))::text
+        'since', extract(epoch FROM o.since)))::text
       FROM (SELECT a.pid, a.state, a.query, coalesce(l.locks, false) AS locks,
                    a.backend_xid IS NOT NULL AND coalesce(l.locks, false) AS wrote,
                    -- An aborted transaction has no start any more.
                    coalesce(a.xact_start, CASE WHEN a.state LIKE '%aborted)' THEN a.state_change END) AS since,
-                   coalesce(l.advisory, false) AS advisory,
                    a.state = 'idle in transaction' AND a.backend_xid IS NULL AND NOT coalesce(l.locks OR l.sequences, false) AS harmless
               FROM pg_stat_get_activity(NULL) a
               LEFT JOIN (SELECT pid, bool_or(locktype = 'advisory') AS advisory,
@@ -145,7 +144,7 @@ BEGIN
                AND coalesce(a.state, 'starting') <> 'starting'
                AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
              UNION ALL
-            SELECT 0, 'prepared', p.gid, true, true, p.prepared, false, false
+            SELECT 0, 'prepared', p.gid, true, true, p.prepared, false
               FROM pg_prepared_xacts p
              WHERE current_setting('max_prepared_transactions') <> '0' AND p.database = current_database()) o
      WHERE every OR NOT o.harmless);

@@ -50,40 +50,40 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_file_counts_with_its_contents(root: Path):
     """A changed file changes the fingerprint."""
-    before = fp.of_files(root, ["data/*.csv"])
+    before = fp.files(root, ["data/*.csv"])
     (root / "data" / "a.csv").write_text("3")
-    assert fp.of_files(root, ["data/*.csv"]) != before
+    assert fp.files(root, ["data/*.csv"]) != before
 
 
 def test_a_file_counts_with_its_name(root: Path):
     """A renamed file changes the fingerprint; where the project lies does not."""
-    before = fp.of_files(root, ["data"])
+    before = fp.files(root, ["data"])
     moved = root.rename(root.with_name("elsewhere"))
-    assert fp.of_files(moved, ["data"]) == before
+    assert fp.files(moved, ["data"]) == before
     (moved / "data" / "a.csv").rename(moved / "data" / "c.csv")
-    assert fp.of_files(moved, ["data"]) != before
+    assert fp.files(moved, ["data"]) != before
 
 
 def test_folders_and_globs_go_deep(root: Path):
     """A folder means everything in it, and two patterns for one file count once."""
-    deep = fp.of_files(root, ["data"])
-    assert fp.of_files(root, ["data/**/*.csv"]) == deep
-    assert fp.of_files(root, ["data", "data/a.csv"]) == deep
-    assert fp.of_files(root, ["data/*.csv"]) != deep
+    deep = fp.files(root, ["data"])
+    assert fp.files(root, ["data/**/*.csv"]) == deep
+    assert fp.files(root, ["data", "data/a.csv"]) == deep
+    assert fp.files(root, ["data/*.csv"]) != deep
 
 
 def test_compiled_modules_do_not_count(root: Path):
     """Running the migrations leaves compiled modules beside them; the template is not rebuilt for these."""
-    before = fp.of_files(root, ["data"])
+    before = fp.files(root, ["data"])
     (root / "data" / "__pycache__").mkdir()
     (root / "data" / "__pycache__" / "a.cpython-310.pyc").write_bytes(b"x")
-    assert fp.of_files(root, ["data"]) == before
+    assert fp.files(root, ["data"]) == before
 
 
 def test_a_pattern_that_matches_nothing(root: Path):
     """A pattern without a file is an error that names the pattern and the folder."""
     with pytest.raises(UsageError) as caught:
-        fp.of_files(root, ["data/*.cvs"])
+        fp.files(root, ["data/*.cvs"])
     assert "'data/*.cvs'" in caught.value.found
     assert str(root) in caught.value.found
     assert caught.value.do

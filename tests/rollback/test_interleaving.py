@@ -6,15 +6,13 @@ import asyncio
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from pytest_crucible.errors import IsolationError
-from pytest_crucible.rollback import Rollback
 from pytest_crucible.run import Test
 
 
@@ -432,42 +430,6 @@ def test_two_kinds_of_sessions(run, rolled_back):
         assert lines[2].startswith("  sync_session: tests/rollback/test_interleaving.py")
 
     rolled_back(body)
-
-
-def test_without_triggers(run, engine, models, count):
-    """Where nobody could put it back, a commit of another engine is refused, and the engine is named."""
-    rollback = Rollback(run.worker, has_triggers=lambda: False)
-    app = create_async_engine(engine.url.set(username="app", password="secret", host="nowhere", database="app"))
-    loop = asyncio.new_event_loop()
-
-    async def body(session):
-        await write(session, "inside")
-        await session.commit()
-        async with AsyncSession(app) as other:
-            await names(other)
-            await other.commit()
-            await write(other, "rolled back")
-            await other.rollback()
-            await other.commit()
-            await write(other, "outside")
-            with pytest.raises(
-                IsolationError, match=r"engine postgresql\+\w+://app:\*\*\*@nowhere/app commits"
-            ) as found:
-                await other.commit()
-            assert "tests/rollback/test_interleaving.py" in found.value.found
-        async with app.execution_options(isolation_level="AUTOCOMMIT").connect() as other:
-            with pytest.raises(IsolationError, match="commits outside"):
-                await write(other, "outside")
-        with run.worker.redirect.owned_by("a wide fixture"):
-            async with AsyncSession(app) as other:
-                await write(other, "wide")
-                await other.commit()
-
-    with closing(loop), run.around(Test("test_x", "rollback", False)):
-        with closing(rollback), rollback.async_session(engine, lambda: False) as session:
-            loop.run_until_complete(body(session))
-        assert count("plain") == 1
-    assert count("plain") == 0
 
 
 def test_threads(sync_rolled_back):

@@ -7,7 +7,7 @@ import uuid
 import psycopg
 import pytest
 
-from pytest_crucible.server import missing_extension, missing_feature
+from pytest_crucible.server import missing_extension
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +103,3 @@ def test_what_is_missing(name):
 def test_what_is_there(name):
     """For an extension that can be created there is no error."""
     assert missing_extension(name) is None
-
-
-@pytest.mark.parametrize("name", ["icu", "ssl", "lz4"])
-def test_other_things_that_are_missing(name):
-    """What else the build lacks is explained in the same way."""
-    error = missing_feature(name)
-    assert name.upper() in error.found
-    assert "container" in error.do

@@ -20,7 +20,7 @@ except ImportError as error:  # pragma: no cover - an extra
         do='pip install "pytest-crucible[websockets]"',
     ) from error
 
-NORMAL, GOING_AWAY, ABNORMAL, INTERNAL_ERROR = 1000, 1001, 1006, 1011
+NORMAL, ABNORMAL, INTERNAL_ERROR = 1000, 1006, 1011
 OPENED, REFUSED = 101, 403
 
 

@@ -195,12 +195,8 @@ class Redirect:
         """The event loops that live connections belong to: cheap enough to ask around each test."""
         return {loop for entry in self._registry.live() if (loop := entry.loop()) is not None}
 
-    def altered(self) -> set[int]:
-        """The pids of live connections whose session state differs from that at their first checkout."""
-        return {entry.pid for entry in self._registry.live() if entry.is_altered}
-
     def retire_altered(self) -> None:
-        """See to it that these are not handed out again; for use after a test, which may go on with its own."""
+        """Retire connections whose session state differs from that at their first checkout; for use after a test."""
         for entry in self._registry.all():
             entry.retire()
 

@@ -22,7 +22,6 @@ from .elsewhere import Elsewhere
 from .guard import Guard
 from .joined import JoinedSession, joined_class
 from .outer import Loop, Outer
-from .outside import Outside
 from .savepoints import RESET
 
 
@@ -31,13 +30,10 @@ class Rollback:
 
     Args:
         worker: The worker database.
-        has_triggers: Whether the reset knows what other engines commit, and puts it back.
     """
 
-    def __init__(self, worker: Worker, has_triggers: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._has_triggers = has_triggers
-        self._outside = Outside(self._is_nobodys_business, self._found)
         self._elsewhere = Elsewhere(self._is_apart)
         self._guard = Guard(self._on)
         self._current: list[Outer] = []
@@ -103,7 +99,6 @@ class Rollback:
     def close(self) -> None:
         """Listen no more."""
         self._guard.close()
-        self._outside.close()
         self._elsewhere.close()
 
     # -- opening -----------------------------------------------------------------------------------------------------
@@ -118,21 +113,14 @@ class Rollback:
             self._constraints = (generation, Constraints())
         return self._constraints[1]
 
-    def _is_nobodys_business(self, connection: Connection) -> bool:
-        """Whether it is the test's own connection, or that of a wide fixture or a lifespan, or no test is on."""
-        is_opening = any(outer.is_opening for outer in self._current)
-        own = is_opening or self._on(connection) is not None
-        return own or not self._current or self._worker.redirect.owner.get() is not None
-
     def _is_apart(self, connection: Connection) -> bool:
-        """Whether nobody would look there for what the test has written: it leads to another database."""
-        is_main = self._worker.redirect.database_of(connection) == self._worker.database
-        return not is_main or self._is_nobodys_business(connection)
+        """Return whether the test does not expect to see on *connection* what it has written.
 
-    def _found(self, error: IsolationError) -> IsolationError:
-        for outer in self._current:
-            outer.found(error)
-        return error
+        It leads to another database, or is the test's own, or that of a fixture of a wider scope or a lifespan.
+        """
+        is_main = self._worker.redirect.database_of(connection) == self._worker.database
+        is_own = any(outer.is_opening or outer.connection is connection for outer in self._current)
+        return not is_main or is_own or not self._current or self._worker.redirect.owner.get() is not None
 
     def _opening(self, outer: Outer) -> None:
         for other in self._current:
@@ -150,8 +138,6 @@ class Rollback:
         self._current.append(outer)
         if len(self._current) == 1:
             self._elsewhere.listen()
-        if not self._has_triggers():
-            self._outside.listen()
         try:
             yield
         finally:

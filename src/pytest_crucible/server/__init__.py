@@ -20,7 +20,7 @@ from ..spelling import CONTAINERS, beginning
 from . import url
 from .address import Address
 
-__all__ = ["Address", "Lease", "lease", "missing_extension", "missing_feature"]
+__all__ = ["Address", "Lease", "lease", "missing_extension"]
 
 
 class Lease(Protocol):
@@ -104,8 +104,8 @@ def _unknown(spec: str) -> UsageError:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("missing_extension", "missing_feature"):
-        from . import missing
+    if name == "missing_extension":
+        from .missing import missing_extension
 
-        return getattr(missing, name)
+        return missing_extension
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
