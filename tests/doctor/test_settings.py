@@ -213,7 +213,7 @@ def test_an_application_that_ends_the_process(project_of: Make, line: str):
 def test_an_application_that_hangs(project_of: Make):
     """A project that waits while it is imported is given up."""
     patient = project_of({**APP, "app/main.py": "import time\ntime.sleep(60)\n"}, on=True)
-    failure = inspected(case_of(patient.root), seconds=1).failure
+    failure = inspected(case_of(patient.root).settings, (), seconds=1).failure
     assert failure is not None
     assert failure.found == "Importing the application takes longer than 1 seconds."
 

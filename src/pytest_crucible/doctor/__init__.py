@@ -23,10 +23,10 @@ from ..project.tree import Project
 from .case import Case
 from .configured import settings_of
 from .environment import shown_versions
-from .findings import SEVERITIES, Check, Diagnosis, Finding
+from .findings import SEVERITIES, Diagnosis, Finding
 from .machine import Machine, here
 from .output import as_json, as_text
-from .registry import CHECKS
+from .registry import CHECKS, Check
 
 __all__ = ["CHECKS", "Case", "Check", "Diagnosis", "Finding", "Machine", "as_json", "as_text", "case_of", "diagnose"]
 
@@ -43,7 +43,7 @@ def case_of(root: Path, *, machine: Machine | None = None) -> Case:
         raise UsageError(f"There is no folder {root}.", do="Name the project's root folder: --root FOLDER.")
     finds = find(_own(read(root)))
     environ = dict(os.environ)
-    return Case(finds, settings_of(root, finds.configuration, environ), machine or here(), environ)
+    return Case(finds, settings_of(finds.project.root, finds.configuration, environ), machine or here(), environ)
 
 
 def _own(project: Project) -> Project:
@@ -78,7 +78,7 @@ def diagnose(
     case = case or case_of(root)
     case = case.without(without)
     checks = [check for check in CHECKS if check.code not in ignore and check.needs not in without]
-    found = [finding.of(check) for check in checks for finding in _run(check, case)]
+    found = [finding.of(check.code, check.severity) for check in checks for finding in _run(check, case)]
     left = [finding for finding in found if not _is_ignored(case, finding)]
     order = {severity: number for number, severity in enumerate(SEVERITIES)}
     left.sort(key=lambda one: (one.file == "", one.file, order[one.severity or "note"], one.line, one.code))

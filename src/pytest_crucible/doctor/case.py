@@ -6,17 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..project import Configuration, Finds, Module
 from ..project.suites import Fixture
 from ..project.tree import Project
 from ..settings import Settings
+from .imported import Inspection, inspected
 from .machine import Machine
-
-if TYPE_CHECKING:
-    from .imported import Inspection
-    from .leftovers import Server
+from .server_state import Server, seen
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ class Case:
     @cached_property
     def inspection(self) -> Inspection:
         """What importing the application and the metadata did; nothing where it is not allowed or not configured."""
-        from .imported import Inspection, inspected
-
-        return inspected(self) if self.may_import and self.settings.paths else Inspection()
+        if not self.may_import or not self.settings.paths:
+            return Inspection()
+        return inspected(self.settings, self.configuration.words("pythonpath"))
 
     @cached_property
     def imported_modules(self) -> frozenset[str]:
@@ -58,9 +55,7 @@ class Case:
     @cached_property
     def server(self) -> Server:
         """What was seen on the server; nothing where nobody may ask."""
-        from .leftovers import Server, seen
-
-        return seen(self) if self.may_ask else Server()
+        return seen(self.settings.server, self.root) if self.may_ask else Server()
 
     @property
     def project(self) -> Project:

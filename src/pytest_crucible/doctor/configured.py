@@ -149,3 +149,12 @@ def _extensions(case: Case) -> Iterator[tuple[str, str, int]]:
             for number, text in enumerate(module.source.splitlines(), 1):
                 if (found := EXTENSION.search(text)) and not text.lstrip().startswith("#"):
                     yield found[1].lower(), case.where(module), number
+
+
+def import_fails(case: Case) -> Iterator[Finding]:
+    """Yield what a setting names and cannot be imported."""
+    if failure := case.inspection.failure:
+        yield Finding(failure.found, failure.why, failure.do, case.configuration_file)
+    for problem in case.inspection.problems:
+        place = case.configuration_file, case.line_of(problem["option"])
+        yield Finding(problem["found"], problem["why"], problem["do"], *place)

@@ -40,7 +40,7 @@ def greenlet(case: Case) -> Iterator[Finding]:
 
 def _asks_for_no_greenlet(case: Case) -> bool:
     """Whether the project's requirements bring SQLAlchemy 2.1 without it; not where SQLAlchemy is none of them."""
-    brought = required(case, without=(OURS,))
+    brought = required((one for one in case.finds.requirements if one.name != OURS), case.machine)
     is_old = re.search(r"<\s*2\.1|[=~]=\s*2\.0", case.requirements.get("sqlalchemy", ""))
     return "sqlalchemy" in brought and "greenlet" not in brought and not is_old
 

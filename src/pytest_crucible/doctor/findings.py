@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..masking import mask
-
-if TYPE_CHECKING:
-    from .case import Case
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -38,29 +34,9 @@ class Finding:
     severity: Severity | None = None
     code: str = ""
 
-    def of(self, check: Check) -> Finding:
-        """The same as a finding of *check*."""
-        severity = self.severity or check.severity
-        return replace(self, found=mask(self.found), why=mask(self.why), code=check.code, severity=severity)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check.
-
-    Attributes:
-        code: The name under which its findings are known, ignored and documented.
-        severity: How bad it is, where the finding itself does not say.
-        meaning: One line for the docs: what it finds.
-        run: Looks at the case.
-        needs: What it does beyond reading files: ``import`` the user's code, or ask the ``server``.
-    """
-
-    code: str
-    severity: Severity
-    meaning: str
-    run: Callable[[Case], Iterable[Finding]]
-    needs: Literal["", "import", "server"] = ""
+    def of(self, code: str, severity: Severity) -> Finding:
+        """Return the same as a finding of the check *code*, whose usual severity is *severity*."""
+        return replace(self, found=mask(self.found), why=mask(self.why), code=code, severity=self.severity or severity)
 
 
 @dataclass(frozen=True, slots=True)

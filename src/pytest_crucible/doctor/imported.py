@@ -1,4 +1,4 @@
-"""What importing the application and the models does: problems, and the tables that nobody imports."""
+"""The import of what the settings name, in a process of its own: what it loads, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -6,82 +6,65 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..settings import OPTIONS
-from .case import Case
-from .findings import Finding
+from ..errors import CrucibleError
+from ..settings import OPTIONS, Settings
 
 SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspection` saw; `failure` is a finding where it saw nothing."""
+    """What `inspection` saw; `failure` says why where it saw nothing."""
 
     problems: tuple[Mapping[str, str], ...] = ()
     modules: frozenset[str] = frozenset()
     engines: tuple[Mapping[str, Any], ...] = ()
-    failure: Finding | None = None
+    failure: CrucibleError | None = None
 
 
-def inspected(case: Case, seconds: float = SECONDS) -> Inspection:
-    """Import what the settings name, in another process."""
+def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = SECONDS) -> Inspection:
+    """Import what the settings name in another process, with the folders of *pythonpath* on its path."""
+    values = {option.name: getattr(settings, option.field) for option in OPTIONS}
+    paths = [str(settings.root / path) for path in pythonpath]
+    question = json.dumps({"root": str(settings.root), "paths": paths, "file": values})
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         command = [sys.executable, "-m", "pytest_crucible.doctor.inspection", str(answer)]
         try:
-            done = subprocess.run(
-                command, input=_question(case), capture_output=True, text=True, timeout=seconds, check=False
-            )
+            done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
-            return Inspection(failure=_hangs(case, seconds))
+            return Inspection(failure=_hangs(settings, seconds))
         except OSError as error:
             found = f"The project cannot be imported: {sys.executable} does not run: {error}"
-            return Inspection(failure=Finding(found, do="Run crucible with the interpreter that runs the tests."))
+            return Inspection(failure=CrucibleError(found, do="Run crucible with the interpreter that runs the tests."))
         if not answer.exists():
-            return Inspection(failure=_dies(case, done))
+            return Inspection(failure=_dies(settings, done))
         seen = json.loads(answer.read_text("utf-8"))
     return Inspection(tuple(seen["problems"]), frozenset(seen["modules"]), tuple(seen["engines"]))
 
 
-def _question(case: Case) -> str:
-    paths = [str(case.root / path) for path in case.configuration.words("pythonpath")]
-    values = {option.name: getattr(case.settings, option.field) for option in OPTIONS}
-    return json.dumps({"root": str(case.root), "paths": paths, "file": values})
-
-
-def _hangs(case: Case, seconds: float) -> Finding:
-    return Finding(
+def _hangs(settings: Settings, seconds: float) -> CrucibleError:
+    return CrucibleError(
         f"Importing the application takes longer than {seconds:.0f} seconds.",
-        "A module waits for something while it is imported: a server, a lock, an answer.",
-        f'Run `python -X importtime -c "import {_module(case)}"`, and move it to the lifespan.',
-        case.configuration_file,
+        why="A module waits for something while it is imported: a server, a lock, an answer.",
+        do=f'Run `python -X importtime -c "import {_module(settings)}"`, and move it to the lifespan.',
     )
 
 
-def _dies(case: Case, done: subprocess.CompletedProcess[str]) -> Finding:
+def _dies(settings: Settings, done: subprocess.CompletedProcess[str]) -> CrucibleError:
     last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
-    return Finding(
+    return CrucibleError(
         f"Importing the application ends the process with {done.returncode}: {last}",
-        "A module exits, or crashes the interpreter, while it is imported.",
-        f'Run `python -c "import {_module(case)}"`.',
-        case.configuration_file,
+        why="A module exits, or crashes the interpreter, while it is imported.",
+        do=f'Run `python -c "import {_module(settings)}"`.',
     )
 
 
-def _module(case: Case) -> str:
-    path = case.settings.app or next(iter(case.settings.metadata), "app")
+def _module(settings: Settings) -> str:
+    path = settings.app or next(iter(settings.metadata), "app")
     return path.partition(":")[0]
-
-
-def import_fails(case: Case) -> Iterator[Finding]:
-    """What a setting names, and cannot be imported."""
-    if case.inspection.failure:
-        yield case.inspection.failure
-    for problem in case.inspection.problems:
-        place = case.configuration_file, case.line_of(problem["option"])
-        yield Finding(problem["found"], problem["why"], problem["do"], *place)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
 from . import (
     configured,
     environment,
-    imported,
     leftovers,
     loops,
     models,
@@ -15,7 +18,28 @@ from . import (
     transactions,
     urls,
 )
-from .findings import Check
+from .case import Case
+from .findings import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        code: The name under which its findings are known, ignored and documented.
+        severity: How bad it is, where the finding itself does not say.
+        meaning: One line for the docs: what it finds.
+        run: Looks at the case.
+        needs: What it does beyond reading files: ``import`` the user's code, or ask the ``server``.
+    """
+
+    code: str
+    severity: Severity
+    meaning: str
+    run: Callable[[Case], Iterable[Finding]]
+    needs: Literal["", "import", "server"] = ""
+
 
 CHECKS: tuple[Check, ...] = (
     # Event loops.
@@ -81,7 +105,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "extension-missing", "error", "an extension that the embedded server has not got", configured.extension_missing
     ),
-    Check("import-fails", "error", "what a setting names cannot be imported", imported.import_fails, "import"),
+    Check("import-fails", "error", "what a setting names cannot be imported", configured.import_fails, "import"),
     # This machine.
     Check("room", "warning", "little room for an embedded server's data", room.data_room),
     Check("cache", "warning", "the cache folder is full, or may not be written", room.cache),

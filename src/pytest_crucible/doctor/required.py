@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 
-from packaging.requirements import Requirement
+from packaging import requirements as packaging
 from packaging.utils import canonicalize_name
 
-from .case import Case
+from ..project import Requirement
 from .machine import Machine
 
 # Also of what only Poetry understands ("sqlalchemy[asyncio] ^2.1").
 NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?")
 
 
-def required(case: Case, *, without: Collection[str]) -> set[str]:
-    """The distributions that the project's requirements bring, extras counted; *without* some of them."""
-    waiting = [_named(one.text) for one in case.finds.requirements if one.name not in without]
+def required(requirements: Iterable[Requirement], machine: Machine) -> set[str]:
+    """Return the distributions that *requirements* bring, extras counted."""
+    waiting = [_named(one.text) for one in requirements]
     found: set[tuple[str, str]] = set()
     while waiting:
         name, extras = waiting.pop()
         for extra in {"", *extras} - {known for other, known in found if other == name}:
             found.add((name, extra))
-            waiting += _of(case.machine, name, extra)
+            waiting += _of(machine, name, extra)
     return {name for name, _ in found}
 
 
@@ -34,6 +34,6 @@ def _named(text: str) -> tuple[str, set[str]]:
 
 
 def _of(machine: Machine, name: str, extra: str) -> Iterator[tuple[str, set[str]]]:
-    for one in map(Requirement, machine.requires.get(name, ())):
+    for one in map(packaging.Requirement, machine.requires.get(name, ())):
         if not one.marker or one.marker.evaluate({"extra": extra}):
             yield canonicalize_name(one.name), {canonicalize_name(word) for word in one.extras}
