@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_crucible.project import find, read
+from pytest_crucible.project import find, read, root_of
 from pytest_crucible.project.imports import full
 
 ODD = {
@@ -110,3 +110,21 @@ def test_requirements_of_poetry_for_several_pythons(tmp_path: Path):
     (tmp_path / "pyproject.toml").write_text(f'[tool.poetry.dependencies]\npython = "^3.10"\nsqlalchemy = {lines}\n')
     [found] = find(read(tmp_path)).requirements
     assert (found.name, found.text) == ("sqlalchemy", "sqlalchemy[asyncio] ^2.1")
+
+
+@pytest.mark.parametrize(
+    ("files", "root"),
+    [
+        ({"pyproject.toml": "[tool.pytest]\n", "app/requirements.txt": "fastapi\n"}, "."),
+        ({"pyproject.toml": "[tool.pytest]\n", "app/tox.ini": "[pytest]\n"}, "app"),
+        ({"requirements.txt": "fastapi\n"}, "."),
+        ({"setup.py": "", "app/pyproject.toml": "[project]\n"}, "app"),
+    ],
+)
+def test_the_root_of_a_project(files: dict[str, str], root: str, tmp_path: Path):
+    """The nearest folder whose configuration mentions pytest comes before the nearest that looks like a root."""
+    folder = tmp_path / "app" / "routes"
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert root_of(folder) == tmp_path / root

@@ -13,10 +13,9 @@ import pytest_crucible
 
 from ..errors import CrucibleError
 from ..masking import Masked, mask
+from ..project import root_of
 from . import databases, init
 from .doctor import doctor
-
-FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +79,7 @@ def _init(commands: Any) -> None:
 
 def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("--root", type=Path, default=_root(Path.cwd()), help="the project's root folder")
+    parser.add_argument("--root", type=Path, default=root_of(Path.cwd()), help="the project's root folder")
     parser.set_defaults(run=run)
     return parser
 
@@ -91,11 +90,3 @@ def _command(commands: Any, name: str, run: databases.Command, text: str) -> arg
     here = mask(default).replace("%", "%%")
     parser.add_argument("--server", type=Masked, default=default, help=f"as crucible_server; here: {here}")
     return parser
-
-
-def _root(folder: Path) -> Path:
-    """The folder that pytest takes for the root: the nearest that configures it."""
-    for place in (folder, *folder.parents):
-        if any("pytest" in (place / file).read_text("utf-8", "replace") for file in FILES if (place / file).is_file()):
-            return place
-    return folder

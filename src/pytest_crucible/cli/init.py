@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..project import Finds, find, read
+from ..project import Finds, find, read, root_of
 from .scaffold import configuring, dependencies, layers, replacing, suite
 from .scaffold.changes import Draft, write
 from .scaffold.choices import Choices, is_on, settle
@@ -16,7 +16,6 @@ from .scaffold.questions import Questions
 from .scaffold.samples import sample
 from .scaffold.subject import Subject
 
-SIGNS = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "pytest.ini", "pytest.toml", "tox.ini")
 PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
 
@@ -46,16 +45,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _root(given: Path | None) -> Path:
-    """The folder that was named, or the nearest above that looks like a project's root."""
+    """Return the folder that was named, or the root of the project around the current one."""
     if given is not None:
         if given.is_dir():
             return given.resolve()
         raise UsageError(f"{given} is no folder.", do="Name the folder of the project.")
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if any((folder / name).is_file() for name in SIGNS):
-            return folder
-    return here
+    return root_of(Path.cwd())
 
 
 def _refuse_nested(finds: Finds) -> None:

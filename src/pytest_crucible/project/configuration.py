@@ -10,12 +10,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from ..parsing import sections, toml
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+# Further files that stand in a project's root folder.
+SIGNS = (*FILES, "setup.py", "requirements.txt")
 
 Kind = Literal["toml", "ini", "none"]
 
@@ -53,6 +56,22 @@ class Configuration:
         value = self.values.get(name, [])
         lines = value if isinstance(value, list) else str(value).split("\n")
         return [line for line in (str(line).strip() for line in lines) if line]
+
+
+def root_of(folder: Path) -> Path:
+    """Return the root of the project that *folder* lies in.
+
+    It is the nearest folder whose configuration mentions pytest, since pytest looks for one alike; else the nearest
+    with a file of `SIGNS`; else *folder* itself.
+    """
+    above = (folder, *folder.parents)
+    marked = (place for place in above if any((place / name).is_file() for name in SIGNS))
+    return next(chain(filter(_mentions_pytest, above), marked), folder)
+
+
+def _mentions_pytest(folder: Path) -> bool:
+    files = (folder / name for name in FILES)
+    return any("pytest" in file.read_text("utf-8", "replace") for file in files if file.is_file())
 
 
 def configuration(root: Path) -> Configuration:
