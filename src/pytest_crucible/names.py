@@ -34,7 +34,7 @@ DIGITS = "[0-9a-f]"
 PATTERNS: dict[Kind, str] = {
     "template": rf"{LABEL}_(?P<fingerprint>{DIGITS}{{16}})",
     "worker": rf"{LABEL}_(?P<run>{TOKEN})_(?P<worker>{TOKEN})_(?P<generation>[0-9]+)",
-    "kept": rf"{LABEL}_(?P<hash>{DIGITS}{{8}})_(?P<run>{TOKEN})",
+    "kept": rf"{LABEL}_{DIGITS}{{8}}_(?P<run>{TOKEN})",
 }
 
 
@@ -50,7 +50,6 @@ class Name:
         worker: Of a worker database: ``gw0x1a2b3c4d``, ``mainx1a2b3c4d`` without workers. The digits are drawn by
             each process: names of workers, numbers of processes and of runs may be the same on several machines.
         generation: Of a worker database: how many were made before it in the same worker.
-        hash: Of a kept failure: tells tests apart whose labels were shortened to the same.
     """
 
     kind: Kind
@@ -59,7 +58,6 @@ class Name:
     fingerprint: str = ""
     worker: str = ""
     generation: int = 0
-    hash: str = ""
 
     @property
     def process(self) -> str:

@@ -150,6 +150,6 @@ def test_traits_of_fixtures():
 def test_an_engine_says_where_it_leads():
     """The URL of an engine is known where a literal or a default says it, and only there."""
     [engine] = found("src_layout").engines
-    assert (engine.url, engine.known_url) == ("DATABASE_URL", "postgresql+asyncpg://shop:secret@db.shop.invalid/shop")
+    assert engine.known_url == "postgresql+asyncpg://shop:secret@db.shop.invalid/shop"
     [inside] = found("app_factory").engines
-    assert (inside.url, inside.known_url, inside.at_module_level) == ("url", None, False)
+    assert (inside.known_url, inside.at_module_level) == (None, False)

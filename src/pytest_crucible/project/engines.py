@@ -33,9 +33,7 @@ class Engine:
         place: The name it is given at module level, or the function that makes it.
         module: The module it stands in; tests and Alembic's ``env.py`` are modules too.
         is_async: Whether it is an ``AsyncEngine``.
-        url: The expression of its URL, as written.
         known_url: The URL itself, where a literal or a default of the project's settings says it.
-        poolclass: The expression of ``poolclass=``; empty without one.
         has_creator: Whether it is given ``creator=`` or ``async_creator=``, which goes past the redirect.
         at_module_level: Whether importing the module makes it.
         node: The call.
@@ -44,9 +42,7 @@ class Engine:
     place: Place
     module: Module
     is_async: bool
-    url: str
     known_url: str | None
-    poolclass: str
     has_creator: bool
     at_module_level: bool
     node: ast.Call = field(repr=False, compare=False)
@@ -58,17 +54,11 @@ class SessionMaker:
 
     Attributes:
         place: The name it is given at module level, or the function that makes it.
-        module: The module it stands in.
         is_async: Whether its sessions are ``AsyncSession``.
-        expire_on_commit: As given; True, SQLAlchemy's default, where it is not; None where it is no literal.
-        node: The call.
     """
 
     place: Place
-    module: Module
     is_async: bool
-    expire_on_commit: bool | None
-    node: ast.Call = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -79,13 +69,11 @@ class SessionDependency:
         place: What ``crucible_get_session`` is to name.
         is_async: Whether it yields an ``AsyncSession``.
         is_used: Whether ``Depends`` names it somewhere.
-        node: The function.
     """
 
     place: Place
     is_async: bool
     is_used: bool
-    node: Function = field(repr=False, compare=False)
 
 
 def engines(project: Project) -> list[Engine]:
@@ -95,9 +83,7 @@ def engines(project: Project) -> list[Engine]:
             place,
             module,
             ENGINES[name],
-            url=text(_url(call)),
             known_url=_known(project, module, _url(call)),
-            poolclass=text(keyword(call, "poolclass")),
             has_creator=any(word.arg in ("creator", "async_creator") for word in call.keywords),
             at_module_level=at_top,
             node=call,
@@ -110,7 +96,7 @@ def engines(project: Project) -> list[Engine]:
 def session_makers(project: Project) -> list[SessionMaker]:
     """Every sessionmaker that is made anywhere, in tests too."""
     return [
-        SessionMaker(place, module, _is_async_maker(project, module, name, call), _expires(call), call)
+        SessionMaker(place, _is_async_maker(project, module, name, call))
         for module in project.modules
         for name, place, call, _ in _made(project, module, MAKERS)
     ]
@@ -131,7 +117,7 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # of a manager of the project's own
             if is_async is not None:
                 place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
-                found.append(SessionDependency(place, is_async, is_used, node))
+                found.append(SessionDependency(place, is_async, is_used))
     return sorted(found, key=lambda one: not one.is_used)
 
 
@@ -198,12 +184,6 @@ def _default_of_settings(project: Project, name: str, depth: int) -> str | None:
 def _is_async_maker(project: Project, module: Module, name: str, call: ast.Call) -> bool:
     kind = origin(project, full(module, keyword(call, "class_"))).rpartition(".")[2]
     return MAKERS[name] or kind == "AsyncSession"
-
-
-def _expires(call: ast.Call) -> bool | None:
-    node = keyword(call, "expire_on_commit")
-    value = constant(node)
-    return True if node is None else value if isinstance(value, bool) else None
 
 
 def _depended(project: Project, module: Module) -> Iterator[str]:

@@ -1,15 +1,12 @@
-"""Alembic in a project: its configuration, its folder, and how its ``env.py`` runs."""
+"""Alembic in a project: its configuration and its folder."""
 
 from __future__ import annotations
 
 import configparser
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..parsing import toml
-
-ASYNC = re.compile(r"\b(create_async_engine|async_engine_from_config|asyncio\.run|run_sync)\b")
 
 
 @dataclass(frozen=True)
@@ -18,17 +15,13 @@ class Migrations:
 
     Attributes:
         config: What ``crucible_alembic`` is to name: ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``.
-        section: The section of *config*.
         folder: The script directory, absolute, whether it exists or not.
         versions: Its revisions.
-        is_async: Whether ``env.py`` runs over an asynchronous engine.
     """
 
     config: Path
-    section: str
     folder: Path
     versions: tuple[Path, ...]
-    is_async: bool
 
     @property
     def env(self) -> Path:
@@ -39,26 +32,22 @@ class Migrations:
 def migrations(root: Path) -> list[Migrations]:
     """Every environment that an ``alembic.ini`` of *root* or of a folder in it, or its ``pyproject.toml`` sets up."""
     found = [
-        _environment(file, section, script)
+        _environment(file, script)
         for file in sorted([*root.glob("*alembic*.ini"), *root.glob("*/alembic.ini")])
-        for section, script in _ini(file)
+        for script in _ini(file)
     ]
     pyproject = root / "pyproject.toml"
     script = _toml(pyproject) if pyproject.is_file() else None
-    return [*found, _environment(pyproject, "tool.alembic", script)] if script else found
+    return [*found, _environment(pyproject, script)] if script else found
 
 
-def _ini(file: Path) -> list[tuple[str, str]]:
+def _ini(file: Path) -> list[str]:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(file.read_text("utf-8", "replace"))
     except configparser.Error:
         return []
-    return [
-        (section, parser[section]["script_location"])
-        for section in parser.sections()
-        if "script_location" in parser[section]
-    ]
+    return [parser[section]["script_location"] for section in parser.sections() if "script_location" in parser[section]]
 
 
 def _toml(file: Path) -> str | None:
@@ -67,12 +56,9 @@ def _toml(file: Path) -> str | None:
     return script if isinstance(script, str) else None
 
 
-def _environment(file: Path, section: str, script: str) -> Migrations:
+def _environment(file: Path, script: str) -> Migrations:
     folder = _folder(file.parent, script)
-    env = folder / "env.py"
-    source = env.read_text("utf-8", "replace") if env.is_file() else ""
-    versions = tuple(sorted((folder / "versions").glob("*.py")))
-    return Migrations(file, section, folder, versions, bool(ASYNC.search(source)))
+    return Migrations(file, folder, tuple(sorted((folder / "versions").glob("*.py"))))
 
 
 def _folder(beside: Path, script: str) -> Path:

@@ -32,12 +32,10 @@ class Model:
 
     Attributes:
         place: Its dotted path, file and line.
-        columns: The names that its class body declares, in order.
         is_table: Whether it is a ``Table(…)`` and no class.
     """
 
     place: Place
-    columns: tuple[str, ...]
     is_table: bool = False
 
 
@@ -165,12 +163,12 @@ def _ancestors(project: Project, classes: Classes, dotted: str, seen: frozenset[
 def _models(project: Project, classes: Classes, wanted: str) -> Iterator[Model]:
     for dotted, (module, node) in classes.items():
         if wanted in _ancestors(project, classes, dotted) and not _is_abstract(node):
-            yield Model(Place(path_of(project, dotted), module.path, node.lineno), _columns(node))
+            yield Model(Place(path_of(project, dotted), module.path, node.lineno))
     for module in project.code:
         for statement in module.top():
             name, value = assigned(statement) or ("", None)
             if isinstance(value, ast.Call) and _is_table(project, module, value, wanted):
-                yield Model(Place(f"{module.name}:{name}", module.path, statement.lineno), (), is_table=True)
+                yield Model(Place(f"{module.name}:{name}", module.path, statement.lineno), is_table=True)
 
 
 def _is_table(project: Project, module: Module, call: ast.Call, wanted: str) -> bool:
@@ -185,7 +183,7 @@ def _sqlmodel(project: Project, classes: Classes) -> Iterator[Metadata]:
     for dotted, (module, node) in classes.items():
         is_table = any(word.arg == "table" and constant(word.value) is True for word in node.keywords)
         if is_table and _ancestors(project, classes, dotted).intersection(SQLMODEL):
-            models.append(Model(Place(path_of(project, dotted), module.path, node.lineno), _columns(node)))
+            models.append(Model(Place(path_of(project, dotted), module.path, node.lineno)))
     for model in models[:1]:
         module = project.by_name[model.place.module]
         name = next((name for name, dotted in imported(module).items() if dotted in SQLMODEL), None)
@@ -197,13 +195,3 @@ def _is_abstract(node: ast.ClassDef) -> bool:
     return any(
         name == "__abstract__" and constant(value) is True for name, value in filter(None, map(assigned, node.body))
     )
-
-
-def _columns(node: ast.ClassDef) -> tuple[str, ...]:
-    names = []
-    for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            names.append(statement.target.id)
-        elif (found := assigned(statement)) and isinstance(found[1], ast.Call):
-            names.append(found[0])
-    return tuple(name for name in names if not name.startswith("_"))

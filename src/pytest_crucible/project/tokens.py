@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .imports import full
 from .places import Place
-from .syntax import Function, calls, parameters, required
+from .syntax import Function, calls
 from .tree import Module, Project
 
 NAME = re.compile(
@@ -22,29 +22,15 @@ class TokenFunction:
 
     Attributes:
         place: Its dotted path, file and line.
-        arguments: The names of its arguments.
-        needs: Those that have no default.
-        encodes: Whether it calls ``jwt.encode`` itself.
-        node: The function.
     """
 
     place: Place
-    arguments: tuple[str, ...]
-    needs: tuple[str, ...]
-    encodes: bool
-    node: Function = field(repr=False, compare=False)
 
 
 def token_functions(project: Project) -> list[TokenFunction]:
     """Every candidate; one for access tokens comes before one for refresh tokens and the like."""
     found = [
-        TokenFunction(
-            Place(f"{module.name}:{node.name}", module.path, node.lineno),
-            parameters(node),
-            tuple(required(node)),
-            _encodes(module, node),
-            node,
-        )
+        TokenFunction(Place(f"{module.name}:{node.name}", module.path, node.lineno))
         for module in project.code
         for node in module.top()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
