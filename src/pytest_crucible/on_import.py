@@ -46,13 +46,13 @@ class OnImport(MetaPathFinder):
                 continue
             spec: ModuleSpec | None = find(fullname, path, target)
             if spec is not None:
-                _act_after(spec.loader, self._actions[fullname])
+                _act_after(spec.loader, fullname, self._actions[fullname])
                 return spec
         return None
 
 
-def _act_after(loader: Any, action: Action) -> None:
-    """Run *action* after the next execution of a module by *loader*, which is this spec's own."""
+def _act_after(loader: Any, name: str, action: Action) -> None:
+    """Run *action* after *loader* has executed the module *name*, if that is the next one that it executes."""
     execute = getattr(loader, "exec_module", None)
     if execute is None or "exec_module" in vars(loader):  # an old kind of loader, or one that was asked before
         return
@@ -60,6 +60,7 @@ def _act_after(loader: Any, action: Action) -> None:
     def exec_module(module: ModuleType) -> None:
         del loader.exec_module
         execute(module)
-        action(module)
+        if module.__name__ == name:  # a loader of several modules may be asked for this one, and load another
+            action(module)
 
     loader.exec_module = exec_module

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 
+import pytest
+
 from pytest_crucible.factories.copying import _field
-from pytest_crucible.factories.imports import Watch
 from pytest_crucible.factories.patches import Patches
+from pytest_crucible.factories.runs import Factories
 from pytest_crucible.factories.uniques import _numbered
+from pytest_crucible.settings import Settings
 
 
-def test_waiting_for_an_import(tmp_path, monkeypatch):
-    """Somebody who only looks for the module starts nothing; its import does, once, and leaves it as it would be."""
-    (tmp_path / "watched_module.py").write_text("answer = 42\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    seen = []
-    watch = Watch({"watched_module": lambda module: seen.append(module.answer)})
-    watch.begin()
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_hook_of_imports(monkeypatch, tmp_path, installed):
+    """Imports are listened to only where Polyfactory is installed."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "polyfactory"]:
+        monkeypatch.delitem(sys.modules, name)
+    if not installed:
+        monkeypatch.setitem(sys.modules, "polyfactory", None)
+    factories, before = Factories(Settings(root=tmp_path)), list(sys.meta_path)
+    factories.begin()
     try:
-        assert importlib.util.find_spec("watched_module") is not None
-        assert seen == []
-        module = importlib.import_module("watched_module")
-        assert seen == [42]
-        assert module.__loader__ is module.__spec__.loader
-        assert module.__loader__.get_source("watched_module") == "answer = 42\n"
+        assert (sys.meta_path != before) is installed
     finally:
-        watch.end()
-        sys.modules.pop("watched_module", None)
-    assert watch not in sys.meta_path
-
-
-def test_a_module_that_is_there_already():
-    """It is not waited for."""
-    seen = []
-    watch = Watch({"sys": seen.append})
-    watch.begin()
-    watch.end()
-    assert seen == [sys]
+        factories.close()
+    assert sys.meta_path == before
 
 
 def test_patches():

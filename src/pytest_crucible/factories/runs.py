@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 
+from ..on_import import OnImport
 from ..settings import Settings
-from .imports import Watch
 from .patches import Patches
 from .places import PLACES, Place, Seen, gone
 from .seeds import Sources, State, number, restore
@@ -26,7 +28,7 @@ class Factories:
         self._patches = Patches()
         self._sources: Sources | None = None
         self._before: State = []
-        self._watch = Watch(
+        self._on_import = OnImport(
             {
                 "polyfactory.factories.base": self._seeded,
                 "polyfactory.factories.pydantic_factory": self._dated,
@@ -35,13 +37,14 @@ class Factories:
         )
 
     def begin(self, *, python: bool = True) -> None:
-        """Bind Polyfactory's classes as soon as they are there.
+        """Bind Polyfactory's classes as soon as they are there; where it is not installed, listen to no imports.
 
         Args:
             python: Whether Python's own ``random`` is seeded too.
         """
         self._python = python
-        self._watch.begin()
+        if sys.modules.get("polyfactory") or find_spec("polyfactory"):
+            self._on_import.install()
 
     def _seeded(self, module: ModuleType) -> None:
         from .binding import bind_dates, bind_seeds
@@ -119,7 +122,7 @@ class Factories:
 
     def close(self) -> None:
         """Leave Polyfactory as it was."""
-        self._watch.end()
+        self._on_import.remove()
         self._patches.undo()
         if self._before:
             restore(self._before)
