@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CrucibleError, UsageError
+from ..parsing import toml
 from ..settings import Settings
 from .blame import blame
 from .connections import given_connection
@@ -96,9 +97,7 @@ class Scripts:
         """What the configuration says, for the fingerprint: of a ``pyproject.toml`` only what concerns Alembic."""
         if self.file.suffix != ".toml":
             return self.file.read_text("utf-8")
-        import tomlkit
-
-        tool: Any = tomlkit.parse(self.file.read_text("utf-8")).unwrap().get("tool", {})
+        tool: Any = toml(self.file).get("tool", {})
         return json.dumps(tool.get("alembic", {}), sort_keys=True, default=str)
 
     @cached_property
