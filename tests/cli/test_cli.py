@@ -1,5 +1,6 @@
 """The command: what it opens, lists and drops."""
 
+import errno
 import os
 import re
 import signal
@@ -140,6 +141,54 @@ def test_the_version(capsys: pytest.CaptureFixture[str]):
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"crucible {version('pytest-crucible')}\n"
     assert pytest_crucible.__version__ == version("pytest-crucible")
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that nobody may read, root included, in the current folder."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    read = Path.read_text
+
+    def read_text(path: Path, *args: str, **kwargs: str) -> str:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    return file
+
+
+@pytest.mark.usefixtures("unreadable")
+@pytest.mark.parametrize("words", [["--help"], ["templates", "--help"], ["--version"]])
+def test_help_reads_no_file(words: list[str]):
+    """The parser needs nothing of the project."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+
+
+def test_an_unreadable_configuration(unreadable: Path, capsys: pytest.CaptureFixture[str]):
+    """A command that looks for the root names the file that it cannot read."""
+    assert main(["templates"]) == 1
+    assert f"{unreadable} cannot be read: Permission denied." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(("words", "unbuffered"), [("--help", ""), ("gc --cache", ""), ("gc --cache", "1")])
+def test_a_closed_pipe(words: str, unbuffered: str):
+    """A command whose output nothing reads any more ends quietly, as others do."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", "from pytest_crucible.cli import main; raise SystemExit(main())", *words.split()]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    try:
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)

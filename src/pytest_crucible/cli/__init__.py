@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest_crucible
 
-from ..errors import CrucibleError
+from ..errors import CrucibleError, UsageError
 from ..masking import Masked, mask
 from ..project import root_of
 from . import databases, init
@@ -25,10 +25,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after ``crucible``; the process's own by default.
 
     Returns:
-        The exit code: 0, 1 for an error that a message explained, 2 for a wrong call.
+        The exit code: 0, 1 for an error that a message explained, 2 for a wrong call, 130 after Ctrl-C, 141
+        where nothing reads the output any more.
     """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # or Python itself would find the pipe closed, at its exit
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its exit
+        return 141  # as a shell reports a program that SIGPIPE has ended
+
+
+def _run(argv: Sequence[str] | None) -> int:
     options = _parser().parse_args(argv)
     try:
+        options.root = options.root or _root()
         code: int = options.run(options)
     except CrucibleError as error:
         print(f"crucible: {error}", file=sys.stderr)
@@ -71,7 +84,6 @@ def _doctor(commands: Any) -> None:
 def _init(commands: Any) -> None:
     text = "set up the project's tests: configuration, requirements, first tests; shown as a diff before it is written"
     parser = _named(commands, "init", init.run, text)
-    parser.set_defaults(root=None)
     parser.add_argument("--yes", action="store_true", help="answer every question: yes, and the first choice")
     parser.add_argument("--dry-run", action="store_true", help="only show the diff")
     parser.add_argument("--check", action="store_true", help="the same, and exit with 1 if there is something to write")
@@ -79,7 +91,7 @@ def _init(commands: Any) -> None:
 
 def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("--root", type=Path, default=root_of(Path.cwd()), help="the project's root folder")
+    parser.add_argument("--root", type=Path, help="the project's root folder")
     parser.set_defaults(run=run)
     return parser
 
@@ -90,3 +102,17 @@ def _command(commands: Any, name: str, run: databases.Command, text: str) -> arg
     here = mask(default).replace("%", "%%")
     parser.add_argument("--server", type=Masked, default=default, help=f"as crucible_server; here: {here}")
     return parser
+
+
+def _root() -> Path:
+    """Return the root of the project around the current folder.
+
+    Raises:
+        UsageError: If a configuration file there cannot be read.
+    """
+    try:
+        return root_of(Path.cwd())
+    except PermissionError as error:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}.", do="Make it readable, or name the folder by --root."
+        ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..project import Finds, find, read, root_of
+from ..project import Finds, find, read
 from .scaffold import configuring, dependencies, layers, replacing, suite
 from .scaffold.changes import Draft, write
 from .scaffold.choices import Choices, is_on, settle
@@ -28,7 +28,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: If this is no project of an application on SQLAlchemy, or nobody is there to answer.
     """
-    root = _root(options.root)
+    root = options.root.resolve()
+    if not root.is_dir():
+        raise UsageError(f"{options.root} is no folder.", do="Name the folder of the project.")
     ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
     try:
         finds = find(read(root))
@@ -42,15 +44,6 @@ def run(options: argparse.Namespace) -> int:
     except EOFError:
         print("\nNothing has been written.")
         return 1
-
-
-def _root(given: Path | None) -> Path:
-    """Return the folder that was named, or the root of the project around the current one."""
-    if given is not None:
-        if given.is_dir():
-            return given.resolve()
-        raise UsageError(f"{given} is no folder.", do="Name the folder of the project.")
-    return root_of(Path.cwd())
 
 
 def _refuse_nested(finds: Finds) -> None:
