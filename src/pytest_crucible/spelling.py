@@ -109,7 +109,7 @@ def server(text: str, place: str) -> str:
     """A kind of server, or the URL of one; normalised to ``postgresql://``."""
     scheme, separator, rest = text.partition("://")
     if separator:
-        _postgresql(scheme, place)
+        check_postgresql(scheme, place)
         return Masked(f"postgresql://{rest}")
     kind = text.partition(":")[0]
     if text == "embedded" or (kind in CONTAINERS and not text.endswith(":")):
@@ -131,7 +131,12 @@ def beginning(server: str) -> str:
     return server if re.fullmatch(r"[\w.:+-]*", server) else f"{re.split(r'[^a-zA-Z+-]', server)[0]}…"
 
 
-def _postgresql(scheme: str, place: str) -> None:
+def check_postgresql(scheme: str, place: str) -> None:
+    """Refuse the URL of another database.
+
+    Raises:
+        UsageError: If *scheme* is not one of PostgreSQL's.
+    """
     if SCHEME.fullmatch(scheme):
         return
     raise UsageError(

@@ -136,7 +136,7 @@ def test_a_standby(url, monkeypatch):
     ("spec", "words"),
     [
         ("embeded", "names no server"),
-        ("sqlite:///test.db", "SQLite is never a substitute"),
+        ("sqlite:///test.db", "never against SQLite"),
     ],
 )
 def test_other_words(spec, words):

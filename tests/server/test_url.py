@@ -44,9 +44,9 @@ def test_what_an_address_writes_can_be_read(user, password, database, socket):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sqlite:///x.db", ["not PostgreSQL: sqlite://…", "SQLite is never a substitute", "embedded"]),
-        ("sqlite+aiosqlite://", ["SQLite is never a substitute"]),
-        ("mysql+pymysql://u:secret@h/d", ["not PostgreSQL: mysql+pymysql://…", "run on PostgreSQL"]),
+        ("sqlite:///x.db", ["'sqlite://…' is not a PostgreSQL URL", "never against SQLite", "embedded"]),
+        ("sqlite+aiosqlite://", ["never against SQLite"]),
+        ("mysql+pymysql://u:secret@h/d", ["'mysql+pymysql://…' is not a PostgreSQL URL"]),
         ("postgresql://u@h/d?sslmod=require", ["'sslmod'", "Did you mean 'sslmode'?"]),
         ("postgresql://u@h1,h2/d", ["several servers", "on one"]),
         ("postgresql://u:secret/word@h/d", ["port that is no number", "quote"]),

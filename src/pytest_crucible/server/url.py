@@ -6,6 +6,7 @@ import difflib
 import getpass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from .. import spelling
 from ..errors import UsageError
 from ..masking import Password
 from .address import Address
@@ -42,7 +43,7 @@ def parse(url: str) -> Address:
     if taken is None:
         raise _unquoted()
     parts, password, query = taken
-    _check_scheme(parts)
+    spelling.check_postgresql(parts.scheme, "crucible_server")
     _check_query(query)
     host, port = _place(parts, query)
     return Address(
@@ -77,24 +78,6 @@ def _unquoted() -> UsageError:
         "crucible_server cannot be taken apart: as a URL it has a port that is no number.",
         why="A password with one of the characters / ? # [ ] @ : must be quoted, or what follows is taken for a port.",
         do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
-    )
-
-
-def _check_scheme(parts: SplitResult) -> None:
-    dialect = parts.scheme.partition("+")[0]
-    if dialect in ("postgresql", "postgres"):
-        return
-    if dialect == "sqlite":
-        why = (
-            "SQLite is never a substitute: it knows no concurrent writers, no real types, no deferred or schema-wide "
-            "constraints like PostgreSQL's, so tests on it pass where production fails."
-        )
-    else:
-        why = "Crucible tests applications that run on PostgreSQL."
-    raise UsageError(
-        f"crucible_server names a server that is not PostgreSQL: {parts.scheme}://…",
-        why=why,
-        do=f'Remove it, since a PostgreSQL is included (crucible_server = "embedded"), or write {EXAMPLE}.',
     )
 
 
