@@ -16,9 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from .errors import UsageError
 from .redirect import Redirect
-
-ASYNC_DRIVERS = ("asyncpg", "psycopg")
-SYNC_DRIVERS = ("psycopg", "psycopg2")
+from .settings import ASYNC_DRIVERS, SYNC_DRIVERS
 
 
 def async_engine() -> AsyncEngine:

@@ -21,6 +21,9 @@ from .masking import mask
 from .options import Option
 
 ISOLATIONS = spelling.ISOLATIONS
+# The drivers of engines that Crucible makes, the preferred first; each is named as it is imported.
+ASYNC_DRIVERS = ("asyncpg", "psycopg")
+SYNC_DRIVERS = ("psycopg", "psycopg2")
 
 OPTIONS: tuple[Option, ...] = (
     Option(

@@ -10,9 +10,7 @@ from ...project import Finds
 from ...project.engines import Engine
 from ...project.imports import full
 from ...project.syntax import assigned, constant, keyword
-
-# By the import that each is found by, in the order in which they are preferred.
-DRIVERS = {True: ("asyncpg", "psycopg"), False: ("psycopg", "psycopg2")}
+from ...settings import ASYNC_DRIVERS, SYNC_DRIVERS
 
 
 def url_env(finds: Finds) -> list[str]:
@@ -43,6 +41,6 @@ def _variables(engine: Engine) -> Iterator[str]:
 
 def _driver(finds: Finds, engine: Engine) -> str | None:
     """The driver that is required; else one that is installed."""
-    names = DRIVERS[engine.is_async]
+    names = ASYNC_DRIVERS if engine.is_async else SYNC_DRIVERS
     required = {one.name.removesuffix("-binary") for one in finds.requirements}
     return next((name for name in names if name in required), None) or next(filter(find_spec, names), None)
