@@ -48,11 +48,6 @@ class Case:
         return inspected(self.settings, self.configuration.words("pythonpath"))
 
     @cached_property
-    def imported_modules(self) -> frozenset[str]:
-        """The modules that importing the application and the metadata loads, where that was tried."""
-        return self.inspection.modules
-
-    @cached_property
     def server(self) -> Server:
         """What was seen on the server; nothing where nobody may ask."""
         return seen(self.settings.server, self.root) if self.may_ask else Server()

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import CrucibleError
 from ..settings import OPTIONS, Settings
@@ -23,7 +22,7 @@ class Inspection:
 
     problems: tuple[Mapping[str, str], ...] = ()
     modules: frozenset[str] = frozenset()
-    engines: tuple[Mapping[str, Any], ...] = ()
+    connections: int = 0
     failure: CrucibleError | None = None
 
 
@@ -45,7 +44,7 @@ def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = 
         if not answer.exists():
             return Inspection(failure=_dies(settings, done))
         seen = json.loads(answer.read_text("utf-8"))
-    return Inspection(tuple(seen["problems"]), frozenset(seen["modules"]), tuple(seen["engines"]))
+    return Inspection(tuple(seen["problems"]), frozenset(seen["modules"]), seen["connections"])
 
 
 def _hangs(settings: Settings, seconds: float) -> CrucibleError:

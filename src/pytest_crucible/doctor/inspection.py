@@ -32,8 +32,8 @@ def inspect(settings: Settings) -> dict[str, Any]:
     """What importing the application and the metadata does.
 
     Returns:
-        ``problems``, each with option, found, why and do; the names of ``modules`` that were imported; and the
-        ``engines``, each with the most connections that its pool opens.
+        ``problems``, each with option, found, why and do; the names of ``modules`` that were imported; and the number
+        of ``connections`` that the pools of all engines open at most.
     """
     redirect = Redirect(_nowhere)
     redirect.install()
@@ -41,7 +41,7 @@ def inspect(settings: Settings) -> dict[str, Any]:
     try:
         problems = list(_problems(settings))
         modules = sorted(sys.modules)
-        return {"problems": problems, "modules": modules, "engines": [_pool(engine) for engine in engines()]}
+        return {"problems": problems, "modules": modules, "connections": sum(map(_most, engines()))}
     finally:
         redirect.remove()
 
@@ -90,11 +90,10 @@ def _problem(option: str, error: CrucibleError) -> dict[str, str]:
     return {"option": option, "found": error.found, "why": error.why, "do": error.do}
 
 
-def _pool(engine: Any) -> dict[str, Any]:
-    kind = type(engine.pool).__name__
+def _most(engine: Any) -> int:
     size = getattr(engine.pool, "size", lambda: 1)()
     overflow = max(0, getattr(engine.pool, "_max_overflow", 0))  # no public name; -1 is without limit
-    return {"host": engine.url.host or "", "database": engine.url.database or "", "pool": kind, "most": size + overflow}
+    return int(size + overflow)
 
 
 def main(words: list[str]) -> None:

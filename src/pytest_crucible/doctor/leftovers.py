@@ -50,7 +50,7 @@ def _listed(found: tuple[str, ...], most: int = 5) -> str:
 
 def connections(case: Case) -> Iterator[Finding]:
     """All pools of all workers together, against what the server has."""
-    each, allowed = _each_worker(case), case.server.connections
+    each, allowed = 1 + case.inspection.connections, case.server.connections
     workers = _workers(case)
     if allowed and workers * each > allowed:
         yield Finding(
@@ -60,10 +60,6 @@ def connections(case: Case) -> Iterator[Finding]:
             "Use smaller pools in tests, fewer workers (pytest -n), or a server with a larger max_connections.",
             case.configuration_file,
         )
-
-
-def _each_worker(case: Case) -> int:
-    return 1 + sum(int(engine["most"]) for engine in case.inspection.engines)
 
 
 def _workers(case: Case) -> int:

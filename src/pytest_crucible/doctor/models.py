@@ -16,7 +16,7 @@ def not_imported(case: Case) -> Iterator[Finding]:
     wanted = () if settings.alembic else settings.metadata
     wanted += tuple(entry.partition("=")[2] for entry in settings.databases)
     paths = [*wanted, *([settings.app] if settings.app else [])]
-    there = reached(case.project, *(path.partition(":")[0] for path in paths)) | case.imported_modules
+    there = reached(case.project, *(path.partition(":")[0] for path in paths)) | case.inspection.modules
     for metadata in case.finds.metadata:
         if _is_configured(case, metadata, wanted):
             for model in metadata.models:

@@ -51,12 +51,6 @@ class Configuration:
         value = self.values.get(name, [])
         return [str(word) for word in value] if isinstance(value, list) else shlex.split(str(value))
 
-    def lines(self, name: str) -> list[str]:
-        """A value with one entry to a line (``markers``, ``filterwarnings``)."""
-        value = self.values.get(name, [])
-        lines = value if isinstance(value, list) else str(value).split("\n")
-        return [line for line in (str(line).strip() for line in lines) if line]
-
 
 def root_of(folder: Path) -> Path:
     """Return the root of the project that *folder* lies in.
