@@ -43,7 +43,7 @@ class Suite:
         self.run = Run(Settings(root=root, metadata=(f"schemas:{NAMES[tables]}",), load=load), "be9c4a11", "main")
         self.run.worker.redirect.install()
         self.run.worker.ready()
-        self.control = self.run.worker.control
+        self.control = self.run.worker.connect()
         self.processor = Both(self.control._one("SELECT pg_backend_pid()"))
         self.engine = create_engine(URL.format(driver="psycopg"))
         self.clock = timed

@@ -55,7 +55,7 @@ class Clock:
         if self.began is not None and (self.run.worker.stale or self.run.worker.generation > generation + 1):
             self.cloned.append(item.nodeid)
         if self.run.worker.started and self.began is None:
-            self.postmaster = processor.parent(self.run.worker.control._one("SELECT pg_backend_pid()"))
+            self.postmaster = processor.parent(self.run.worker.connect()._one("SELECT pg_backend_pid()"))
             self.began = self.now()
         elif self.began is not None:
             self.tests += 1
@@ -83,7 +83,7 @@ def not_isolated(run: Run, test: Test) -> Iterator[Test]:
     """In place of `Run.around`: nothing is noted, nothing is put back."""
     if not run.worker.started:
         run.worker.ready()
-        run.worker.control._connection.execute(DISABLE)
+        run.worker.connect()._connection.execute(DISABLE)
     test.address = run.worker.address
     yield test
 

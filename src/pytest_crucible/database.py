@@ -6,16 +6,17 @@ changed the schema, a copy that was made after it. On each base lie the layers t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 
 from . import forks, names, reset, templates
 from .admin import Admin
-from .database_errors import not_while_filling
 from .errors import CrucibleError, ServerError, UsageError
-from .redirect import Origin, Target
+from .redirect import Target
 from .reset import Answer, Control
 from .rights import Rights
 from .settings import Settings
@@ -47,8 +48,8 @@ class Database:
 
     Args:
         settings: What shapes it.
+        key: Its name in the application's URLs; None for a main database without one.
         name: Names the worker database (1) and, from 2 on, the copies that wide fixtures' DDL made.
-        prepare: Has this database there and fresh, by `open` or `renew`.
         notes: Where what the run's summary should say of it is added.
 
     Attributes:
@@ -60,10 +61,9 @@ class Database:
         told: Whether a test's report has the failure already.
     """
 
-    def __init__(
-        self, settings: Settings, name: Callable[[int], str], prepare: Callable[[Database], None], notes: list[str]
-    ) -> None:
+    def __init__(self, settings: Settings, key: str | None, name: Callable[[int], str], notes: list[str]) -> None:
         self.settings = settings
+        self.key = key
         self.name = name(1)
         self.generation = 0
         self.clones: list[str] = []
@@ -72,13 +72,13 @@ class Database:
         self.told = False
         self._last_attempt = False
         self._name = name
-        self._prepare = prepare
         self._notes = notes
         self._bases: list[Base] = []
         self._stale = False
         self._made: tuple[Admin, Rights] | None = None
         self._control: Control | None = None
         self._inherited: Control | None = None
+        self._lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
@@ -144,12 +144,18 @@ class Database:
         """The project's template that it comes from; only where it is open."""
         return self._bases[0].template
 
-    @property
-    def control(self) -> Control:
-        """The control connection; makes the database ready first."""
-        self._prepare(self)
-        if self._control is None:  # pragma: no cover - it is ready
-            raise ServerError(f"The worker database {self.name} has no control connection.")
+    def connect(self) -> Control:
+        """Return the control connection; a stale database is cloned afresh first.
+
+        Raises:
+            CrucibleError: If the database was never made, or is lost.
+        """
+        if self._inherited is not None:
+            self.join()
+        elif self._stale:
+            self.renew()
+        if self._control is None:
+            raise self.refusal()
         return self._control
 
     @property
@@ -171,24 +177,39 @@ class Database:
         self._bases = [Base(template)]
         self._clone()
 
-    def refuse_others(self, databases: Mapping[str | None, Database], origin: Origin) -> None:
-        """Raise an error if what fills its template connects to another one of *databases*.
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Remember an error that ends the making of the database: every later test would fail alike, after a wait.
 
         Raises:
-            UsageError: If it does: that one's template knows nothing of it.
+            CrucibleError: At once, where it has failed before.
         """
-        if origin.database is not None and databases.get(origin.database, self) is not self:
-            raise not_while_filling(origin.database)
+        if self.failure is not None:
+            # Without the frames of the tests before, which would grow with each.
+            raise self.refusal().with_traceback(None)
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
 
     def renew(self) -> None:
-        """Throw the database away and clone it afresh."""
-        self.disconnect()
-        self._clone()
+        """Drop a stale database, and clone it afresh.
+
+        Raises:
+            CrucibleError: If that fails, or the database is lost.
+        """
+        with self._lock:
+            if self._stale:  # else another thread has renewed it
+                with self.opening():
+                    self.disconnect()
+                    self._clone()
 
     def leave_to_parent(self) -> None:
         """In a forked child, leave the control connection to the parent."""
         forks.INHERITED.append(self._control)
         self._inherited, self._control = self._control or self._inherited, None
+        self._lock = threading.RLock()
 
     def join(self) -> None:
         """In a forked child, open a control connection of its own, if the parent had one."""
@@ -249,7 +270,7 @@ class Database:
     def put_back(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
         """Put the database back, or discard it where only a clone can; see `Control.reset`."""
         try:
-            answer = self.control.reset(allowed, held=held, every_one=every_one)
+            answer = self.connect().reset(allowed, held=held, every_one=every_one)
         except psycopg.errors.LockNotAvailable:
             raise
         except psycopg.OperationalError as error:
@@ -272,15 +293,14 @@ class Database:
         self.discard()
         return lost
 
-    def keep(self, test: str, run: str, asked: str) -> str:
+    def keep(self, test: str, run: str) -> str:
         """Set the database of a failed *test* aside under a name of its own, which is returned.
 
         Args:
             test: The test's id.
             run: The run.
-            asked: The database's name in the application's URLs, if it has one.
         """
-        kept = names.kept(test, run, asked)
+        kept = names.kept(test, run, self.key or "")
         self.disconnect()
         self.admin.rename(self.name, kept)
         self._clone()
@@ -295,7 +315,7 @@ class Database:
         """
         if self._stale:
             return False
-        taken = self.control.capture(layer)
+        taken = self.connect().capture(layer)
         if taken is None:
             before_copy(self)
             self._rebase(layer)
@@ -303,12 +323,12 @@ class Database:
         if taken:
             base = self._bases[-1]
             base.layers.add(layer)
-            base.saved = self.control.export_layers()
+            base.saved = self.connect().export_layers()
         return taken
 
     def _rebase(self, layer: int) -> None:
         """A wide fixture changed the schema: its layer is a copy of the whole database."""
-        control = self.control
+        control = self.connect()
         control.seal()
         control.close()
         name = self._name(len(self._bases) + 1)

@@ -53,7 +53,7 @@ class Databases:
 
     def marks(self) -> int:
         """How many statements have written, and committed, since the baseline."""
-        return sum(database.control.marks() for database in self.databases)
+        return sum(database.connect().marks() for database in self.databases)
 
     def capture(self, layer: int, before_copy: Callable[[Database], None]) -> None:
         """Take what a wide fixture committed into *layer*; see `Database.capture`."""

@@ -111,7 +111,7 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
     early_config.add_cleanup(run.close)
     run.install()
     if inside_another_run:
-        run.worker.pass_over_engines()
+        run.worker.templates.pass_over_engines()
     try:
         run.announce()
     except CrucibleError as error:
@@ -219,7 +219,7 @@ def _register_hooks(config: pytest.Config) -> None:
 
         plugins.register(by_faker, "crucible-faker")
     run = config.stash[fixtures.RUN]
-    run.worker.progress.say = line_writer(config)
+    run.worker.templates.progress.say = line_writer(config)
     plugins.register(Hooks(run, Readiness(config)), "crucible-hooks")
     server = mask(run.settings.server)
     plugins.register(Summary(run.figures, server), "crucible-summary")

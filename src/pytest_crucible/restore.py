@@ -84,7 +84,7 @@ class Restore:
         return self._database.put_back(tuple(self._allowed), held=held, every_one=self._every)
 
     def _strangers(self) -> Answer:
-        open_ = self._database.control.others_in_transactions()
+        open_ = self._database.connect().others_in_transactions()
         open_ = tuple(s for s in open_ if s.pid not in self._allowed and (self._every or not s.harmless))
         return Answer("open", strangers=open_) if open_ else Answer("put back")
 
@@ -107,7 +107,7 @@ class Restore:
 
     def _clear_the_way(self) -> None:
         """Wait for backends that lock what must be reset; those that do not release it in time give way."""
-        control = self._database.control
+        control = self._database.connect()
         pids = control.in_the_way()
         if self._wait_until(lambda open_: not pids & {stranger.pid for stranger in open_}):
             return
@@ -117,7 +117,7 @@ class Restore:
 
     def _wait_until(self, done: Callable[[tuple[Stranger, ...]], bool]) -> bool:
         """Let the event loops run until *done*, within what is left of the time that busy owners get after a test."""
-        while not done(self._database.control.others_in_transactions()):
+        while not done(self._database.connect().others_in_transactions()):
             if self._patience <= 0:
                 return False
             started = time.monotonic()
@@ -127,7 +127,7 @@ class Restore:
 
     def _end(self, leak: Leak) -> None:
         """Have the holder of *leak* roll it back; where it cannot, end its backend."""
-        stranger, control = leak.stranger, self._database.control
+        stranger, control = leak.stranger, self._database.connect()
         if stranger.is_prepared:
             control.roll_back_prepared(stranger.query)
         elif not self._rolled_back(stranger):

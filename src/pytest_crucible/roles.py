@@ -99,7 +99,7 @@ class Roles:
             return owner
         if (user, owner) in self._joined:
             return user  # for the whole run, whatever the tests' own DDL grants it
-        if not self._admin.role(user) and any(database.control.has_grants(user) for database in databases):
+        if not self._admin.role(user) and any(database.connect().has_grants(user) for database in databases):
             self._admin.leave(user, owner)  # which it joined when the DDL gave it nothing yet
         elif not self._admin.join(user, owner):
             # Another template on this server has them the other way round, and another run may use it just now.

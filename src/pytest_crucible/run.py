@@ -67,7 +67,7 @@ class Run:
         self.test: Test | None = None
         self.fixtures: dict[Hashable, tuple[str, Any]] = {}
         self.ended = Ended()
-        absent = AbsentHints(settings, lambda: self.worker.tables)
+        absent = AbsentHints(settings, lambda: self.worker.templates.tables)
         self.hints = Hints(
             [SuperuserHints(settings.server).explain, absent.explain, direct.explain, self.ended.explain]
         )
@@ -79,7 +79,7 @@ class Run:
         self.layers.before_copy = lambda database: self._suspend([database], copied=True)
         self._libraries = Libraries(self.wide_lifespans)
         self.watchdog = Watchdog(
-            lambda: self.worker.admin.address if self.worker.started else None,
+            lambda: self.worker.server.connect().address if self.worker.started else None,
             lambda: self.worker.names,
             self.worker.redirect.connections,
             lambda: math.inf if self.test is None else self.test.began,
@@ -238,7 +238,7 @@ class Run:
         redirect = self.worker.redirect
         worker = Figures(
             notes=self.worker.notes,
-            built=self.worker.built,
+            built=self.worker.templates.built,
             others={str(engine): engine.tested for engine in redirect.others.met},
             # A raw driver that reads its URL from the environment is not seen.
             postgresql=redirect.reached or bool(self.settings.url_env),
@@ -283,7 +283,7 @@ class Run:
             # A raw driver that reads its URL from the environment starts nothing by itself.
             self.worker.ready(asked)
         for database in self.worker.databases:
-            test.began = database.control.now()
+            test.began = database.connect().now()
         if not self.worker.redirect.test:  # what modules have left open; later, fixtures are looked at
             self.worker.note_open()
 

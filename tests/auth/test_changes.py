@@ -16,7 +16,7 @@ def test_rows_of_every_kind_of_change(project):
         async def watched(db_session, crucible_run):
             db_session.add_all([User(name="ada"), User(name="bob")])
             await db_session.commit()
-            with watching([crucible_run.worker.control]) as watch:
+            with watching([crucible_run.worker.connect()]) as watch:
                 yield watch
 
         async def execute(*statements):
@@ -71,7 +71,7 @@ def test_a_virtual_column_that_raises_is_not_read(project):
         from pytest_crucible.changes import watching
 
         def test_changes(crucible_run, sync_session):
-            with watching([crucible_run.worker.control]) as watch:
+            with watching([crucible_run.worker.connect()]) as watch:
                 sync_session.execute(text("UPDATE quotient SET n = 0 WHERE id = 2"))
                 sync_session.commit()
                 (change,) = watch.changes()

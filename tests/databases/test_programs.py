@@ -31,7 +31,7 @@ class Twins:
     def __init__(self) -> None:
         self.run = Run(SETTINGS, "15011a7f", "main")
         self.run.worker.redirect.install()
-        self.run.worker.admin.role("reader")
+        self.run.worker.server.connect().role("reader")
         self.seats: tuple[Seat, ...] = (
             Raw(self.run.worker.address, PATIENCE),
             Raw(self.run.worker.address, PATIENCE),
@@ -42,7 +42,7 @@ class Twins:
 
     def _with(self, name: str | None, take):
         self.run.worker.ready(name)
-        address = self.run.worker.admin.address.to(self.run.worker.names[NAMES.index(name)])
+        address = self.run.worker.server.connect().address.to(self.run.worker.names[NAMES.index(name)])
         with psycopg.connect(**address.libpq(), autocommit=True, row_factory=tuple_row) as connection:
             return take(connection)
 

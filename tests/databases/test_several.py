@@ -458,7 +458,7 @@ def test_a_database_that_is_lost_takes_no_other_along(shop):
 
         async def test_drops(async_client, crucible_run):
             await async_client.post("/orders", params={"item": "a"})
-            with psycopg.connect(**crucible_run.worker.admin.address.libpq(), autocommit=True) as connection:
+            with psycopg.connect(**crucible_run.worker.server.connect().address.libpq(), autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE {crucible_run.worker.names[1]} WITH (FORCE)")
 
         def test_main(sync_session):

@@ -67,7 +67,7 @@ def test_a_database_that_is_dropped_under_us(project, project_server):
 async def test_first(db_session, crucible_run):
     await db_session.execute(text("SELECT 1"))
     await db_session.close()
-    with psycopg.connect(**crucible_run.worker.admin.address.libpq(), autocommit=True) as connection:
+    with psycopg.connect(**crucible_run.worker.server.connect().address.libpq(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {crucible_run.worker.database} WITH (FORCE)")
 """
         + TWO
@@ -92,7 +92,7 @@ def test_a_server_that_dies(own_project):
         + """
 async def test_first(db_session, crucible_run):
     await db_session.execute(text("SELECT 1"))
-    with psycopg.connect(**crucible_run.worker.admin.address.libpq()) as connection:
+    with psycopg.connect(**crucible_run.worker.server.connect().address.libpq()) as connection:
         data = connection.execute("SHOW data_directory").fetchone()[0]
     print("data:", data)
     with open(f"{data}/postmaster.pid") as file:

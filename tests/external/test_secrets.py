@@ -33,8 +33,8 @@ def test_a_url_of_the_tests(database_url, crucible):
     assert database_url is None
 
 def test_the_run(crucible_run):
-    settings, worker, admin = crucible_run.settings, crucible_run.worker, crucible_run.worker.admin
-    leased, server = worker.server(), settings.server
+    settings, worker, admin = crucible_run.settings, crucible_run.worker, crucible_run.worker.server.connect()
+    leased, server = worker.server.lease(), settings.server
     assert not admin
 
 @pytest.mark.parametrize("url", URLS)
@@ -53,7 +53,7 @@ def test_refused(url, crucible_run):
 
 def test_no_control_connection(crucible_run):
     from pytest_crucible.admin import connect
-    connect(crucible_run.worker.admin.address.to("no_such_database"))
+    connect(crucible_run.worker.server.connect().address.to("no_such_database"))
 """
 
 

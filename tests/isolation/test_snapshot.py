@@ -41,7 +41,7 @@ CHANGES = [
 def test_a_change_is_seen(world: World, change: str):
     """Whatever changes is found by comparing with the baseline."""
     assert world.differences() == []
-    with psycopg.connect(**world.run.worker.control.address.libpq(), autocommit=True) as connection:
+    with psycopg.connect(**world.run.worker.connect().address.libpq(), autocommit=True) as connection:
         connection.execute("SET pg_crucible.own = on")
         connection.execute(change)
     try:

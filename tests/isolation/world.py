@@ -45,7 +45,7 @@ class World:
         )
         self.run = Run(SETTINGS, "15011a7e", "main")
         self.run.worker.redirect.install()
-        self.run.worker.admin.role("reader")
+        self.run.worker.server.connect().role("reader")
         self.clones = self.puts = 0
         self._admin: tuple[int, psycopg.Connection] | None = None
         self.run.worker.ready()
@@ -63,7 +63,7 @@ class World:
         if self._admin is None or self._admin[0] != worker.generation:
             if self._admin is not None:
                 self._admin[1].close()
-            words = worker.control.address.libpq()
+            words = worker.connect().address.libpq()
             self._admin = (worker.generation, psycopg.connect(**words, autocommit=True, row_factory=tuple_row))
         return self._admin[1]
 

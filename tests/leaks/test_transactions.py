@@ -31,7 +31,7 @@ async def users(session):
 
 @pytest.fixture
 def strangers(crucible_run):
-    return crucible_run.worker.control.others_in_transactions
+    return crucible_run.worker.connect().others_in_transactions
 """
 LAST = """
 

@@ -180,9 +180,9 @@ class Project:
     def worker(self, run: str = "aaaaaaaa", **words: object) -> Worker:
         """A worker with a share in the server; to be closed."""
         worker = Worker(self.settings(**words), run, "main")
-        worker._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
         worker.redirect.install()
-        worker.pass_over_engines()  # of tests before
+        worker.templates.pass_over_engines()  # of tests before
         return worker
 
     def databases(self) -> set[str]:

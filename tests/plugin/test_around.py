@@ -214,7 +214,7 @@ def test_sigint_leaves_no_server_and_no_database(suite, suite_server, tmp_path, 
 
         def test_wait(crucible_run):
             with people.engine.connect() as connection:
-                nest = crucible_run.worker.server().nest
+                nest = crucible_run.worker.server.lease().nest
                 pathlib.Path(os.environ["READY"]).write_text(nest)
                 connection.execute(sqlalchemy.text("SELECT pg_sleep(60)"))
         """

@@ -73,17 +73,17 @@ NO_START = """
 
     def test_without_start_up(client, pytestconfig):
         assert client.get("/").json() == "up"
-        assert pytestconfig.stash[RUN].worker._lease is None
+        assert pytestconfig.stash[RUN].worker.server._lease is None
 
     def test_that_names_the_engine(pytestconfig):
         assert engine.name == "postgresql"
-        assert pytestconfig.stash[RUN].worker._lease is None
+        assert pytestconfig.stash[RUN].worker.server._lease is None
 
     @pytest.mark.skip
     def test_skipped(db_session): ...
 
     def test_still_none(pytestconfig):
-        assert pytestconfig.stash[RUN].worker._lease is None
+        assert pytestconfig.stash[RUN].worker.server._lease is None
 """
 
 
@@ -101,7 +101,7 @@ def test_no_server_where_no_database_is_allowed(project):
             from pytest_crucible.fixtures import RUN
 
             def test_it(sync_session, pytestconfig):
-                assert pytestconfig.stash[RUN].worker._lease is None
+                assert pytestconfig.stash[RUN].worker.server._lease is None
         """)
     )
     result = project.run("", str(folder), "--crucible-no-database=unit")

@@ -165,7 +165,7 @@ def test_a_killed_connection(run, rolled_back, models):
 
     async def body(session):
         pid = await session.scalar(text("select pg_backend_pid()"))
-        run.worker.control.terminate([pid])
+        run.worker.connect().terminate([pid])
 
     async def ask(session):
         return await session.scalar(text("select 1"))

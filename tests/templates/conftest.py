@@ -85,7 +85,7 @@ class Project:
         for module in ("models", "data"):
             sys.modules.pop(self.name(module), None)
         worker = Worker(self.settings(**words), run, "main")
-        worker._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
         worker.redirect.install()
         return worker
 

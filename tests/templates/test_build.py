@@ -208,7 +208,7 @@ from pytest_crucible.settings import Settings
 from pytest_crucible.server import lease
 from pytest_crucible.worker import Worker
 worker = Worker(Settings(root=Path({root!r}), metadata=({models!r},), load={load!r}), sys.argv[1], "main")
-worker._lease = lease("embedded", root=Path({server!r}), cache=Path({server!r}, "cache"))
+worker.server._lease = lease("embedded", root=Path({server!r}), cache=Path({server!r}, "cache"))
 worker.redirect.install()
 while time.time() < float(sys.argv[2]):
     time.sleep(0.001)

@@ -288,7 +288,7 @@ def test_a_server_that_is_gone(project):
             crucible_run.watchdog.limit = 0.4
             time.sleep(0.8)
             pid = crucible_run.watchdog._connection.info.backend_pid
-            crucible_run.worker.control.terminate([pid])
+            crucible_run.worker.connect().terminate([pid])
             time.sleep(0.8)
             assert crucible_run.watchdog._connection.info.backend_pid != pid
         """,

@@ -66,7 +66,7 @@ class Migrations:
     @cached_property
     def owner(self) -> str:
         """The role that migrates: the one that owns the template."""
-        return self._worker.owner
+        return self._worker.find_owner()
 
     @contextmanager
     def at(self, *revisions: str) -> Iterator[Scratch]:
@@ -93,9 +93,9 @@ class Migrations:
         """The same, without leading anybody there."""
         stock = self._stock_at(self._resolved(revisions))
         stock.close()
-        self._worker.admin.empty(stock.name)
+        self._worker.server.connect().empty(stock.name)
         with self._dropping() as name:
-            templates.clone(self._worker.admin, templates.Template(stock.name, self.owner), name)
+            templates.clone(self._worker.server.connect(), templates.Template(stock.name, self.owner), name)
             with closing(self._scratch(name)) as database:
                 yield database
 
@@ -136,7 +136,7 @@ class Migrations:
         """Drop what is kept for copies."""
         if self._stock is not None:
             self._stock.database.close()
-            self._worker.admin.drop(self._stock.database.name)
+            self._worker.server.connect().drop(self._stock.database.name)
             self._stock = None
 
     # -- the stock ---------------------------------------------------------------------------------------------------
@@ -173,18 +173,18 @@ class Migrations:
         try:
             yield name
         finally:
-            self._worker.admin.drop(name)
+            self._worker.server.connect().drop(name)
 
     def _create(self, name: str) -> Scratch:
-        templates.create_empty(self._worker.admin, name, self.owner, self.settings.locale)
+        templates.create_empty(self._worker.server.connect(), name, self.owner, self.settings.locale)
         database = self._scratch(name)
         database.extend(self.settings.extensions, embedded=self.settings.server == "embedded")
         return database
 
     def _scratch(self, name: str) -> Scratch:
         worker = self._worker
-        mend = partial(worker.roles.create_missing, owner=self.owner)
-        return Scratch(worker.admin, worker.redirect, self.scripts, name, self.owner, mend)
+        mend = partial(worker.server.roles().create_missing, owner=self.owner)
+        return Scratch(worker.server.connect(), worker.redirect, self.scripts, name, self.owner, mend)
 
 
 def _unreachable(revisions: tuple[str, ...], broken: str, error: MigrationError) -> MigrationError:
