@@ -1,5 +1,6 @@
 """TOML that is changed keeps everything else as it was."""
 
+import pytest
 import tomlkit
 
 from pytest_crucible.cli.scaffold import toml
@@ -50,10 +51,23 @@ def test_a_new_table_goes_to_the_end():
     assert toml.change("", "pytest", {"strict": True}) == "[pytest]\nstrict = true\n"
 
 
-def test_a_header_is_renamed():
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "# tests\n[tool.pytest.ini_options] # here\nx = 1\n\n# style\n[tool.ruff]\ny = 1\n",
+            "# tests\n[tool.pytest] # here\nx = 1\n\n# style\n[tool.ruff]\ny = 1\n",
+        ),
+        (
+            "[tool.ruff]\ny = 1\n[project]\nname = 'x'\n[tool.pytest.ini_options]\nx = 1\n",
+            "[tool.ruff]\ny = 1\n[project]\nname = 'x'\n[tool.pytest]\nx = 1\n",
+        ),
+        ("[tool]\npytest = {ini_options = {x = 1}}\n", "[tool]\npytest = {x = 1}\n"),
+    ],
+)
+def test_a_table_moves_to_the_place_of_its_parent(text: str, expected: str):
     """Ini options become native by their header; comments around it stay."""
-    text = "# tests\n[tool.pytest.ini_options] # here\nx = 1\n"
-    assert toml.rename(text, "tool.pytest.ini_options", "tool.pytest") == "# tests\n[tool.pytest] # here\nx = 1\n"
+    assert toml.rename(text, "tool.pytest", "ini_options") == expected
 
 
 def test_tables_in_one_line_and_with_dots():

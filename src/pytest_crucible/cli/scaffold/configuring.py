@@ -66,9 +66,7 @@ def _moved(draft: Draft, found: Configuration, file: Path, table: str, wanted: d
     if found.kind != "ini" or found.file is None:
         return text
     if found.file == file:
-        if toml.has(text, found.table):
-            return toml.rename(text, found.table, table)
-        return toml.drop(text, "tool.pytest", ["ini_options"])
+        return toml.rename(text, table, "ini_options")
     draft.put(found.file, ini.without(draft.read(found.file) or "", found.table))
     return text
 

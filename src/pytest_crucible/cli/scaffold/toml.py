@@ -1,47 +1,40 @@
-"""Tables of a TOML file changed as text, so that comments, order and spacing stay."""
+"""Tables of a TOML file, changed so that comments, order and spacing stay."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
-from tomlkit.items import Array
+from tomlkit.items import Array, Table
 
 WIDTH = 100
 
 
-def spelled(value: Any, *, indent: str = "    ") -> str:
-    """A value as TOML; a list of several or of long strings with one to a line."""
-    if isinstance(value, list):
-        words = [str(tomlkit.item(word).as_string()) for word in value]
-        line = f"[{', '.join(words)}]"
-        if len(line) <= WIDTH - 30 and not any(" " in word for word in value):
-            return line
-        return "[\n" + "".join(f"{indent}{word},\n" for word in words) + "]"
-    return str(tomlkit.item(value).as_string())
-
-
-def rename(text: str, table: str, new: str) -> str:
-    """*text* with the header of *table* changed, and nothing else."""
-    return re.sub(rf"(?m)^(\s*)\[\s*{re.escape(table)}\s*\]", rf"\1[{new}]", text, count=1)
-
-
-def has(text: str, table: str) -> bool:
-    """Whether *table* has a header of its own in *text*."""
-    return bool(_header(table).search(text))
+def rename(text: str, parent: str, key: str) -> str:
+    """Return *text* with the table *key* of the table *parent* in its parent's place."""
+    document = tomlkit.parse(text)
+    outer, _, name = parent.rpartition(".")
+    holder = _table(document, outer)
+    moved = holder[name][key]
+    if isinstance(moved, Table):
+        length = len(moved.value.body)
+        holder[name] = moved = Table(moved.value, moved.trivia, False, name=name, display_name=parent)
+        del moved.value.body[length:]  # an empty line that the assignment appends
+    else:
+        holder[name] = moved
+    return tomlkit.dumps(document)
 
 
 def read(text: str, table: str, key: str | None = None) -> Any:
-    """The plain value of a table, or of one of its keys; None where there is none."""
+    """Return the plain value of a table, or of one of its keys; None where there is none."""
     place = _table(tomlkit.parse(text), table)
     value = place.unwrap() if place is not None else None
     return value if key is None or value is None else value.get(key)
 
 
 def drop(text: str, table: str, keys: list[str]) -> str:
-    """*text* without some keys of *table*."""
+    """Return *text* without some keys of *table*."""
     document = tomlkit.parse(text)
     place = _table(document, table)
     for key in keys:
@@ -50,7 +43,7 @@ def drop(text: str, table: str, keys: list[str]) -> str:
 
 
 def change(text: str, table: str, values: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> str:
-    """*text* with *values* in *table*: those that are there changed in their place, others after its last one.
+    """Return *text* with *values* in *table*: known keys changed in their place, others after its last one.
 
     Args:
         text: The file.
@@ -58,105 +51,82 @@ def change(text: str, table: str, values: Mapping[str, Any], comments: Mapping[s
         values: Plain values by key.
         comments: Lines to put above a new key, without ``#``; an empty one stays empty.
     """
-    document = tomlkit.parse(text)
+    if read(text, table) is None:
+        above = text.rstrip("\n")
+        text = (f"{above}\n\n" if above else "") + f"[{table}]\n"
+    document = tomlkit.parse(text if text.endswith("\n") else f"{text}\n")
     place = _table(document, table)
-    if place is None:
-        document = tomlkit.parse(_apart(text) + f"[{table}]\n")
-        place = _table(document, table)
     known = place.unwrap()
     for key, value in values.items():
         if key in known and known[key] != value:
             _replace(place, key, value)
-    new = {key: value for key, value in values.items() if key not in known}
-    text = tomlkit.dumps(document)
-    if new and not has(text, table):  # a table in one line, or with dotted keys
+    new = {key: _item(value) for key, value in values.items() if key not in known}
+    if isinstance(place, Table) and place.display_name:
+        _append(place, new, comments or {})
+    else:  # a table in one line, or with dotted keys
         place.update(new)
-        return tomlkit.dumps(document)
-    return _inserted(text, table, new, comments or {}) if new else text
+    return tomlkit.dumps(document)
 
 
 def extend(text: str, table: str, key: str, words: list[str], *, instead_of: Mapping[str, str] | None = None) -> str:
-    """*text* with *words* at the end of a list, and some of its strings replaced by others in their place."""
+    """Return *text* with *words* at the end of a list, and some of its strings replaced by others in their place."""
     document = tomlkit.parse(text)
     array = _table(document, table)[key]
     for index, word in enumerate(array.unwrap()):
         if isinstance(word, str) and word in (instead_of or {}):
             array[index] = (instead_of or {})[word]
-    written = array.as_string()
-    for word in words:
-        if "\n" in written:
-            array.add_line(word, indent=_indent(written))
-        else:
-            array.append(word)
-    _break(array, written)
+    _extend(array, words)
     return tomlkit.dumps(document)
 
 
-def _break(array: Array, written: str) -> None:
-    if "\n" not in written and len(array.as_string()) > WIDTH:
+def _extend(array: Array, words: list[str]) -> None:
+    """Append *words* to a list: on lines of their own where it has several, or is too long with them."""
+    lines = array.as_string().split("\n")
+    for word in words:
+        if len(lines) > 1:
+            array.add_line(word, indent=lines[1][: len(lines[1]) - len(lines[1].lstrip())])
+        else:
+            array.append(word)
+    if len(lines) == 1 and len(array.as_string()) > WIDTH:
         array.multiline(multiline=True)
-
-
-def _indent(written: str) -> str:
-    found = re.search(r"\n([ \t]+)\S", written)
-    return found[1] if found else "    "
-
-
-def _header(table: str) -> re.Pattern[str]:
-    return re.compile(rf"(?m)^[ \t]*\[\s*{re.escape(table)}\s*\][^\n]*\n?")
 
 
 def _table(document: Any, table: str) -> Any:
     place = document
-    for name in table.split("."):
+    for name in filter(None, table.split(".")):
         place = place.get(name) if place is not None else None
     return place
+
+
+def _item(value: Any) -> Any:
+    """Return a value to be put into a table; a list of many or of long strings has one to a line."""
+    item = tomlkit.item(value)
+    if isinstance(item, Array) and (len(item.as_string()) > WIDTH - 30 or any(" " in word for word in value)):
+        item.multiline(multiline=True)
+    return item
 
 
 def _replace(place: Any, key: str, value: Any) -> None:
     """Change a value; a list keeps its lines and their comments where only strings are added to it."""
     old = place.item(key)  # with its comment, which a plain boolean has not
     if isinstance(old, Array) and isinstance(value, list) and value[: len(old)] == old.unwrap():
-        written = old.as_string()
-        for word in value[len(old) :]:
-            if "\n" in written:
-                old.add_line(word, indent=_indent(written))
-            else:
-                old.append(word)
-        _break(old, written)
+        _extend(old, value[len(old) :])
         return
-    new: Any = tomlkit.parse(f"key = {spelled(value)}\n").item("key")
+    new = _item(value)
     new.trivia.comment_ws, new.trivia.comment = old.trivia.comment_ws, old.trivia.comment
     place[key] = new
 
 
-def _inserted(text: str, table: str, values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
-    """*text* with new keys after the last one of *table*: comments that follow it belong to what comes next."""
-    begin = max(header.end() for header in _header(table).finditer(text))
-    lines = _body(text[begin:]).splitlines(keepends=True)
-    while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
-        lines.pop()
-    head = text[:begin] + "".join(lines)
-    added = "".join(_entry(key, value, comments.get(key)) for key, value in values.items())
-    return head + ("" if head.endswith("\n") else "\n") + added + text[len(head) :]
-
-
-def _entry(key: str, value: Any, comment: str | None) -> str:
-    above = "".join(f"# {line}\n" if line else "\n" for line in comment.split("\n")) if comment else ""
-    return f"{above}{key} = {spelled(value)}\n"
-
-
-def _body(text: str) -> str:
-    """What belongs to a table: as far as the next header that is none inside a value."""
-    for found in re.finditer(r"(?m)^[ \t]*\[", text):
-        try:
-            tomlkit.parse(text[: found.start()])
-        except tomlkit.exceptions.ParseError:
-            continue
-        return text[: found.start()]
-    return text
-
-
-def _apart(text: str) -> str:
-    text = text.rstrip("\n")
-    return f"{text}\n\n" if text else ""
+def _append(place: Table, values: Mapping[str, Any], comments: Mapping[str, str]) -> None:
+    """Put new keys after the last one of a table: comments that follow it belong to what comes next."""
+    body = place.value.body
+    length = len(body)
+    while length and body[length - 1][0] is None:
+        length -= 1
+    rest = body[length:]
+    del body[length:]
+    for key, value in values.items():
+        for line in comments[key].split("\n") if key in comments else ():
+            place.add(tomlkit.comment(line) if line else tomlkit.nl())
+        place.add(key, value)
+    body.extend(rest)
