@@ -35,8 +35,9 @@ def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any
         extra: Options of ours beside those that *choices* give.
     """
     found = finds.configuration
-    types = ini.registered() if found.kind == "ini" and found.values else {}
-    old = ini.native(found.values, types) if found.kind == "ini" else dict(found.values)
+    old, unknown = dict(found.values), list[str]()
+    if found.kind == "ini" and found.file is not None:
+        old, unknown = ini.native(found.file, found.values)
     wanted = _wanted(finds, choices, old) | {key: value for key, value in extra.items() if key not in old}
     file, table = _place(finds.project.root, found)
     text = _moved(draft, found, file, table, wanted)
@@ -44,7 +45,6 @@ def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any
     written = toml.read(text, table)
     covered = [key for key in STRICT_OPTIONS if written.get(key) is True]
     draft.put(file, toml.drop(text, table, covered) if covered and wanted["strict"] else text)
-    unknown = [key for key in old if types and key not in types]
     return list(_notes(unknown, found, finds.project.root))
 
 

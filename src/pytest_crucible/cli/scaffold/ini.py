@@ -1,7 +1,8 @@
-"""Options of pytest in ini form: their values with the types they are registered with, and their section removed."""
+"""Options of pytest in ini form: their values as pytest reads them, and their section removed."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,86 +10,92 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
 
-LISTS = {"args", "paths", "pathlist", "linelist"}
-TRUE = {"1", "y", "yes", "t", "true", "on"}
-OPTION = re.compile(r"^  (\w+) \((.+?)\):(.*(?:\n   .*)*)", re.MULTILINE)
-ALIAS = re.compile(r"\(alias:\s+(\w+)\)")
+# These decide whether pytest starts, and are overridden for that.
+GATES = {"addopts", "required_plugins", "minversion"}
+# Paths come back absolute. An option that no plugin registers, or whose value is of another type, has no value.
+PROBE = """
+import json, os, sys
+import pytest
+
+answer, root, file, *names = sys.argv[1:]
+
+class Probe:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config):
+        values = {}
+        for name in names:
+            try:
+                values[name] = early_config.getini(name)
+            except (KeyError, TypeError, ValueError):
+                pass
+        relative = lambda path: os.path.relpath(path, os.path.dirname(file))
+        with open(answer, "w") as stream:
+            json.dump(values, stream, default=relative)
+        os._exit(0)
+
+gates = [word for name in ("addopts", "required_plugins", "minversion") for word in ("-o", name + "=")]
+sys.exit(pytest.main(["-c", file, "--rootdir", root, *gates], plugins=[Probe()]))
+"""
 
 
-@cache
-def registered() -> dict[str, str]:
-    """The type of each option that pytest and the installed plugins register: ``{"addopts": "args", …}``.
+def native(file: Path, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of pytest's section in *file* as native TOML has them, and the names that pytest has not.
 
-    Asked of ``pytest --help``, where plugins' options are listed like pytest's own.
+    pytest itself reads the file, with the plugins that are installed.
 
     Raises:
-        UsageError: If pytest does not start.
+        UsageError: If pytest does not start, or its command line in the file cannot be read.
     """
-    for environment in ({}, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}):
-        with tempfile.TemporaryDirectory() as empty:
-            done = subprocess.run(
-                [sys.executable, "-m", "pytest", "--help", "--rootdir=."],
-                cwd=empty,
-                env={**os.environ, "COLUMNS": "200", "PYTEST_ADDOPTS": "", **environment},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        _, heading, options = done.stdout.partition("configuration options in the first")
-        if heading:
-            found = OPTION.findall(options)
-            return {key: kind for name, kind, text in found for key in (name, *ALIAS.findall(text))}
+    names = [name for name in values if name not in GATES]
+    found = _asked(file, names) if names else {}
+    gates = {name: _split(name, values[name]) for name in GATES & values.keys()}
+    unknown = [name for name in names if name not in found]
+    as_written = {name: _lines(values[name]) for name in unknown}
+    every = {**found, **gates, **as_written}
+    return {name: every[name] for name in values}, unknown
+
+
+def _asked(file: Path, names: list[str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as empty:  # modules of the project hide none of the library
+        answer = Path(empty) / "values.json"
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE, answer, file.parent, file, *names],
+            cwd=empty,
+            env={**os.environ, "PYTEST_ADDOPTS": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.exists():
+            return dict(json.loads(answer.read_text("utf-8")))
     raise UsageError(
-        "`pytest --help` fails, which says of what type each option is.",
+        f"pytest does not start with {file.name}, which it reads for `crucible init`.",
         why=(done.stderr or done.stdout).strip()[-500:],
-        do="Make `python -m pytest --help` run, and run `crucible init` again.",
+        do="Make `python -m pytest --collect-only` run, and run `crucible init` again.",
     )
 
 
-def native(values: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
-    """The values of an ini section, or of ``[tool.pytest.ini_options]``, as native TOML has them.
-
-    Raises:
-        UsageError: If one cannot be read; pytest would not start either.
-    """
-    return {key: _read(key, value, types.get(key)) for key, value in values.items()}
-
-
-def _read(key: str, value: Any, kind: str | None) -> Any:
+def _split(name: str, value: Any) -> Any:
+    if isinstance(value, list) or name == "minversion":
+        return value
     try:
-        return _native(value, kind)
+        return shlex.split(str(value))
     except ValueError as error:
         raise UsageError(
-            f"{key} = {value} cannot be read: {error}.",
-            why=f"pytest takes {key} as {kind}.",
+            f"{name} = {value} cannot be read: {error}.",
             do="Correct the line in pytest's configuration, and run `crucible init` again.",
         ) from error
 
 
-def _native(value: Any, kind: str | None) -> Any:
-    text = "\n".join(map(str, value)) if isinstance(value, list) else str(value).strip()
-    if kind in LISTS:
-        return _words(value, text, kind)
-    if kind == "bool":
-        return text.lower() in TRUE
-    if kind in ("int", "float"):
-        return int(text) if kind == "int" else float(text)
-    if kind is None:  # nobody registers it: as it is, and several lines as several strings
-        lines = text.split("\n")
-        return [line.strip() for line in lines] if isinstance(value, list) or len(lines) > 1 else text
-    return text
-
-
-def _words(value: Any, text: str, kind: str | None) -> list[str]:
-    if isinstance(value, list):
-        return [str(word) for word in value]
-    return [line.strip() for line in text.split("\n") if line.strip()] if kind == "linelist" else shlex.split(text)
+def _lines(value: Any) -> str | list[str]:
+    """Return the value of an option whose type is not known: as it is, and several lines as several strings."""
+    lines = value if isinstance(value, list) else str(value).strip().split("\n")
+    return [str(line).strip() for line in lines] if isinstance(value, list) or len(lines) > 1 else lines[0]
 
 
 def comments(text: str, section: str) -> dict[str, str]:
