@@ -76,12 +76,6 @@ class Draft:
         ]
         return sorted(found, key=lambda change: (len(change.path.parts), change.path))
 
-    def fork(self) -> Draft:
-        """A copy to try something on."""
-        copy = Draft(self.root)
-        copy._before, copy._after = dict(self._before), dict(self._after)
-        return copy
-
 
 def write(changes: Iterable[Change]) -> None:
     """Write all of them: every new text lies on the disk before the first file is replaced.
