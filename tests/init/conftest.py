@@ -1,6 +1,7 @@
 """Projects to run `crucible init` on, each a copy."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 from pytest_crucible.cli import main
 
+# File, name, first and last line, and the fixture of Crucible's that takes its place.
+NAMED = re.compile(r"(?m)^  (\S+):\d+ (\w+): delete lines (\d+) to (\d+)(?:, and ask for (\w+) in its place)?\.")
 SAMPLES = Path(__file__).parents[1] / "projects"
 
 
@@ -44,6 +47,19 @@ class Copy:
             path = path.with_name(".".join(path.name.rsplit("_", 1)))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
+
+    def obey(self, printed: str) -> list[str]:
+        """Delete the fixtures that `crucible init` named, and return the flags that it advises.
+
+        One of Crucible's takes the name where it says so.
+        """
+        for file, name, first, last, by in reversed(NAMED.findall(printed)):
+            path = self.root / file
+            lines = path.read_text("utf-8").splitlines(keepends=True)
+            other = f"@pytest.fixture\ndef {name}({by}):\n    return {by}\n" if by else ""
+            lines[int(first) - 1 : int(last)] = [other]
+            path.write_text("".join(lines), "utf-8")
+        return ["--crucible-isolation=rollback"] if 'crucible_isolation = "rollback"' in printed else []
 
     def pytest(self, *words: str) -> str:
         """Run its tests in a process of their own; what was printed."""

@@ -27,12 +27,12 @@ def options(project) -> dict[str, object]:
 def test_tests_inside_the_package(copy):
     """A suite in app/tests stays there, and gets its layers there."""
     project = copy()
-    project.write(app__models_py=MODELS, app__tests__test_it_py="def test_it(): ...\n")
+    engine = 'from sqlalchemy import create_engine\nengine = create_engine("postgresql://localhost/shop")\n'
+    project.write(app__models_py=MODELS, app__db_py=engine, app__tests__test_it_py="def test_it(): ...\n")
     found = options(project)
     assert found["testpaths"] == ["app/tests"]
     assert found["crucible_no_database"] == ["app/tests/unit"]
     assert "app/tests/integration/test_database.py" in project.files()
-    assert '"app.tests.fixtures.rows"' in project.files()["app/tests/conftest.py"]
 
 
 def test_tests_beside_the_code(copy):
@@ -90,46 +90,6 @@ def test_a_unit_layer_that_uses_the_database(copy):
     assert "crucible_no_database" not in options(project)
 
 
-def test_names_that_are_taken(copy):
-    """Modules and fixtures of the suite are not overwritten, nor shadowed."""
-    project = copy()
-    conftest = "import pytest\n\n\n@pytest.fixture\ndef thing():\n    return 1\n"
-    project.write(
-        models_py=MODELS,
-        tests__conftest_py=conftest,
-        tests__fixtures__rows_py="X = 1\n",
-        tests__fixtures__factories_py="Y = 2\n",
-    )
-    options(project)
-    files = project.files()
-    assert files["tests/fixtures/rows.py"] == "X = 1\n"
-    assert files["tests/fixtures/factories.py"] == "Y = 2\n"
-    assert "async def stored_thing(" in files["tests/fixtures/more_rows.py"]
-    assert '"tests.fixtures.more_rows"' in files["tests/conftest.py"]
-    assert files["tests/conftest.py"].endswith(conftest[len("import pytest\n\n\n") :])
-
-
-def test_a_module_called_fixtures(copy):
-    """A package of that name would hide it: the new modules lie beside it."""
-    project = copy()
-    project.write(
-        models_py=MODELS, tests__fixtures_py="ONE = 1\n", tests__test_it_py="from tests.fixtures import ONE\n"
-    )
-    options(project)
-    assert "tests/fixtures/__init__.py" not in project.files()
-    assert '"tests.more_fixtures.rows"' in project.files()["tests/conftest.py"]
-
-
-def test_a_conftest_that_cannot_be_changed(copy):
-    """What is left to do by hand is said."""
-    project = copy()
-    project.write(models_py=MODELS, tests__conftest_py='pytest_plugins = "tests.other"\n')
-    code, printed = project.init("--yes")
-    assert code == 0
-    assert "tests/conftest.py cannot be changed: add tests.fixtures.rows to its pytest_plugins." in printed
-    assert project.files()["tests/conftest.py"] == 'pytest_plugins = "tests.other"\n'
-
-
 def test_a_project_that_uses_crucible_already(copy):
     """What it builds its schema from, and what it forbids, stays as it says."""
     project = copy()
@@ -139,6 +99,14 @@ def test_a_project_that_uses_crucible_already(copy):
     assert found["crucible_metadata"] == ["models:Base"]
     assert found["crucible_app"] == "main:app"
     assert "crucible_no_database" not in found
+
+
+def test_an_engine_that_cannot_be_named(copy):
+    """The unit layer has no test then, and no folder is forbidden the database that is not there."""
+    project = copy()
+    project.write(models_py=MODELS)
+    assert "crucible_no_database" not in options(project)
+    assert not (project.root / "tests" / "unit").exists()
 
 
 def test_a_session_that_outlives_tests(copy):
@@ -194,3 +162,34 @@ def test_an_application_that_looks_at_the_host(copy):
     assert code == 0
     assert "No test asks the application, which uses TrustedHostMiddleware" in printed
     assert "tests/integration/test_api.py" not in project.files()
+
+
+def test_several_bases(copy):
+    """Every table of each base is selected from; bases of one name are told apart."""
+    project = copy()
+    project.write(models_py=MODELS, more_py=MODELS.replace("things", "others"))
+    options(project)
+    text = project.files()["tests/integration/test_database.py"]
+    assert "from models import Base as Base1\nfrom more import Base as Base2\n" in text
+    assert "    for metadata in (Base1.metadata, Base2.metadata):\n        for name, table in metadata.tables" in text
+
+
+def test_a_suite_of_anyio_without_a_backend(copy):
+    """Its conftest gets the fixture, and the import that the fixture needs."""
+    project = copy()
+    conftest = '"""D."""\nfrom __future__ import annotations\n\nimport os\n"a section"\n'
+    project.write(models_py=MODELS, tests__conftest_py=conftest)
+    project.write(tests__test_it_py="import pytest\npytestmark = pytest.mark.anyio\n")
+    options(project)
+    head, _, rest = project.files()["tests/conftest.py"].partition("\n\n\n")
+    assert head == '"""D."""\nfrom __future__ import annotations\n\nimport pytest\nimport os\n"a section"'
+    assert rest.startswith('@pytest.fixture(scope="session")\ndef anyio_backend() -> str:\n')
+
+
+def test_an_engine_of_another_dialect(copy):
+    """The unit layer shows its rule with the engine that Crucible leads to PostgreSQL."""
+    project = copy()
+    engines = 'cache = create_engine("sqlite://")\nengine = create_engine("postgresql+psycopg://localhost/shop")\n'
+    project.write(models_py=MODELS, db_py=f"from sqlalchemy import create_engine\n{engines}")
+    options(project)
+    assert "engine.connect()" in project.files()["tests/unit/test_no_database.py"]

@@ -23,21 +23,6 @@ class Thing(Base):
 one = FastAPI()
 two = FastAPI()
 """
-CONFTEST = """
-import asyncio
-
-import pytest
-
-
-@pytest.fixture
-def event_loop():
-    return asyncio.new_event_loop()
-
-
-@pytest.fixture
-def five():
-    return 5
-"""
 
 
 @pytest.fixture
@@ -90,23 +75,6 @@ def test_nothing_is_written_without_a_yes(copy, answers):
         code, printed = project.init()
         assert (code, project.files()) == (1, files)
         assert "Nothing has been written." in printed
-
-
-def test_fixtures_are_deleted_after_a_yes_of_their_own(copy, answers):
-    """The rest is written, and the fixture stays, where its deletion was refused."""
-    project = copy()
-    project.write(main_py=APP.replace("two = FastAPI()", ""), tests__conftest_py=CONFTEST)
-    answers += ["n", "y"]
-    code, printed = project.init()
-    assert code == 0
-    assert "tests/conftest.py:7 event_loop goes: pytest-asyncio 1.0 removed it" in printed
-    assert "-def event_loop():" in printed
-    assert "def event_loop" in project.files()["tests/conftest.py"]
-    answers += ["y", "y"]
-    project.init()
-    assert "def event_loop" not in project.files()["tests/conftest.py"]
-    assert "import asyncio" not in project.files()["tests/conftest.py"]
-    assert "def five" in project.files()["tests/conftest.py"]
 
 
 def test_nobody_at_the_terminal(copy, monkeypatch: pytest.MonkeyPatch):

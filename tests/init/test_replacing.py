@@ -1,10 +1,8 @@
-"""Fixtures that Crucible replaces go where nothing is lost with them."""
+"""Fixtures that Crucible makes needless are named, with the lines to delete, and stay as they are."""
 
 import pytest
 
-from pytest_crucible.cli.scaffold import choices, replacing
-from pytest_crucible.cli.scaffold.questions import Questions
-from pytest_crucible.project import find, read
+from .conftest import NAMED
 
 APP = """
 from fastapi import Depends, FastAPI
@@ -39,13 +37,15 @@ from main import Base, app, engine, get_db
 """
 
 
-def found(copy, conftest: str, tests: str = "") -> dict[str, str | None]:
-    """What becomes of each fixture: the name of ours, or None where it is deleted."""
+def found(copy, conftest: str) -> dict[str, str | None]:
+    """Return the name of each fixture that is named, and the fixture of Crucible in its place, if there is one."""
     project = copy()
-    project.write(main_py=APP, tests__conftest_py=HEAD + conftest, tests__test_it_py=tests)
-    finds = find(read(project.root))
-    settled = choices.settle(finds, Questions(yes=True, dry_run=False))
-    return {one.fixture.name: one.by for one in replacing.replacements(finds, settled)}
+    project.write(main_py=APP, tests__conftest_py=HEAD + conftest)
+    before = project.files()
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert project.files()["tests/conftest.py"] == before["tests/conftest.py"]
+    return {name: by or None for _, name, _, _, by in NAMED.findall(printed)}
 
 
 SESSION = """
@@ -64,20 +64,14 @@ async def engine_():
 """
 
 
-def test_a_session_of_another_name(copy):
-    """A session that tests ask for by a name of their own stays as another name of ours; its engine goes."""
-    text = SESSION.format(name="db") + ENGINE
-    assert found(copy, text, "def test_it(db): ...") == {"db": "db_session", "engine_": None}
+def test_a_session_and_its_engine(copy):
+    """A session of another name than Crucible's is named with the one to ask for, and so is its engine."""
+    assert found(copy, SESSION.format(name="db") + ENGINE) == {"db": "db_session", "engine_": "async_engine"}
+    assert found(copy, SESSION.format(name="db_session")) == {"db_session": None}
 
 
-def test_an_engine_that_tests_ask_for(copy):
-    """An engine that somebody asks for stays as another name of ours."""
-    text = SESSION.format(name="db_session") + ENGINE
-    assert found(copy, text, "def test_it(engine_): ...") == {"db_session": None, "engine_": "async_engine"}
-
-
-def test_a_synchronous_engine_that_is_needed(copy):
-    """There is none of ours: it stays, and so does the container that it needs."""
+def test_a_container_and_its_synchronous_engine(copy):
+    """Crucible has no fixture in their place."""
     text = """
 @pytest.fixture(scope="session")
 def container():
@@ -88,8 +82,33 @@ def container():
 def db(container):
     return create_engine(container.get_connection_url())
 """
-    assert found(copy, text, "import pytest\n@pytest.mark.usefixtures('db')\ndef test_it(): ...") == {}
     assert found(copy, text) == {"container": None, "db": None}
+
+
+def test_a_fixture_that_creates_a_database(copy):
+    """It is named, and why: the role of the tests may create none."""
+    project = copy()
+    text = """
+@pytest.fixture(scope="session", autouse=True)
+def database():
+    server = create_engine("postgresql://localhost/postgres", isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql("CREATE DATABASE shop_test")
+"""
+    project.write(main_py=APP, tests__conftest_py=HEAD + text)
+    _, printed = project.init("--yes")
+    assert "database: delete lines 11 to 15. It runs CREATE DATABASE;" in printed
+
+
+def test_the_names_are_said_again(copy):
+    """A second run has nothing to write, and names the fixtures that are still there."""
+    project = copy()
+    project.write(main_py=APP, tests__conftest_py="import pytest\n@pytest.fixture\ndef event_loop(): ...\n")
+    line = "tests/conftest.py:2 event_loop: delete lines 2 to 3. pytest-asyncio 1.0 removed it"
+    assert line in project.init("--yes")[1]
+    code, printed = project.init("--check")
+    assert code == 0
+    assert line in printed
 
 
 CLIENT = """
@@ -103,9 +122,8 @@ async def client():
 
 
 def test_clients_like_ours_and_others(copy):
-    """A client with headers, or with another override than the session's, does something of its own, and stays."""
-    test = "def test_it(client): ..."
-    assert found(copy, CLIENT.format(dependency="get_db", more=""), test) == {"client": "async_client"}
+    """A client with no override but the session's is Crucible's."""
+    assert found(copy, CLIENT.format(dependency="get_db", more="")) == {"client": "async_client"}
 
 
 def test_clients_with_more_than_ours(copy):
@@ -145,58 +163,21 @@ MADE = """
     "text",
     [
         '@pytest.fixture(params=["a", "b"])\nasync def client(request):' + MADE,
-        '@pytest.fixture(scope="session")\nasync def client():' + MADE,
-        "@pytest.fixture\nasync def client(monkeypatch):" + MADE,
-        "@pytest.fixture\nasync def client():" + MADE.replace("yield", 'client.headers["a"] = "b"\n        yield'),
-        "@pytest.fixture\nasync def client():" + MADE.replace("yield client", "yield client, 1"),
         "@pytest.fixture\nasync def client():" + MADE.replace("//test", "//test/v1"),
         "@pytest.fixture\nasync def client():" + MADE.replace("(app=app)", "(app=app, raise_app_exceptions=False)"),
         "@pytest.fixture\nasync def client():" + MADE.replace("(app=app)", "(app=FastAPI())"),
-        "@pytest.fixture\ndef client():\n    return lambda: AsyncClient(transport=ASGITransport(app=app))",
         "class Test:\n    @pytest.fixture\n    def it(self):\n        return AsyncClient(transport=ASGITransport(app))",
-        OWN.replace("yield", 'await connection.execute(text("select 1"))\n        yield'),
         OWN.replace("yield AsyncSession(", "yield async_sessionmaker("),
-        OWN.replace("async def", "async def db_session(db):\n    yield 1\n\n@pytest.fixture\nasync def"),
         ENGINE.replace("test@localhost/test", 'test@localhost/test", execution_options={}, echo="'),
         "@pytest.fixture\ndef cache():\n    import testcontainers.redis as r\n    yield r.RedisContainer()",
     ],
 )
-def test_what_does_more_stays(copy, text):
-    """Nothing of ours has parameters, a wider scope, effects of its own, or hands something else to the tests."""
+def test_fixtures_that_are_not_named(copy, text):
+    """Crucible has nothing with parameters, with other settings, or of another service."""
     assert found(copy, text) == {}
 
 
 def test_a_session_from_a_session_maker(copy):
     """A session is one, too, where a maker of the suite's or the application's makes it."""
     text = "Maker = async_sessionmaker(engine)\n" + OWN.replace("yield AsyncSession(", "yield Maker(")
-    assert found(copy, text) == {"db": None}
-
-
-def test_what_is_asked_for_by_name(copy):
-    """A fixture that a test names in a string, or another module imports, is needed."""
-    for tests in (
-        "import pytest\n@pytest.mark.parametrize('name', ['db'])\ndef test_it(name, request): ...",
-        "from tests.conftest import db\ndef test_it(): ...",
-    ):
-        assert found(copy, OWN, tests) == {"db": "db_session"}
-
-
-def test_another_name_in_a_module_without_pytest(copy):
-    """The other name needs pytest itself, which a module with pytest-asyncio's decorators may lack."""
-    project = copy()
-    text = (HEAD + OWN).replace("import pytest\n", "import pytest_asyncio\n").replace("@pytest.", "@pytest_asyncio.")
-    project.write(main_py=APP, tests__conftest_py=text, tests__test_it_py="def test_it(db): ...")
-    assert project.init("--yes")[0] == 0
-    assert project.files()["tests/conftest.py"].startswith("import pytest\n")
-    assert "@pytest.fixture\ndef db(db_session):\n    return db_session\n" in project.files()["tests/conftest.py"]
-
-
-def test_a_name_that_two_folders_give_to_different_fixtures(copy):
-    """A client over a session that stays in its folder stays with it, though another of that name goes."""
-    project = copy()
-    own = (HEAD + OWN, HEAD + OWN.replace("yield", 'await connection.execute("select 1")\n        yield'))
-    client = "\n\n@pytest.fixture\nasync def client(db):" + MADE
-    project.write(main_py=APP, tests__a__conftest_py=own[0] + client, tests__b__conftest_py=own[1] + client)
-    finds = find(read(project.root))
-    settled = choices.settle(finds, Questions(yes=True, dry_run=False))
-    assert [one.fixture.name for one in replacing.replacements(finds, settled)] == ["db"]
+    assert found(copy, text) == {"db": "db_session"}

@@ -13,8 +13,6 @@ from .scaffold import configuring, dependencies, layers, replacing, suite
 from .scaffold.changes import Draft, write
 from .scaffold.choices import Choices, is_on, settle
 from .scaffold.questions import Questions
-from .scaffold.samples import sample
-from .scaffold.subject import Subject
 
 PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
@@ -35,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         finds = find(read(root))
         _refuse_nested(finds)
-        draft, notes = _draft(finds, ask)
-        return _finish(draft, notes, ask, options)
+        draft, notes, needless = _draft(finds, ask)
+        code = _finish(draft, notes, ask, options)
     except PermissionError as error:
         raise UsageError(
             f"{error.filename} cannot be read: {error.strerror}.", do="Make it readable, and run `crucible init` again."
@@ -44,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
     except EOFError:
         print("\nNothing has been written.")
         return 1
+    for line in needless:
+        print(line)
+    return code
 
 
 def _refuse_nested(finds: Finds) -> None:
@@ -70,26 +71,24 @@ def _home(root: Path, file: Path) -> Path:
     return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
 
 
-def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str]]:
-    """Everything as it is going to be, and what is to be said of it."""
+def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str], list[str]]:
+    """Return the files as they are going to be, notes on them, and the fixtures that are to be deleted by hand."""
     draft = Draft(finds.project.root)
     choices = settle(finds, ask)
     _say(finds, choices)
-    replaced = _replaced(finds, choices, ask)
-    replacing.replace(draft, replaced)
-    extra: dict[str, Any] = {}
-    if replacing.shares_a_transaction(replaced) and "crucible_isolation" not in finds.configuration.values:
-        extra |= _isolation(ask)
-    unit = f"{choices.tests}/unit"
-    if not is_on(finds) and suite.may_forbid(finds, unit):
-        extra["crucible_no_database"] = [unit]
-    notes = configuring.configure(draft, finds, choices, extra)
+    by_hand = list(layers.add(draft, finds, choices))
+    notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
     notes += suite.wide_sessions(finds)
     install = dependencies.require(draft, finds, choices, ask)
-    isolation = extra.get("crucible_isolation", finds.configuration.text("crucible_isolation"))
-    row = sample(finds.project, choices.metadata)
-    notes += layers.add(draft, Subject(finds, choices, row, shared=isolation == "rollback"))
-    return draft, [*notes, f"Next: {install}, then: pytest"]
+    return draft, [*notes, *by_hand, f"Next: {install}, then: pytest"], replacing.needless(finds, choices)
+
+
+def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
+    """Return the option that keeps the unit tests from the database, if there are any and none asks for it."""
+    unit = f"{choices.tests}/unit"
+    folder = draft.root / unit
+    exists = folder.is_dir() or any(folder in change.path.parents for change in draft.changes())
+    return {"crucible_no_database": [unit]} if exists and not is_on(finds) and suite.may_forbid(finds, unit) else {}
 
 
 def _say(finds: Finds, choices: Choices) -> None:
@@ -108,46 +107,14 @@ def _say(finds: Finds, choices: Choices) -> None:
     print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")
 
 
-def _replaced(finds: Finds, choices: Choices, ask: Questions) -> list[replacing.Replacement]:
-    """The fixtures that Crucible replaces, if whoever is asked wants that."""
-    found = replacing.replacements(finds, choices)
-    for line in replacing.kept(finds, found):
-        print(line)
-    if not found:
-        return []
-    print("\nCrucible takes the place of these fixtures:")
-    for one in found:
-        print(f"  {one.line(finds)}")
-    if not ask.answered:
-        trial = Draft(finds.project.root)
-        replacing.replace(trial, found)
-        _show(trial)
-    return found if ask.confirm("Delete them?") else []
-
-
-def _isolation(ask: Questions) -> dict[str, str]:
-    chosen = ask.choose(
-        "The suite's session was rolled back after each test, and the application saw rows that were only flushed",
-        [
-            'crucible_isolation = "rollback": the tests keep working as they are',
-            'crucible_isolation = "reset": real commits, as in production; tests have to commit what they set up',
-        ],
-    )
-    return {"crucible_isolation": "rollback"} if chosen == 0 else {}
-
-
-def _show(draft: Draft) -> None:
-    for change in draft.changes():
-        print(f"\n{change.diff(draft.root)}", end="")
-    print()
-
-
 def _finish(draft: Draft, notes: Iterable[str], ask: Questions, options: argparse.Namespace) -> int:
     changes = draft.changes()
     if not changes:
         print("\nEverything is there: nothing to write.")
         return 0
-    _show(draft)
+    for change in changes:
+        print(f"\n{change.diff(draft.root)}", end="")
+    print()
     if options.dry_run or options.check:
         print("Nothing has been written.")
     elif not ask.confirm(f"Change {len(changes)} files?"):

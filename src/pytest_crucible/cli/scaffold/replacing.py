@@ -1,156 +1,155 @@
-"""Fixtures of the suite that Crucible takes the place of: which, why, and what the module is without them."""
+"""Fixtures of the suite that Crucible makes needless: each is named with the lines to delete; none is changed."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from ...project import Finds
-from ...project.imports import imported
+from ...project.applications import Application
+from ...project.imports import full, origin
 from ...project.suites import Fixture
-from ...project.syntax import constant, keyword, text
-from . import editing, faithful, python
-from .changes import Draft
+from ...project.syntax import assigned, calls, constant, keyword, own, text
 from .choices import Choices
-from .suite import OURS
 
 SHARED = {"savepoint", "rollback", "begin"}
-PUT_BACK = "what a test writes is put back."
+ENGINES = {"create_engine", "create_async_engine"}
+ENGINE_WORDS = {"execution_options", "json_serializer", "json_deserializer", "isolation_level"}
+MAKERS = {"sessionmaker", "async_sessionmaker"}
+SESSIONS = {"Session", "AsyncSession"}
+CLIENT_WORDS = {"transport", "app", "base_url"}
+PUT_BACK = (
+    'Crucible puts back what a test writes; with crucible_isolation = "rollback" the application sees rows that are'
+    " only flushed."
+)
+REST = "What else such a fixture does, as inserting a row, belongs in a fixture that asks for Crucible's."
 
 
-@dataclass(frozen=True)
-class Replacement:
-    """One fixture that goes, or stays as another name for one of Crucible's.
-
-    Attributes:
-        fixture: The fixture.
-        why: What takes its place.
-        by: The fixture of Crucible's that it becomes another name for, since tests ask for it; None to delete it.
-    """
-
-    fixture: Fixture
-    why: str
-    by: str | None = None
-
-    def line(self, finds: Finds) -> str:
-        """What is said of it."""
-        what = f"becomes another name for {self.by}" if self.by else "goes"
-        return f"{self.fixture.place.where(finds.project.root)} {self.fixture.name} {what}: {self.why}"
+def needless(finds: Finds, choices: Choices) -> list[str]:
+    """Return a line for each fixture that Crucible makes needless, below a heading; nothing for none."""
+    lines = [
+        _line(finds, fixture, *found[0]) for fixture in finds.fixtures if (found := _found(finds, choices, fixture))
+    ]
+    return ["", "Crucible makes these fixtures needless; delete them by hand:", *lines, REST] if lines else []
 
 
-def replacements(finds: Finds, choices: Choices) -> list[Replacement]:
-    """Every fixture that nothing is lost with: whoever still asks for it gets Crucible's."""
-    tests = [fixture for fixture in finds.fixtures if fixture.module.is_test]
-    planned = {fixture: one for fixture in tests if (one := next(_suggested(finds, choices, fixture), None))}
-    users = _users(finds)
-    while stays := [one.fixture for one in planned.values() if _stays(finds, one, users, planned)]:
-        for fixture in stays:
-            del planned[fixture]
-    return [_settled(one, users, planned) for one in planned.values()]
+def _found(finds: Finds, choices: Choices, fixture: Fixture) -> list[tuple[str, str | None]]:
+    if not fixture.module.is_test or _is_special(fixture):
+        return []
+    return list(_reasons(finds, choices, fixture))
 
 
-def _stays(finds: Finds, one: Replacement, users: dict[str, set[ast.AST]], planned: dict[Fixture, Replacement]) -> bool:
-    """Whether somebody needs it, what it asks for does more than ours, or a fixture of theirs hides ours."""
-    if one.by is None and _is_needed(one.fixture, users, planned):
-        return True
-    hidden = {fixture.name for fixture in finds.fixtures if fixture not in planned}
-    free = ({fixture.name for fixture in planned} | OURS | {"event_loop", "anyio_backend"}) - hidden
-    return one.by in hidden or not faithful.has_only(finds, one.fixture, free)
+def _line(finds: Finds, fixture: Fixture, why: str, by: str | None) -> str:
+    first, last = fixture.lines
+    instead = f", and ask for {by} in its place" if by not in (None, fixture.name) else ""
+    return f"  {fixture.place.where(finds.project.root)} {fixture.name}: delete lines {first} to {last}{instead}. {why}"
 
 
-def shares_a_transaction(found: Iterable[Replacement]) -> bool:
-    """Whether test and application shared a transaction that was rolled back, and saw each other's flushed rows."""
-    return any(one.why == PUT_BACK for one in found)
-
-
-def replace(draft: Draft, found: Iterable[Replacement]) -> None:
-    """Take the fixtures out of their modules in *draft*, and the imports that only they needed."""
-    by_file: dict[object, list[Replacement]] = {}
-    for one in found:
-        by_file.setdefault(one.fixture.module.path, []).append(one)
-    for group in by_file.values():
-        path = group[0].fixture.module.path
-        edits = {one.fixture.lines: _alias(one) if one.by else "" for one in group}
-        source = editing.without(draft.read(path) or "", edits)
-        lacks = any(edits.values()) and imported(group[0].fixture.module).get("pytest") != "pytest"
-        draft.put(path, python.with_import(source, "import pytest") if lacks else source)
-
-
-def _suggested(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Replacement]:
-    """What Crucible has in its place, if that is all that it does."""
-    return (one for one in _similar(finds, choices, fixture) if faithful.is_faithful(finds, fixture, one.by))
-
-
-def _similar(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[Replacement]:
-    """What Crucible has in its place; `Replacement.by` is its fixture, whether it is needed or not yet known."""
+def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple[str, str | None]]:
+    """Yield why it is needless, and the fixture of Crucible that tests ask for in its place, if there is one."""
     traits = fixture.traits
     is_async = "async" in traits or "create_async_engine" in text(fixture.node)
     if fixture.name == "event_loop":
-        yield Replacement(fixture, "pytest-asyncio 1.0 removed it; the loop scopes of the configuration say it now.")
+        yield "pytest-asyncio 1.0 removed it; the loop scopes of the configuration say it now.", None
+    if _creates_database(fixture):
+        yield "It runs CREATE DATABASE; Crucible makes a database from a template, and tests may create none.", None
     if "container" in traits:
-        yield Replacement(fixture, "Crucible has a server of its own (crucible_server).")
+        yield "Crucible has a server of its own (crucible_server).", None
     if "factories" in traits:
-        yield Replacement(fixture, "factories are bound to the test's session without wiring.")
-    if "async client" in traits and choices.app and faithful.is_client_of(finds, fixture, choices.app):
-        yield Replacement(fixture, "the application's lifespan runs, and overrides are put back.", "async_client")
-    if traits & SHARED and "engine" not in traits and faithful.gives_session(finds, fixture):
-        yield Replacement(fixture, PUT_BACK, "db_session" if is_async else "sync_session")
+        yield "Factories are bound to the test's session without wiring.", None
+    if "async client" in traits and choices.app and _is_client_of(finds, fixture, choices.app):
+        yield "The application's lifespan runs, and overrides are put back.", "async_client"
+    if traits & SHARED and "engine" not in traits and _gives_session(finds, fixture):
+        yield PUT_BACK, "db_session" if is_async else "sync_session"
     if "engine" in traits and "session" not in traits:
-        why = "every engine leads to the test's database, and the schema is in its template."
-        yield Replacement(fixture, why, "async_engine" if is_async else None)
+        why = "Every engine leads to the test's database, and the schema is in its template."
+        yield why, "async_engine" if is_async else None
     if fixture.autouse and "create_all" in traits and "session" not in traits:
-        yield Replacement(fixture, "the schema is in the template, built once.")
+        yield "The schema is in the template, built once.", None
 
 
-def _users(finds: Finds) -> dict[str, set[ast.AST]]:
-    """The functions that ask for each fixture, by its name; a use that is no argument counts for its module."""
-    users: dict[str, set[ast.AST]] = {name: {ast.Module([], [])} for name in finds.configuration.words("usefixtures")}
-    homes = {fixture.module.path.stem for fixture in finds.fixtures}
-    for module in finds.project.tests:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-                    users.setdefault(argument.arg, set()).add(node)
-            elif isinstance(node, ast.Call | ast.ImportFrom):
-                for name in _named(node, homes):
-                    users.setdefault(name, set()).add(module.tree)
-    return users
+def _is_special(fixture: Fixture) -> bool:
+    """Return whether it has parameters, stands in a class, or sets up what Crucible does not."""
+    decorators = [node for node in fixture.node.decorator_list if isinstance(node, ast.Call)]
+    if fixture.node.col_offset or any(keyword(one, "params") for one in decorators):
+        return True
+    for call in calls(fixture.node):
+        if full(fixture.module, call).startswith("testcontainers.") and _last(call) != "PostgresContainer":
+            return True
+        words = {word.arg for word in call.keywords}
+        if _last(call) in ENGINES and words & ENGINE_WORDS and not _creates_database(fixture):
+            return True
+    return False
 
 
-def _named(node: ast.Call | ast.ImportFrom, homes: set[str]) -> Iterator[str]:
-    """The fixtures that are asked for by name, and those that another module hands on."""
-    if isinstance(node, ast.ImportFrom):
-        yield from (alias.name for alias in node.names if (node.module or "").rpartition(".")[2] in homes)
-    elif text(node.func).endswith(("usefixtures", "getfixturevalue")):
-        yield from (str(name) for name in map(constant, node.args) if name)
-    elif text(node.func).endswith("parametrize"):  # fixtures to be asked for by a test, and indirect arguments
-        words = (constant(child) for argument in (*node.args, *node.keywords) for child in ast.walk(argument))
-        yield from (name.strip() for word in words if isinstance(word, str) for name in word.split(","))
+def _creates_database(fixture: Fixture) -> bool:
+    strings = (node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Constant))
+    return any("create database" in value.lower() for value in strings if isinstance(value, str))
 
 
-def _is_needed(fixture: Fixture, users: dict[str, set[ast.AST]], planned: dict[Fixture, Replacement]) -> bool:
-    return bool(users.get(fixture.name, set()) - {one.node for one in planned})
+def _gives_session(finds: Finds, fixture: Fixture) -> bool:
+    """Return whether tests get a session from it."""
+    given = [_resolved(fixture, node.value) for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)]
+    return bool(given) and all(_is_session(finds, fixture, value) for value in given)
 
 
-def _settled(one: Replacement, users: dict[str, set[ast.AST]], planned: dict[Fixture, Replacement]) -> Replacement:
-    """Another name only where one is needed."""
-    if one.by in (None, one.fixture.name) or not _is_needed(one.fixture, users, planned):
-        return Replacement(one.fixture, one.why)
-    return one
+def _is_session(finds: Finds, fixture: Fixture, value: ast.expr | None) -> bool:
+    """Return whether it is made by a session's class, or by a session maker of the suite or of the application."""
+    if not isinstance(value, ast.Call) or _last(value) in MAKERS:
+        return False
+    maker = _resolved(fixture, value.func)
+    tops = (found for node in fixture.module.top() if (found := assigned(node)))
+    maker = next((made for name, made in tops if name == text(maker)), maker)
+    makers = {one.place.path.replace(":", ".") for one in finds.session_makers}
+    is_made = _last(maker) in MAKERS or origin(finds.project, full(fixture.module, value)) in makers
+    return is_made or _last(value) in SESSIONS
 
 
-def _alias(one: Replacement) -> str:
-    scope = '(scope="session")' if one.by == "async_engine" else ""
-    name = one.fixture.node.name
-    given = next(filter(None, (keyword(call, "name") for call in faithful.calls_of_decorators(one.fixture))), None)
-    words = f"(name={text(given)})" if given is not None else scope
-    return f"@pytest.fixture{words}\ndef {name}({one.by}):\n    return {one.by}\n"
+def _is_client_of(finds: Finds, fixture: Fixture, app: Application) -> bool:
+    """Return whether it is a plain client of the application, with no override but that of the session."""
+    sessions = {one.place.path.replace(":", ".") for one in finds.session_dependencies}
+    items = [node for node in ast.walk(fixture.node) if isinstance(node, ast.Subscript)]
+    overrides = [item.slice for item in items if text(item.value).endswith("dependency_overrides")]
+    if any(origin(finds.project, full(fixture.module, one)) not in sessions for one in overrides):
+        return False
+    named = [(full(fixture.module, call), call) for call in calls(fixture.node)]
+    clients = [call for name, call in named if name.endswith("httpx.AsyncClient")]
+    transports = [call for name, call in named if name.endswith(".ASGITransport")]
+    if not clients or not all(_is_plain(call) for call in clients):
+        return False
+    if any({word.arg for word in call.keywords} - {"app"} for call in transports):
+        return False
+    asked = [keyword(call, "app") or next(iter(call.args), None) for call in transports or clients]
+    return all(_is_app(finds, fixture, one, app) for one in asked)
 
 
-def kept(finds: Finds, found: Iterable[Replacement]) -> Iterator[str]:
-    """What looks replaceable and is not, since something else needs it."""
-    gone = {one.fixture for one in found}
-    for fixture in finds.fixtures:
-        if "container" in fixture.traits and fixture not in gone and not faithful.is_special(fixture):
-            yield f"{fixture.place.where(finds.project.root)} {fixture.name} stays: tests or other fixtures need it."
+def _is_plain(client: ast.Call) -> bool:
+    base = keyword(client, "base_url")
+    is_root = base is None or (isinstance(constant(base), str) and urlsplit(str(constant(base))).path in ("", "/"))
+    return is_root and {word.arg for word in client.keywords} <= CLIENT_WORDS
+
+
+def _is_app(finds: Finds, fixture: Fixture, node: ast.expr | None, app: Application) -> bool:
+    value = _resolved(fixture, node)
+    if isinstance(value, ast.Name) and value.id in fixture.arguments:
+        return True
+    named = origin(finds.project, full(fixture.module, value))
+    return named in {path.replace(":", ".") for path in (app.place.path, app.made_by) if path}
+
+
+def _resolved(fixture: Fixture, node: ast.expr | None) -> ast.expr | None:
+    """Return what a name stands for in the fixture: what was assigned to it, or entered as it."""
+    for child in own(fixture.node) if isinstance(node, ast.Name) else ():
+        name, value = None, None
+        if isinstance(child, ast.withitem) and child.optional_vars is not None:
+            name, value = text(child.optional_vars), child.context_expr
+        elif isinstance(child, ast.stmt) and (found := assigned(child)):
+            name, value = found
+        if name == text(node) and value is not None:
+            return value.value if isinstance(value, ast.Await) else value
+    return node
+
+
+def _last(node: ast.AST | None) -> str:
+    return text(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2]

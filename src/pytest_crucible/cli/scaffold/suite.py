@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ...project import Finds, Module
 from ...project.imports import full, imported
-from ...project.suites import Fixture
 from ...project.tree import TEST_FOLDERS
 
 # Marks of pytest and of plugins that register them themselves.
@@ -37,15 +36,6 @@ def wide_sessions(finds: Finds) -> list[str]:
         f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: a transaction that a "
         "test leaves open on it is ended after the test. Commit it, or ask for db_session or sync_session."
         for one in wide
-    ]
-
-
-def is_visible(finds: Finds, fixture: Fixture) -> bool:
-    """Whether all tests of that folder can ask for a fixture."""
-    home = fixture.module.path.parent
-    return fixture.module.is_conftest and home in [
-        (finds.project.root / folder(finds)),
-        *(finds.project.root / folder(finds)).parents,
     ]
 
 
