@@ -138,8 +138,8 @@ def test_requirements_of_poetry_and_of_files():
 def test_traits_of_fixtures():
     """What a fixture does is seen in its body, with its lines from the first decorator to the last statement."""
     by_name = {one.name: one for one in found("psycopg_sync").fixtures}
-    assert by_name["postgres_container"].traits == {"container", "generator"}
-    assert by_name["db_session"].traits == {"begin", "generator", "rollback", "savepoint", "session"}
+    assert by_name["postgres_container"].traits == {"container"}
+    assert by_name["db_session"].traits == {"begin", "rollback", "savepoint", "session"}
     assert {"create_all", "engine"} <= by_name["db_engine"].traits
     assert by_name["db_engine"].scope == "session"
     first, last = by_name["db_session"].lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .imports import full, origin, split
 from .places import Place
@@ -24,7 +24,6 @@ class Application:
         made_by: The dotted path of the factory that makes it: its own for a factory, empty for a plain object.
         is_factory: Whether *place* is a function.
         needs: The arguments that the factory cannot do without; with any, `crucible_app` cannot name it.
-        node: The call that makes it, or the function.
     """
 
     place: Place
@@ -32,7 +31,6 @@ class Application:
     made_by: str
     is_factory: bool
     needs: tuple[str, ...] = ()
-    node: ast.AST = field(repr=False, compare=False, default_factory=ast.AST)
 
 
 def applications(project: Project) -> list[Application]:
@@ -50,17 +48,17 @@ def _objects(project: Project, module: Module, factories: list[Application]) -> 
         place = Place(f"{module.name}:{name}", module.path, statement.lineno)
         called = origin(project, full(module, value))
         if framework := _framework(project, called):
-            yield Application(place, framework, "", is_factory=False, node=value)
+            yield Application(place, framework, "", is_factory=False)
         elif called in made:
             factory = made[called]
-            yield Application(place, factory.framework, factory.place.path, is_factory=False, node=value)
+            yield Application(place, factory.framework, factory.place.path, is_factory=False)
 
 
 def _factories(project: Project, module: Module) -> Iterator[Application]:
     for node in module.top():
         if isinstance(node, ast.FunctionDef) and (framework := _returned(project, module, node)):
             place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
-            yield Application(place, framework, place.path, True, tuple(required(node)), node)
+            yield Application(place, framework, place.path, True, tuple(required(node)))
 
 
 def _returned(project: Project, module: Module, function: Function) -> str | None:

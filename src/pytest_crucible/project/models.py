@@ -32,11 +32,9 @@ class Model:
 
     Attributes:
         place: Its dotted path, file and line.
-        is_table: Whether it is a ``Table(…)`` and no class.
     """
 
     place: Place
-    is_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def _models(project: Project, classes: Classes, wanted: str) -> Iterator[Model]:
         for statement in module.top():
             name, value = assigned(statement) or ("", None)
             if isinstance(value, ast.Call) and _is_table(project, module, value, wanted):
-                yield Model(Place(f"{module.name}:{name}", module.path, statement.lineno), is_table=True)
+                yield Model(Place(f"{module.name}:{name}", module.path, statement.lineno))
 
 
 def _is_table(project: Project, module: Module, call: ast.Call, wanted: str) -> bool:

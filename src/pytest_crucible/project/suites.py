@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .imports import full, imported
 from .places import Place
-from .syntax import Function, calls, constant, is_generator, keyword, text
+from .syntax import Function, calls, constant, keyword, text
 from .tree import Module, Project
 
 # What the body of a fixture calls or names, by the last part of its full name, and the trait that it shows.
@@ -16,7 +16,6 @@ CALLED = {
     "create_engine": "engine",
     "create_async_engine": "engine",
     "create_all": "create_all",
-    "run_sync": "run_sync",
     "begin_nested": "savepoint",
     "rollback": "rollback",
     "begin": "begin",
@@ -26,16 +25,9 @@ CALLED = {
     "async_sessionmaker": "session",
     "AsyncClient": "async client",
     "TestClient": "test client",
-    "ASGITransport": "asgi transport",
-    "LifespanManager": "lifespan",
-    "new_event_loop": "event loop",
-    "get_event_loop": "event loop",
-    "truncate": "truncate",
-    "drop_all": "drop_all",
 }
 NAMED = {
     "create_all": "create_all",  # handed to run_sync, without a call
-    "drop_all": "drop_all",
     "dependency_overrides": "overrides",
     "__async_session__": "factories",
     "__sync_session__": "factories",
@@ -55,10 +47,9 @@ class Fixture:
         autouse: Whether every test gets it.
         arguments: The fixtures that it asks for.
         decorator: The full name of what makes it one: ``"pytest.fixture"``, ``"pytest_asyncio.fixture"``.
-        traits: What its body does, of: ``engine``, ``container``, ``create_all``, ``drop_all``, ``truncate``,
-            ``begin``, ``rollback``, ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``,
-            ``overrides``, ``async client``, ``test client``, ``asgi transport``, ``lifespan``, ``event loop``,
-            ``factories``, ``sqlite``, ``run_sync``, ``async``, ``generator``.
+        traits: What its body does, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
+            ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``, ``overrides``,
+            ``async client``, ``test client``, ``factories``, ``async``.
         node: The function.
     """
 
@@ -132,8 +123,6 @@ def _made(module: Module, node: Function, call: ast.Call, decorator: str) -> Fix
 def _traits(module: Module, node: Function) -> Iterator[str]:
     if isinstance(node, ast.AsyncFunctionDef):
         yield "async"
-    if is_generator(node):
-        yield "generator"
     for call in calls(node):
         name = full(module, call) or text(call.func)
         if trait := CALLED.get(name.rpartition(".")[2]):
@@ -149,5 +138,3 @@ def _named(node: Function) -> Iterator[str]:
     for child in ast.walk(node):
         if isinstance(child, ast.Attribute) and child.attr in NAMED:
             yield NAMED[child.attr]
-        if isinstance(child, ast.Constant) and isinstance(child.value, str) and child.value.startswith("sqlite"):
-            yield "sqlite"

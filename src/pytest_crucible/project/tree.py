@@ -46,11 +46,6 @@ class Module:
         """The package that its relative imports begin from."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
-    @property
-    def is_conftest(self) -> bool:
-        """Whether pytest loads it for the tests beside and below it."""
-        return self.path.name == "conftest.py"
-
     def top(self) -> Iterator[ast.stmt]:
         """The statements that run when it is imported, those below ``if`` and ``try`` too."""
         return iter(self._top)
