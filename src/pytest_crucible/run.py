@@ -278,7 +278,7 @@ class Run:
         test.address = self.worker.address
         test.applications = self.applications
         self.layers.in_test = True
-        self.worker.redirect.forbidden = test.forbidden
+        self.worker.redirect.forbid(test.forbidden)
         for _, _, asked in self.settings.variables():
             # A raw driver that reads its URL from the environment starts nothing by itself.
             self.worker.ready(asked)
@@ -290,7 +290,7 @@ class Run:
     def _end(self, test: Test) -> None:
         self.test = None
         self.layers.in_test = False
-        self.worker.redirect.forbidden = None
+        self.worker.redirect.forbid(None)
         if self.worker.parent is not None:
             self.worker.parent.settle()
         if not self.worker.started:
@@ -311,8 +311,7 @@ class Run:
             self._suspend([database for database in self.worker.databases if database.stale])
             # A fresh clone has no rows of the layers that went with the applications; the others have them still.
             self._settle([database for database in self.worker.databases if not database.stale])
-        self.worker.redirect.retire_altered()
-        self.worker.redirect.condemn_dead()
+        self.worker.redirect.after_test()
         self.wide_lifespans.resume()
         if test.leaks:
             self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))

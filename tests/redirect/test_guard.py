@@ -174,7 +174,7 @@ def test_a_pool_that_keeps_its_record(redirect: Redirect) -> None:
         with engine.connect() as connection:
             (opened,) = redirect.connections()
             assert connection.scalar(text("select pg_backend_pid()")) == opened.pid
-        redirect.condemn_dead()
+        redirect.after_test()
         assert redirect.connections() == []
 
 

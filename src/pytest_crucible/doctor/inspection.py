@@ -37,7 +37,7 @@ def inspect(settings: Settings) -> dict[str, Any]:
     """
     redirect = Redirect(_nowhere)
     redirect.install()
-    redirect.forbidden = FORBIDDEN
+    redirect.forbid(FORBIDDEN)
     try:
         problems = list(_problems(settings))
         modules = sorted(sys.modules)

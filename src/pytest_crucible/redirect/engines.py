@@ -60,6 +60,7 @@ class Redirect:
         in_test: Whether a test is under way.
         reached: Whether anything has used PostgreSQL yet, but what fills a template.
         connecting: The threads that connect at this moment.
+        forbidden: Why nothing may use PostgreSQL now, or None; set by `forbid`.
         is_child: Whether another process owns the databases, and may make one anew, unseen from here.
     """
 
@@ -67,7 +68,7 @@ class Redirect:
         self.others = others or OtherEngines("allow", ())
         self.reached = False
         self._filling = False
-        self._forbidden: str | None = None
+        self.forbidden: str | None = None
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
         self._targets = Targets(target)
         self._registry = Registry()
@@ -115,21 +116,16 @@ class Redirect:
             event.remove(target, name, listener)
         POOLS.remove()
         self.others.remove()
-        self.forbidden = None
+        self.forbid(None)
         self._pings.restore()
         show_service()
 
-    @property
-    def forbidden(self) -> str | None:
-        """While set, whoever connects, checks out or executes gets a `RedirectError` with this text."""
-        return self._forbidden
-
-    @forbidden.setter
-    def forbidden(self, text: str | None) -> None:
+    def forbid(self, reason: str | None) -> None:
+        """Have connecting, checking out and executing raise a `RedirectError` with *reason*; None allows them again."""
         # What was checked out before executes without another checkout. The listener is there only meanwhile, since
         # it costs each statement some microseconds.
-        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self._forbidden), bool(text)))
-        self._forbidden = text
+        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self.forbidden), bool(reason)))
+        self.forbidden = reason
         if change is not None:
             change(Engine, "before_cursor_execute", self._before_execute)
 
@@ -195,24 +191,20 @@ class Redirect:
         """The event loops that live connections belong to: cheap enough to ask around each test."""
         return {loop for entry in self._registry.live() if (loop := entry.loop()) is not None}
 
-    def retire_altered(self) -> None:
-        """Retire connections whose session state differs from that at their first checkout; for use after a test."""
-        for entry in self._registry.all():
-            entry.retire()
-
     def condemn(self, pids: Iterable[int]) -> None:
         """See to it that these connections are not handed out again."""
         doomed = frozenset(pids)
         for entry in self._registry.all():
             entry.condemned = entry.condemned or entry.pid in doomed
 
-    def condemn_dead(self) -> None:
-        """See to it that idle connections whose backend is gone are not handed out again; for use between tests.
+    def after_test(self) -> None:
+        """Have no connection serve the next test whose session state was altered, or whose backend is gone.
 
-        Not done at each checkout: an application that cannot bear a killed backend fails in production, and so it must
-        within a test.
+        The latter is not looked for at each checkout: an application that cannot bear a killed backend fails in
+        production, and so it must within a test.
         """
         for entry in self._registry.all():
+            entry.retire()
             if entry.is_closed:
                 self._registry.discard(entry)
             entry.condemned = entry.condemned or entry.is_dead

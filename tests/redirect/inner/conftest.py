@@ -21,7 +21,7 @@ REDIRECT.install()
 def _between():
     """What the plugin does after each test."""
     yield
-    REDIRECT.condemn_dead()
+    REDIRECT.after_test()
 
 
 @pytest.fixture(scope="session")
