@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from ..errors import UsageError
+from ..hints import sqlstate
 from .keys import attribute_columns, keys_of
 from .places import current
 
@@ -115,8 +116,8 @@ def explain(objects: Iterable[Any], error: IntegrityError) -> None:
     Raises:
         UsageError: If one of *objects* lacks a foreign key that it cannot do without.
     """
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    for one in objects if code == NOT_NULL_VIOLATION else ():
+    is_null = error.orig is not None and sqlstate(error.orig) == NOT_NULL_VIOLATION
+    for one in objects if is_null else ():
         keys, there = keys_of(type(one)), vars(one)
         for name, nullable in keys.foreign.items():
             parents = [parent for parent, own in keys.parents.items() if name in own and there.get(parent) is not None]

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import IsolationError
+from ..hints import sqlstate
 from ..redirect.places import here
 from .constraints import Constraints
 from .savepoints import RESET, Savepoints, Who
@@ -165,7 +166,7 @@ class Guard:
         outer = None if context.connection is None else self._outer(context.connection)
         if outer is None or outer.is_ending:
             return
-        state = _state(context.original_exception)
+        state = sqlstate(context.original_exception)
         if state in _NEEDS_ITS_OWN:
             raise outer.found(_needs_its_own(context, _NEEDS_ITS_OWN[state])) from context.original_exception
         if state in (_FAILED, _NO_SAVEPOINT) and outer.error is not None:
@@ -180,11 +181,6 @@ def _drop(connection: Connection, outer: Guarded, name: str) -> None:
     """Roll back what sessions above the savepoint *name* have left open that nobody holds any more."""
     while outer.savepoints.is_dropped_above(name) and (nested := connection.get_nested_transaction()) is not None:
         nested.close()
-
-
-def _state(error: BaseException) -> str:
-    """The SQLSTATE of a driver's error."""
-    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
 
 
 def _would_end(how: str) -> IsolationError:
