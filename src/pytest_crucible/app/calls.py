@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -10,6 +9,7 @@ from typing import Any
 
 import anyio
 
+from ..redirect.loops import running_loop
 from ..redirect.places import REQUEST
 
 # How long an application that was cancelled may take to stop.
@@ -89,11 +89,8 @@ class Call:
 
 def _start(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> Callable[[], object]:
     """Start a task that nobody awaits; returns what cancels it."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return _start_on_trio(run, name)
-    return loop.create_task(run(), name=name).cancel
+    loop = running_loop()
+    return _start_on_trio(run, name) if loop is None else loop.create_task(run(), name=name).cancel
 
 
 def _start_on_trio(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> Callable[[], object]:

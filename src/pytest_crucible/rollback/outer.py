@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 
@@ -11,13 +10,12 @@ from sqlalchemy.engine import Connection, Engine, RootTransaction
 from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
+from ..redirect.loops import Loop, running_loop
 from ..redirect.places import Place, here
 from .constraints import Constraints
 from .guard import CURRENT
 from .savepoints import RESET, Savepoints, Who
 from .turns import Turns
-
-Loop = asyncio.AbstractEventLoop
 
 
 class Outer:
@@ -47,7 +45,9 @@ class Outer:
     def joined_by(self, session: Session) -> Connection:
         """The connection, opened at the first call; *session* is about to use it."""
         self.turns.check()
-        loop = _running_loop() if self.engine.dialect.is_async else None
+        loop = running_loop() if self.engine.dialect.is_async else None
+        if loop is None and self.engine.dialect.is_async:
+            raise _too_early()
         if self.is_ending:
             raise self.found(_ended(self.loop))
         if self.connection is None:
@@ -103,13 +103,6 @@ class Outer:
             connection.close()
             raise
         self.connection = connection
-
-
-def _running_loop() -> Loop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise _too_early() from None
 
 
 def _too_early() -> IsolationError:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from ..errors import IsolationError
+from ..redirect.loops import Loop
 from ..session_classes import async_session_class
 from ..sessionmakers import Making
 from ..worker import Worker
@@ -21,7 +22,7 @@ from .constraints import Constraints
 from .elsewhere import Elsewhere
 from .guard import Guard
 from .joined import JoinedSession, joined_class
-from .outer import Loop, Outer
+from .outer import Outer
 from .savepoints import RESET
 
 
