@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..errors import UsageError
 from ..lookup import lookup
+from ..recipes.load import in_thread
 from ..settings import Settings
 
 # More than any leeway that a verifier grants.
@@ -150,8 +150,7 @@ def finished(result: Any) -> Any:
     async def wait() -> Any:
         return await result
 
-    with ThreadPoolExecutor(1, thread_name_prefix="crucible-token") as pool:
-        return pool.submit(asyncio.run, wait()).result()
+    return in_thread(lambda: asyncio.run(wait()), "crucible-token")
 
 
 def _attribute(user: Any, name: str) -> Any:

@@ -7,10 +7,10 @@ import contextvars
 import inspect
 import re
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
@@ -22,6 +22,7 @@ from ..settings import Settings
 from .failed import failed
 from .followed import followed, importable_from
 
+T = TypeVar("T")
 # What only a module with models says, in whatever style.
 MODELS = re.compile(
     rb"__tablename__|\b(?:mapped_column|Column|Table|MetaData|DeclarativeBase|declarative_base)\(|\(DeclarativeBase"
@@ -91,24 +92,13 @@ def call(load: Callable[..., object], engine: Engine, path: str) -> None:
         raise failed(f"crucible_load = {path!r}", error) from error
 
 
-def in_thread(work: Callable[[], None], name: str = "crucible-load") -> None:
-    """Run *work* in a thread of its own, whose event loops are no business of this one's; raises what it raises.
+def in_thread(work: Callable[[], T], name: str) -> T:
+    """Return the result of *work*, which runs in a thread of its own: the caller's may be running an event loop.
 
     The thread has the caller's context, as with `asyncio.to_thread`: its engines are led where the caller's are.
     """
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
-            errors.append(error)
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(guarded,), name=name)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(1, thread_name_prefix=name) as pool:
+        return pool.submit(contextvars.copy_context().run, work).result()
 
 
 def _is_async(load: Callable[..., object]) -> bool:
@@ -139,4 +129,4 @@ def _load_async(load: Callable[..., Any], engine: Engine, wants_session: bool) -
             await load(session)
             await session.commit()
 
-    in_thread(lambda: asyncio.run(run()))
+    in_thread(lambda: asyncio.run(run()), "crucible-load")

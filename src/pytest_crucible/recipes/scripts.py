@@ -200,7 +200,7 @@ class Scripts:
             with given_connection(config), self._explained(what), self._surroundings():
                 run(config)
 
-        in_thread(work, name="crucible-alembic")
+        in_thread(work, "crucible-alembic")
 
     def _surroundings(self) -> AbstractContextManager[None]:
         return surroundings(self.folder, self.home)
