@@ -239,6 +239,10 @@ class Registry:
         """The entries whose connections are open, as far as the drivers know."""
         return [entry for entry in self.all() if not entry.is_closed]
 
+    def held(self) -> list[Entry]:
+        """The entries whose connections are checked out, also where the backend is gone: their holders do not know."""
+        return [entry for entry in self.all() if entry.checked_out]
+
     def on(self, loop: Loop) -> list[Entry]:
         """The entries that belong to *loop*."""
         return [entry for entry in self.all() if entry.loop() is loop]

@@ -184,7 +184,7 @@ class Redirect:
     def used(self) -> set[str]:
         """The databases whose connections are in use now, or were since this was last asked."""
         used, self._used = self._used, set()
-        in_use = {entry.target.address.database for entry in self._registry.all() if entry.checked_out}
+        in_use = {entry.target.address.database for entry in self._registry.held()}
         return used | in_use | self._detached
 
     def loops(self) -> set[Loop]:

@@ -82,33 +82,30 @@ class Holders:
 
     def is_held(self, database: str) -> bool:
         """Return whether a connection to *database* is checked out."""
-        return any(entry.target.address.database == database for entry in self._held())
+        return any(entry.target.address.database == database for entry in self._alive())
 
     def in_use(self, databases: Databases) -> list[Opened]:
         """Return the connections to *databases* that are checked out."""
-        return [entry.opened() for entry in self._held_on(databases)]
+        return [entry.opened() for entry in self._alive() if entry.is_on(databases)]
 
     def roll_back(self, pid: int) -> bool:
         """Have the holder of this connection roll back; return whether it could."""
-        return any(roll_back(entry) for entry in self._held() if entry.pid == pid)
+        return any(roll_back(entry) for entry in self._alive() if entry.pid == pid)
 
     def let_go(self, databases: Databases) -> None:
         """Have the holders of all connections to *databases* give them up, so that their next use connects anew."""
-        for entry in self._registry.all():  # also where the backend is gone already: its holder would not know
-            if entry.checked_out and entry.is_on(databases):
+        for entry in self._registry.held():
+            if entry.is_on(databases):
                 _let_go_on_its_loop(entry)
 
     def let_go_of(self, pids: Iterable[int]) -> None:
         """Have the holders of these connections give them up; safe to call in any thread."""
-        for entry in self._held():
+        for entry in self._alive():
             if entry.pid in pids:
                 _let_go_on_its_loop(entry)
 
-    def _held_on(self, databases: Databases) -> list[Entry]:
-        return [entry for entry in self._held() if entry.is_on(databases)]
-
-    def _held(self) -> list[Entry]:
-        return [entry for entry in self._registry.live() if entry.checked_out]
+    def _alive(self) -> list[Entry]:
+        return [entry for entry in self._registry.held() if not entry.is_closed]
 
 
 def _nothing() -> None:
