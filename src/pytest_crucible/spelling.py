@@ -5,7 +5,7 @@ it stands, and returns the value to use, or raises a `UsageError` that says what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .errors import UsageError
 from .masking import Masked, mask
@@ -58,51 +58,47 @@ def dotted(text: str, place: str) -> str:
     return text
 
 
-def isolation(text: str, place: str) -> str:
-    """One of `ISOLATIONS`."""
-    if text in ISOLATIONS:
-        return text
-    raise UsageError(
-        f"{place}: there is no isolation {text!r}.",
-        why="The isolations are reset (real commits, then what changed is put back), rollback (one outer "
-        "transaction) and clone (a database of the test's own).",
-        do=_closest(text, ISOLATIONS, default='Leave it out for "reset".'),
-    )
+def _one_of(choices: Sequence[str], wrong: str, why: str) -> Callable[[str, str], str]:
+    """Return the check of an option that takes one of *choices*, the first by default.
+
+    Args:
+        choices: Its values.
+        wrong: The error's text, with the value for ``{}``.
+        why: The meaning of the values.
+    """
+
+    def check(text: str, place: str) -> str:
+        if text in choices:
+            return text
+        do = _closest(text, choices, default=f'Leave it out for "{choices[0]}".')
+        raise UsageError(f"{place}: {wrong.format(repr(text))}", why=why, do=do)
+
+    return check
 
 
-def leaks(text: str, place: str) -> str:
-    """Return *text* if it is one of `LEAKS`."""
-    if text in LEAKS:
-        return text
-    raise UsageError(
-        f"{place}: {text!r} is not a kind of leaks.",
-        why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads"
-        " as well.",
-        do=_closest(text, LEAKS, default='Leave it out for "harmful".'),
-    )
-
-
-def expiry(text: str, place: str) -> str:
-    """One of `EXPIRIES`."""
-    if text in EXPIRIES:
-        return text
-    raise UsageError(
-        f"{place}: {text!r} does not say which sessions expire what they commit.",
-        why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
-        ' application\'s own for both; "always" and "never" are for both, too.',
-        do=_closest(text, EXPIRIES, default='Leave it out for "auto".'),
-    )
-
-
-def other_dialects(text: str, place: str) -> str:
-    """One of `OTHER_DIALECTS`."""
-    if text in OTHER_DIALECTS:
-        return text
-    raise UsageError(
-        f"{place}: {text!r} does not say what an engine of another dialect than PostgreSQL's is.",
-        why="It is a warning (warn), an error where it connects (error), or meant (allow).",
-        do=_closest(text, OTHER_DIALECTS, default='Leave it out for "warn".'),
-    )
+isolation = _one_of(
+    ISOLATIONS,
+    "there is no isolation {}.",
+    why="The isolations are reset (real commits, then what changed is put back), rollback (one outer transaction) and"
+    " clone (a database of the test's own).",
+)
+leaks = _one_of(
+    LEAKS,
+    "{} is not a kind of leaks.",
+    why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads as"
+    " well.",
+)
+expiry = _one_of(
+    EXPIRIES,
+    "{} does not say which sessions expire what they commit.",
+    why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
+    ' application\'s own for both; "always" and "never" are for both, too.',
+)
+other_dialects = _one_of(
+    OTHER_DIALECTS,
+    "{} does not say what an engine of another dialect than PostgreSQL's is.",
+    why="It is a warning (warn), an error where it connects (error), or meant (allow).",
+)
 
 
 def server(text: str, place: str) -> str:
