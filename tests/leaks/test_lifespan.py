@@ -106,6 +106,43 @@ async def poll(app):
     result.assert_outcomes(passed=3)
 
 
+def test_the_application_is_shut_down_before_its_database_goes(project):
+    """Before a fresh clone the shutdown still meets its own database; the next start-up meets the new one."""
+    result = project.run(
+        APP.partition("@contextlib")[0]
+        + """
+CLONE = pytest.mark.crucible(isolation="clone")
+met = []
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    met.append(("start", await database()))
+    yield
+    met.append(("stop", await database()))
+
+
+async def database():
+    async with Session() as session:
+        return await session.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+
+
+async def test_changes_the_schema(async_client, db_session):
+    await db_session.execute(text("CREATE INDEX ON users (id, name)"))
+    await db_session.commit()
+
+
+@pytest.mark.parametrize("i", [pytest.param(0, marks=CLONE), 1])
+async def test_next(async_client, i):
+    assert [step for step, _ in met] == ["start", "stop"] * (i + 1) + ["start"]
+    used = [oid for _, oid in met]
+    assert used[::2] == used[1::2] + [await database()]
+    assert len(set(used)) == i + 2
+"""
+    )
+    result.assert_outcomes(passed=3)
+
+
 def test_a_leak_beside_a_lifespan_under_anyio(project):
     """anyio runs tests in the task that its first fixture started: what they leave is theirs all the same."""
     result = project.run(

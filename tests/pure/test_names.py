@@ -92,4 +92,21 @@ def test_other_databases_are_not_ours(name: str):
 
 def test_a_name_that_is_too_long_is_not_ours():
     """No name of more than 63 bytes was made here."""
-    assert names.parse(f"crucible_t_{'a' * 60}_ab") is None
+    fingerprint = "ab" * 8
+    label = "a" * (63 - len(f"crucible_t__{fingerprint}"))
+    assert names.parse(f"crucible_t_{label}_{fingerprint}") is not None
+    assert names.parse(f"crucible_t_{label}a_{fingerprint}") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        names.template("a" * 100, "ab" * 32),
+        names.worker("a" * 100, "r7f3", "gw0", 3),
+        names.kept(f"tests/test_a.py::test_{'a' * 100}", "r7f3"),
+    ],
+    ids=["template", "worker", "kept"],
+)
+def test_a_long_label_is_cut_to_63_bytes(name: str):
+    """What PostgreSQL would cut is cut here, and no more than that."""
+    assert len(name) == 63

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from inspect import signature
+
+import asyncpg
 import pytest
 
 from pytest_crucible.redirect.arguments import asked, rewritten
@@ -11,6 +15,7 @@ HERE = Address("/run/here", 5433, "owner", "worker")
 TCP = Address("db", 5432, "owner", "worker", "pw", (("sslmode", "verify-full"), ("sslrootcert", "/ca")))
 WHERE = {"host": "/run/here", "port": "5433", "user": "owner", "dbname": "worker", "password": ""}
 DRIVERS = ["psycopg", "psycopg2"]
+HAS_SERVICES = "servicefile" in signature(asyncpg.connect).parameters
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -74,6 +79,15 @@ def test_asyncpg_where_and_whom_are_replaced() -> None:
     assert result["target_session_attrs"] == "any"
     assert not result.keys() & {"dsn", "service", "passfile"}
     assert result["direct_tls"] is False
+
+
+@pytest.mark.skipif(not HAS_SERVICES, reason="this asyncpg has no services")
+@pytest.mark.parametrize("words", [{}, {"service": "prod", "servicefile": "/x"}, {"dsn": "postgresql://?service=prod"}])
+def test_asyncpg_reads_no_service(words: dict[str, str]) -> None:
+    """The file that asyncpg looks services up in is always given, and always empty."""
+    result = rewritten("asyncpg", [], words, HERE, {"PGSERVICE": "prod", "PGSERVICEFILE": "/x"})
+    assert result["servicefile"] == os.devnull
+    assert not result.keys() & {"dsn", "service"}
 
 
 def test_asyncpg_everything_else_stays() -> None:

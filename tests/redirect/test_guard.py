@@ -60,6 +60,22 @@ def test_creator(redirect: Redirect, other: Address, statements: list[object], p
     assert len(made) == 2
 
 
+def test_the_refusal_closes_the_connection(redirect: Redirect, other: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused connection is closed by the refusal itself: older versions of SQLAlchemy leave it open."""
+    made = []
+
+    def creator() -> psycopg.Connection:
+        made.append(psycopg.connect(**other.libpq()))
+        return made[-1]
+
+    engine = create_engine("postgresql+psycopg://", creator=creator)
+    for word in ("do_close", "do_terminate"):
+        monkeypatch.setattr(engine.dialect, word, lambda connection: None)
+    with pytest.raises(RedirectError, match="past its dialect"):
+        engine.connect()
+    assert made[0].closed
+
+
 def test_creator_psycopg2(redirect: Redirect, other: Address) -> None:
     """The same for psycopg2."""
     engine = create_engine("postgresql+psycopg2://", creator=lambda: psycopg2.connect(**other.libpq()))

@@ -42,6 +42,15 @@ def test_what_is_packed_is_unpacked(tmp_path_factory, tree):
     assert read(tmp / "target") == tree
 
 
+def test_files_of_any_length_are_packed_whole(tmp_path):
+    """A file that is longer than what is read at once comes back whole, and so do those after it."""
+    tree = {"1": os.urandom(2 * images.CHUNK + 5), "2": os.urandom(images.CHUNK), "3": b"last"}
+    write(tree, tmp_path / "source")
+    images.pack(str(tmp_path / "source"), str(tmp_path / "image"))
+    images.unpack(str(tmp_path / "image"), str(tmp_path / "target"))
+    assert read(tmp_path / "target") == tree
+
+
 def test_what_postgresql_makes_itself_is_left_out(tmp_path):
     """Files of a running server and its scratch folders are not saved; the folders are."""
     tree = {"postmaster.pid": b"1", "PG_VERSION": b"18", "pg_notify": {"0000": b"x"}, "base": {}}
