@@ -25,8 +25,8 @@ from workshop import cache
 
 from pytest_crucible import bulk_create
 from pytest_crucible.factories import Factories, Place
-from pytest_crucible.factories.bulk import _store
-from pytest_crucible.factories.storing import store
+from pytest_crucible.factories.bulk.bulk import _store
+from pytest_crucible.factories.polyfactory.storing import store
 
 ROWS = 1000
 COLUMNS = ("name", "email", "city", "balance", "visits", "active", "joined")

@@ -17,7 +17,7 @@ from workshop import cache
 from pytest_crucible.migrations import Migrations
 from pytest_crucible.migrations.walks import walk
 from pytest_crucible.settings import Settings
-from pytest_crucible.worker import Worker
+from pytest_crucible.worker.worker import Worker
 
 REVISIONS = 20
 INI = "[alembic]\nscript_location = %(here)s\npath_separator = os\n"

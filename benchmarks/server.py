@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psycopg
 
-from pytest_crucible.server import Lease, binaries, folders, lease
+from pytest_crucible.server import Lease, folders, lease
+from pytest_crucible.server.embedded import binaries
 
 ROUNDS = 15
 CLIENT = Path(__file__).parent.parent / "tests" / "server" / "client.py"

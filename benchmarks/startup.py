@@ -19,7 +19,8 @@ import psycopg
 from figures import Block, Spread, interleaved, judged, load, machine, milliseconds, spread, table
 from workshop import cache
 
-from pytest_crucible.server import Lease, binaries, folders, lease
+from pytest_crucible.server import Lease, folders, lease
+from pytest_crucible.server.embedded import binaries
 
 BARE = "without Crucible, its database there"
 JOINED = "template there, server running"

@@ -16,8 +16,8 @@ from pathlib import Path
 import processor
 import pytest
 
-from pytest_crucible import restore
 from pytest_crucible.fixtures import RUN
+from pytest_crucible.isolation import restore
 from pytest_crucible.run import Run, Test
 
 # Rows and DDL are not marked any more; as a superuser's session, on the control connection.

@@ -51,7 +51,7 @@ def _follow(loader: Any) -> None:
 
 
 def _begin() -> None:
-    from pytest_crucible.children.begin import begin
+    from pytest_crucible.worker.children.begin import begin
 
     begin(PARENT)
 
@@ -60,7 +60,7 @@ def withdraw() -> None:
     """Be no child any more: this process is about to run tests, with databases of its own."""
     if FINDER in sys.meta_path:
         sys.meta_path.remove(FINDER)
-    begun = sys.modules.get("pytest_crucible.children.begin")
+    begun = sys.modules.get("pytest_crucible.worker.children.begin")
     if begun is not None:
         begun.withdraw()
 

@@ -19,7 +19,7 @@ collect_ignore = ["projects", "docs/projects", "plain/projects"]
 MODULES = """
 asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
 sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
-pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio
+pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 """
 
 CONFIGURATION = """

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .app.overrides import overriding
     from .app.transport import AsgiTransport
     from .errors import (
         ApplicationError,
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
         TemplateError,
         UsageError,
     )
-    from .factories.bulk import bulk_create, bulk_create_sync
-    from .fingerprint import reads
-    from .overrides import overriding
+    from .factories.bulk.bulk import bulk_create, bulk_create_sync
     from .queries import QueryLog
+    from .recipes.fingerprints import reads
 
 __all__ = [
     "ApplicationError",
@@ -63,11 +63,11 @@ __all__ = [
 
 _HOMES = {
     "AsgiTransport": "app.transport",
-    "bulk_create": "factories.bulk",
-    "bulk_create_sync": "factories.bulk",
-    "overriding": "overrides",
+    "bulk_create": "factories.bulk.bulk",
+    "bulk_create_sync": "factories.bulk.bulk",
+    "overriding": "app.overrides",
     "QueryLog": "queries",
-    "reads": "fingerprint",
+    "reads": "recipes.fingerprints",
 }
 
 

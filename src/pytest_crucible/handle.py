@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .app.overrides import overriding
 from .errors import UsageError
-from .leaks import Leak
-from .overrides import overriding
+from .isolation.leaks import Leak
 from .server.address import Address
 
 

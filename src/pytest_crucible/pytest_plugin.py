@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import misspellings
 from .errors import CrucibleError
-from .masking import mask
-from .options import Option
-from .settings import ISOLATIONS, OPTIONS, Settings, resolve
+from .errors.masking import mask
+from .settings import ISOLATIONS, OPTIONS, Option, Settings, misspellings, resolve
 
 if TYPE_CHECKING:
     from .fixtures.readiness import Readiness
@@ -99,9 +97,9 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
     _withdraw_from_parent(early_config)
     inside_another_run = "sqlalchemy" in sys.modules
     from .fixtures import RUN
-    from .lookup import make_importable
     from .report import Hinted
     from .run import Run
+    from .settings.lookup import make_importable
 
     for path in settings.paths:
         make_importable(path, settings.root)
@@ -189,7 +187,7 @@ def _register_fixtures(config: pytest.Config) -> None:
     plugins.register(queries, "crucible-fixtures-queries")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
     if plugins.hasplugin("pytest_alembic"):
-        from .fixtures import by_pytest_alembic
+        from .fixtures import with_pytest_alembic as by_pytest_alembic
 
         plugins.register(by_pytest_alembic, "crucible-fixtures-pytest-alembic")
 
@@ -202,11 +200,11 @@ def _register_hooks(config: pytest.Config) -> None:
     plugins = config.pluginmanager
     modules = config.stash[fixtures.LIFESPANS] = []
     if plugins.hasplugin("asyncio"):
-        from .fixtures import by_asyncio
+        from .fixtures import with_asyncio as by_asyncio
 
         modules.append(by_asyncio)
     if plugins.hasplugin("anyio"):
-        from .fixtures import by_anyio
+        from .fixtures import with_anyio as by_anyio
 
         modules.append(by_anyio)
     for module in modules:
@@ -215,7 +213,7 @@ def _register_hooks(config: pytest.Config) -> None:
 
     plugins.register(factories, "crucible-factories")
     if plugins.hasplugin("faker"):
-        from .fixtures import by_faker
+        from .fixtures import with_faker as by_faker
 
         plugins.register(by_faker, "crucible-faker")
     run = config.stash[fixtures.RUN]

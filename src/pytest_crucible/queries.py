@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionContext
 
 from .errors import QueryCountError, UsageError
-from .redirect.places import REQUEST, Place, cause
+from .errors.locations import REQUEST, Place, cause
 
 # How much of a statement's parameters is kept, and how much of its text is shown.
 PARAMETERS, SHOWN = 200, 100

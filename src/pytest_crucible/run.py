@@ -15,37 +15,38 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
-from . import direct, sessions
-from .absent import AbsentHints
+from .advice import driver_connections as direct
+from .advice.missing_relations import AbsentHints
+from .advice.superuser_statements import SuperuserHints
 from .app import application
-from .database import Database
+from .app.overrides import Overridden, owners
+from .errors.hints import Hints
 from .factories import Factories
 from .handle import Test
-from .hints import Hints
-from .layers import Layers
-from .leaks import Circumstances, Ended, Leak, is_active, report
-from .lifespan_libraries import Libraries
-from .lifespans import Lifespan
-from .lookup import loaded
-from .overrides import Overridden, owners
-from .pending import Pending
-from .processes import Children
+from .isolation.child_processes import Children
+from .isolation.layers import Layers
+from .isolation.leaks import Circumstances, Ended, Leak, is_active, report
+from .isolation.lifespan import Lifespan
+from .isolation.lifespan_libraries import Libraries
+from .isolation.pending_tasks import Pending
+from .isolation.restore import ENDED, Restore, give_time_while
+from .isolation.watchdog import Watchdog
+from .isolation.wide_lifespans import WideLifespans
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
-from .restore import ENDED, Restore, give_time_while
-from .session_classes import async_session_class, sync_session_class
-from .sessionmakers import Sessionmakers
-from .sessions import Sessions
+from .sessions import own_sessions as sessions
+from .sessions.classes import async_session_class, sync_session_class
+from .sessions.own_sessions import Sessions
+from .sessions.sessionmakers import Sessionmakers
+from .sessions.unawaited import Unawaited
+from .sessions.uncommitted import Uncommitted
 from .settings import Settings
-from .superuser import SuperuserHints
-from .unawaited import Unawaited
-from .uncommitted import Uncommitted
-from .watchdog import Watchdog
-from .wide_lifespans import WideLifespans
-from .worker import Worker
+from .settings.lookup import loaded
+from .worker.database import Database
+from .worker.worker import Worker
 
 if TYPE_CHECKING:
-    from .rollback import Rollback
+    from .isolation.rollback import Rollback
 
 
 class Run:
@@ -177,7 +178,7 @@ class Run:
     @cached_property
     def rollback(self) -> Rollback:
         """The outer transactions of rollback isolation; loaded only where a test is isolated so."""
-        from .rollback import Rollback
+        from .isolation.rollback import Rollback
 
         return Rollback(self.worker)
 
@@ -193,7 +194,7 @@ class Run:
         if test.forbidden or test.isolation != "rollback":
             yield
             return
-        from .rollback import dependency_of, fixture_for, overriding
+        from .isolation.rollback import dependency_of, fixture_for, overriding
 
         dependency = dependency_of(self.settings)
         if dependency is None:
@@ -212,7 +213,7 @@ class Run:
 
     def _dependencies(self) -> Iterator[Any]:
         """The callables that the applications' routes depend on."""
-        from .auth.declared import dependant_of, routes_of, subtree
+        from .auth.routes import dependant_of, routes_of, subtree
 
         for route in (route for each in self.applications() for route in routes_of(each)):
             dependant = dependant_of(route.source)

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pytest_crucible import UsageError
 from pytest_crucible.auth import bad_tokens
-from pytest_crucible.auth.bad import expired_token, is_jwt
-from pytest_crucible.auth.keys import key_of
-from pytest_crucible.auth.minting import Mint
-from pytest_crucible.auth.tokens import NoToken, Tokens
+from pytest_crucible.auth.tokens.bad import expired_token, is_jwt
+from pytest_crucible.auth.tokens.keys import key_of
+from pytest_crucible.auth.tokens.mint import Mint
+from pytest_crucible.auth.tokens.tokens import NoToken, Tokens
 
 SECRET = "a secret that is long enough for any of these algorithms, and then some"
 SETTINGS = SimpleNamespace(auth=SimpleNamespace(secret=SimpleNamespace(get_secret_value=lambda: SECRET)))

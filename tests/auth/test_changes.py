@@ -10,7 +10,7 @@ def test_rows_of_every_kind_of_change(project):
         import pytest
         from sqlalchemy import text
         from app import Session, User
-        from pytest_crucible.changes import watching
+        from pytest_crucible.auth.matrix.row_changes import watching
 
         @pytest.fixture
         async def watched(db_session, crucible_run):
@@ -68,7 +68,7 @@ def test_a_virtual_column_that_raises_is_not_read(project):
     project.run(
         """
         from sqlalchemy import text
-        from pytest_crucible.changes import watching
+        from pytest_crucible.auth.matrix.row_changes import watching
 
         def test_changes(crucible_run, sync_session):
             with watching([crucible_run.worker.connect()]) as watch:

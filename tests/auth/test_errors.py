@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from pytest_crucible import CrucibleError, UsageError
 from pytest_crucible.auth import route_matrix
-from pytest_crucible.auth.minting import Mint, mint_of
-from pytest_crucible.auth.tokens import NoToken, Tokens
+from pytest_crucible.auth.tokens.mint import Mint, mint_of
+from pytest_crucible.auth.tokens.tokens import NoToken, Tokens
 from pytest_crucible.settings import Settings
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_crucible import UsageError
-from pytest_crucible.auth.minting import PAST, Mint
+from pytest_crucible.auth.tokens.mint import PAST, Mint
 
 
 @dataclass

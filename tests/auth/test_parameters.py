@@ -14,8 +14,8 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field, RootModel, TypeAdapter
 
 from pytest_crucible.auth import check_routes, routes_of
-from pytest_crucible.auth.requests import request_for
-from pytest_crucible.auth.values import smallest
+from pytest_crucible.auth.matrix.example_values import smallest
+from pytest_crucible.auth.matrix.requests import request_for
 
 
 class Colour(enum.Enum):

@@ -29,10 +29,10 @@ from starlette.staticfiles import StaticFiles
 
 from pytest_crucible import UsageError
 from pytest_crucible.auth import bad_tokens, check_routes, route_matrix, routes_of
-from pytest_crucible.auth.asking import Stranger
-from pytest_crucible.auth.checks import check_probe
-from pytest_crucible.auth.declared import schemes_of
-from pytest_crucible.auth.matrix import matrix_of
+from pytest_crucible.auth.matrix.checks import check_probe
+from pytest_crucible.auth.matrix.matrix import matrix_of
+from pytest_crucible.auth.matrix.probe import Stranger
+from pytest_crucible.auth.routes import schemes_of
 from pytest_crucible.auth.schemes import carry, read_scheme, the_one
 
 GOOD = "good"

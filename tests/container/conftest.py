@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.server import lease
-from pytest_crucible.server.container import ContainerLease
+from pytest_crucible.server.container.lease import ContainerLease
 
 PROJECT = {
     "pyproject.toml": """

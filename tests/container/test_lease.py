@@ -109,7 +109,7 @@ def test_a_killed_container_is_replaced(take):
 
 def test_what_a_dead_supervisor_left_is_swept(take):
     """A container of this machine whose supervisor is dead goes with the next start; another machine's stays."""
-    from pytest_crucible.server.engine import realm_in  # loads testcontainers
+    from pytest_crucible.server.container.engine import realm_in  # loads testcontainers
 
     realm = realm_in(str(own(short()) / "realm"))
     names = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_crucible.roles import grantees
+from pytest_crucible.worker.roles import grantees
 
 ROLES = """
 from fastapi import FastAPI

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.engine.interfaces import Dialect
 
-from pytest_crucible.redirect.others import OtherEngines
+from pytest_crucible.redirect.other_dialects import OtherEngines
 
 SQLITE = """
 import pytest

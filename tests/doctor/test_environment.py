@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.doctor import Machine
-from pytest_crucible.doctor.machine import Plugin, here, numbers
-from pytest_crucible.doctor.plugins import our_names
+from pytest_crucible.doctor.checks.plugins import our_names
+from pytest_crucible.doctor.probes.machine import Plugin, here, numbers
 
 from .conftest import VERSIONS, WELL, Make
 

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
-from pytest_crucible import names
-from pytest_crucible.marks import MARK
+from pytest_crucible.control import database_names as names
+from pytest_crucible.control.marks import MARK
 from pytest_crucible.server import Lease, lease
 
 from .conftest import Make, Patient

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.doctor import case_of
-from pytest_crucible.doctor.imported import inspected
+from pytest_crucible.doctor.probes.imported_project import inspected
 
 from .conftest import Make
 

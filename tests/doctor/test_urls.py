@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_crucible.doctor.urls import is_local
+from pytest_crucible.doctor.checks.urls import is_local
 
 from .conftest import Make
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from pytest_crucible.admin import Admin
+from pytest_crucible.control import Admin
 from pytest_crucible.server import lease
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_crucible.admin import Admin
 from pytest_crucible.cli import main
+from pytest_crucible.control import Admin
+from pytest_crucible.control.marks import MARK
 from pytest_crucible.errors import ServerError
-from pytest_crucible.marks import MARK
 from pytest_crucible.server import lease
 
 WORKER = "crucible_w_billing_eu_west_1"

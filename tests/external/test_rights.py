@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_crucible.marks import MARK
+from pytest_crucible.control.marks import MARK
 
 MARKED = f"CONNECTION LIMIT {MARK}"
 HEAD = """

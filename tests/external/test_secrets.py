@@ -52,7 +52,7 @@ def test_refused(url, crucible_run):
         limit(-1)
 
 def test_no_control_connection(crucible_run):
-    from pytest_crucible.admin import connect
+    from pytest_crucible.control import connect
     connect(crucible_run.worker.server.connect().address.to("no_such_database"))
 """
 

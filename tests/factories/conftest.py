@@ -14,8 +14,8 @@ from pytest_crucible.server import Lease, lease
 # Imported once, or each run inside would have its own.
 MODULES = """
 asyncpg faker psycopg psycopg2 polyfactory.factories.pydantic_factory polyfactory.factories.sqlalchemy_factory
-pytest_asyncio pytest_crucible.factories.binding pytest_crucible.factories.bulk
-pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio
+pytest_asyncio pytest_crucible.factories.polyfactory.binding pytest_crucible.factories.bulk.bulk
+pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
 """
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from pytest_crucible.factories.copying import _field
+from pytest_crucible.factories.bulk.copying import _field
+from pytest_crucible.factories.factories import Factories
 from pytest_crucible.factories.patches import Patches
-from pytest_crucible.factories.runs import Factories
-from pytest_crucible.factories.uniques import _numbered
+from pytest_crucible.factories.polyfactory.uniques import _numbered
 from pytest_crucible.settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_crucible.extensions import extension_of, how_to_have
+from pytest_crucible.advice.extensions import extension_of, how_to_have
 from pytest_crucible.settings import Settings
 
 # Further modules of the project; the names of their files are those in `absent`.

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from pytest_crucible.hints import Hints, chain, refusals
+from pytest_crucible.errors.hints import Hints, chain, refusals
 
 # A hint of the test's own on whatever PostgreSQL refuses.
 CONFTEST = """
 import pytest
 from pytest_crucible.fixtures import RUN
-from pytest_crucible.hints import refusals
+from pytest_crucible.errors.hints import refusals
 
 def explain(error):
     return [f"hint on {refusal.state} in {refusal.statement}" for refusal in refusals(error)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_crucible.hints import Refusal
-from pytest_crucible.superuser import ORDINARY, SuperuserHints
+from pytest_crucible.advice.superuser_statements import ORDINARY, SuperuserHints
+from pytest_crucible.errors.hints import Refusal
 
 REFUSED = """
 import psycopg

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_crucible.lifespan_libraries import Libraries
+from pytest_crucible.isolation.lifespan_libraries import Libraries
 
 SERVICE = """
 import asyncio, contextlib, time

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible import UsageError
-from pytest_crucible.cli.scaffold import changes
-from pytest_crucible.cli.scaffold.changes import Change, Draft, write
+from pytest_crucible.scaffold import draft as changes
+from pytest_crucible.scaffold.draft import Change, Draft, write
 
 
 def test_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ import pytest
 import tomlkit
 
 from pytest_crucible import UsageError
-from pytest_crucible.cli.scaffold import ini
+from pytest_crucible.scaffold import ini_file as ini
 
 SECTION = """\
 [tox]

@@ -3,7 +3,7 @@
 import pytest
 import tomlkit
 
-from pytest_crucible.cli.scaffold import toml
+from pytest_crucible.scaffold import toml_file as toml
 
 FILE = """\
 # the whole project

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from test_reset import QUICK, THOROUGH
 from world import SETTINGS, World
 
-from pytest_crucible import marks
+from pytest_crucible.control import marks
 from pytest_crucible.recipes import MetadataRecipe
 from pytest_crucible.server import Address
 

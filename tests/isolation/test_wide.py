@@ -12,7 +12,7 @@ from test_reset import QUICK
 from wide import Child, Wide, WideThread
 from world import World
 
-from pytest_crucible import restore
+from pytest_crucible.isolation import restore
 
 # The numbers of the seats, after the four of the world.
 WIDE, THREAD, CHILD = 4, 5, 6

@@ -12,12 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_crucible import reset, templates
-from pytest_crucible.admin import Admin
-from pytest_crucible.reset import Control
-from pytest_crucible.rights import Rights
+from pytest_crucible.control import Admin, Control, Rights, reset, templates
+from pytest_crucible.control.templates import Template
 from pytest_crucible.server import lease
-from pytest_crucible.templates import Template
 
 OWNER = "app"
 VALUES = st.integers(0, 2)  # few, so that layers add and remove the same rows

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pytest_crucible.pending import context_of, described
+from pytest_crucible.isolation.pending_tasks import context_of, described
 
 HEAD = """
 import asyncio

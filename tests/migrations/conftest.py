@@ -13,18 +13,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_crucible.admin import Admin
-from pytest_crucible.migrations.history import Migrations, with_scripts
+from pytest_crucible.control import Admin
+from pytest_crucible.migrations.migrations import Migrations, with_scripts
 from pytest_crucible.server import Lease, lease
 from pytest_crucible.settings import Settings
-from pytest_crucible.worker import Worker
+from pytest_crucible.worker.worker import Worker
 
 NUMBERS = itertools.count(1)
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """
 alembic.autogenerate alembic.command asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
-pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio pytest_crucible.migrations.checks
+pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio pytest_crucible.migrations.checks
 """
 CONFIGURATION = """
 [tool.pytest]

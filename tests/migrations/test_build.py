@@ -12,7 +12,7 @@ import pytest
 
 from pytest_crucible.errors import TemplateError, UsageError
 from pytest_crucible.recipes import fingerprint_of, recipe_of
-from pytest_crucible.recipes.scripts import Scripts
+from pytest_crucible.recipes.alembic.scripts import Scripts
 
 from . import conftest as projects
 
@@ -358,7 +358,7 @@ def test_versions_and_extensions(migrated, monkeypatch):
     """So are Alembic's version and the extensions."""
     before = mark(migrated)
     assert mark(migrated, extensions=("citext",)) != before
-    monkeypatch.setattr("pytest_crucible.recipes.alembic.version", lambda name: "9.9.9")
+    monkeypatch.setattr("pytest_crucible.recipes.alembic.recipe.version", lambda name: "9.9.9")
     assert mark(migrated) != before
 
 

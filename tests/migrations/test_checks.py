@@ -10,7 +10,7 @@ import pytest
 
 from pytest_crucible import migrations as checks
 from pytest_crucible.errors import MigrationError, UsageError
-from pytest_crucible.migrations.history import with_scripts
+from pytest_crucible.migrations.migrations import with_scripts
 
 from . import conftest as projects
 

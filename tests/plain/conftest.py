@@ -29,8 +29,9 @@ from plain_ways import PROJECTS, Way
 MODULES = """
 anyio.pytest_plugin asgi_lifespan asyncpg fastapi.testclient httpx psycopg psycopg2 pytest_asyncio sqlmodel trio
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2
-sqlalchemy.ext.asyncio sqlalchemy.ext.hybrid pytest_crucible.fixtures.by_anyio pytest_crucible.fixtures.by_asyncio
-hypothesis pytest_crucible.rollback pytest_crucible.run xdist.plugin multiprocessing.pool concurrent.futures.process
+sqlalchemy.ext.asyncio sqlalchemy.ext.hybrid pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
+hypothesis pytest_crucible.isolation.rollback pytest_crucible.run
+xdist.plugin multiprocessing.pool concurrent.futures.process
 """
 NOWHERE = Address("db.production.invalid", 5432, "app", "plain", "secret")
 COMMON = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest", "--tb=short")

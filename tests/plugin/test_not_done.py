@@ -127,6 +127,6 @@ def test_python_tells_of_coroutines_as_before():
     """The adapter finds the function that Python calls, which is no public one."""
     import warnings
 
-    from pytest_crucible.unawaited import HOOK
+    from pytest_crucible.sessions.unawaited import HOOK
 
-    assert callable(getattr(warnings, HOOK)), "Python calls another function: see pytest_crucible.unawaited"
+    assert callable(getattr(warnings, HOOK)), "Python calls another function: see pytest_crucible.sessions.unawaited"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.project import find, read, root_of
-from pytest_crucible.project.imports import full
+from pytest_crucible.project.names import full
 
 ODD = {
     "a text with a lone surrogate": (b"x = '\\udc80'.join('\\x00'.format(y) for y in z)\n", None),

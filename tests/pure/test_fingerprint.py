@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import pytest_crucible
-from pytest_crucible import fingerprint as fp
 from pytest_crucible.errors import UsageError
+from pytest_crucible.recipes import fingerprints as fp
 
 parts = st.dictionaries(st.text(max_size=5), st.binary(max_size=5), max_size=4)
 

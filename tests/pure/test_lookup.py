@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.errors import LeakError, UsageError
-from pytest_crucible.lookup import lookup
+from pytest_crucible.settings.lookup import lookup
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_crucible.masking import Masked, Password, mask, without_frames
+from pytest_crucible.errors.masking import Masked, Password, mask, without_frames
 from pytest_crucible.server import Address
 
 ANY = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_crucible.errors import UsageError
-from pytest_crucible.misspellings import refuse_flags, refuse_keys, refuse_variables
+from pytest_crucible.settings.misspellings import refuse_flags, refuse_keys, refuse_variables
 
 
 def key(tmp_path, text, name="pyproject.toml"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_crucible import names
+from pytest_crucible.control import database_names as names
 
 text = st.text(min_size=1, max_size=200)
 tokens = st.from_regex(r"[a-z0-9]{1,16}", fullmatch=True)

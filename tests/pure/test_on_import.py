@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from pytest_crucible.on_import import OnImport
+from pytest_crucible.project.on_import import OnImport
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from pytest_crucible.sessionmakers import Sessionmakers
+from pytest_crucible.sessions.sessionmakers import Sessionmakers
 from pytest_crucible.settings import Settings
 
 HEAD = """

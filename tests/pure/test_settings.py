@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_crucible.errors import UsageError
-from pytest_crucible.masking import mask
+from pytest_crucible.errors.masking import mask
 from pytest_crucible.settings import OPTIONS, Settings, resolve
 
 ROOT = Path("/project")

@@ -54,7 +54,7 @@ async def create(db: AsyncSession = Depends(get_db)):
 TESTS = """
     import pytest
     from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
-    from pytest_crucible.recipes.operations import compare
+    from pytest_crucible.recipes.alembic.autogenerate import compare
     from sqlalchemy import func, select, text
     from CYCLE import Base, Player, Team
 

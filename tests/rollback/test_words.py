@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_crucible.rollback.words import ends_transaction, is_ddl, savepoint_in, sets, writes
+from pytest_crucible.isolation.rollback.statement_kinds import ends_transaction, is_ddl, savepoint_in, sets, writes
 
 
 @pytest.mark.parametrize(

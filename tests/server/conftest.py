@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from pytest_crucible.server import Lease, lease
-from pytest_crucible.server.embedded import EmbeddedLease
+from pytest_crucible.server.embedded.lease import EmbeddedLease
 
 CLIENT = Path(__file__).parent / "client.py"
 

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from pytest_crucible.errors import ServerError, UsageError
-from pytest_crucible.server import folders, images, private
+from pytest_crucible.server import folders, private
+from pytest_crucible.server.supervisor import images
 
 from .conftest import gone_after
 
@@ -162,7 +163,7 @@ def test_what_a_killed_saving_left_goes(take, tmp_path):
     (tmp_path / "data").mkdir()
     with (tmp_path / "data" / "large").open("wb") as file:
         file.truncate(2 << 30)
-    code = "import sys; from pytest_crucible.server import images; images.pack(*sys.argv[1:])"
+    code = "import sys; from pytest_crucible.server.supervisor import images; images.pack(*sys.argv[1:])"
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "data"), str(folder / "killed.image")]) as saving:
         deadline = time.monotonic() + 30
         while not (parts := written(folder.glob("killed.image.*"))) and time.monotonic() < deadline:

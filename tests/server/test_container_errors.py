@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from pytest_crucible.errors import ServerError, UsageError
-from pytest_crucible.server import container_errors, lease
+from pytest_crucible.server import lease
+from pytest_crucible.server.container import errors as container_errors
 
 
 def test_without_testcontainers(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_crucible.server import launcher, lease
+from pytest_crucible.server import lease
+from pytest_crucible.server.embedded import launcher
 
 from .conftest import gone_after, segment_of, segments
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_crucible.server import images
+from pytest_crucible.server.supervisor import images
 
 from .conftest import gone_after, supervisor_of
 

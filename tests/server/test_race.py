@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_crucible.server import binaries, folders
+from pytest_crucible.server import folders
+from pytest_crucible.server.embedded import binaries
 
 CROWD = Path(__file__).parent / "crowd.py"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_crucible.server import binaries, folders, launcher
+from pytest_crucible.server import folders
+from pytest_crucible.server.embedded import binaries, launcher
 
 from .conftest import gone_after, postmaster_of
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.errors import CrucibleError, ServerError, UsageError
-from pytest_crucible.server import binaries, folders, launcher, lease, locks
+from pytest_crucible.server import folders, lease, locks
+from pytest_crucible.server.embedded import binaries, launcher
 
 from .conftest import gone_after
 

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 
 from pytest_crucible import recipes
-from pytest_crucible.admin import Admin
+from pytest_crucible.control import Admin
 from pytest_crucible.server import Lease, lease
 from pytest_crucible.server.address import Address
 from pytest_crucible.settings import Settings
-from pytest_crucible.worker import Worker
+from pytest_crucible.worker.worker import Worker
 
 MODELS = """
 from sqlalchemy import DDL, event

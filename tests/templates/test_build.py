@@ -9,9 +9,10 @@ import time
 import psycopg
 import pytest
 
-from pytest_crucible import names, templates
+from pytest_crucible.control import database_names as names
+from pytest_crucible.control import templates
 from pytest_crucible.errors import CrucibleError, TemplateError
-from pytest_crucible.trace import Trace
+from pytest_crucible.project.template_trace import Trace
 
 
 def ask(worker, query):
@@ -206,7 +207,7 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from pytest_crucible.settings import Settings
 from pytest_crucible.server import lease
-from pytest_crucible.worker import Worker
+from pytest_crucible.worker.worker import Worker
 worker = Worker(Settings(root=Path({root!r}), metadata=({models!r},), load={load!r}), sys.argv[1], "main")
 worker.server._lease = lease("embedded", root=Path({server!r}), cache=Path({server!r}, "cache"))
 worker.redirect.install()

@@ -1,7 +1,7 @@
 """Who waits for whom, as far as it needs no server."""
 
+from pytest_crucible.isolation.watchdog import Side, Wait, blocked, endless
 from pytest_crucible.redirect import Opened
-from pytest_crucible.watchdog import Side, Wait, blocked, endless
 
 IDLE = Side(1, "idle in transaction", "INSERT INTO users VALUES (1)", 10.0)
 WAITER = Side(2, "active", "INSERT INTO  users\nVALUES (1)", 11.0)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
-from ..lookup import lookup
 from ..settings import Settings
+from ..settings.lookup import lookup
 
 BASE_URL = "http://test"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import anyio
 
+from ..errors.locations import REQUEST
 from ..redirect.loops import running_loop
-from ..redirect.places import REQUEST
 
 # How long an application that was cancelled may take to stop.
 STOP_SECONDS = 2.0

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from .exchange import PATIENCE_SECONDS, App, HttpExchange, Message
-from .libraries import body, library_of, reading
+from .httpx_libraries import body, library_of, reading
 
 INTERNAL_ERROR = b"Internal Server Error"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ApplicationError, UsageError
 from .exchange import App, Exchange, Message
-from .libraries import body, library_of, reading
+from .httpx_libraries import body, library_of, reading
 
 try:
     from wsproto import events

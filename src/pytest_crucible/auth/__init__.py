@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .asking import Finding
-from .bad import bad_tokens
-from .checks import check_routes
 from .clients import Clients
-from .declared import Route, routes_of
-from .matrix import route_matrix
+from .matrix.checks import check_routes
+from .matrix.matrix import route_matrix
+from .matrix.probe import Finding
+from .routes import Route, routes_of
+from .tokens.bad import bad_tokens
 
 if TYPE_CHECKING:
     test_routes_refuse_bad_credentials: Callable[..., Any]

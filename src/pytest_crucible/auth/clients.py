@@ -8,7 +8,7 @@ from typing import Any
 from .. import app
 from ..errors import UsageError
 from .schemes import Credentials, carry
-from .tokens import Tokens
+from .tokens.tokens import Tokens
 
 NO_USER = UsageError(
     "test_user is asked for, and the tests say nothing of what a user is.",

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ..app.overrides import owners
 from ..errors import UsageError
-from ..overrides import owners
-from .declared import dependant_of, routes_of, subtree
+from .routes import dependant_of, routes_of, subtree
 
 NOBODY = object()
 CURRENT: ContextVar[Any] = ContextVar("crucible_user", default=NOBODY)

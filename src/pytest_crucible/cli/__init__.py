@@ -12,7 +12,7 @@ from typing import Any
 import pytest_crucible
 
 from ..errors import CrucibleError, UsageError
-from ..masking import Masked, mask
+from ..errors.masking import Masked, mask
 from ..project import root_of
 from . import databases, init
 from .doctor import doctor

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..server import copies, images
 from ..server.cache import image_folder, spare_folder
+from ..server.embedded import copies
 from ..server.private import owned
+from ..server.supervisor import images
 from . import units
 
 DAY = 86400.0

@@ -14,12 +14,11 @@ from datetime import datetime, timezone
 
 import psycopg
 
-from .. import names, templates
-from ..admin import Admin
+from ..control import Admin, Entry, templates
+from ..control import database_names as names
 from ..errors import CrucibleError, UsageError
-from ..marks import Entry
 from ..server import Address, Lease, lease
-from ..server.binaries import find
+from ..server.embedded.binaries import find
 from . import caches, units
 
 ENDS = {signal.SIGINT, signal.SIGTERM}

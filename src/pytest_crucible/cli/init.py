@@ -9,10 +9,14 @@ from typing import Any
 
 from ..errors import UsageError
 from ..project import Finds, find, read
-from .scaffold import configuring, dependencies, layers, replacing, suite
-from .scaffold.changes import Draft, write
-from .scaffold.choices import Choices, is_on, settle
-from .scaffold.questions import Questions
+from ..scaffold import configuration as configuring
+from ..scaffold import first_tests as layers
+from ..scaffold import replaced_fixtures as replacing
+from ..scaffold import requirements as dependencies
+from ..scaffold import suite
+from ..scaffold.choices import Choices, is_on, settle
+from ..scaffold.draft import Draft, write
+from ..scaffold.questions import Questions
 
 PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..project import find, read
-from ..project.configuration import configuration
-from ..project.tree import Project
+from ..project.modules import Project
+from ..project.pytest_configuration import configuration
 from .case import Case
-from .configured import settings_of
-from .environment import shown_versions
+from .checks.packages import shown_versions
+from .checks.settings import settings_of
 from .findings import SEVERITIES, Diagnosis, Finding
-from .machine import Machine, here
 from .output import as_json, as_text
+from .probes.machine import Machine, here
 from .registry import CHECKS, Check
 
 __all__ = ["CHECKS", "Case", "Check", "Diagnosis", "Finding", "Machine", "as_json", "as_text", "case_of", "diagnose"]

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from ..project import Configuration, Finds, Module
-from ..project.suites import Fixture
-from ..project.tree import Project
+from ..project.fixtures import Fixture
+from ..project.modules import Project
 from ..settings import Settings
-from .imported import Inspection, inspected
-from .machine import Machine
-from .server_state import Server, seen
+from .probes.imported_project import Inspection, inspected
+from .probes.machine import Machine
+from .probes.server import Server, seen
 
 
 @dataclass(frozen=True)

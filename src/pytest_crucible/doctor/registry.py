@@ -6,19 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from . import (
-    configured,
-    environment,
-    leftovers,
-    loops,
-    models,
-    plugins,
-    recipe,
-    room,
-    transactions,
-    urls,
-)
 from .case import Case
+from .checks import event_loops as loops
+from .checks import fixtures as recipe
+from .checks import machine as room
+from .checks import models, plugins, transactions, urls
+from .checks import packages as environment
+from .checks import server as leftovers
+from .checks import settings as configured
 from .findings import Finding, Severity
 
 

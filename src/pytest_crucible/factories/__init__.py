@@ -14,7 +14,7 @@ wins. Polyfactory is never imported here: the binding waits until the project im
 
 from __future__ import annotations
 
-from .places import Place
-from .runs import Factories
+from .factories import Factories
+from .scope import Place
 
 __all__ = ["Factories", "Place"]

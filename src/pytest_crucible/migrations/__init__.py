@@ -20,15 +20,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .checks import (
-        test_downgrade_leaves_no_trace,
-        test_models_match,
-        test_single_head,
-        test_stairway,
-        test_upgrade,
-    )
+    from .checks import test_downgrade_leaves_no_trace, test_models_match, test_single_head, test_stairway, test_upgrade
     from .each import each_revision
-    from .history import Migrations
+    from .migrations import Migrations
     from .scratch import Scratch
 
 __all__ = [
@@ -42,7 +36,7 @@ __all__ = [
     "test_upgrade",
 ]
 
-_HOMES = {"Migrations": "history", "Scratch": "scratch", "each_revision": "each"}
+_HOMES = {"Migrations": "migrations", "Scratch": "scratch", "each_revision": "each"}
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ from unittest import SkipTest
 from ..errors import MigrationError
 from .catalog import difference
 from .each import each_revision
-from .history import Migrations
+from .migrations import Migrations
 from .models import differences
 from .revisions import Revision
 from .walks import walk

@@ -6,7 +6,7 @@ from sqlalchemy import MetaData
 
 from ..errors import MigrationError
 from ..recipes.metadata import metadata_of
-from .history import Migrations
+from .migrations import Migrations
 from .scratch import Scratch
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..recipes.scripts import Scripts
+from ..recipes.alembic.scripts import Scripts
 
 if TYPE_CHECKING:
     from alembic.script import Script

@@ -12,11 +12,11 @@ from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
-from ..admin import Admin, connect
+from ..control import Admin, connect
 from ..errors import MigrationError
-from ..recipes.operations import compare
+from ..recipes.alembic.autogenerate import compare
+from ..recipes.alembic.scripts import Scripts
 from ..recipes.recipe import URL, create_extension
-from ..recipes.scripts import Scripts
 from ..redirect import Redirect
 from . import catalog
 

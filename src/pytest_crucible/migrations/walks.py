@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import MigrationError
-from .history import Migrations
+from .migrations import Migrations
 from .revisions import Revision
 from .scratch import Scratch
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .imports import full, origin, split
-from .places import Place
+from .modules import Module, Project
+from .names import full, origin, split
+from .place import Place
 from .syntax import Function, assigned, own, required
-from .tree import Module, Project
 
 CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette"}
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .imports import full, imported, origin
-from .places import Place
+from .modules import Module, Project
+from .names import full, imported, origin
+from .place import Place
 from .syntax import Function, assigned, calls, constant, is_generator, keyword, own, text
-from .tree import Module, Project
 
 ENGINES = {
     "create_engine": False,

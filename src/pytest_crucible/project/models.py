@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .imports import full, imported, origin, path_of, reached
-from .places import Place
+from .modules import Module, Project
+from .names import full, imported, origin, path_of, reached
+from .place import Place
 from .syntax import assigned, constant
-from .tree import Module, Project
 
 BASES = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta")
 MAKERS = {

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from packaging.utils import canonicalize_name
 
-from ..parsing import toml
+from ..settings.files import toml
 
 NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 

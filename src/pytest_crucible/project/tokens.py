@@ -6,10 +6,10 @@ import ast
 import re
 from dataclasses import dataclass
 
-from .imports import full
-from .places import Place
+from .modules import Module, Project
+from .names import full
+from .place import Place
 from .syntax import Function, calls
-from .tree import Module, Project
 
 NAME = re.compile(
     r"(create|make|mint|issue|generate|encode|sign|new)_(access_|auth_|jwt_)?(token|jwt)|access_token_for"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import lookup
-from ..fingerprint import fingerprint
-from ..settings import Settings
+from ..settings import Settings, lookup
+from .fingerprints import fingerprint
 from .metadata import MetadataRecipe
 from .recipe import Recipe
 
@@ -20,7 +19,7 @@ __all__ = ["MetadataRecipe", "Recipe", "fingerprint_of", "parts_of", "recipe_of"
 def recipe_of(settings: Settings) -> Recipe:
     """The recipe that *settings* ask for: ``crucible_alembic`` wins over ``crucible_metadata``."""
     if settings.alembic:
-        from .alembic import AlembicRecipe
+        from .alembic.recipe import AlembicRecipe
 
         return AlembicRecipe(settings)
     return MetadataRecipe(settings)
@@ -46,6 +45,6 @@ def refuse_missing(settings: Settings) -> None:
         lookup.refuse_missing(path, option=option, root=settings.root)
     for shape in settings.by_database().values():
         if shape.alembic:
-            from .scripts import Scripts
+            from .alembic.scripts import Scripts
 
             Scripts(shape)

@@ -16,11 +16,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from ..errors import CrucibleError, UsageError
-from ..fingerprint import declared, digest, files, innermost, of_environment, of_module_source
-from ..lookup import lookup
 from ..settings import Settings
+from ..settings.lookup import lookup
+from .alembic.imported_modules import followed, importable_from
 from .failed import failed
-from .followed import followed, importable_from
+from .fingerprints import declared, digest, files, innermost, of_environment, of_module_source
 
 T = TypeVar("T")
 # What only a module with models says, in whatever style.

@@ -9,10 +9,10 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import Engine
 
 from ..errors import UsageError
-from ..lookup import lookup
+from ..project.template_trace import ORDER, named
 from ..settings import Settings
-from ..trace import ORDER, named
-from .emitted import emitted
+from ..settings.lookup import lookup
+from .emitted_ddl import emitted
 from .failed import failed
 from .recipe import Recipe
 

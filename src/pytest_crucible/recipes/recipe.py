@@ -11,9 +11,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
-from ..lookup import lookup
-from ..server.missing import missing_extension
+from ..server.embedded.missing import missing_extension
 from ..settings import Settings
+from ..settings.lookup import lookup
 from . import load
 from .failed import failed
 

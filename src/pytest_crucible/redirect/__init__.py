@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .connections import Opened
-from .engines import LIFESPAN, OUTSIDE, Redirect
+from .connection_registry import Opened
 from .holders import FirstUse
-from .others import OtherEngines
+from .other_dialects import OtherEngines
+from .redirect import LIFESPAN, OUTSIDE, Redirect
 from .targets import Origin, Target
 
 __all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "OtherEngines", "Redirect", "Target"]

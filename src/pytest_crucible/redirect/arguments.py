@@ -14,8 +14,8 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from ..masking import Masked
-from ..server.environment import neutral_keywords
+from ..errors.masking import Masked
+from ..server.libpq_environment import neutral_keywords
 
 if TYPE_CHECKING:
     from ..server.address import Address

@@ -21,11 +21,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import greenlet_spawn
 
+from ..errors.locations import Place
 from .loops import running_loop
-from .places import Place
 
 if TYPE_CHECKING:
-    from .connections import Entry, Opened, Registry
+    from .connection_registry import Entry, Opened, Registry
 
 # Names and generations.
 Databases = Collection["tuple[str, int]"]

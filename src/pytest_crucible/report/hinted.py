@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..hints import Hints
+from ..errors.hints import Hints
 
 
 class Hinted:

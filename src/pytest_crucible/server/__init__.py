@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
-from ..spelling import CONTAINERS, beginning
+from ..settings.values import CONTAINERS, beginning
 from . import url
 from .address import Address
 
@@ -76,11 +76,11 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
 
         return external.lease(spec)
     if spec == "embedded":
-        from . import embedded  # needs a POSIX system, which an external server does not
+        from .embedded import lease as embedded  # needs a POSIX system, which an external server does not
 
         return embedded.lease(root, cache)
     if spec.partition(":")[0] in CONTAINERS:
-        from . import container
+        from .container import lease as container
 
         return container.lease(spec, root, cache)
     raise _unknown(spec)
@@ -105,7 +105,7 @@ def _unknown(spec: str) -> UsageError:
 
 def __getattr__(name: str) -> object:
     if name == "missing_extension":
-        from .missing import missing_extension
+        from .embedded.missing import missing_extension
 
         return missing_extension
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

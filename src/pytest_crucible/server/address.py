@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
-from ..masking import Masked, Password
+from ..errors.masking import Masked, Password
 
 
 @dataclass(frozen=True, slots=True, repr=False)

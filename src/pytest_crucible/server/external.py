@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CrucibleError, PermissionMissing, ServerError
-from ..masking import mask, without_frames
+from ..errors.masking import mask, without_frames
 from . import url as urls
 from .address import Address
-from .binaries import OLDEST
-from .environment import libpq
+from .embedded.binaries import OLDEST
+from .libpq_environment import libpq
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ServerError, UsageError
-from . import remains
 from .cache import default_cache, image_folder, spare_folder
 from .private import own, owned, short
+from .supervisor import cleanup as remains
 
 MEMORY = Path("/dev/shm")
 __all__ = ["Folders", "default_cache", "folders", "image_folder", "own", "short", "spare_folder"]

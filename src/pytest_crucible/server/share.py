@@ -7,8 +7,9 @@ import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
-from . import locks, nest
+from . import locks
 from .folders import Folders
+from .supervisor import nest
 
 Found = TypeVar("Found")
 

@@ -6,9 +6,9 @@ import difflib
 import getpass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from .. import spelling
 from ..errors import UsageError
-from ..masking import Password
+from ..errors.masking import Password
+from ..settings import values as spelling
 from .address import Address
 
 TLS = {

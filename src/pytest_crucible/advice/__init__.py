@@ -1,0 +1,1 @@
+"""Advice on errors of the application, a driver or PostgreSQL."""

@@ -1,0 +1,51 @@
+"""Hints on connections that a driver opens by itself, past SQLAlchemy, and that find no server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import locations as places
+from ..errors.hints import chain, sqlstate
+
+FAILED = re.compile(
+    r"connection (to server|failed|is bad|timeout)|could not (connect|translate)|failed to resolve", re.IGNORECASE
+)
+
+
+def explain(error: BaseException) -> Iterator[str]:
+    """Yield what to say where *error* is that of a driver which could not connect by itself."""
+    parts = list(chain(error))
+    # An engine's connection leads to Crucible's server, whatever its URL says.
+    if any("orig" in vars(part) for part in parts):
+        return
+    for part in parts:
+        driver = _driver(part)
+        if driver is not None:
+            place = places.of_error(error)
+            yield (
+                f"Crucible leads SQLAlchemy's engines to its database; {driver} opened this connection by itself"
+                f"{f' ({place})' if place else ''}.\n"
+                "If it made or dropped the tests' database, remove it: Crucible has made one. Else give it the worker"
+                " database's URL, by the fixture database_url or by a variable:"
+                ' crucible_url_env = ["DATABASE_URL=postgresql"].'
+            )
+            return
+
+
+def _driver(error: BaseException) -> str | None:
+    """The driver that could not connect, if that is what *error* says."""
+    package = type(error).__module__.partition(".")[0]
+    if package in ("psycopg", "psycopg2"):
+        return package if sqlstate(error) is None and FAILED.search(str(error)) else None
+    return "asyncpg" if isinstance(error, OSError) and _came_through_asyncpg(error) else None
+
+
+def _came_through_asyncpg(error: BaseException) -> bool:
+    traceback = error.__traceback__
+    while traceback is not None:
+        if Path(traceback.tb_frame.f_code.co_filename).parent.name == "asyncpg":
+            return True
+        traceback = traceback.tb_next
+    return False

@@ -1,0 +1,171 @@
+"""Hints on what PostgreSQL refuses to an ordinary role and allows the superuser of a container image.
+
+One table. A row applies to an SQLSTATE, to what PostgreSQL says and, where it matters, to the statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import locations as places
+from ..errors.hints import Refusal, refusals
+from ..server.embedded.missing import missing_extension
+
+ORDINARY = (
+    "Crucible connects the tests as an ordinary role, as in production, so that missing privileges and row-level"
+    " security show: not as the superuser of a container image."
+)
+EXTERNAL = "The tests connect as the role that crucible_server names, and PostgreSQL allows it no more."
+MADE = (
+    "Crucible has made the database already: every engine of this process leads to a database of its own for these"
+    " tests, with the schema in it, whichever database the URL names. It is dropped at the end."
+)
+RESET = "No test has to empty tables: after each, Crucible resets every row and sequence that it changed."
+CONSTRAINTS = (
+    "To insert rows before those that they refer to, declare the foreign keys DEFERRABLE and run SET CONSTRAINTS ALL"
+    " DEFERRED; to empty tables, TRUNCATE a, b CASCADE. " + RESET
+)
+SUPERUSER = (
+    "If the tests need it, use a server of your own and connect to it as a superuser:"
+    ' crucible_server = "postgresql://postgres@localhost/postgres".'
+)
+DENIED = "42501"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of refusal.
+
+    Attributes:
+        state: The SQLSTATE.
+        text: A regular expression that PostgreSQL's message matches; its groups are filled into *do*.
+        do: What to write instead. ``{where}`` is the line of the project that ran the statement.
+        why: The cause, where it is not that the role is an ordinary one.
+        statement: A regular expression that the statement matches.
+    """
+
+    state: str
+    text: str
+    do: str
+    why: str | None = None
+    statement: str = ""
+
+
+class Advice(NamedTuple):
+    """Why PostgreSQL refuses a statement, and what to write instead."""
+
+    why: str
+    do: str
+
+
+CASES = (
+    Case(DENIED, "permission denied to create database", "Remove what makes it{where}, and what drops it.", MADE),
+    Case(DENIED, "must be owner of database", "Remove the statement{where}.", MADE),
+    Case(
+        "3D000",
+        'database "(?P<name>.+?)" does not exist',
+        "Remove what drops it{where}, and what makes it.",
+        MADE,
+        r"\s*DROP\s+DATABASE\b",
+    ),
+    Case(
+        "3D000",
+        'database "(?P<name>.+?)" does not exist',
+        "Ask for the name, by SELECT current_database(), or remove the statement{where}.",
+        "Crucible gives every process a database with a name of its own.",
+        r"\s*(ALTER|GRANT|REVOKE|COMMENT)\b",
+    ),
+    Case(DENIED, "session_replication_role", CONSTRAINTS),
+    Case(
+        DENIED, "is a system trigger", "DISABLE TRIGGER with the name of a trigger of yours is allowed. " + CONSTRAINTS
+    ),
+    Case(
+        DENIED,
+        "permission denied to (create|drop|alter) role",
+        "Name roles in the DDL that makes the schema (GRANT … TO, CREATE POLICY … TO) or in the URL of an engine:"
+        " Crucible creates them. DDL of migrations may create roles itself. They belong to the server, which other"
+        " runs share.",
+    ),
+    Case(
+        DENIED,
+        "permission denied to (terminate process|cancel query)",
+        "One of Crucible's own connections to this database is among them: add AND usename = current_user. Before DDL,"
+        " engine.dispose() closes the connections of this process.",
+    ),
+    Case(
+        DENIED,
+        'permission denied to create extension "(?P<name>.+?)"',
+        'Name it in the configuration, crucible_extensions = ["{name}"]: Crucible creates it as an administrator.',
+    ),
+    Case(
+        DENIED,
+        'permission denied to set parameter "(?P<name>log_\\w+)"',
+        "To see the statements of a test, use the fixture query_log or create_engine(…, echo=True).",
+    ),
+    Case(
+        DENIED,
+        'permission denied to set parameter "(?P<name>.+?)"',
+        "Remove the line{where}: the server is for tests, and shared by all of them. " + SUPERUSER,
+    ),
+    Case(
+        DENIED,
+        "permission denied to COPY",
+        "Read the file in the tests and use COPY … FROM STDIN: cursor.copy() of psycopg, copy_expert() of psycopg2,"
+        " copy_to_table() of asyncpg.",
+    ),
+    Case(
+        DENIED,
+        r"[Ss]uperuser|SUPERUSER|REPLICATION attribute|permission denied for (function|table|language) (pg_|c$)"
+        r"|permission denied to (execute|use replication|create \w+ \"|create subscription|set session|set role)"
+        r"|(function (lo_import|lo_export))|access to library",
+        SUPERUSER,
+    ),
+)
+
+
+class SuperuserHints:
+    """Hints on what PostgreSQL refuses to the role that tests connect as.
+
+    Args:
+        server: ``crucible_server``.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def explain(self, error: BaseException) -> Iterator[str]:
+        """Yield the hints on *error*."""
+        for refusal in refusals(error):
+            advice = self.advice(refusal)
+            if advice is not None:
+                yield "\n".join(advice)
+
+    def advice(self, refusal: Refusal) -> Advice | None:
+        """Return what there is to say of *refusal*, if anything."""
+        missing = re.search(r'extension "(.+?)" is not available', refusal.text)
+        if missing:
+            return self._not_installed(missing[1])
+        for case in CASES:
+            match = re.search(case.text, refusal.text) if case.state == refusal.state else None
+            if match and re.match(case.statement, refusal.statement or "", re.IGNORECASE):
+                place = places.of_error(refusal.error)
+                words = {"where": f" ({place})" if place else "", **match.groupdict()}
+                return Advice(case.why or self._role(), case.do.format(**words))
+        return None
+
+    def _role(self) -> str:
+        return EXTERNAL if "://" in self._server else ORDINARY
+
+    def _not_installed(self, extension: str) -> Advice:
+        missing = missing_extension(extension) if self._server == "embedded" else None
+        if missing is not None:
+            return Advice(f"{missing.found} {missing.why}", missing.do)
+        if "://" in self._server:
+            return Advice(f"The server has not got {extension}.", "Let an administrator install it there.")
+        return Advice(
+            f"The container's image has not got {extension}.",
+            'Name one that has it, for example crucible_server = "container:postgis/postgis:17-3.5".',
+        )

@@ -1,0 +1,1 @@
+"""The route matrix: every route refuses bad credentials."""

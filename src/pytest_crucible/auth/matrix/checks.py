@@ -1,0 +1,114 @@
+"""The route matrix carried out: one of its tests, or all of them as a plain function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from ..routes import WEBSOCKET, Route, schemes_of
+from ..schemes import read_scheme
+from ..tokens.bad import MALFORMED
+from .matrix import MISSING, PUBLIC, VALID, Matrix, Probe, matrix_of, route_matrix
+from .probe import Finding, Outcome, Stranger, Terms, ask
+from .row_changes import Watch
+
+Watching = Callable[[], AbstractContextManager["Watch | None"]]
+
+
+async def check_routes(
+    application: Any,
+    tokens: Mapping[str, str],
+    *,
+    scheme: str | None = None,
+    client_options: Mapping[str, Any] | None = None,
+    watching: Watching = nullcontext,
+    **says: Any,
+) -> list[Finding]:
+    """Ask every route with every credential that it must refuse: the matrix as a plain function.
+
+    Args:
+        application: A FastAPI or Starlette application whose lifespan runs.
+        tokens: By the names of the credentials, as `bad_tokens` makes them; ``valid`` may be among them.
+        scheme: Where the application takes credentials, if its routes do not say: ``cookie:access_token``.
+        client_options: What clients are made with, such as ``{"base_url": "https://shop.example"}``.
+        watching: Watches the database for changes, if there is one.
+        says: ``public``, ``may_write``, ``secured`` and so on: as for `route_matrix`.
+
+    Returns:
+        What is wrong, nothing if all is well. A credential that *tokens* lacks is not asked with.
+    """
+    matrix = matrix_of(route_matrix(**says)) or Matrix()
+    extra = (read_scheme(scheme, schemes_of(application)),) if scheme else ()
+    stranger = Stranger(application, client_options or {}, extra)
+    found = [
+        await check_probe(stranger, matrix, probe, tokens, watching)
+        for probe in matrix.probes(application)
+        if probe.route is not None and probe.credential in {MISSING, PUBLIC, *tokens}
+    ]
+    every = (matrix.listing(application), *found)
+    return [finding for finding in every if finding is not None and not finding.unclear]
+
+
+async def check_probe(
+    stranger: Stranger, matrix: Matrix, probe: Probe, tokens: Mapping[str, str], watching: Watching = nullcontext
+) -> Finding | None:
+    """Carry one test of the matrix out.
+
+    Args:
+        stranger: Who asks.
+        matrix: What the project says.
+        probe: One of its probes.
+        tokens: By the names of the credentials.
+        watching: Watches the database, if there is one.
+    """
+    route, name = probe.route, probe.credential
+    if route is None:
+        return matrix.listing(stranger.application)
+    if name == PUBLIC:
+        return await _is_public(stranger, route)
+    if name == VALID:
+        return await _is_accepted(stranger, route, tokens[VALID])
+    with watching() as watch:
+        return await ask(stranger, route, name, tokens.get(name), matrix.terms, watch)
+
+
+async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding | None:
+    """A good credential is not refused: or all other refusals would mean nothing."""
+    complete = route.method in {"GET", WEBSOCKET}
+    answer = await _answer(stranger, route, token, complete=complete)
+    if answer.found is not None:
+        return None
+    if answer.status == 403:
+        bad = await _answer(stranger, route, MALFORMED, complete=complete)
+        found = "answers a good token as it answers a bad one: the user may not do this, or the token is not understood"
+        return Finding(route, VALID, found, unclear=True) if answer.body == bad.body else None
+    return Finding(
+        route,
+        VALID,
+        "refused, so that its other refusals say nothing",
+        why="The token names its user otherwise than the application expects (by default with the user's id), test_user"
+        " has not committed its user, or the credentials are carried elsewhere.",
+        do='Write crucible_access_token = "tests.tokens:mint" with mint(user, expires_delta=None), commit in test_user,'
+        ' or write a fixture auth_scheme that returns "bearer", "header:NAME", "query:NAME" or "cookie:NAME".',
+    )
+
+
+async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
+    """A route that is listed as public although it looks at credentials lets strangers in."""
+    if (await _answer(stranger, route, None)).found is not None:
+        return None
+    return Finding(
+        route,
+        MISSING,
+        "refused, and it is listed as public",
+        why="It is not public, and would be asked for its refusals if it were not listed.",
+        do="Take it out of public.",
+    )
+
+
+async def _answer(stranger: Stranger, route: Route, token: str | None, *, complete: bool = True) -> Outcome:
+    try:
+        return await stranger.ask(route, token, Terms(), complete=complete)
+    except Exception as error:  # noqa: BLE001 - a failure is no refusal, and no matter of this test
+        return Outcome(repr(error))

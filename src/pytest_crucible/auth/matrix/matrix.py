@@ -1,0 +1,167 @@
+"""The route matrix: which route is asked with which credential, and what a project says of its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..routes import WEBSOCKET, Route, routes_of
+from .probe import Finding, Terms
+from .requests import needs_body
+
+MISSING = "missing"
+# Each route is asked with these…
+EVERYWHERE = (MISSING, "malformed", "expired", "tampered", "wrong-key", "alg-none")
+# …and with these one route of each guard: it is one function that reads the claims of a token.
+ONCE = ("wrong-audience", "wrong-issuer")
+VALID = "valid"
+# A route that looks at credentials and is listed as public must let everybody in.
+PUBLIC = "public"
+UNLISTED = "every route is secured or public"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One test of the matrix: a route and a credential. Without a route: are all routes secured or public?"""
+
+    route: Route | None
+    credential: str
+
+    def __str__(self) -> str:
+        return f"{self.route}-{self.credential}" if self.route else self.credential
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What a project says of its routes.
+
+    Attributes:
+        public: Routes that need no credentials, as ``GET /health``.
+        terms: What counts as a refusal.
+        guards: Dependencies that refuse strangers without using ``fastapi.security``.
+        secured: Patterns of routes that are guarded otherwise, as ``* /admin/*``.
+        credentials: What each route is asked with.
+    """
+
+    public: tuple[str, ...] = ()
+    terms: Terms = field(default_factory=Terms)
+    guards: tuple[Any, ...] = ()
+    secured: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = (*EVERYWHERE, *ONCE, VALID)
+
+    def probes(self, application: Any) -> list[Probe]:
+        """Every test of the matrix, in the order of the routes."""
+        routes = routes_of(application, self.guards)
+        refusing = [route for route in routes if self._must_refuse(route)]
+        asked = (
+            Probe(route, name)
+            for route in refusing
+            for name in self.credentials
+            if name in EVERYWHERE or route in _once(name, route, refusing)
+        )
+        claimed = (Probe(route, PUBLIC) for route in routes if self._is_secured(route) and str(route) in self.public)
+        return [Probe(None, UNLISTED), *asked, *claimed]
+
+    def listing(self, application: Any) -> Finding | None:
+        """Whether every route declares security or is listed as public, and nothing is listed that there is not."""
+        routes = routes_of(application, self.guards)
+        names = [str(route) for route in routes]
+        silent = [str(route) for route in routes if not self._is_secured(route) and route.method != WEBSOCKET]
+        unlisted = [name for name in silent if name not in self.public]
+        if unlisted:
+            return Finding(
+                None,
+                UNLISTED,
+                f"declare no security dependency and are not listed as public: {', '.join(unlisted)}",
+                why="Anybody may call them. Perhaps that is meant; perhaps a dependency was forgotten.",
+                do="Add the dependency, or confirm those that are meant for everybody:\n\n"
+                + _pasted([name for name in names if name in unlisted or name in self.public]),
+            )
+        stale = [name for name in self.public if name not in names]
+        if stale:
+            return Finding(
+                None,
+                UNLISTED,
+                f"listed as public, and not there: {', '.join(stale)}",
+                why="A path is written with all its prefixes, a method in capitals, a websocket with WS.",
+                do="Correct the entry, or take it out.",
+            )
+        return None
+
+    def _must_refuse(self, route: Route) -> bool:
+        return str(route) not in self.public and (self._is_secured(route) or route.method == WEBSOCKET)
+
+    def _is_secured(self, route: Route) -> bool:
+        return route.secured or any(fnmatchcase(str(route), pattern) for pattern in self.secured)
+
+
+def route_matrix(  # noqa: PLR0913 - each by its name
+    *,
+    public: Iterable[str] = (),
+    may_write: Iterable[str] = (),
+    statuses: Iterable[int] = Terms.statuses,
+    codes: Iterable[int] = Terms.codes,
+    guards: Iterable[Callable[..., Any]] = (),
+    secured: Iterable[str] = (),
+    credentials: Iterable[str] = Matrix.credentials,
+) -> Callable[..., Any]:
+    """A test that asks every route with credentials which it must refuse.
+
+    ::
+
+        test_routes_refuse_bad_credentials = route_matrix(public=["POST /token", "GET /health"])
+
+    Args:
+        public: Routes that need no credentials. One that declares no security and is not listed fails.
+        may_write: Tables that a refused request may write, such as a log of attempts.
+        statuses: What counts as a refusal.
+        codes: The codes of a websocket's close that count as a refusal after it was accepted.
+        guards: Dependencies that refuse strangers without ``fastapi.security``: they read a session, a header.
+        secured: Routes that refuse strangers without declaring it: by middleware, a decorator, in their own code. ``*``
+            stands for any text: ``* /admin/*``.
+        credentials: What each route is asked with, if not with all.
+
+    Raises:
+        TypeError: If a text is given where a list belongs, or a credential that there is none of.
+    """
+    lists = {"public": public, "may_write": may_write, "secured": secured, "credentials": credentials}
+    for name, value in lists.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} is a list: write {name}=[{value!r}].")
+    asked = tuple(credentials)
+    unknown = [name for name in asked if name not in Matrix.credentials]
+    if unknown:
+        raise TypeError(f"there are no credentials {', '.join(unknown)}. There are {', '.join(Matrix.credentials)}.")
+    terms = Terms(frozenset(statuses), frozenset(codes), frozenset(may_write))
+    matrix = Matrix(tuple(public), terms, tuple(guards), tuple(secured), asked)
+
+    async def test_routes_refuse_bad_credentials(crucible_probe: Probe, crucible_route_matrix: Any) -> None:
+        """The route refuses this credential, and no row has changed."""
+        await crucible_route_matrix(matrix, crucible_probe)
+
+    test_routes_refuse_bad_credentials.crucible_matrix = matrix  # type: ignore[attr-defined]
+    return test_routes_refuse_bad_credentials
+
+
+def matrix_of(test: object) -> Matrix | None:
+    """What a test that `route_matrix` made asks; None for any other object."""
+    return vars(test).get("crucible_matrix") if callable(test) and hasattr(test, "__dict__") else None
+
+
+def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
+    """Of the routes that one function guards with *route*, the one to ask; a websocket that guards itself, itself."""
+    alike = [one for one in routes if one.guard == route.guard] if route.guard else [route]
+    if name != VALID:
+        return alike[:1]
+    if not route.guard and "{" in route.path:
+        return []  # one that leads to an object may refuse because that is not there
+    # Nothing is carried out with a good credential but what reads, or what lacks its body.
+    reading = [one for one in alike if one.method in {"GET", WEBSOCKET}]
+    return (reading or [one for one in alike if needs_body(one)])[:1]
+
+
+def _pasted(names: Iterable[str]) -> str:
+    lines = "".join(f'        "{name}",\n' for name in names)
+    return f"test_routes_refuse_bad_credentials = route_matrix(\n    public=[\n{lines}    ]\n)"

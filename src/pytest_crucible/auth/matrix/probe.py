@@ -1,0 +1,215 @@
+"""One route asked with one credential: did it refuse, and did it leave every row as it was?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ... import app
+from ...errors import RefusalError
+from ..routes import WEBSOCKET, Route
+from ..schemes import Scheme, carry
+from .requests import Request, likely_places, request_for
+from .row_changes import Change, Watch
+from .websockets import REFUSALS, shake_hands
+
+UNAUTHORIZED = frozenset({401, 403})
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What counts as a refusal.
+
+    Attributes:
+        statuses: Of HTTP.
+        codes: Of a websocket that is closed after it was accepted.
+        may_write: Tables that a refused request may write: a log of attempts.
+    """
+
+    statuses: frozenset[int] = UNAUTHORIZED
+    codes: frozenset[int] = REFUSALS
+    may_write: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A route that did not refuse.
+
+    Attributes:
+        route: Which; None if it is about the list of public routes.
+        credential: What was wrong with the credential: ``missing``, ``expired`` and so on.
+        found: What the application did.
+        cause: The exception that the application did not handle, if that is what happened.
+        unclear: Whether this may be as it should be, and cannot be told.
+    """
+
+    route: Route | None
+    credential: str
+    found: str
+    why: str = ""
+    do: str = ""
+    cause: BaseException | None = None
+    unclear: bool = False
+
+    def error(self) -> RefusalError:
+        """The finding as an error."""
+        where = f"{self.route} with {_worded(self.credential)}" if self.route else "Routes"
+        error = RefusalError(f"{where}: {self.found}.", why=self.why, do=self.do)
+        error.__cause__ = self.cause
+        return error
+
+    def __str__(self) -> str:
+        return str(self.error())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a route answered.
+
+    Attributes:
+        found: What it did instead of refusing; None if it refused.
+        status: Of HTTP.
+        body: Of a response of HTTP that says 401 or 403.
+    """
+
+    found: str | None
+    status: int = 0
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Who asks the application.
+
+    Attributes:
+        application: An ASGI application whose lifespan runs.
+        options: What clients are made with, as for the fixture ``client_options``.
+        extra: Where the application looks for credentials though no route declares it.
+    """
+
+    application: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+    extra: tuple[Scheme, ...] = ()
+
+    async def ask(self, route: Route, token: str | None, terms: Terms, *, complete: bool = True) -> Outcome:
+        """Ask *route* with *token*.
+
+        Args:
+            route: One of the application's.
+            token: None for no credentials.
+            terms: What counts as a refusal.
+            complete: Whether to send a body. Without one that is needed, nothing is carried out.
+
+        Raises:
+            Exception: Whatever the application does not handle.
+        """
+        places = dict.fromkeys([*(route.schemes or likely_places(route)), *self.extra])
+        request = request_for(route).with_credentials(carry(token, places))
+        if not complete:
+            request.body.clear()
+        if route.method == WEBSOCKET:
+            url = str(self.options.get("base_url", app.BASE_URL))
+            found = await shake_hands(self.application, request, terms.codes, url, self.options.get("headers") or {})
+            return Outcome(found and f"the websocket {found}")
+        status, body = await self._answer(route, request)
+        found = None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}"
+        return Outcome(found, status, body)
+
+    async def _answer(self, route: Route, request: Request) -> tuple[int, bytes]:
+        cookies = {**(self.options.get("cookies") or {}), **request.cookies}
+        words = {**self.options, "cookies": cookies, "raise_app_exceptions": True}
+        async with (
+            app.client(self.application, **words) as client,
+            client.stream(
+                route.method, request.path, params=request.query, headers=request.headers, **request.body
+            ) as response,
+        ):
+            body = await response.aread() if response.status_code in UNAUTHORIZED else b""
+            return int(response.status_code), body
+
+
+async def ask(
+    stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: Watch | None = None
+) -> Finding | None:
+    """Ask *route* with a credential that it must refuse.
+
+    Args:
+        stranger: Who asks.
+        route: One of `routes_of` the application.
+        credential: What is wrong with the credential.
+        token: The credential, or None to send none.
+        terms: What counts as a refusal.
+        watch: Sees which rows change, if there is one.
+
+    Returns:
+        What is wrong, or None if the route refused and wrote nothing.
+    """
+    try:
+        outcome = await stranger.ask(route, token, terms)
+    except Exception as error:  # noqa: BLE001 - whatever the application does not handle
+        return Finding(
+            route,
+            credential,
+            f"the application raised {type(error).__name__}: {error}",
+            why="It does not handle what this credential leads to, and would answer 500.",
+            do="Catch it where the credentials are read, and answer 401; of a websocket, close it.",
+            cause=error,
+        )
+    if outcome.found is not None:
+        return Finding(route, credential, outcome.found, *_advice(outcome.status))
+    changes = watch.changes(terms.may_write) if watch is not None else []
+    return _wrote(route, credential, changes) if changes else None
+
+
+def _wrote(route: Route, credential: str, changes: list[Change]) -> Finding:
+    tables = ", ".join(change.table for change in changes)
+    return Finding(
+        route,
+        credential,
+        f"refused, and {tables} changed all the same",
+        why="\n".join(map(str, changes))
+        + "\nSomething writes, and commits, before the credentials have been looked at; or a task of the application"
+        " did so meanwhile.",
+        do="Let the route depend on its security first; what is meant to be written (a log of attempts, a heartbeat) is"
+        " named in route_matrix(may_write=[…]).",
+    )
+
+
+def _advice(status: int) -> tuple[str, str]:
+    if not status:
+        why = "A stranger is connected, or cannot tell that they are refused."
+        do = (
+            "Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Other"
+            " codes are named in route_matrix(codes=[…]); if everybody may connect, list it in public."
+        )
+        return why, do
+    if status == 422:
+        why = (
+            "The request was refused because of another parameter, before the credentials were looked at: strangers"
+            " learn what it takes, and whether the route is guarded at all was not seen."
+        )
+        do = "Give what was made up wrongly an example: Query(examples=[…]), Path(examples=[…]), Field(examples=[…])."
+        return why, do
+    if status in {404, 405, 307, 308}:
+        why = (
+            "Another route answered, or the route looked for its object before it looked at the credentials: strangers"
+            " learn which objects exist."
+        )
+        return why, "Look at the credentials first."
+    if status >= 500:
+        return "The application fails on this credential.", "Catch it where the credentials are read, and answer 401."
+    if status >= 300:
+        return "", f"If {status} is how this application refuses, say so: route_matrix(statuses=[401, 403, {status}])."
+    return (
+        "Whoever asks like this is let in.",
+        "Let the route depend on what reads the credentials, and let that check signature, expiry and algorithm.",
+    )
+
+
+def _worded(credential: str) -> str:
+    return {"missing": "no credentials", "valid": "good credentials"}.get(credential, f"{credential} credentials")
+
+
+def _listed(statuses: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(statuses)))

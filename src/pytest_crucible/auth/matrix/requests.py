@@ -1,0 +1,157 @@
+"""A request to a route that gets past validation: its parameters filled in, from the types that they are declared with.
+
+FastAPI answers 422 before the application has looked at the credentials, if another parameter of a dependency on the
+way is missing. So everything that is required is there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from ..routes import Route, dependant_of, subtree
+from ..schemes import Credentials, Scheme
+from .example_values import smallest
+
+# As Starlette's convertors read them.
+CONVERTED: dict[str, Any] = {"int": 1, "float": 1.0, "uuid": "00000000-0000-4000-8000-000000000001"}
+IN_PATH = re.compile(r"{(\w+)(?::(\w+))?}")
+TOKEN_LIKE = re.compile(r"token|jwt|auth|key|ticket|session|credential", re.IGNORECASE)
+
+
+@dataclass
+class Request:
+    """What is sent to one route, but for the credentials."""
+
+    path: str
+    query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def with_credentials(self, credentials: Credentials) -> Request:
+        """The same request, carrying *credentials*."""
+        return Request(
+            self.path,
+            {**self.query, **credentials.query},
+            {**self.headers, **credentials.headers},
+            {**self.cookies, **credentials.cookies},
+            self.body,
+        )
+
+
+def request_for(route: Route) -> Request:
+    """A valid request to *route* that carries no credentials."""
+    dependant = dependant_of(route.source)
+    host = {"Host": _fill(route.host, {})} if route.host else {}
+    if dependant is None:
+        return Request(_fill(route.path, {}), headers=host)
+    parts = list(subtree(dependant))
+    path = _values((one for part in parts for one in part.path_params), everything=True)
+    places = {scheme.name.lower() for scheme in route.schemes or likely_places(route)}
+    query = _values(one for part in parts for one in part.query_params)
+    headers = _values(one for part in parts for one in part.header_params)
+    cookies = _values(one for part in parts for one in part.cookie_params)
+    return Request(
+        _fill(route.path, path),
+        {name: value for name, value in query.items() if name.lower() not in places},
+        host | {name: _written(value) for name, value in headers.items() if name.lower() not in places},
+        {name: _written(value) for name, value in cookies.items() if name.lower() not in places},
+        _body(route.source),
+    )
+
+
+def needs_body(route: Route) -> bool:
+    """Whether FastAPI refuses a request to *route* that has no body."""
+    body = getattr(route.source, "body_field", None)
+    return body is not None and is_required(body)
+
+
+def likely_places(route: Route) -> list[Scheme]:
+    """Where a route that declares no scheme may look for credentials: parameters by their names, and a bearer."""
+    found = [Scheme("bearer"), Scheme("query", "token")]
+    dependant = dependant_of(route.source)
+    for part in subtree(dependant) if dependant is not None else ():
+        for place, parameters in (
+            ("query", part.query_params),
+            ("header", part.header_params),
+            ("cookie", part.cookie_params),
+        ):
+            found += [Scheme(place, one.alias) for one in parameters if TOKEN_LIKE.search(one.alias)]
+    return [one for one in dict.fromkeys(found) if (one.place, one.name.lower()) != ("header", "authorization")]
+
+
+def _values(parameters: Iterable[Any], *, everything: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in parameters:
+        schema = schema_of(one)
+        if "properties" in schema and not everything:  # a model whose fields are parameters
+            found |= smallest(schema)
+        elif everything or is_required(one):
+            found[one.alias] = smallest(schema)
+    return found
+
+
+def schema_of(parameter: Any) -> dict[str, Any]:
+    """The JSON schema of one of FastAPI's fields; ``{}`` where Pydantic has none for its type."""
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    info = parameter.field_info
+    try:
+        with warnings.catch_warnings():
+            # Of what a field says, an alias means nothing to an adapter, and Pydantic warns.
+            warnings.simplefilter("ignore")
+            kind: Any = Annotated[info.annotation, info]
+            adapter: TypeAdapter[Any] = TypeAdapter(kind)
+            schema = adapter.json_schema()
+    except PydanticUserError:
+        schema = {}
+    examples = getattr(info, "openapi_examples", None) or {}
+    values = [one["value"] for one in examples.values() if "value" in one]
+    root = schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], {}) if "$ref" in schema else {}
+    return {**schema, **root, **({"examples": values} if values else {})}
+
+
+def is_required(parameter: Any) -> bool:
+    """Whether the request is refused without it."""
+    return bool(parameter.field_info.is_required())
+
+
+def _fill(path: str, values: dict[str, Any]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name, convertor = match.groups()
+        return _written(values.get(name, CONVERTED.get(convertor or "", "x")))
+
+    return IN_PATH.sub(value, path)
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _body(source: Any) -> dict[str, Any]:
+    """The body as httpx takes it: ``json``, or ``data`` and ``files``."""
+    body = getattr(source, "body_field", None)
+    if body is None:
+        return {}
+    schema = schema_of(body)
+    value = smallest(schema)
+    media = getattr(body.field_info, "media_type", "application/json")
+    if media == "application/json":
+        return {"json": value}
+    fields = value if isinstance(value, dict) else {}
+    files = {name for name, one in schema.get("properties", {}).items() if name in fields and _is_file(one)}
+    return {
+        "data": {name: one for name, one in fields.items() if name not in files},
+        **({"files": dict.fromkeys(files, ("x.txt", b"x"))} if files else {}),
+    }
+
+
+def _is_file(schema: dict[str, Any]) -> bool:
+    inner = schema.get("items", schema)
+    return inner.get("format") == "binary" or "contentMediaType" in inner

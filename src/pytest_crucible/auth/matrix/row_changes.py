@@ -1,0 +1,114 @@
+"""Which rows differ between two moments of one test, whoever committed in between.
+
+The marks say which tables were written at all, so that looking costs one query where nothing was. A statement that
+writes marks its table even if it changed no row; then the rows as they were, which an open transaction still sees
+(PostgreSQL manual, 13.2.2: Repeatable Read), are compared with those that are there now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ...control import Control, connect
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the rows of one table differ.
+
+    Attributes:
+        table: As PostgreSQL writes its name.
+        added: New rows, and old ones as they are now, as text.
+        removed: Rows that are gone, and those that changed as they were.
+    """
+
+    table: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rows = [f"+ {row}" for row in self.added[:3]] + [f"- {row}" for row in self.removed[:3]]
+        more = len(self.added) + len(self.removed) - len(rows)
+        return "\n".join([f"{self.table}:", *rows, *([f"… and {more} more"] if more > 0 else [])])
+
+
+class Watch:
+    """What has changed in some databases since this began. Made by `watching`."""
+
+    def __init__(self, snapshots: list[Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    def changes(self, ignore: Iterable[str] = ()) -> list[Change]:
+        """The tables whose rows differ from what they were, but for those in *ignore*.
+
+        Args:
+            ignore: Names of tables, with or without their schema.
+        """
+        ignored = set(ignore)
+        return [change for snapshot in self._snapshots for change in snapshot.changes(ignored)]
+
+
+class Snapshot:
+    """One database as it was.
+
+    Args:
+        control: Reads the marks.
+        connection: Its transaction still sees every row as it was.
+    """
+
+    def __init__(self, control: Control, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._control = control
+        self._connection = connection
+        connection.autocommit = False
+        connection.execute("SELECT 1")  # the first statement takes the snapshot
+        self._before = control.marked()
+
+    def changes(self, ignored: set[str]) -> list[Change]:
+        """The tables whose rows differ."""
+        now = self._control.marked()
+        names = {name for name, count in now.items() if count != self._before.get(name, 0)}
+        written = sorted(name for name in names if name and not {name, name.rpartition(".")[2]} & ignored)
+        old = {name: (self._rows(name), self._file(name)) for name in written}
+        self._connection.rollback()
+        found = [self._compared(name, *old[name]) for name in written]
+        schema = [Change("the schema")] if "" in names else []
+        return schema + [change for change in found if change.added or change.removed]
+
+    def _rows(self, table: str) -> Counter[str]:
+        query = sql.SQL("SELECT {} FROM {} x").format(sql.SQL(self._control.row_text(table)), sql.SQL(table))
+        return Counter(row[0] for row in self._connection.execute(query))
+
+    def _file(self, table: str) -> object:
+        row = self._connection.execute("SELECT relfilenode FROM pg_class WHERE oid = %s::regclass", (table,)).fetchone()
+        return row and row[0]
+
+    def _compared(self, table: str, old: Counter[str], file: object) -> Change:
+        new = self._rows(table)
+        removed = tuple(sorted((old - new).elements()))
+        if not old and self._file(table) != file:
+            # TRUNCATE takes the rows from transactions before it, too (PostgreSQL manual, 13.6).
+            removed = ("every row, by TRUNCATE",)
+        return Change(table, tuple(sorted((new - old).elements())), removed)
+
+
+@contextmanager
+def watching(controls: Iterable[Control]) -> Iterator[Watch]:
+    """Watch the databases of *controls*: what is committed in here can be asked for."""
+    with ExitStack() as opened:
+        yield Watch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
+
+
+@contextmanager
+def _connected(control: Control) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    connection = connect(control.address, "-c row_security=off -c default_transaction_isolation=repeatable\\ read")
+    try:
+        yield connection
+    finally:
+        connection.close()

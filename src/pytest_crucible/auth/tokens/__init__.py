@@ -1,0 +1,1 @@
+"""Tokens of users, good and bad."""

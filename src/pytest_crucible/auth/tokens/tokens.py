@@ -1,0 +1,136 @@
+"""The tokens of a user of the application: good ones, expired ones, and all that must be refused."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from ...errors import UsageError
+from ..routes import schemes_of
+from ..schemes import Scheme, read_scheme, the_one
+from .bad import MALFORMED, bad_tokens, expired_token, expiry, is_jwt
+from .mint import PAST, Mint
+from .session_cookies import Sessions, sessions_of
+
+
+class NoToken(UsageError):
+    """There is no such token, and nothing that could make it."""
+
+
+class Tokens:
+    """Tokens for users of one application.
+
+    Args:
+        application: Gives the ASGI application where something must be read of it.
+        mint: The application's own token function, or None if ``crucible_access_token`` is not set.
+        scheme: What the fixture ``auth_scheme`` says, or None.
+    """
+
+    def __init__(self, application: Callable[[], Any], mint: Mint | None, scheme: str | None = None) -> None:
+        self._application = application
+        self._mint = mint
+        self._scheme = scheme
+        self._sessions: Sessions | None = None
+
+    def good(self, user: Any) -> str:
+        """A token by which the application knows *user*.
+
+        Raises:
+            NoToken: If the application's function is not known.
+        """
+        return self._signed(self._need_mint()(user))
+
+    def expired(self, user: Any) -> str:
+        """A token of *user* that ended an hour ago.
+
+        Raises:
+            NoToken: If the application's function is not known, or takes no lifetime and its key is out of reach.
+        """
+        mint = self._need_mint()
+        minted = mint(user, PAST) if mint.sets_expiry else mint(user)
+        if isinstance(minted, dict):
+            sessions = self._need_sessions()
+            made = sessions.sign(minted, PAST) if sessions.expire else None
+        elif mint.sets_expiry:
+            made = self._signed(minted)
+        else:
+            made = expired_token(self._signed(minted), mint.function)
+        if made is None:
+            raise _never_expires(mint)
+        if is_jwt(made) and (expiry(made) or math.inf) > time.time():
+            raise NoToken(
+                f"No expired token can be made: asked for one that ended an hour ago, {mint.path} makes one that has"
+                " not ended.",
+                why="It sets no time of expiry (the claim exp), or corrects one that lies in the past.",
+                do="Let its tokens expire. If they do, write a function of your tests, mint(user, expires_delta=None),"
+                ' and name it: crucible_access_token = "tests.tokens:mint".',
+            )
+        return made
+
+    def bad(self, good: str, malformed: str = MALFORMED, expired: str | None = None) -> dict[str, str]:
+        """What must be refused, by what is wrong with it; see `bad_tokens`."""
+        if self._sessions is None:
+            found = bad_tokens(good, function=self._mint.function if self._mint else None)
+        else:
+            found = self._sessions.bad(good)
+        return found | {"malformed": malformed} | ({"expired": expired} if expired else {})
+
+    def schemes(self) -> list[Scheme]:
+        """How a token is carried.
+
+        Raises:
+            UsageError: If the application takes credentials in several ways.
+        """
+        return self.extra() or the_one(schemes_of(self._application()))
+
+    def fit(self, schemes: Collection[Scheme]) -> bool:
+        """Whether a route that takes *schemes* takes a user's token, and not a key of another kind only."""
+        own = self.extra() or list(dict.fromkeys(schemes_of(self._application())))
+        if len(own) > 1:
+            own = [scheme for scheme in own if not scheme.is_key]
+        return not schemes or any(not scheme.is_key or scheme in own for scheme in schemes)
+
+    def extra(self) -> list[Scheme]:
+        """How a token is carried though no route declares it: as the project says, or in a session."""
+        if self._scheme is not None:
+            return [read_scheme(self._scheme, schemes_of(self._application()))]
+        return [Scheme("cookie", self._sessions.cookie)] if self._sessions is not None else []
+
+    def _signed(self, minted: Any) -> str:
+        if isinstance(minted, (str, bytes)):
+            return minted.decode() if isinstance(minted, bytes) else minted
+        if isinstance(minted, dict):
+            return self._need_sessions().sign(minted)
+        raise UsageError(
+            f"crucible_access_token: the function returned {type(minted).__name__}.",
+            why="It returns a token as text, or a dict: the contents of a Starlette session.",
+            do="Write a function of your tests that takes the text out of it, mint(user, expires_delta=None), and name"
+            ' it: crucible_access_token = "tests.tokens:mint".',
+        )
+
+    def _need_sessions(self) -> Sessions:
+        self._sessions = self._sessions or sessions_of(self._application())
+        return self._sessions
+
+    def _need_mint(self) -> Mint:
+        if self._mint is None:
+            raise NoToken(
+                "A token is asked for, and crucible_access_token is not set.",
+                why="Crucible mints tokens by the application's own function.",
+                do='Name it beside crucible_metadata: crucible_access_token = "app.security:create_access_token". Or'
+                " override the fixture access_token, with one that logs in. For an application without tokens override"
+                " the fixture current_user_dependency.",
+            )
+        return self._mint
+
+
+def _never_expires(mint: Mint) -> NoToken:
+    return NoToken(
+        f"No expired token can be made: {mint.path} takes no lifetime, and the key that it signs with was not found.",
+        why="Looked for a parameter such as expires_delta or expires_minutes, and for a key in the globals of its"
+        " module, its settings objects and the environment, that verifies what it signs.",
+        do="Write a function of your tests, mint(user, expires_delta=None), that passes the lifetime on, and name it:"
+        ' crucible_access_token = "tests.tokens:mint". Or override the fixture expired_token.',
+    )

@@ -1,0 +1,375 @@
+"""Put back what a test changed: the control plane's side of reset isolation.
+
+The model
+---------
+Statement triggers on every table write a *mark*, event triggers mark DDL, and one server-side call after each
+test (``reset()`` in ``reset.sql``) puts back exactly what is marked: rows, and every sequence that moved. Tests
+really commit; connections stay open. A test that wrote nothing costs one round trip that finds nothing.
+
+What the call answers
+---------------------
+* nothing, or what to vacuum: the database equals its baseline again;
+* other backends' open transactions: nothing was put back yet (see `watchdog` and `worker` for whose they are);
+* a reason why only a fresh clone can put this back: DDL that changed the catalog, large objects, settings or
+  privileges of the database, a trigger that fires even for a replica, or more rows to insert than a clone costs.
+
+The limits
+----------
+Roles and other cluster-wide objects are not put back (no trigger sees them). Statistics are not part of the
+baseline. ``currval()`` and other session state live as long as their connection, as in production.
+Rows come back in the order of the baseline, but not those of a table with more than `MOST_ROWS`, which is restored by
+difference: the rows that were changed or removed come last.
+
+Where to read
+-------------
+``reset.sql`` has marks and the reset, ``reset_baseline.sql`` what it restores, ``reset_difference.sql`` tables with
+many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and ``reset_plain.sql`` what depends
+on the role.
+
+Why it is fast
+--------------
+* The control connection runs under ``session_replication_role = replica`` from its beginning: no foreign key, no
+  trigger of the application's fires. Switching it within the call would throw away every cached plan.
+* The functions' text is written for the schema, so that plpgsql keeps the plans of all statements.
+* If the server's WAL has not moved since the last untouched test, no sequence and no large object can have.
+* Everything is deleted, nothing truncated: TRUNCATE creates files, 0.3 ms and more for each table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+
+from ..server.address import Address
+from .admin import connect
+from .marks import MARK
+from .rights import OWN, Rights
+
+# Refilling a row costs about 6 µs, a clone 20 to 50 ms and a new connection for every engine.
+MOST_ROWS = 5_000
+# Dead rows in a table before it is vacuumed: about what fits on a few pages.
+MOST_DEAD = 500
+# After so many resets, look for dead rows that no reset made: rolled back, or of temporary tables in the catalog.
+SWEEP_EVERY = 100
+
+# The layers of a database as COPY writes them, by table, in the order in which they are read back.
+Layers = dict[str, bytes]
+LAYER_TABLES = {
+    "layer_row": "SELECT * FROM pg_crucible.layer_row",
+    "layer_sequence": "SELECT * FROM pg_crucible.layer_sequence",
+    "seed": "SELECT * FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)",
+}
+
+
+def only(layers: Layers, numbers: set[int]) -> Layers:
+    """Of *layers* those with these *numbers*: the first column says whose a line is."""
+    wanted = {str(number).encode() for number in numbers}
+    return {
+        table: b"".join(line for line in layers[table].splitlines(keepends=True) if line.split(b"\t")[0] in wanted)
+        for table in ("layer_row", "layer_sequence")
+    }
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Another backend that has something open in the worker database.
+
+    Attributes:
+        pid: The backend.
+        state: As in ``pg_stat_activity``: ``idle in transaction``, ``active``, ``idle`` …
+        query: Its last statement.
+        open: Whether a transaction is open; if not, a session-level advisory lock is held.
+        since: When the transaction began, in seconds since the epoch by the server's clock.
+        wrote: Whether it has written, or locked rows: it has a transaction id, and `locks`.
+        locks: Whether it holds a lock above ACCESS SHARE on anything but a sequence.
+        harmless: Whether it is idle, has no transaction id, and holds no lock above ACCESS SHARE.
+    """
+
+    pid: int
+    state: str
+    query: str
+    open: bool
+    since: float | None
+    wrote: bool = False
+    locks: bool = False
+    harmless: bool = False
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a statement has failed in the transaction, which holds no locks any more."""
+        return self.state == "idle in transaction (aborted)"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is idle and has nothing to lose: a rollback to a savepoint has undone all that it wrote."""
+        return self.state == "idle in transaction" and not self.locks
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the transaction is prepared: no backend has it, and `query` is its identifier."""
+        return self.state == "prepared"
+
+    @property
+    def key(self) -> tuple[int, float | None]:
+        """The transaction: its backend, and when it began."""
+        return self.pid, self.since
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call of the reset found.
+
+    Attributes:
+        done: ``put back``, ``clone`` (throw the database away) or ``open`` (strangers; nothing done yet).
+        why: The reason of a ``clone``.
+        strangers: With ``open``.
+        temporary: Backends that made temporary objects.
+    """
+
+    done: Literal["put back", "clone", "open"]
+    why: str = ""
+    strangers: tuple[Stranger, ...] = ()
+    temporary: tuple[int, ...] = ()
+
+
+def install(address: Address, rights: Rights) -> None:
+    """Install marks and reset into the database at *address*, and take it as it is for the baseline."""
+    with connect(address, rights.session) as connection:
+        if rights.superuser:
+            connection.execute("SET allow_system_table_mods = on")
+        connection.execute(f"CREATE SCHEMA {rights.schema}")
+        connection.execute(rights.source())
+        connection.execute(OWN.replace("pg_crucible.", f"{rights.schema}."))
+        connection.execute(f"SELECT {rights.schema}.seal({MOST_ROWS})")
+        connection.execute("VACUUM (FREEZE)" if rights.superuser else "SELECT 1")
+
+
+class Control:
+    """The control connection to one worker database.
+
+    Args:
+        address: The administrator's address of it.
+        rights: What that role may do.
+    """
+
+    def __init__(self, address: Address, rights: Rights) -> None:
+        self.address = address
+        self._schema = rights.schema
+        self._connection = connect(address, rights.session)
+        self._run(OWN)
+        self.pid = self._connection.info.backend_pid
+        self._dead: Counter[str] = Counter()
+        self._until_sweep = SWEEP_EVERY
+        # Only an external server allows them (PostgreSQL manual, PREPARE TRANSACTION).
+        self._prepares = self._one("SELECT current_setting('max_prepared_transactions')") != "0"
+        self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
+
+    def close(self) -> None:
+        """Close the connection, and see to it that the database bears the mark, or Crucible could not drop it."""
+        with suppress(psycopg.Error):
+            self._mend_mark()
+        self._connection.close()
+
+    def _mend_mark(self) -> None:
+        """Set the database's mark again where the application, which may own it, has set another limit."""
+        if self._one("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
+            statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+            self._connection.execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
+
+    def ready(self) -> None:
+        """Note the state of what fires no trigger: the last step after a clone."""
+        self._run("DELETE FROM pg_crucible.ready")
+        self._run("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
+
+    def reset(
+        self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
+    ) -> Answer:
+        """One round trip: find what changed and put it back.
+
+        Args:
+            allowed: Backends whose open transactions are known and may stay.
+            most: More rows than this to refill, and the answer is ``clone``.
+            held: Whether a connection of the application is checked out: then aborted transactions are looked for.
+            every_one: Whether harmless transactions are answered, too.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: If somebody holds a lock on a marked table.
+        """
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._sweep()
+        found = self._one(
+            "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)",
+            list(allowed),
+            most,
+            held or self._prepares,
+            every_one,
+        )
+        if found is None:
+            return Answer("put back")
+        if "open" in found:
+            return Answer("open", strangers=tuple(Stranger(**stranger) for stranger in found["open"]))
+        if "clone" in found:
+            return Answer("clone", why=found["clone"])
+        self._bury(found["dead"])
+        return Answer("put back", temporary=tuple(found["temporary"]))
+
+    def marks(self) -> int:
+        """How many statements have written, and committed, since the baseline."""
+        return int(self._one("SELECT count(*) FROM pg_crucible.mark WHERE relid <> 1"))
+
+    def marked(self) -> dict[str, int]:
+        """How many statements have written each table, by its name, since the baseline; "" stands for the schema."""
+        query = (
+            "SELECT coalesce(k.name, ''), count(*) FROM pg_crucible.mark m"
+            " LEFT JOIN pg_crucible.tracked k USING (relid) WHERE m.relid <> 1 GROUP BY 1"
+        )
+        return dict(self._run(query).fetchall())
+
+    def row_text(self, table: str) -> str:
+        """Return the expression for a row ``x`` of *table* as text, which reads no virtual column: it may raise."""
+        return str(self._one("SELECT whole FROM pg_crucible.tracked WHERE name = %s", table))
+
+    def capture(self, layer: int) -> bool | None:
+        """Take what was written since the baseline into *layer* and so into the baseline.
+
+        Returns:
+            Whether there was anything; None where only a copy of the whole database can be that layer.
+        """
+        found: bool | None = self._one("SELECT pg_crucible.capture(%s, %s)", layer, MOST_ROWS)
+        return found
+
+    def take_off(self, layer: int) -> bool:
+        """Take *layer* off the baseline, and mark its tables for the next reset.
+
+        Returns:
+            False if the schema has changed since the baseline: only a fresh clone has tables that fit the rows.
+        """
+        return bool(self._one("SELECT pg_crucible.take_off(%s, %s)", layer, MOST_ROWS))
+
+    def seal(self) -> None:
+        """Take the whole database as it is now for the baseline, layers included."""
+        self._run("SELECT pg_crucible.seal(%s)", MOST_ROWS)
+
+    def now(self) -> float:
+        """The server's clock, in seconds since the epoch, without asking it again."""
+        return _clock() + self._offset
+
+    def has_grants(self, role: str) -> bool:
+        """Whether *role* has privileges in this database, owns something here, or is a member of another role.
+
+        A membership that Crucible gave it does not count.
+        """
+        return bool(
+            self._one(
+                "SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass"
+                " AND d.refobjid = r.oid AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                " OR EXISTS (SELECT FROM pg_auth_members m"
+                " WHERE m.member = r.oid AND m.grantor <> current_user::regrole) FROM pg_roles r WHERE rolname = %s",
+                role,
+            )
+        )
+
+    def terminate(self, pids: Iterable[int]) -> None:
+        """End backends, and wait until each is gone."""
+        # The second argument waits for the end, at most so many milliseconds (PostgreSQL manual, 9.28.2).
+        query = "SELECT pg_terminate_backend(pid, 2000) FROM unnest(%s::integer[]) AS pid"
+        self._run(query, list(pids))
+
+    def others_in_transactions(self) -> tuple[Stranger, ...]:
+        """Every other backend with an open transaction or advisory lock in this database, harmless ones too."""
+        found = self._one("SELECT pg_crucible.strangers('{}', true)::jsonb")
+        return tuple(Stranger(**stranger) for stranger in found or ())
+
+    def roll_back_prepared(self, identifier: str) -> None:
+        """Roll back the prepared transaction *identifier*."""
+        self._connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(identifier))
+
+    def in_the_way(self) -> frozenset[int]:
+        """The backends that hold a lock on a table that must be put back, or on a sequence.
+
+        ACCESS SHARE is in nobody's way: the reset takes no ACCESS EXCLUSIVE lock.
+        """
+        query = (
+            "SELECT coalesce(array_agg(l.pid), '{}') FROM pg_locks l"
+            " WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND l.relation IN (SELECT seqid FROM pg_crucible.sequence UNION SELECT unnest(t.tree)"
+            " FROM pg_crucible.tracked t JOIN pg_crucible.mark m ON m.relid = t.relid)"
+        )
+        return frozenset(self._one(query))
+
+    def export_layers(self) -> Layers:
+        """Every layer on this database, for a clone to come."""
+        return {table: self._copy_out(query) for table, query in LAYER_TABLES.items()}
+
+    def adopt_layers(self, layers: Layers) -> None:
+        """Bring *layers* to this fresh clone: they become part of its baseline."""
+        self._run("TRUNCATE pg_crucible.layer_sequence")
+        for table, rows in layers.items():
+            if table == "seed":
+                self._run("DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)")
+            with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
+                sink.write(rows)
+        self._run("SELECT pg_crucible.adopt(%s)", MOST_ROWS)
+
+    def carry(self, layers: Layers) -> list[str]:
+        """Bring *layers* here from a database that is gone, on top of those that are here.
+
+        Returns:
+            The tables whose rows could not be brought: here they have other columns.
+        """
+        for table, name in {"carried": "layer_row", "carried_sequence": "layer_sequence"}.items():
+            self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
+            with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
+                sink.write(layers[name])
+        return list(self._one("SELECT pg_crucible.carry(%s)", MOST_ROWS))
+
+    def _copy_out(self, query: str) -> bytes:
+        with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:
+            return b"".join(bytes(block) for block in rows)
+
+    def _bury(self, dead: dict[str, int]) -> None:
+        """Vacuum tables before their dead rows slow every later scan down: autovacuum is off."""
+        self._dead.update(dead)
+        self._vacuum([table for table, rows in self._dead.items() if rows > MOST_DEAD])
+
+    def _sweep(self) -> None:
+        """Vacuum what the server's statistics say is full of dead rows."""
+        self._until_sweep = SWEEP_EVERY
+        query = (
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relpersistence <> 't'"
+            " AND greatest(pg_stat_get_dead_tuples(oid), pg_stat_get_dead_tuples(reltoastrelid)) > %s"
+        )
+        self._vacuum([table for (table,) in self._run(query, MOST_DEAD).fetchall()])
+
+    def _vacuum(self, tables: Iterable[str]) -> None:
+        for table in tables:
+            self._dead.pop(table, None)
+            self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
+
+    def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
+        # Prepared by psycopg on first use: the texts never change.
+        return self._connection.execute(self._own(query), arguments, prepare=True)
+
+    def _one(self, query: str, *arguments: object) -> Any:
+        row = self._run(query, *arguments).fetchone()
+        return row[0] if row else None
+
+    def _own(self, query: str) -> str:
+        return query.replace("pg_crucible.", f"{self._schema}.")
+
+
+LockNotAvailable = psycopg.errors.LockNotAvailable
+
+
+def _clock() -> float:
+    """Seconds since some moment; not one of the functions that tests freeze."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)

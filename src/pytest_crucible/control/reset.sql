@@ -1,0 +1,338 @@
+-- What Crucible installs into a template, below one schema of its own (here "pg_crucible": see reset.py).
+-- The model, its limits and the reasons stand in the docstring of reset.py.
+
+-- Marks: one row for each statement that wrote. Unlogged and without an index, so that no transaction ever
+-- waits for another one here and SERIALIZABLE sees no false conflict.
+--   relid > 1   that table was written
+--   relid = 0   the schema changed (DDL)
+--   relid = 1   the backend pid made a temporary object
+CREATE UNLOGGED TABLE pg_crucible.mark (relid oid NOT NULL, pid integer);
+
+-- Every sequence as the baseline has it. "always": its values are cached by sessions or not in the WAL.
+CREATE TABLE pg_crucible.sequence (
+    seqid oid PRIMARY KEY, name text NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
+    cached boolean NOT NULL, unlogged boolean NOT NULL
+);
+
+-- Every table that the reset knows.
+--   tree          its children (partitions and heirs), itself included
+--   columns       the columns that an INSERT names, and fields, what it takes for them of a row "x.r"
+--   whole         the text of the row "x". Virtual columns are left out: reading one may raise an error.
+--   rows          how many rows the baseline has
+--   rank          its place among foreign keys, parents first
+--   clone_only    only a fresh clone can restore it: a rule or trigger that fires even under
+--                 session_replication_role = replica, rows that we may not read or that would not come back equal
+--   big           restored by difference: see restore_difference(); "filenode" is the file in which "at" is valid
+--   fragile       expressions are evaluated when its rows are inserted, so that a rehearsal is worth its time
+--   search_path   the one under which its rows can be inserted, where it is not that of the control connection
+CREATE TABLE pg_crucible.tracked (
+    relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
+    fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0,
+    rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
+    search_path text
+);
+
+-- The baseline's rows as text: no column here has a type of the application's, or DROP TYPE would fail.
+-- "place" is their order. "at" and "born" are ctid and xmin of the row, and valid for tables that are "big".
+CREATE SEQUENCE pg_crucible.place;
+CREATE TABLE pg_crucible.seed (
+    relid oid NOT NULL, place bigint NOT NULL DEFAULT nextval('pg_crucible.place'), at tid, born xid,
+    r text COLLATE "C" NOT NULL
+);
+CREATE INDEX ON pg_crucible.seed (relid, place);
+
+-- What the fixtures of wider scopes added (sign 1) and removed (sign -1): see isolation/layers.py.
+CREATE TABLE pg_crucible.layer_row (
+    layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, place bigint NOT NULL, r text COLLATE "C" NOT NULL
+);
+CREATE TABLE pg_crucible.layer_sequence (
+    layer integer NOT NULL, seqid oid NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
+    taken timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (layer, seqid)
+);
+
+-- What only the control connection knows: its statements leave no marks.
+CREATE TABLE pg_crucible.key (own text NOT NULL);
+INSERT INTO pg_crucible.key VALUES (gen_random_uuid());
+
+CREATE FUNCTION pg_crucible.mark_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO pg_crucible.mark VALUES (TG_RELID);
+    RETURN NULL;
+END $$;
+
+-- Have both triggers of a table there and enabled, whatever a wide fixture has done to them. The condition keeps out
+-- the statements of the control connection: it alone knows the key, of which the condition shows only a hash.
+CREATE FUNCTION pg_crucible.mark_table(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN SELECT v.name, v.events FROM (VALUES ('pg_crucible_write', 'INSERT OR UPDATE OR DELETE'),
+                                                  ('pg_crucible_truncate', 'TRUNCATE')) v (name, events)
+              WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = v.name
+                                   AND g.tgenabled = 'A' AND g.tgfoid = 'pg_crucible.mark_write'::regproc) LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH STATEMENT '
+            'WHEN (hashtextextended(current_setting(''pg_crucible.own'', true), 0) IS DISTINCT FROM %L::bigint) '
+            'EXECUTE FUNCTION pg_crucible.mark_write()', t.name, t.events, relation,
+            (SELECT hashtextextended(own, 0) FROM pg_crucible.key));
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', relation, t.name);
+    END LOOP;
+END $$;
+
+-- The state of what belongs to this database but fires no trigger: its own row in pg_database (GRANT ON
+-- DATABASE, ALTER DATABASE), its comment, its settings, its large objects; CLUSTER; and what a command that works
+-- CONCURRENTLY leaves when it fails, for then no event trigger runs. Row versions tell, not values.
+CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws('/',
+        (SELECT concat(d.xmin, ',', (SELECT c.xmin FROM pg_shdescription c
+                                      WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass))
+           FROM pg_database d WHERE d.datname = current_database()),
+        (SELECT concat(string_agg(i.indexrelid::text || i.xmin::text, ',')) FROM pg_index i
+          WHERE i.indisclustered OR NOT i.indisvalid OR NOT i.indisready),
+        (SELECT concat(string_agg(i.inhrelid::text, ',')) FROM pg_inherits i WHERE i.inhdetachpending),
+        (SELECT concat(string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid)) FROM pg_db_role_setting s
+          WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
+        (SELECT concat(string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid)) FROM pg_largeobject_metadata m),
+        concat(pg_crucible.large_object_stamp()), pg_crucible.catalog_stamp());
+END $$;
+
+-- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
+CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
+
+-- What differs between the database's stamp and that of the baseline, for a reader.
+CREATE FUNCTION pg_crucible.stamp_change() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(DISTINCT coalesce((ARRAY['privileges or properties of the database', 'CLUSTER or an invalid index',
+        'a partition that is half detached', 'settings of the database', 'large objects', 'large objects'])[n],
+        'the schema changed (DDL)'), ', ')
+      FROM (SELECT * FROM regexp_split_to_table(pg_crucible.database_stamp(), '/') WITH ORDINALITY AS now (part, n)
+              FULL JOIN (SELECT t.* FROM pg_crucible.ready, regexp_split_to_table(stamp, '/')
+                         WITH ORDINALITY AS t (part, n)) old USING (n)
+             WHERE now.part IS DISTINCT FROM old.part) differing
+$$;
+
+-- Open transactions and session-level advisory locks of other backends in this database, and prepared transactions,
+-- as JSON, or NULL.
+-- "allowed": backends whose open transaction or lock is known and may stay.
+-- "every": also those that are harmless: idle, without a transaction id, with no lock above ACCESS SHARE. The reset
+-- takes no lock that waits for these.
+CREATE FUNCTION pg_crucible.strangers(allowed integer[], every boolean) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT json_agg(json_build_object(
+        'pid', o.pid, 'state', o.state, 'query', o.query, 'open', o.since IS NOT NULL,
+        'wrote', o.wrote, 'locks', o.locks, 'harmless', o.harmless,
+        'since', extract(epoch FROM o.since)))::text
+      FROM (SELECT a.pid, a.state, a.query, coalesce(l.locks, false) AS locks,
+                   a.backend_xid IS NOT NULL AND coalesce(l.locks, false) AS wrote,
+                   -- An aborted transaction has no start any more.
+                   coalesce(a.xact_start, CASE WHEN a.state LIKE '%aborted)' THEN a.state_change END) AS since,
+                   a.state = 'idle in transaction' AND a.backend_xid IS NULL AND NOT coalesce(l.locks OR l.sequences, false) AS harmless
+              FROM pg_stat_get_activity(NULL) a
+              LEFT JOIN (SELECT pid, bool_or(locktype = 'advisory') AS advisory,
+                                bool_or(above AND NOT sequence) AS locks, bool_or(above AND sequence) AS sequences
+                           FROM pg_lock_status(),
+                                -- The transaction's own id goes with what it has written.
+                                LATERAL (SELECT mode NOT IN ('AccessShareLock', 'SIReadLock')
+                                                AND locktype NOT IN ('virtualxid', 'transactionid')) AS s (above),
+                                -- nextval()'s lock outlives a ROLLBACK TO SAVEPOINT; those of written tables do not.
+                                LATERAL (SELECT mode = 'RowExclusiveLock' AND EXISTS (
+                                    SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'S')) AS q (sequence)
+                          GROUP BY pid) l ON l.pid = a.pid
+             WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL AND a.backend_type = 'client backend'
+               AND NOT a.pid = ANY (allowed)
+               -- A backend that starts looks itself up in a transaction of its own, and has no state until it is ready.
+               AND coalesce(a.state, 'starting') <> 'starting'
+               AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
+             UNION ALL
+            SELECT 0, 'prepared', p.gid, true, true, p.prepared, false
+              FROM pg_prepared_xacts p
+             WHERE current_setting('max_prepared_transactions') <> '0' AND p.database = current_database()) o
+     WHERE every OR NOT o.harmless);
+END $$;
+
+-- Put every sequence that moved back to the baseline; the setval() also makes the next nextval() write WAL.
+-- A sequence whose values sessions cache is restarted, since only a new relfilenode makes other sessions
+-- forget what they cached (init_sequence in sequence.c).
+CREATE FUNCTION pg_crucible.place_sequence(seqid oid, last_value bigint, is_called boolean, cached boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF cached THEN
+        EXECUTE format('ALTER SEQUENCE %s RESTART', seqid::regclass);
+    END IF;
+    PERFORM setval(seqid::regclass, last_value, is_called);
+END $$;
+
+-- One whose values are cached always counts as moved: a setval() can bring it back, and sessions keep their values.
+-- On 18 each is compared as it is read, which takes a third of the time of a join with sequence_now(); the last
+-- value alone is cheaper still, but NULL for one that was not called, wherever it stands.
+CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('server_version_num')::integer / 10000 = 18 THEN
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
+           FROM pg_crucible.sequence s
+          WHERE s.cached OR CASE WHEN s.is_called THEN pg_sequence_last_value(s.seqid) IS DISTINCT FROM s.last_value
+                            ELSE pg_get_sequence_data(s.seqid) IS DISTINCT FROM ROW(s.last_value, s.is_called) END;
+    ELSE
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
+           FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
+          WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+    END IF;
+    RETURN FOUND;
+END $$;
+
+-- Take the sequences as they are now for the baseline, and remember those that moved for a layer.
+CREATE FUNCTION pg_crucible.note_sequences(noted_layer integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    s record;
+BEGIN
+    FOR s IN SELECT q.seqid, q.cached, n.last_value, n.is_called
+               FROM pg_crucible.sequence q JOIN pg_crucible.sequence_now() n USING (seqid)
+              WHERE (n.last_value, n.is_called) IS DISTINCT FROM (q.last_value, q.is_called) OR noted_layer = 0 LOOP
+        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached);
+        UPDATE pg_crucible.sequence q SET last_value = s.last_value, is_called = s.is_called WHERE q.seqid = s.seqid;
+        INSERT INTO pg_crucible.layer_sequence VALUES (noted_layer, s.seqid, s.last_value, s.is_called)
+            ON CONFLICT (layer, seqid) DO UPDATE
+            SET last_value = s.last_value, is_called = s.is_called, taken = clock_timestamp();
+    END LOOP;
+END $$;
+
+-- restore_tables() restores the marked tables: delete everything, insert the baseline's rows in their order; it returns
+-- the dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
+-- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. ONLY, because
+-- a mark has been widened to the whole tree before. Children go first and come back last; under
+-- session_replication_role = replica, where no foreign key is checked, every rank is 0.
+CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
+        'RETURNS jsonb LANGUAGE plpgsql AS %L',
+        'DECLARE dead bigint; deaths jsonb := ''{}''; lies tid[]; usual text := current_setting(''search_path''); BEGIN '
+        || coalesce((
+            SELECT string_agg(format(
+                'IF %2$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
+                'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%3$L, dead); END IF; END IF; ',
+                name, relid, name), '' ORDER BY rank DESC)
+              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '')
+        || 'IF seeded IS NOT NULL THEN ' || coalesce((
+            SELECT string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', k.relid, pg_crucible.refill(k)), ''
+                ORDER BY rank)
+              FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
+END $$;
+
+-- The statements that fill one table. PostgreSQL puts rows where vacuumed ones have been, page after page and then
+-- from the first again: rows that came out of order are inserted once more, which finds that space taken. Dead rows
+-- fill the page of a small table too.
+CREATE FUNCTION pg_crucible.refill(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
+        'WHERE relid = %4$s ORDER BY place OFFSET 0) x', t.name, t.columns, t.fields, t.relid);
+BEGIN
+    IF t.rows > 1 THEN
+        statements := format('FOR attempt IN 1..4 LOOP WITH put AS (%s RETURNING ctid) SELECT array_agg(ctid) INTO lies '
+            'FROM put; EXIT WHEN lies = ARRAY(SELECT l FROM unnest(lies) AS l ORDER BY l) OR attempt = 4; '
+            'DELETE FROM ONLY %s; END LOOP', statements, t.name);
+    END IF;
+    IF t.search_path IS NOT NULL THEN
+        statements := format('PERFORM set_config(''search_path'', %L, true); %s; '
+            'PERFORM set_config(''search_path'', usual, true)', t.search_path, statements);
+    END IF;
+    RETURN statements || ';';
+END $$;
+
+-- A name as a reader knows it.
+CREATE FUNCTION pg_crucible.short(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT regexp_replace(name, '^public\.', '')
+$$;
+
+-- Why the marked tables cannot be restored row by row, or why that would cost more than a clone.
+CREATE FUNCTION pg_crucible.too_dear(marked oid[], refill bigint, most bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN bool_or(clone_only) THEN
+        'writes to ' || string_agg(pg_crucible.short(name), ', ' ORDER BY name) FILTER (WHERE clone_only)
+        || ': a trigger, rule, policy or constraint stands in the way of a reset'
+        ELSE to_char(refill, 'FM999,999,999') || ' seed rows in written tables: a refill would cost more' END
+      FROM pg_crucible.tracked WHERE relid = ANY (marked)
+$$;
+
+-- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
+-- "allowed" and "every_one": see strangers(). "held": the application holds a connection, or a transaction may be prepared.
+-- Then strangers() is asked in any case: no lock tells of an aborted or a prepared transaction.
+-- "most": more rows than this to refill, and a fresh clone is cheaper.
+-- Returns NULL where nothing had to be done, else JSON with one of
+--   open   other backends' transactions and advisory locks: nothing was put back yet
+--   clone  why only a fresh clone can put this back: nothing was put back
+--   dead, temporary   what the reset leaves to vacuum, and backends with temporary objects
+CREATE FUNCTION pg_crucible.reset(allowed integer[], most bigint, held boolean, every_one boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    marked oid[];
+    tables oid[];
+    seeded oid[];
+    bigs oid[];
+    refill bigint;
+    unfit boolean;
+    wider boolean;
+    found text;
+    deaths jsonb;
+    temporary jsonb;
+    -- Before anything is read: what others do meanwhile must be found the next time.
+    position text := pg_current_wal_insert_lsn();
+    noted bigint;
+BEGIN
+    -- Other runs and our own say by advisory locks elsewhere that they live: only those of this database count.
+    IF held OR EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
+                  AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory'
+                       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))) THEN
+        found := pg_crucible.strangers(allowed, every_one);
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('open', found::jsonb);
+        END IF;
+    END IF;
+    IF EXISTS (SELECT FROM pg_crucible.mark) THEN
+        -- Taken and deleted at once: a mark that arrives from here on is the next reset's.
+        WITH taken AS (DELETE FROM pg_crucible.mark RETURNING relid, pid)
+        SELECT array_agg(DISTINCT relid), count(*), jsonb_agg(DISTINCT pid) FILTER (WHERE relid = 1)
+          INTO marked, noted, temporary FROM taken;
+    END IF;
+    -- Sequences write WAL at the first nextval() after a setval(), also when it is rolled back, and so do
+    -- large objects and every commit with a transaction id: WAL that has not moved means nothing to do.
+    IF marked IS NULL AND current_setting('pg_crucible.wal', true) = position THEN
+        RETURN NULL;
+    END IF;
+    IF 0 = ANY (marked) THEN
+        found := pg_crucible.schema_change();
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('clone', found);
+        END IF;
+        marked := marked || pg_crucible.altered_tables();
+    END IF;
+    IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
+        RETURN jsonb_build_object('clone', pg_crucible.stamp_change());
+    END IF;
+    temporary := coalesce(temporary, pg_crucible.temporary_backends());
+    IF marked IS NULL AND temporary IS NULL THEN
+        IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
+            PERFORM set_config('pg_crucible.wal', position, false);
+        END IF;
+        RETURN NULL;
+    END IF;
+    -- Twice only where a mark means more than its own table: most schemas have no trees.
+    LOOP
+        SELECT array_agg(k.relid) FILTER (WHERE NOT k.big), array_agg(k.relid) FILTER (WHERE k.rows > 0 AND NOT k.big),
+               array_agg(k.relid) FILTER (WHERE k.big), sum(k.rows) FILTER (WHERE NOT k.big), bool_or(k.clone_only),
+               bool_or(NOT k.tree <@ marked)
+          INTO tables, seeded, bigs, refill, unfit, wider FROM pg_crucible.tracked k WHERE k.relid = ANY (marked);
+        EXIT WHEN wider IS NOT TRUE;
+        SELECT array_agg(DISTINCT t.relid) INTO marked
+          FROM pg_crucible.tracked m, unnest(m.tree) AS t(relid) WHERE m.relid = ANY (marked);
+    END LOOP;
+    IF unfit OR refill > most THEN
+        RETURN jsonb_build_object('clone', pg_crucible.too_dear(marked, refill, most));
+    END IF;
+    IF bigs IS NOT NULL THEN
+        found := pg_crucible.restore_differences(bigs, coalesce(cardinality(tables), 0), most);
+        IF found IS NOT NULL THEN
+            RETURN jsonb_build_object('clone', found);
+        END IF;
+    END IF;
+    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', coalesce(noted, 0));
+    PERFORM pg_crucible.restore_sequences();
+    RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
+END $$;

@@ -1,0 +1,244 @@
+"""Fixtures of the well-known recipe that do something else than they seem to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ...project.fixtures import Fixture
+from ...project.modules import Module
+from ...project.names import full, imported, origin
+from ...project.syntax import Function, calls, keyword, last, owner
+from ..case import Case
+from ..findings import Finding
+
+CONTAINERS = "testcontainers"
+# The first release of testcontainers that warns.
+MOVED_IN = (4, 15)
+CHANGING = ("update", "set", "setdefault")
+
+
+def faker_seed(case: Case) -> Iterator[Finding]:
+    """Faker's own fixture is seeded by it, and nothing else."""
+    with_factories = any(_imports(module, "polyfactory") for module in case.project.modules)
+    if case.settings.on or not with_factories:
+        return
+    for fixture in case.fixtures:
+        if fixture.name == "faker_seed":
+            yield Finding(
+                "faker_seed does not reach Polyfactory.",
+                "It seeds Faker's own fixture faker only: factories draw other data in each run.",
+                "Write `__random_seed__ = 1` in each factory. With Crucible every factory is seeded, for each test.",
+                case.where(fixture.module),
+                fixture.node.lineno,
+            )
+
+
+def shared_headers(case: Case) -> Iterator[Finding]:
+    """A fixture that changes the client it was given and hands it on."""
+    for fixture in case.fixtures:
+        given = set(fixture.arguments)
+        handed_on = {last(node.value) for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)}
+        for name in sorted(given & handed_on & _changed(fixture.node)):
+            yield Finding(
+                f"{fixture.name} changes the headers of {name} and returns the same client.",
+                f"A test that asks for both has no client without these headers, and each other fixture that uses "
+                f"{name} sends them too.",
+                "Make a client of its own there. With Crucible: delete it, and ask for authenticated_client.",
+                case.where(fixture.module),
+                fixture.node.lineno,
+            )
+
+
+def _changed(function: Function) -> set[str]:
+    """The names whose ``headers`` or ``cookies`` a function changes."""
+    found = set()
+    for node in ast.walk(function):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            changed = target.value if isinstance(target, ast.Subscript) else target
+            if last(changed) in ("headers", "cookies", "auth"):
+                found.add(owner(changed))
+        if isinstance(node, ast.Call) and last(node) in CHANGING and isinstance(node.func, ast.Attribute):
+            changed = node.func.value
+            found |= {owner(changed)} if last(changed) in ("headers", "cookies") else set()
+    return found
+
+
+def overrides_cleared(case: Case) -> Iterator[Finding]:
+    """``dependency_overrides.clear()`` takes those of others with it."""
+    on = case.settings.on and case.settings.app
+    for module in case.project.tests:
+        for node in ast.walk(module.tree):
+            if _clears(node):
+                yield Finding(
+                    "All dependency overrides are cleared.",
+                    "Those that another fixture has set are gone as well, for the rest of the test."
+                    if on
+                    else "Those that the application, or another fixture, had set are gone as well, for every later "
+                    "test.",
+                    "Leave it out: Crucible puts all of them back after each test."
+                    if on
+                    else "Take back only your own: app.dependency_overrides.pop(get_db). With Crucible all of them "
+                    "are put back after each test.",
+                    case.where(module),
+                    getattr(node, "lineno", 0),
+                    severity="note" if on else None,
+                )
+
+
+def _clears(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "clear":
+        return last(node.func.value) == "dependency_overrides"
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and not node.value.keys:
+        return any(last(target) == "dependency_overrides" for target in node.targets)
+    return False
+
+
+def session_shared(case: Case) -> Iterator[Finding]:
+    """The application is given the test's own session."""
+    if case.settings.on and case.settings.isolation == "rollback":
+        return
+    dependencies = {one.place.path.replace(":", ".") for one in case.finds.session_dependencies}
+    sessions = {one.name for one in case.fixtures if "session" in one.traits}
+    for fixture in case.fixtures:
+        for node in ast.walk(fixture.node):
+            given = _given_by_override(node, fixture)
+            if given in fixture.arguments and (given in sessions or _overridden(case, fixture, node) in dependencies):
+                yield Finding(
+                    f"The application and the test share one session, {given}.",
+                    "A forgotten commit goes unseen, objects are loaded already (no MissingGreenlet), and requests at "
+                    "the same time use one connection.",
+                    "Give the application a session of its own on the same connection. With Crucible: delete the "
+                    'override; or set crucible_isolation = "rollback" if tests rely on rows that are only flushed.',
+                    case.where(fixture.module),
+                    getattr(node, "lineno", fixture.node.lineno),
+                )
+
+
+def _overridden(case: Case, fixture: Fixture, node: ast.AST) -> str:
+    """Return the full name of the dependency that an assignment to ``dependency_overrides[…]`` overrides."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    key = target.slice if isinstance(target, ast.Subscript) else None
+    return origin(case.project, full(fixture.module, key))
+
+
+def _given_by_override(node: ast.AST, fixture: Fixture) -> str:
+    """The name that ``app.dependency_overrides[get_db] = …`` makes the application get; empty for anything else."""
+    if not isinstance(node, ast.Assign):
+        return ""
+    (target, *_) = node.targets
+    if not isinstance(target, ast.Subscript) or last(target.value) != "dependency_overrides":
+        return ""
+    value: ast.AST | None = node.value
+    if isinstance(value, ast.Lambda):
+        return last(value.body)
+    for inner in ast.walk(fixture.node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name == last(value):
+            results = [child.value for child in ast.walk(inner) if isinstance(child, ast.Yield | ast.Return)]
+            return next((last(result) for result in results if isinstance(result, ast.Name)), "")
+    return ""
+
+
+def lifespan_not_run(case: Case) -> Iterator[Finding]:
+    """httpx's ASGI transport neither starts nor stops the application."""
+    if not any(map(_has_lifespan, case.project.code)):
+        return
+    for module in case.project.tests:
+        if "lifespan" in module.source.lower():
+            continue  # LifespanManager, app.router.lifespan_context: it is thought of
+        for call in calls(module.tree):
+            if last(call) == "ASGITransport" and full(module, call.func).startswith("httpx"):
+                yield Finding(
+                    "The client's ASGITransport does not run the application's lifespan.",
+                    "The application that these tests ask has never started: what its lifespan sets up is missing.",
+                    "Wrap it: `async with LifespanManager(app) as manager: ASGITransport(app=manager.app)` (package "
+                    "asgi-lifespan). With Crucible: delete the fixture, and ask for async_client.",
+                    case.where(module),
+                    call.lineno,
+                )
+
+
+def _has_lifespan(module: Module) -> bool:
+    for call in calls(module.tree):
+        if keyword(call, "lifespan") is not None and last(call) in ("FastAPI", "Starlette", "APIRouter", "Router"):
+            return True
+        if last(call) in ("on_event", "add_event_handler") or keyword(call, "on_startup") is not None:
+            return True
+    return False
+
+
+def container_moved(case: Case) -> Iterator[Finding]:
+    """``testcontainers.postgres`` has become ``testcontainers.community.postgres``."""
+    if case.machine.has(CONTAINERS) and case.machine.version(CONTAINERS) < MOVED_IN:
+        return
+    for module in case.project.tests:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "testcontainers.postgres":
+                yield Finding(
+                    "testcontainers.postgres is deprecated.",
+                    "Since testcontainers 4.15 it warns in each run; where warnings are errors, importing it fails.",
+                    "Write testcontainers.community.postgres. With Crucible: delete the fixture; crucible_server = "
+                    '"container" starts one.',
+                    case.where(module),
+                    node.lineno,
+                )
+
+
+def url_unchanged(case: Case) -> Iterator[Finding]:
+    """``get_connection_url()`` says ``postgresql+psycopg2://``, so ``postgresql://`` is not in it."""
+    for module in case.project.tests:
+        if any(keyword(call, "driver") for call in calls(module.tree)):
+            continue  # the container was told which driver it shall name
+        for call in calls(module.tree):
+            if last(call) == "replace" and call.args and _is_text(call.args[0], "postgresql://"):
+                source = owner(call)
+                if "get_connection_url" in source or source in _container_urls(module):
+                    yield Finding(
+                        'Replacing "postgresql://" in get_connection_url() does nothing.',
+                        "It returns postgresql+psycopg2://…: the driver stays, and with it another one than the "
+                        "application's.",
+                        'Ask for the driver: get_connection_url(driver="asyncpg").',
+                        case.where(module),
+                        call.lineno,
+                    )
+
+
+def _container_urls(module: Module) -> set[str]:
+    """The names that hold what ``get_connection_url()`` without a driver returned."""
+    found = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            call = node.value
+            if last(call) == "get_connection_url" and keyword(call, "driver") is None and not call.args:
+                found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _is_text(node: ast.expr, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text
+
+
+def container_per_worker(case: Case) -> Iterator[Finding]:
+    """A session fixture that starts a container does so in each worker."""
+    if not case.uses("pytest-xdist"):
+        return
+    for fixture in case.fixtures:
+        if fixture.scope == "session" and _starts_container(fixture):
+            yield Finding(
+                f"{fixture.name} starts a container in each worker of pytest-xdist.",
+                "A session is a worker's: -n 4 starts four servers, at some seconds each.",
+                "With Crucible: delete the fixture; all workers share one server, and each has a database of its own, "
+                "which takes some 20 ms.",
+                case.where(fixture.module),
+                fixture.node.lineno,
+            )
+
+
+def _starts_container(fixture: Fixture) -> bool:
+    names = [last(call) for call in calls(fixture.node)]
+    asked = "worker_id" in fixture.arguments and any("container" in name.lower() for name in names)
+    return asked or "PostgresContainer" in names
+
+
+def _imports(module: Module, package: str) -> bool:
+    return any(name.partition(".")[0] == package for name in imported(module).values())

@@ -1,0 +1,67 @@
+"""Fixtures of other plugins, and of the project, with a name of Crucible's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from ...project.fixtures import fixtures
+from ...project.modules import Project, module_at
+from ..case import Case
+from ..findings import Finding
+
+OURS = "pytest-crucible"
+# For the user to replace.
+MEANT = {"auth_scheme", "client_options", "current_user_dependency", "faker_seed", "test_user"}
+
+
+@cache
+def fixture_names(files: tuple[Path, ...]) -> frozenset[str]:
+    """Return the fixtures that a plugin's files define; they are read and not imported."""
+    return frozenset(name for path in files for name in _in_file(path))
+
+
+def _in_file(path: Path) -> Iterator[str]:
+    try:
+        source = path.read_text("utf-8", "replace")
+    except OSError:
+        return
+    if "fixture" in source and "pytest" in source:
+        module = module_at(path.parent, path)
+        yield from (fixture.name for fixture in fixtures(Project(path.parent, (module,))))
+
+
+def our_names() -> frozenset[str]:
+    """Return the fixtures of Crucible that a test may ask for."""
+    folder = Path(__file__).parents[2] / "fixtures"
+    names = fixture_names(tuple(sorted(folder.glob("*.py"))))
+    return frozenset(name for name in names if not name.startswith("crucible_"))
+
+
+def clashes(case: Case) -> Iterator[Finding]:
+    """Yield each fixture of another plugin that Crucible's hides."""
+    others = [plugin for plugin in case.machine.plugins if plugin.name != OURS] if case.settings.on else []
+    for name in sorted(our_names()):
+        owners = sorted(plugin.name for plugin in others if name in fixture_names(plugin.files))
+        if owners:
+            yield Finding(
+                f"{' and '.join(owners)} and Crucible both have a fixture {name}.",
+                "Crucible's wins, since it is registered last.",
+                f"Where the other one is meant, switch Crucible's name off by a fixture {name} of your own in "
+                "conftest.py.",
+            )
+
+
+def shadowed(case: Case) -> Iterator[Finding]:
+    """A fixture of the project's with a name of Crucible's: it wins."""
+    names = our_names() - MEANT if case.settings.on else frozenset()
+    for fixture in case.fixtures:
+        if fixture.name in names and fixture.name not in fixture.arguments:
+            yield Finding(
+                f"The fixture {fixture.name} takes the place of Crucible's.",
+                "A fixture of the project always wins, as everywhere in pytest.",
+                "Delete it if Crucible's does; keep it if it is meant.",
+                case.where(fixture.module),
+                fixture.node.lineno,
+            )

@@ -1,0 +1,82 @@
+"""Hand-written transactions that commit every test.
+
+Each pattern was run on PostgreSQL: which rows a fixture leaves behind is measured.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ...project.modules import Module
+from ...project.syntax import Function, calls, functions_of, keyword, last, owner
+from ..case import Case
+from ..findings import Finding
+
+With = ast.With | ast.AsyncWith
+
+
+def commits_every_test(case: Case) -> Iterator[Finding]:
+    """``async with conn.begin() as trans: … yield …`` and a rollback behind the block, or none at all."""
+    for module in case.project.tests:
+        for function in functions_of(module.tree):
+            for block, begin, name in _begun(function):
+                if late := _rollback_behind(function, block, name):
+                    yield _late(case, module, begin, late)
+                elif _only_commits(block, {name, owner(begin)}):
+                    yield _never(case, module, begin, block)
+
+
+def _begun(function: Function) -> Iterator[tuple[With, ast.Call, str]]:
+    """The ``with ….begin() as name`` blocks of a function."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                if isinstance(item.context_expr, ast.Call) and last(item.context_expr) == "begin":
+                    yield node, item.context_expr, last(item.optional_vars)
+
+
+def _rollback_behind(function: Function, block: With, name: str) -> ast.Call | None:
+    """A rollback of what the block began, after it has ended."""
+    end = block.end_lineno or block.lineno
+    expected = {
+        call
+        for node in ast.walk(function)
+        if isinstance(node, ast.With) and any(last(item.context_expr) == "raises" for item in node.items)
+        for call in calls(node)
+    }  # a test of what such a rollback does
+    late = (call for call in _rollbacks(function, name) if call.lineno > end and call not in expected)
+    return next(late, None) if name else None
+
+
+def _rollbacks(node: ast.AST, *names: str) -> Iterator[ast.Call]:
+    yield from (call for call in calls(node) if last(call) == "rollback" and (not names or owner(call) in names))
+
+
+def _only_commits(block: With, names: set[str]) -> bool:
+    """Whether a test runs inside the block, in a session whose commits are savepoints, and nothing rolls back."""
+    yields = any(isinstance(node, ast.Yield) for node in ast.walk(block))
+    joined = any(keyword(made, "join_transaction_mode") is not None for made in calls(block))
+    return yields and joined and not any(_rollbacks(block, *names))  # the session's own rolls a savepoint back
+
+
+def _late(case: Case, module: Module, begin: ast.Call, late: ast.Call) -> Finding:
+    return Finding(
+        f"{owner(late)}.rollback() stands behind the block of {ast.unparse(begin)}, which has committed by then.",
+        "Leaving the block commits: each test's rows stay for the next ones, and in the database for ever. The "
+        "rollback then does nothing but warn.",
+        "Roll back inside the block, after the yield; or begin the transaction without a block that commits. With "
+        "Crucible: delete the fixture, and ask for db_session.",
+        case.where(module),
+        late.lineno,
+    )
+
+
+def _never(case: Case, module: Module, begin: ast.Call, block: With) -> Finding:
+    return Finding(
+        f"The test runs inside {ast.unparse(begin)}, and nothing rolls back.",
+        "Leaving the block commits: each test's rows stay for the next ones, and in the database for ever.",
+        "Roll back inside the block, after the yield. With Crucible: delete the fixture, and ask for db_session.",
+        case.where(module),
+        block.lineno,
+    )

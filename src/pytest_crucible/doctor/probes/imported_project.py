@@ -1,0 +1,69 @@
+"""The import of what the settings name, in a process of its own: what it loads, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import CrucibleError
+from ...settings import OPTIONS, Settings
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspection` saw; `failure` says why where it saw nothing."""
+
+    problems: tuple[Mapping[str, str], ...] = ()
+    modules: frozenset[str] = frozenset()
+    connections: int = 0
+    failure: CrucibleError | None = None
+
+
+def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = SECONDS) -> Inspection:
+    """Import what the settings name in another process, with the folders of *pythonpath* on its path."""
+    values = {option.name: getattr(settings, option.field) for option in OPTIONS}
+    paths = [str(settings.root / path) for path in pythonpath]
+    question = json.dumps({"root": str(settings.root), "paths": paths, "file": values})
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder, "answer.json")
+        command = [sys.executable, "-m", "pytest_crucible.doctor.probes.import_process", str(answer)]
+        try:
+            done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=seconds, check=False)
+        except subprocess.TimeoutExpired:
+            return Inspection(failure=_hangs(settings, seconds))
+        except OSError as error:
+            found = f"The project cannot be imported: {sys.executable} does not run: {error}"
+            return Inspection(failure=CrucibleError(found, do="Run crucible with the interpreter that runs the tests."))
+        if not answer.exists():
+            return Inspection(failure=_dies(settings, done))
+        seen = json.loads(answer.read_text("utf-8"))
+    return Inspection(tuple(seen["problems"]), frozenset(seen["modules"]), seen["connections"])
+
+
+def _hangs(settings: Settings, seconds: float) -> CrucibleError:
+    return CrucibleError(
+        f"Importing the application takes longer than {seconds:.0f} seconds.",
+        why="A module waits for something while it is imported: a server, a lock, an answer.",
+        do=f'Run `python -X importtime -c "import {_module(settings)}"`, and move it to the lifespan.',
+    )
+
+
+def _dies(settings: Settings, done: subprocess.CompletedProcess[str]) -> CrucibleError:
+    last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
+    return CrucibleError(
+        f"Importing the application ends the process with {done.returncode}: {last}",
+        why="A module exits, or crashes the interpreter, while it is imported.",
+        do=f'Run `python -c "import {_module(settings)}"`.',
+    )
+
+
+def _module(settings: Settings) -> str:
+    path = settings.app or next(iter(settings.metadata), "app")
+    return path.partition(":")[0]

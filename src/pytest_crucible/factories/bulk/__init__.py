@@ -1,0 +1,1 @@
+"""Large data of a factory, by COPY."""

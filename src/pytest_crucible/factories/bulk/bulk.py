@@ -1,0 +1,187 @@
+"""Large data: what a factory draws, copied into its table.
+
+Instances are built as ever, so that ``__init__`` and validators have their say; but no session keeps them, no event of
+the mapper fires for them, and the keys that the database makes are not read back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Column, Connection, insert, inspect
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapper, RelationshipProperty, Session
+
+from ...errors import UsageError
+from ..polyfactory.batches import batching
+from ..polyfactory.key_columns import declares
+from ..polyfactory.storing import commits, explain, turn
+from ..scope import current
+from .copying import Target, can_copy, copy
+
+AT_ONCE = 5000
+
+Row = dict[Column[Any], Any]
+
+
+async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
+    """Make *size* rows by *factory* and store them with COPY, over the session that ``create_batch_async`` uses.
+
+    Collections (``posts`` of a user) are not drawn; a parent that a row cannot do without is, one for each row, unless
+    it is given. Where COPY cannot be used (joined-table inheritance, row-level security, a driver without it), rows
+    are inserted many at a time.
+
+    Args:
+        factory: A ``SQLAlchemyFactory``.
+        size: How many rows.
+        given: Values that are the same in each row, as for ``create_batch_async``.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UsageError: Outside of a test and of fixtures, or if the factory is none of SQLAlchemy's.
+    """
+    session, close = _session(factory, "__async_session__")
+    try:
+        async with turn(session):
+            await session.run_sync(fill, factory, size, given)
+    finally:
+        if close:
+            await session.close()
+    return size
+
+
+def bulk_create_sync(factory: Any, size: int, /, **given: Any) -> int:
+    """The same over the session that ``create_batch_sync`` uses."""
+    session, close = _session(factory, "__session__")
+    try:
+        fill(session, factory, size, given)
+    finally:
+        if close:
+            session.close()
+    return size
+
+
+def _session(factory: Any, name: str) -> tuple[Any, bool]:
+    """The session, and whether it was made for this call."""
+    own = getattr(factory, name, factory)
+    if own is factory:
+        raise UsageError(
+            f"{factory.__name__} makes no rows of a table.",
+            do="Give bulk_create a subclass of SQLAlchemyFactory.",
+        )
+    if own is None:
+        return (current().asynchronous if name == "__async_session__" else current().synchronous)(), False
+    return (own(), True) if callable(own) else (own, False)
+
+
+def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) -> None:
+    """Draw and store *size* rows, some thousand at a time."""
+    with batching(factory, frozenset(_collections(factory))):
+        for first in range(0, size, AT_ONCE):
+            objects = [factory.build(**given) for _ in range(min(AT_ONCE, size - first))]
+            try:
+                _store(session, objects)
+            except IntegrityError as error:
+                explain(objects, error)
+                raise
+    if commits(factory):
+        session.commit()
+
+
+def _collections(factory: Any) -> Iterator[str]:
+    """The relationships that are not drawn: all but those to a parent, and what the factory declares."""
+    mapper: Mapper[Any] = inspect(factory.__model__)
+    for name, one in mapper.relationships.items():
+        if one.direction.name != "MANYTOONE" and not declares(factory, name):
+            yield name
+
+
+def _store(session: Session, objects: list[Any]) -> None:
+    mapper: Mapper[Any] = inspect(objects[0]).mapper
+    if len(mapper.tables) > 1 or any(map(_has_children, objects)):
+        session.add_all(objects)
+        session.flush()
+        return
+    groups: dict[frozenset[Column[Any]], list[Row]] = defaultdict(list)
+    columns = _Columns(mapper)
+    for one, keys in zip(objects, _store_parents(session, objects, mapper), strict=True):
+        row = columns.of(one) | keys
+        groups[frozenset(row)].append(row)
+    for present, rows in groups.items():
+        _insert(session.connection(), sorted(present, key=lambda one: one.name), rows)
+
+
+def _has_children(one: Any) -> bool:
+    state = inspect(one)
+    relationships = state.mapper.relationships.items()
+    return any(rel.direction.name != "MANYTOONE" and state.dict.get(name) for name, rel in relationships)
+
+
+def _store_parents(session: Session, objects: list[Any], mapper: Mapper[Any]) -> list[Row]:
+    """Store the parents of *objects*, and answer with the foreign keys."""
+    relationships = [one for one in mapper.relationships if one.direction.name == "MANYTOONE" and not one.viewonly]
+    parents: list[list[tuple[RelationshipProperty[Any], Any]]] = []
+    for one in objects:
+        there = vars(one)
+        parents.append([(rel, there[rel.key]) for rel in relationships if there.get(rel.key) is not None])
+        for rel, _ in parents[-1]:
+            setattr(one, rel.key, None)  # or the parent would bring its child into the session
+    session.add_all({id(parent): parent for own in parents for _, parent in own}.values())
+    session.flush()
+    return [{key: value for rel, parent in own for key, value in _keys(rel, parent)} for own in parents]
+
+
+def _keys(rel: RelationshipProperty[Any], parent: Any) -> Iterator[tuple[Any, Any]]:
+    for local, remote in rel.local_remote_pairs or ():
+        yield local, getattr(parent, rel.mapper.get_property_by_column(remote).key)
+
+
+class _Columns:
+    """What the session would INSERT of an object: a None is left out where a default is to be put there."""
+
+    def __init__(self, mapper: Mapper[Any]) -> None:
+        pairs = [(one.key, column) for one in mapper.column_attrs for column in one.columns]
+        self._pairs = [(name, column) for name, column in pairs if isinstance(column, Column)]
+        self._nulls = {column for _, column in self._pairs if column.type.should_evaluate_none}
+        self._defaults = {column: default for _, column in self._pairs if (default := _default(column, mapper))}
+
+    def of(self, one: Any) -> Row:
+        there, row = vars(one), {}
+        for name, column in self._pairs:
+            value = there.get(name)
+            if value is not None or (column in self._nulls and name in there):
+                row[column] = value
+            elif default := self._defaults.get(column):
+                row[column] = default()
+        return row
+
+
+def _default(column: Column[Any], mapper: Mapper[Any]) -> Callable[[], Any] | None:
+    """What the value is where there is none; None where PostgreSQL or an INSERT of SQLAlchemy's has to say it."""
+    if column is mapper.version_id_col and callable(generate := mapper.version_id_generator):
+        return lambda: generate(None)
+    if column.default is not None:
+        made: Any = getattr(column.default, "arg", None)
+        if column.default.is_scalar:
+            return lambda: made
+        # Wrapped is what asks for no context.
+        return (lambda: made(None)) if column.default.is_callable and hasattr(made, "__wrapped__") else None
+    generated = column.server_default is not None or column is getattr(column.table, "autoincrement_column", None)
+    return None if generated else lambda: None
+
+
+def _insert(connection: Connection, columns: Sequence[Column[Any]], rows: list[Row]) -> None:
+    """Copy *rows*; or insert them, where that cannot be done, or fails: SQLAlchemy's error says more."""
+    table = columns[0].table
+    target = Target(connection, table, columns)
+    computed = any(one.default is not None for one in table.columns if one not in set(columns))
+    if can_copy(target) and not computed:
+        with suppress(Exception), connection.begin_nested():
+            copy(target, ([row[one] for one in columns] for row in rows))
+            return
+    connection.execute(insert(table), [{one.key: row[one] for one in columns} for row in rows])

@@ -1,0 +1,1 @@
+"""What is replaced in Polyfactory while a run lasts."""

@@ -1,0 +1,179 @@
+"""The binding to Polyfactory: the one module that knows its classes. Only their public hooks are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from ..patches import Patches
+from ..scope import PLACES
+from ..seeds import Sources, separate
+from . import column_types as types
+from . import parents, uniques
+from .batches import BATCHES, batching, known
+from .dates import bounded, settled, settled_for_pydantic, uuid1
+from .key_columns import DEFAULT, leaves
+from .storing import AsyncStorage, Storage
+
+
+def class_method(function: Callable[..., Any]) -> Any:
+    """*function* as a class method; its arguments may be given by name, as before."""
+    return classmethod(function)
+
+
+class PerFactory:
+    """A class attribute whose value is made for the class that it is asked of.
+
+    Polyfactory looks for ``__async_persistence__`` where a factory has no ``__async_session__``, or None: so whatever
+    session a user assigns wins, and whoever declared ``__async_session__ = None`` gets the test's.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        return self._make(owner)
+
+
+def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
+    """Let a factory that is seeded by the user seed itself only, and not what all factories share."""
+
+    def seed_random(cls: Any, seed: int) -> None:
+        if PLACES and cls is sources.base:
+            sources.seed(seed)
+            return
+        if not PLACES:
+            sources.fixed[cls] = seed
+        separate(cls, PLACES[-1].patches if PLACES else patches)
+        cls.__random__.seed(seed) if isinstance(cls.__random__, Random) else None
+        cls.__faker__.seed_instance(seed)
+
+    patches.put(base, "seed_random", class_method(seed_random))
+
+
+def bind_dates(base: Any, patches: Patches) -> None:
+    """Let no date follow the clock."""
+    provider_map, constrained = base.get_provider_map.__func__, base.get_constrained_field_value.__func__
+
+    def get_provider_map(cls: Any) -> Any:
+        return settled(provider_map(cls), cls.__faker__)
+
+    def get_constrained_field_value(cls: Any, annotation: Any, field_meta: Any, *arguments: Any, **words: Any) -> Any:
+        found = uuid1(annotation, field_meta, cls.__faker__)
+        return found or constrained(cls, annotation, bounded(annotation, field_meta), *arguments, **words)
+
+    patches.put(base, "get_provider_map", class_method(get_provider_map))
+    patches.put(base, "get_constrained_field_value", class_method(get_constrained_field_value))
+
+
+def bind_pydantic(factory: Any, patches: Patches) -> None:
+    """The same for ``ModelFactory``."""
+    provider_map = factory.get_provider_map.__func__
+
+    def get_provider_map(cls: Any) -> Any:
+        return settled_for_pydantic(provider_map(cls), cls.__faker__)
+
+    patches.put(factory, "get_provider_map", class_method(get_provider_map))
+
+
+def bind_sessions(factory: Any, patches: Patches) -> None:
+    """Store with the session of the test.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    patches.put(factory, "__sync_persistence__", PerFactory(Storage))
+    patches.put(factory, "__async_persistence__", PerFactory(AsyncStorage))
+
+
+def bind_keys(factory: Any, patches: Patches) -> None:
+    """Leave keys to the database and to relationships, and draw no unique value twice.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    from polyfactory.field_meta import FieldMeta
+
+    # A value of the base class's own: what a factory sets itself is another object.
+    patches.put(factory, "__set_primary_key__", DEFAULT)
+    patches.put(factory, "__set_foreign_keys__", DEFAULT)
+    should_set = factory.should_set_field_value.__func__
+    model_fields = factory.get_model_fields.__func__
+    process = factory.process_kwargs.__func__
+
+    def should_set_field_value(cls: Any, field_meta: Any, **given: Any) -> bool:
+        if cls in BATCHES and field_meta.name in BATCHES[cls].without:
+            return False
+        return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
+
+    def get_model_fields(cls: Any) -> Any:
+        found = known(cls, "fields", model_fields)
+        wanted = parents.parents_to_add(cls, {one.name for one in found}) if _persists() else ()
+        return [*found, *(FieldMeta.from_type(annotation=kind, name=name) for name, kind in wanted)]
+
+    def process_kwargs(cls: Any, /, **given: Any) -> Any:
+        context = given.pop("_build_context", None)
+        if not _persists():
+            return process(cls, _build_context=context, **given)
+
+        def draw(known: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = process(cls, _build_context=context, **known)
+            return found
+
+        values = uniques.distinct(cls, draw(given), given, draw)
+        parents.complete(cls, values, given, lambda kind: factory.create_factory(kind, __set_relationships__=False))
+        return parents.demanded(cls, values)
+
+    patches.put(factory, "should_set_field_value", class_method(should_set_field_value))
+    patches.put(factory, "get_model_fields", class_method(get_model_fields))
+    patches.put(factory, "process_kwargs", class_method(process_kwargs))
+
+
+def bind_batches(factory: Any, patches: Patches) -> None:
+    """Describe the model once for each batch.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    draw = factory.batch.__func__
+
+    def batch(cls: Any, size: int, **given: Any) -> Any:
+        with batching(cls):
+            return draw(cls, size, **given)
+
+    patches.put(factory, "batch", class_method(batch))
+
+
+def _persists() -> bool:
+    """Where no database may be touched, objects are only built, and have keys as Polyfactory draws them."""
+    return not PLACES or PLACES[-1].persists
+
+
+def bind_types(factory: Any, patches: Patches) -> None:
+    """Draw values that PostgreSQL takes.
+
+    Args:
+        factory: ``SQLAlchemyFactory``.
+        patches: Notes what is replaced.
+    """
+    of_column, of_types = factory.get_type_from_column.__func__, factory.get_sqlalchemy_types.__func__
+    provider_map = factory.get_provider_map.__func__
+
+    def get_type_from_column(cls: Any, column: Any) -> Any:
+        theirs = of_types(cls)
+        found = types.annotation_of(column, theirs)
+        return of_column(cls, types.undecorated(column, theirs)) if found is None else found
+
+    def get_sqlalchemy_types(cls: Any) -> Any:
+        return {**of_types(cls), **types.ranges(cls.__faker__)}
+
+    def get_provider_map(cls: Any) -> Any:
+        return types.aware(known(cls, "providers", provider_map))
+
+    patches.put(factory, "get_type_from_column", class_method(get_type_from_column))
+    patches.put(factory, "get_sqlalchemy_types", class_method(get_sqlalchemy_types))
+    patches.put(factory, "get_provider_map", class_method(get_provider_map))

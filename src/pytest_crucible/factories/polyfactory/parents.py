@@ -1,0 +1,65 @@
+"""Parents that a row cannot do without, and that nothing else would make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper, RelationshipProperty
+
+from .key_columns import DEFAULT, attributes, keys_of
+
+
+def parents_to_add(factory: Any, present: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The required parents of a factory that draws no relationships, and their classes."""
+    if factory.__set_relationships__ or factory.__set_foreign_keys__ is not DEFAULT:
+        return
+    mapper: Mapper[Any] = inspect(factory.__model__)
+    keys = keys_of(factory.__model__)
+    for name in keys.required:
+        if name not in present and name not in keys.refused:
+            yield name, mapper.relationships[name].entity.class_
+
+
+def complete(factory: Any, values: dict[str, Any], given: Iterable[str], make: Any) -> None:
+    """Give the children that were drawn the further parents that they need.
+
+    Polyfactory builds no class inside of an object of the same class, so that it ends. A child that refers to that
+    class twice (the author and the editor of a post, drawn for a user) would lack one of the two.
+
+    Args:
+        factory: What drew *values*.
+        values: By attribute.
+        given: What was not drawn.
+        make: Makes a factory for a class.
+    """
+    mapper: Mapper[Any] = inspect(factory.__model__)
+    for name, one in mapper.relationships.items():
+        if one.direction.name == "ONETOMANY" and name in values and name not in given:
+            for child in _children(values[name]):
+                _complete(child, one, make)
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, Iterable) else (value,)
+
+
+def _complete(child: Any, by: RelationshipProperty[Any], make: Any) -> None:
+    state = inspect(child)
+    filled = set(attributes(state.mapper, by.remote_side))
+    keys = keys_of(type(child))
+    for name in keys.required:
+        missing = all(state.dict.get(one) is None for one in (name, *keys.parents[name]))
+        if missing and not keys.parents[name] & filled:
+            setattr(child, name, make(state.mapper.relationships[name].entity.class_).build())
+
+
+def demanded(factory: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """*values*, with None for the arguments that a dataclass cannot be made without, and that were left out."""
+    missing = keys_of(factory.__model__).demanded - values.keys()
+    return {**values, **dict.fromkeys(sorted(missing))} if missing else values

@@ -1,0 +1,197 @@
+"""Storing what a factory has built: one INSERT for the batch, and one SELECT for what the database made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import event, inspect, select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.mutable import MutableBase
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from ...errors import UsageError
+from ...errors.hints import sqlstate
+from ..scope import current
+from .key_columns import attribute_columns, keys_of
+
+NOT_NULL_VIOLATION = "23502"
+AT_ONCE = 5000  # keys in one SELECT; the protocol allows 32,767 parameters
+
+
+class Storage:
+    """What a factory stores with: Polyfactory's ``SyncPersistenceProtocol``.
+
+    Args:
+        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+    """
+
+    def __init__(self, factory: Any) -> None:
+        self.commit = commits(factory)
+
+    def save(self, data: Any) -> Any:
+        """Store one object."""
+        return self.save_many([data])[0]
+
+    def save_many(self, data: list[Any]) -> list[Any]:
+        """Store a batch."""
+        store(current().synchronous(), data, self.commit, lazily=True)
+        return data
+
+
+class AsyncStorage:
+    """The ``AsyncPersistenceProtocol``. A session serves one task at a time, so that factories may be gathered.
+
+    Args:
+        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+    """
+
+    def __init__(self, factory: Any) -> None:
+        self.commit = commits(factory)
+
+    async def save(self, data: Any) -> Any:
+        """Store one object."""
+        return (await self.save_many([data]))[0]
+
+    async def save_many(self, data: list[Any]) -> list[Any]:
+        """Store a batch."""
+        session = current().asynchronous()
+        async with turn(session):
+            await session.run_sync(store, data, self.commit)
+        return data
+
+
+def commits(factory: Any) -> bool:
+    """Whether *factory* commits what it stores, or flushes it only."""
+    method = getattr(factory, "__persistence_method__", None)
+    return getattr(method, "value", "commit") == "commit"
+
+
+_TURNS: weakref.WeakKeyDictionary[Any, tuple[Any, asyncio.Lock]] = weakref.WeakKeyDictionary()
+
+
+def turn(session: Any) -> asyncio.Lock:
+    """A lock for *session*, which serves one task at a time."""
+    loop = asyncio.get_running_loop()
+    if session not in _TURNS or _TURNS[session][0] is not loop:
+        _TURNS[session] = (loop, asyncio.Lock())
+    return _TURNS[session][1]
+
+
+def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: bool = False) -> None:
+    """Store *objects*, which afterwards hold what the database holds, and can be used without another statement.
+
+    Args:
+        session: Stores them.
+        objects: What to store.
+        commit: Whether to commit, or to flush only.
+        lazily: Whether an object may ask the database when an attribute of it is used.
+    """
+    session.add_all(objects)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        explain(objects, error)
+        raise
+    # Who changes a value in place is told by an event of loading, which only a refresh makes.
+    watched = {name for one in objects for name, value in vars(one).items() if isinstance(value, MutableBase)}
+    # Where the session expires what it commits, reading has to come after; else no transaction is left open.
+    if commit and session.expire_on_commit and lazily:
+        _commit_expiring(session, objects, watched)
+        return
+    if commit and session.expire_on_commit:
+        session.commit()
+    _reread(session, objects, watched)
+    if commit and not session.expire_on_commit:
+        session.commit()
+
+
+def explain(objects: Iterable[Any], error: IntegrityError) -> None:
+    """Say what to do where a parent is missing.
+
+    Raises:
+        UsageError: If one of *objects* lacks a foreign key that it cannot do without.
+    """
+    is_null = error.orig is not None and sqlstate(error.orig) == NOT_NULL_VIOLATION
+    for one in objects if is_null else ():
+        keys, there = keys_of(type(one)), vars(one)
+        for name, nullable in keys.foreign.items():
+            parents = [parent for parent, own in keys.parents.items() if name in own and there.get(parent) is not None]
+            if not nullable and not parents and there.get(name) is None:
+                raise _no_parent(type(one), name) from error
+
+
+def _no_parent(model: type, name: str) -> UsageError:
+    own = attribute_columns(model, name)
+    refers = ", ".join(sorted({key.target_fullname for one in own for key in one.foreign_keys}))
+    return UsageError(
+        f"{model.__name__}.{name} refers to {refers}, may not be NULL, and was not given.",
+        why="Crucible draws no foreign keys, since a random number refers to no row; and no relationship is there"
+        " through which the factory could make a parent.",
+        do=f"Give it, as in create_async({name}=parent.id), or map a relationship to the parent.",
+    )
+
+
+def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]) -> None:
+    """Commit *objects*, which the session expires: a change that the application commits later is seen.
+
+    One object asks the database when it is next used. A batch would ask once for each object, so it is read in one
+    statement before the commit, and expires when the session next asks the database for anything.
+    """
+    rows = list(_rows(session, objects)) if len(objects) > 1 else []
+    session.commit()
+    for one, values in rows:
+        for name, value in values.items():
+            if name not in watched:
+                set_committed_value(one, name, value)
+
+    def expire(_: object) -> None:
+        for one, _values in rows:
+            if one in session and one not in session.dirty:
+                session.expire(one)
+
+    if rows:
+        event.listen(session, "do_orm_execute", expire, once=True)
+
+
+def _reread(session: Session, objects: Iterable[Any], watched: set[str]) -> None:
+    """Columns only: a refresh would unload the relationships, and ask once for each object."""
+    for one, values in _rows(session, objects):
+        _set(session, one, values, watched)
+
+
+def _rows(session: Session, objects: Iterable[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    by_mapper: dict[Mapper[Any], list[Any]] = defaultdict(list)
+    for one in objects:
+        by_mapper[inspect(one).mapper].append(one)
+    for mapper, stored in by_mapper.items():
+        for first in range(0, len(stored), AT_ONCE):
+            yield from _read(session, mapper, stored[first : first + AT_ONCE])
+
+
+def _read(session: Session, mapper: Mapper[Any], objects: list[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    names = [*keys, *(one.key for one in mapper.column_attrs if not one.deferred and one.key not in keys)]
+    attributes = [getattr(mapper.class_, name) for name in names]
+    found = {inspect(one).identity: one for one in objects}
+    if len(keys) == 1:
+        matching = attributes[0].in_([identity[0] for identity in found])
+    else:
+        matching = tuple_(*attributes[: len(keys)]).in_(list(found))
+    for row in session.execute(select(*attributes).where(matching)):
+        one = found.get(tuple(row[: len(keys)]))
+        if one is not None:
+            yield one, dict(zip(names, row, strict=True))
+
+
+def _set(session: Session, one: Any, values: dict[str, Any], watched: set[str]) -> None:
+    for name, value in values.items():
+        if name not in watched:
+            set_committed_value(one, name, value)
+    changed = [name for name in watched & values.keys() if vars(one).get(name) != values[name]]
+    if changed:
+        session.refresh(one, changed)

@@ -1,0 +1,79 @@
+"""Child processes of the tests: what they mean for this process's databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from ..errors import RedirectError
+from ..redirect import Origin, Target, forks
+from ..worker.children.parent import Parent
+from ..worker.children.service import Service
+from ..worker.database import Database
+from ..worker.worker import Worker
+from .layers import Layers
+
+
+class Children:
+    """The child processes, which use the databases of *worker* and own nothing.
+
+    Args:
+        worker: The databases of this process.
+        layers: Knows whether a wide fixture is being set up.
+        settle: Resets databases while no test runs.
+
+    Attributes:
+        collected: Whether the project is imported.
+    """
+
+    def __init__(self, worker: Worker, layers: Layers, settle: Callable[[Iterable[Database]], None]) -> None:
+        self.collected = False
+        self._worker = worker
+        self._layers = layers
+        self._settle = settle
+        self._service = Service(self._target, self._reset)
+        self.open = self._service.open
+        self.close = self._service.close
+        forks.watch(self)
+
+    def touched(self) -> list[Database]:
+        """Return the databases that may have changed since this was last asked: all of them, while children live."""
+        touched = self._worker.touched()
+        return self._worker.databases if self._service.active() else touched
+
+    def reset_after_end(self) -> None:
+        """Reset what a child wrote that has ended since the last test."""
+        if self._service.ended():
+            self._reset()
+
+    # -- forks -------------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Make ready what a child may use."""
+        worker = self._worker
+        if not self._service.is_open or worker.parent is not None or worker.preparing or worker.redirect.forbidden:
+            return
+        if not self.collected:  # the recipe would import modules that are being imported
+            return
+        with suppress(Exception):  # the child gets the error, when it connects
+            worker.make_ready()
+            if not self._layers.in_test and not self._layers.are_coming_up:
+                self.reset_after_end()  # a plugin runs each test in a child, and one has crashed
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing: `Service` and `Watchdog` go on by themselves."""
+
+    def after_fork_in_child(self) -> None:
+        """Leave everything to the parent."""
+        self._worker.leave_to_parent(Parent(self._service.path))
+
+    # -- in the thread of the service --------------------------------------------------------------------------------
+
+    def _target(self, origin: Origin) -> Target:
+        if self._worker.redirect.forbidden is not None:
+            raise RedirectError(self._worker.redirect.forbidden)
+        return self._worker.redirect.target(origin)
+
+    def _reset(self) -> None:
+        self._service.active()
+        self._settle(self._worker.databases)

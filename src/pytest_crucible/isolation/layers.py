@@ -1,0 +1,106 @@
+"""Layers: rows that fixtures of wider scopes commit belong to those fixtures, not to the test that came first.
+
+While a session-, package-, module- or class-scoped fixture is set up, whatever is committed is taken into its
+layer: a difference to the baseline (rows added, rows removed, sequences), which becomes part of the baseline until
+the fixture is torn down. Layers are no stack: a session fixture that the second test requests first comes up after
+a module fixture and outlives it. So each can be taken off by itself, in any order.
+
+What was committed before any fixture (an application that seeds its tables at import) is a layer that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+
+from ..errors import UsageError
+from ..worker.database import Database
+from ..worker.worker import IMPORT, Worker
+
+
+class Layers:
+    """The layers on the worker database.
+
+    Args:
+        worker: The worker database.
+
+    Attributes:
+        in_test: Whether a test is under way.
+        before_copy: Called before a database is copied and all connections to it end, because a fixture changed it.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.in_test = False
+        self.before_copy: Callable[[Database], None] = lambda database: None
+        self._worker = worker
+        self._open: list[int] = []
+        self._of: dict[Hashable, int] = {}
+        self._parts: dict[int, list[Hashable]] = {}
+        self._numbers = count(IMPORT + 1)
+
+    @property
+    def are_coming_up(self) -> bool:
+        """Whether a wide fixture is being set up."""
+        return bool(self._open)
+
+    @contextmanager
+    def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
+        """What is committed in here belongs to the layer of the wide fixture *key*.
+
+        Raises:
+            UsageError: If the test has already written: its rows and the fixture's could not be told apart.
+        """
+        written = self._settle()
+        number = self._of.setdefault(key, next(self._numbers))
+        self._open.append(number)
+        try:
+            with self._worker.redirect.owned_by(name):
+                yield
+        finally:
+            self._open.remove(number)
+            if self._worker.started and written is None:
+                self._worker.capture(number, self.before_copy)
+            self._worker.note_open()
+        if written is not None and self._worker.marks() != written:
+            raise _too_late(name)
+
+    @property
+    def is_coming_up(self) -> bool:
+        """Whether a wide fixture is being set up."""
+        return bool(self._open)
+
+    def part_coming_up(self, key: Hashable, name: str) -> AbstractContextManager[None]:
+        """Like `coming_up`, for a layer of its own that goes with the wide fixture that is being set up."""
+        self._parts.setdefault(self._open[-1], []).append(key)
+        return self.coming_up(key, name)
+
+    def gone(self, key: Hashable) -> bool:
+        """Take the layer of *key* off, whose fixture was torn down; whether it was ever set up."""
+        number = self._of.pop(key, None)
+        if number is None:
+            return False
+        for part in self._parts.pop(number, ()):
+            self.gone(part)
+        if self._worker.started:
+            self._worker.take_off(number)
+        return True
+
+    def _settle(self) -> int | None:
+        """Attribute what was written before a wide fixture comes up; if the test wrote it, return how often."""
+        marks = self._worker.marks()
+        if not marks:
+            return None
+        if self.in_test and not self._open:
+            return marks
+        self._worker.capture(self._open[-1] if self._open else IMPORT, self.before_copy)
+        return None
+
+
+def _too_late(name: str) -> UsageError:
+    return UsageError(
+        f"The fixture {name!r} of a wider scope has written to the database after the test had.",
+        why="Its rows shall stay for other tests and the test's shall not, and by now nobody can tell which is"
+        " which. This happens with request.getfixturevalue() in the middle of a test.",
+        do=f"Request {name!r} as an argument of the test or of its first fixture, so that it comes up first.",
+    )

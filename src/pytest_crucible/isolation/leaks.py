@@ -1,0 +1,308 @@
+"""Leaks: transactions that are open at the end of a test and must not stay.
+
+Crucible never breaks what it did not make. An open transaction that is *harmless* stays, whoever owns it: it is idle,
+has no transaction id, and holds no lock above ACCESS SHARE, so the reset never waits for it. One that has rolled back
+all that it wrote to a savepoint stays as well; a lock on a sequence is all that it may still hold. Of the others
+
+* what wrote before the test stays, and gives way only where it blocks the reset;
+* what a thread or a task of a wide fixture or of the lifespan has under way gets a bounded wait, and stays;
+* everything else is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
+  that left it gets a warning.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from sqlalchemy.orm import scoped_session
+
+from ..control import Stranger
+from ..errors import LeakWarning
+from ..errors.hints import chain, sqlstate
+from ..redirect import LIFESPAN, OUTSIDE, FirstUse, Opened
+from ..redirect.loops import is_runner
+
+# The backends that were ended, and are named in later errors.
+MOST_ENDED = 3
+# A transaction, by its backend and its start.
+Key = tuple[int, "float | None"]
+
+
+@dataclass
+class Circumstances:
+    """What is known of the test at whose end transactions are open.
+
+    Attributes:
+        began: When the test began, by the server's clock.
+        number: The number of the test in this process.
+        before: The transactions that had written, or locked, before the test.
+        every: Whether harmless transactions of the test are reported, too (``crucible_leaks = "all"``).
+        fixtures: The values of wide fixtures that are up, by their names.
+        names: The names that outlive the test, by where they are: its module, its class.
+        first: Returns the first use of a session.
+    """
+
+    began: float
+    number: int = 0
+    before: set[Key] = field(default_factory=set)
+    every: bool = False
+    fixtures: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    first: Mapping[Any, FirstUse] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One transaction, or session-level advisory lock, that a test left open.
+
+    Attributes:
+        stranger: What the server says of it.
+        opened: What this process knows of its connection; None for a raw driver's or another process's.
+        owner: Whose it seems to be, as a phrase.
+        first: Where its session was first used, or None.
+        in_the_way: Whether it held a lock on what had to be reset.
+        outcome: What became of it.
+    """
+
+    stranger: Stranger
+    opened: Opened | None
+    owner: str
+    first: str | None = None
+    in_the_way: bool = False
+    outcome: str = "It is still open."
+
+    def __str__(self) -> str:
+        return f"{self._found()}: {self.details()}.\n{self._advice()} {self.outcome}"
+
+    def details(self) -> str:
+        """Return the backend, its state, where it was opened, its last statement, and its owner."""
+        where = "by code that Crucible does not see (a raw driver, a subprocess)"
+        if self.opened is not None:
+            where = f"at {self.opened.place or 'an unknown place'} ({self.opened.driver})"
+        session = f", in a session first used at {self.first}" if self.first else ""
+        statement = " ".join(self.stranger.query.split())[:200]
+        return (
+            f"backend {self.stranger.pid}, {self.stranger.state}, opened {where}{session};"
+            f" its last statement: {statement!r}; it seems to belong to {self.owner}"
+        )
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.opened is not None and self.opened.owner is not None
+
+    def _found(self) -> str:
+        if self.stranger.is_prepared:
+            return "The test left a prepared transaction"
+        if not self.stranger.open:
+            return "The test kept a session-level advisory lock"
+        if self._is_wide and self.in_the_way:
+            return f"{self.owner} kept a transaction open that locks what had to be reset after the test"
+        if self.stranger.is_aborted:
+            return "The test left an aborted transaction open"
+        return f"The test left a transaction open{' that has written' if self.stranger.wrote else ''}"
+
+    def _advice(self) -> str:
+        if self.stranger.is_prepared:
+            return "Probably prepare() or PREPARE TRANSACTION without a second phase.\nCommit it, or roll it back."
+        if not self.stranger.open:
+            return (
+                "Probably pg_advisory_lock() without pg_advisory_unlock(): the lock lives on in the pool.\n"
+                "Unlock it in a finally, or use pg_advisory_xact_lock()."
+            )
+        if self.stranger.is_aborted:
+            return (
+                "Probably a statement has failed, and the error was caught without a rollback().\n"
+                "Roll back where the error is caught, or write `async with Session() as session:`."
+            )
+        if self._is_wide or self.owner.startswith(("the wide", "the class", "the module", "an earlier")):
+            return (
+                "Probably it was written in the test through a session that outlives it.\n"
+                "Commit or roll back before the test ends."
+            )
+        return (
+            "Probably a session or connection that is not closed on every path.\n"
+            "Write `async with Session() as session:`, or close it in a finally."
+        )
+
+
+@dataclass
+class Verdict:
+    """What becomes of the transactions that are open.
+
+    Attributes:
+        leaks: These are ended.
+        stay: Backends whose transactions stay.
+        busy: Of those, the transactions that write under a thread or task of their own.
+        harmless: These stay, and are reported.
+    """
+
+    leaks: list[Leak] = field(default_factory=list)
+    stay: set[int] = field(default_factory=set)
+    busy: set[Key] = field(default_factory=set)
+    harmless: list[Leak] = field(default_factory=list)
+
+
+def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], now: Circumstances) -> Verdict:
+    """Divide what is open into leaks, and backends that may stay.
+
+    Args:
+        strangers: What the server reports open.
+        connections: The connections of this process.
+        now: The test that has ended.
+    """
+    known = {opened.pid: opened for opened in connections}
+    verdict = Verdict()
+    for stranger in strangers:
+        opened = known.get(stranger.pid)
+        if stranger.is_clean:
+            verdict.stay.add(stranger.pid)
+            if now.every and _is_new(stranger, now) and (opened is None or opened.owner is None):
+                verdict.harmless.append(leak(stranger, opened, now))
+        elif _may_stay(stranger, opened, now):
+            verdict.stay.add(stranger.pid)
+            if (stranger.wrote or stranger.locks) and stranger.open and is_active(opened):
+                verdict.busy.add(stranger.key)
+        else:
+            verdict.leaks.append(leak(stranger, opened, now))
+    return verdict
+
+
+def _is_new(stranger: Stranger, now: Circumstances) -> bool:
+    return stranger.since is None or stranger.since >= now.began
+
+
+def _may_stay(stranger: Stranger, opened: Opened | None, now: Circumstances) -> bool:
+    is_owned = opened is not None and opened.owner is not None
+    if stranger.is_prepared:
+        return False
+    if not stranger.open or stranger.key in now.before:
+        # An advisory lock without a transaction: one that an older test left has been ended.
+        return is_owned or stranger.open
+    if is_active(opened):
+        return True
+    if stranger.is_aborted:
+        return False
+    if stranger.wrote or stranger.locks:
+        # Begun before the test, and written in it: by a session, which goes on after a rollback. A transaction that
+        # a fixture has begun on a connection is that fixture's to end.
+        return not _is_new(stranger, now) and (opened is None or opened.session is None or opened.has_joined)
+    return is_owned or not _is_new(stranger, now)
+
+
+def is_active(opened: Opened | None) -> bool:
+    """Return whether a thread or a task of a wide fixture or of the lifespan works on this connection now."""
+    if opened is None or opened.owner is None:
+        return False
+    if opened.task is not None:
+        return not opened.task.done() and not is_runner(opened.task)
+    if opened.loop is not None or opened.thread == threading.main_thread().ident:
+        return False
+    return any(thread.ident == opened.thread for thread in threading.enumerate())
+
+
+def in_the_way(
+    strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int], now: Circumstances
+) -> list[Leak]:
+    """Return those whose locks stopped the reset: *pids*, or all that lock where the server names none."""
+    known = {opened.pid: opened for opened in connections}
+    holding = [stranger for stranger in strangers if not stranger.harmless]
+    blocking = [stranger for stranger in holding if stranger.pid in pids] or holding
+    return [leak(stranger, known.get(stranger.pid), now, in_the_way=True) for stranger in blocking]
+
+
+def leak(stranger: Stranger, opened: Opened | None, now: Circumstances, *, in_the_way: bool = False) -> Leak:
+    """Return the leak of *stranger*, with its owner and its session's first use."""
+    first = now.first.get(opened.session) if opened is not None and opened.session is not None else None
+    place = str(first.place) if first is not None and first.place is not None else None
+    return Leak(stranger, opened, _owner(opened, first, now), place, in_the_way)
+
+
+def _owner(opened: Opened | None, first: FirstUse | None, now: Circumstances) -> str:
+    if opened is None:
+        return "code that Crucible does not see"
+    is_thread = opened.loop is None and opened.thread != threading.main_thread().ident
+    prefix = "a thread of " if is_thread else ""
+    if opened.owner is not None:
+        return prefix + _named(opened.owner)
+    keeper = None if opened.session is None else _keeper(opened, now)
+    if keeper is not None:
+        return keeper
+    if first is not None and first.owner is not None:
+        return _named(first.owner)
+    if first is not None and first.test < now.number:
+        return "an earlier test, which used its session first"
+    return f"{prefix}the test"
+
+
+def _keeper(opened: Opened, now: Circumstances) -> str | None:
+    """Return the wide fixture, class or module that has the session of *opened*."""
+    for name, value in now.fixtures.items():
+        if _is_session(value, opened):
+            return _named(name)
+    for where, names in now.names.items():
+        for name, value in list(names.items()):
+            if _is_session(value, opened):
+                return f"{where}, whose attribute {name!r} it is"
+    return None
+
+
+def _named(owner: str) -> str:
+    if owner == LIFESPAN:
+        return "the application's lifespan"
+    return owner if owner == OUTSIDE else f"the wide fixture {owner!r}"
+
+
+def _is_session(value: Any, opened: Opened) -> bool:
+    """Return whether *value* is the session of *opened*, its AsyncSession, or a scoped session that has it now."""
+    if isinstance(value, (scoped_session, async_scoped_session)):
+        value = value.registry() if value.registry.has() else None
+    return (value.sync_session if isinstance(value, AsyncSession) else value) is opened.session
+
+
+def report(leaks: Iterable[Leak]) -> None:
+    """Warn of *leaks* in one warning: where it is an error, it must name them all."""
+    text = "\n".join(map(str, leaks))
+    if text:
+        warnings.warn(LeakWarning(text), stacklevel=3)
+
+
+# What drivers say of a connection whose backend is gone, beside the SQLSTATE 57P01 (admin_shutdown).
+GONE = re.compile(
+    r"terminating connection due to administrator|connection (is|was|already) closed|closed the connection unexpectedly"
+)
+
+
+CLONED = (
+    "Crucible made the worker database anew after {}, which had changed the schema or is isolated by a clone. Sessions"
+    " and connections of SQLAlchemy connect anew by themselves; a connection of a raw driver does not: open it in a"
+    " fixture of the scope of a function."
+)
+
+
+class Ended:
+    """The backends that Crucible has ended in this run, for the tests that suffer from it."""
+
+    def __init__(self) -> None:
+        self._last: list[tuple[str, Leak]] = []
+        self._cloned_after: str | None = None
+
+    def note(self, test: str, leaks: Iterable[Leak]) -> None:
+        """Remember *leaks* of *test*, whose backends were ended."""
+        self._last = [*self._last, *((test, leak) for leak in leaks)][-MOST_ENDED:]
+
+    def note_clone(self, test: str) -> None:
+        """Remember that a worker database was thrown away after *test*, with every connection to it."""
+        self._cloned_after = test
+
+    def explain(self, error: BaseException) -> list[str]:
+        """Return the reasons where *error* says that a backend is gone; see `hints`."""
+        if not any(sqlstate(part) == "57P01" or GONE.search(str(part)) for part in chain(error)):
+            return []
+        ended = [f"Crucible ended a backend after {test}: {leak.details()}." for test, leak in self._last]
+        return ended if self._cloned_after is None else [*ended, CLONED.format(self._cloned_after)]

@@ -1,0 +1,192 @@
+"""Lifespans as Starlette's TestClient and asgi-lifespan's LifespanManager run them.
+
+One adapter: it knows these libraries by their public names. A project enters both by ``with`` or ``async with``, so
+Crucible wraps the methods that these statements call, as soon as the project has imported the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any, Protocol
+
+from ..project.on_import import OnImport
+from ..redirect.loops import running_loop
+
+# For what runs in another thread: the libraries have timeouts of their own.
+SECONDS = 60
+
+Method = Callable[..., Any]
+
+
+class EnteredLifespan(Protocol):
+    """A lifespan that a project's code has started, and that can be stopped and started again."""
+
+    def obstacle(self) -> str | None:
+        """Return why it cannot be stopped now, or None."""
+
+    def stop(self) -> None:
+        """Shut the application down."""
+
+    def start(self) -> None:
+        """Start the application up again."""
+
+
+class Watch(Protocol):
+    """Hears of the lifespans that a project's code starts and stops."""
+
+    def starting(self, lifespan: EnteredLifespan) -> AbstractContextManager[None]:
+        """Return the context in which *lifespan* starts."""
+
+    def stopping(self, lifespan: EnteredLifespan) -> bool:
+        """Forget *lifespan*; return whether it runs, and so is to be stopped."""
+
+
+class ClientLifespan:
+    """The lifespan of a TestClient, on a loop in a thread of its own."""
+
+    def __init__(self, client: Any, enter: Method, leave: Method, websockets: weakref.WeakSet[Any]) -> None:
+        self._client = client
+        self._enter = enter
+        self._leave = leave
+        self._websockets = websockets
+
+    def obstacle(self) -> str | None:
+        """Return that a websocket is open: the client would wait for its end."""
+        portal = self._client.portal
+        return "a websocket of the client is open" if any(one.portal is portal for one in self._websockets) else None
+
+    def stop(self) -> None:
+        """Leave the client, which keeps its cookies, headers and state."""
+        self._leave(self._client, None, None, None)
+
+    def start(self) -> None:
+        """Enter the client again."""
+        self._enter(self._client)
+
+
+class ManagedLifespan:
+    """The lifespan of a LifespanManager, on the loop that it was started on."""
+
+    def __init__(self, manager: Any, cls: Any, enter: Method, leave: Method) -> None:
+        self.manager = manager
+        self._first = manager
+        self._class = cls
+        self._enter = enter
+        self._leave = leave
+        self._loop = asyncio.get_running_loop()
+
+    def obstacle(self) -> str | None:
+        """Return that its loop cannot run now."""
+        if self._loop.is_closed():
+            return "its event loop is closed"
+        return "an event loop is running" if running_loop() is not None else None
+
+    def stop(self) -> None:
+        """Shut the application down on that loop."""
+        self._run(lambda: self._leave(self.manager, None, None, None))
+
+    def start(self) -> None:
+        """Start the application up on that loop, by another manager: none can be entered twice."""
+        self._run(self._start)
+
+    async def _start(self) -> None:
+        first = self._first
+        # Through the first one's `app`, as requests go: so they see the state that this start-up yields.
+        manager = self._class(first.app, startup_timeout=first.startup_timeout, shutdown_timeout=first.shutdown_timeout)
+        await self._enter(manager)
+        self.manager = manager
+
+    def _run(self, coroutine: Callable[[], Any]) -> None:
+        if self._loop.is_running():  # in another thread
+            asyncio.run_coroutine_threadsafe(coroutine(), self._loop).result(SECONDS)
+        else:
+            self._loop.run_until_complete(coroutine())
+
+
+class Libraries:
+    """Tells a *watch* of the lifespans that a project's code runs by one of the libraries."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._entered: dict[int, Any] = {}
+        self._replaced: list[tuple[type, str, Any, Any]] = []
+        self._on_import = OnImport({"starlette.testclient": self._wrap_client, "asgi_lifespan": self._wrap_manager})
+
+    def install(self) -> None:
+        """Wrap the libraries' methods, those of a library that is not imported yet after its import."""
+        self._on_import.install()
+
+    def remove(self) -> None:
+        """Put the libraries' methods back."""
+        self._on_import.remove()
+        while self._replaced:
+            cls, name, method, wrapper = self._replaced.pop()
+            if vars(cls).get(name) is wrapper:
+                setattr(cls, name, method)
+
+    def _replace(self, cls: type, name: str, wrapper: Any) -> None:
+        self._replaced.append((cls, name, vars(cls)[name], wrapper))
+        setattr(cls, name, wrapper)
+
+    def _wrap_client(self, module: ModuleType) -> None:
+        client_class, websocket_class = module.TestClient, module.WebSocketTestSession
+        enter, leave = client_class.__enter__, client_class.__exit__
+        open_websocket, close_websocket = websocket_class.__enter__, websocket_class.__exit__
+        websockets: weakref.WeakSet[Any] = weakref.WeakSet()
+
+        def entering(client: Any) -> Any:
+            __tracebackhide__ = True
+            lifespan = ClientLifespan(client, enter, leave, websockets)
+            with self._watch.starting(lifespan):
+                entered = enter(client)
+            self._entered[id(client)] = lifespan
+            return entered
+
+        def leaving(client: Any, *args: Any) -> Any:
+            __tracebackhide__ = True
+            lifespan = self._entered.pop(id(client), None)
+            return leave(client, *args) if lifespan is None or self._watch.stopping(lifespan) else None
+
+        def opening(websocket: Any) -> Any:
+            __tracebackhide__ = True
+            opened = open_websocket(websocket)
+            websockets.add(websocket)
+            return opened
+
+        def closing(websocket: Any, *args: Any) -> Any:
+            __tracebackhide__ = True
+            websockets.discard(websocket)
+            return close_websocket(websocket, *args)
+
+        self._replace(client_class, "__enter__", entering)
+        self._replace(client_class, "__exit__", leaving)
+        self._replace(websocket_class, "__enter__", opening)
+        self._replace(websocket_class, "__exit__", closing)
+
+    def _wrap_manager(self, module: ModuleType) -> None:
+        manager_class = module.LifespanManager
+        enter, leave = manager_class.__aenter__, manager_class.__aexit__
+
+        async def entering(manager: Any) -> Any:
+            __tracebackhide__ = True
+            if running_loop() is None:  # trio, whose applications have no connections of SQLAlchemy's
+                return await enter(manager)
+            lifespan = ManagedLifespan(manager, manager_class, enter, leave)
+            with self._watch.starting(lifespan):
+                entered = await enter(manager)
+            self._entered[id(manager)] = lifespan
+            return entered
+
+        async def leaving(manager: Any, *args: Any) -> Any:
+            __tracebackhide__ = True
+            lifespan = self._entered.pop(id(manager), None)
+            if lifespan is None:
+                return await leave(manager, *args)
+            return await leave(lifespan.manager, *args) if self._watch.stopping(lifespan) else None
+
+        self._replace(manager_class, "__aenter__", entering)
+        self._replace(manager_class, "__aexit__", leaving)

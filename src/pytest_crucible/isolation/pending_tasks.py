@@ -1,0 +1,133 @@
+"""Tasks that a test leaves behind on an event loop that lives on: they go on working in the next test.
+
+Reported is a task that was created in the test and is pending after a second look. Not reported are the tasks of
+the application's lifespan and of fixtures of wider scopes (they carry their owner in their context, and so do the
+tasks that they create), and what the runner of the tests keeps on the loop for itself.
+
+A reported task goes on as it would without Crucible. Where the user made the warning an error, the tasks are
+cancelled too, so that the next test starts clean:
+``filterwarnings = ["error::pytest_crucible.PendingTaskWarning"]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from typing import Any
+
+from ..errors import PendingTaskWarning
+from ..errors.locations import innermost
+from ..redirect.loops import is_runner
+
+Task = asyncio.Task[Any]
+Loop = asyncio.AbstractEventLoop
+
+# What is about to end may: an answered request's background task, a connection that is being closed.
+PATIENCE_SECONDS = 0.03
+CANCEL_SECONDS = 1.0
+
+
+class Pending:
+    """The tasks of one test, on every loop that outlives it.
+
+    Args:
+        owner: Whose code runs; None for a test's.
+        loops: The loops that are known.
+    """
+
+    def __init__(self, owner: ContextVar[str | None], loops: Callable[[], Iterable[Loop]]) -> None:
+        self._owner = owner
+        self._loops = loops
+        self._known: weakref.WeakSet[Task] = weakref.WeakSet()
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Report the tasks that are created in here and left pending."""
+        for loop in self._idle():
+            for task in asyncio.all_tasks(loop):
+                if task not in self._known:
+                    self._known.add(task)
+                    self._disown(task)
+        yield
+        self._report(self._left())
+
+    def _idle(self) -> list[Loop]:
+        return [loop for loop in {*self._loops()} if not loop.is_closed() and not loop.is_running()]
+
+    def _disown(self, task: Task) -> None:
+        """A runner that a wide fixture's set-up has started is not the fixture's: the tests run in it."""
+        context = context_of(task) if is_runner(task) else None
+        if context is not None and context.get(self._owner) is not None:
+            context.run(self._owner.set, None)
+
+    def _left(self) -> list[Task]:
+        left: list[Task] = []
+        for loop in self._idle():
+            new = [task for task in asyncio.all_tasks(loop) if self._is_new(task)]
+            if new:
+                _, pending = loop.run_until_complete(asyncio.wait(new, timeout=PATIENCE_SECONDS))
+                left += sorted(pending, key=Task.get_name)
+        self._known.update(left)
+        return left
+
+    def _is_new(self, task: Task) -> bool:
+        if task in self._known or is_runner(task):
+            return False
+        context = context_of(task)
+        return context is None or context.get(self._owner) is None
+
+    @staticmethod
+    def _report(left: list[Task]) -> None:
+        if not left:
+            return
+        try:
+            warnings.warn(PendingTaskWarning("\n".join(map(described, left)) + ADVICE), stacklevel=4)
+        except PendingTaskWarning:
+            cancel(left)
+            raise
+
+
+ADVICE = (
+    "\nProbably asyncio.create_task() in a request or in the test, and nobody who awaits it; it goes on in the next"
+    " test.\nAwait it or cancel it before the test ends, give it to the lifespan or to a fixture of a wider scope, or"
+    ' write filterwarnings = ["error::pytest_crucible.PendingTaskWarning"]: then it is an error, and cancelled.'
+)
+
+
+def described(task: Task) -> str:
+    """One line on *task*: its name, its coroutine, and the user's line where it is suspended."""
+    coroutine = task.get_coro()
+    name = getattr(coroutine, "__qualname__", None) or repr(coroutine)
+    return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {suspended(coroutine)}."
+
+
+def suspended(coroutine: Any) -> str:
+    """The innermost line of the user's own code where *coroutine* is suspended."""
+    place = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        place = innermost(frame) or place
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return "an unknown place" if place is None else str(place)
+
+
+def context_of(task: Task) -> Context | None:
+    """The context that *task* runs in."""
+    if hasattr(task, "get_context"):  # Python 3.12
+        return task.get_context()  # type: ignore[no-any-return]
+    return next((found for found in gc.get_referents(task) if isinstance(found, Context)), None)
+
+
+def cancel(tasks: Iterable[Task]) -> None:
+    """Cancel *tasks*, each on its loop, and give them a moment to end."""
+    by_loop: dict[Loop, list[Task]] = {}
+    for task in tasks:
+        task.cancel()
+        by_loop.setdefault(task.get_loop(), []).append(task)
+    for loop, mine in by_loop.items():
+        loop.run_until_complete(asyncio.wait(mine, timeout=CANCEL_SECONDS))

@@ -1,0 +1,164 @@
+"""Reset the worker database after a test, whatever is still open on it.
+
+Transactions that must not stay (see `leaks`) get a second look, and then give way: the session or connection that
+holds one rolls it back. A backend is ended only where no holder in this process can do so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from ..control import Answer, LockNotAvailable, Stranger
+from ..errors import ResetError
+from ..redirect import Opened, Redirect
+from ..redirect.loops import running_loop
+from ..worker.database import Database
+from .leaks import Circumstances, Key, Leak, in_the_way, judge
+
+ATTEMPTS = 50
+# A second look, and more: a request that was answered may still be committing in a thread.
+LOOKS = (0.002, 0.005, 0.02)
+# What the threads and tasks of wide owners get to finish what they write.
+BUSY_SECONDS = 1.0
+# A session in a transaction of its connection's takes two rollbacks: its own, then the connection's.
+ROLLBACKS = 2
+
+ROLLED_BACK = "The transaction has been rolled back."
+ENDED = "Its backend has been ended."
+
+
+class Restore:
+    """One reset of one worker database.
+
+    Args:
+        database: The worker database.
+        redirect: Knows the connections to it.
+        now: The test that has ended.
+    """
+
+    def __init__(self, database: Database, redirect: Redirect, now: Circumstances) -> None:
+        self._database = database
+        self._redirect = redirect
+        self._now = now
+        self._found: dict[Key, Leak] = {}
+        self._allowed: set[int] = set()
+        self._rollbacks: dict[int, int] = {}
+        self._looks = list(LOOKS)
+        self._patience = BUSY_SECONDS
+        self._every = now.every
+
+    def run(self) -> list[Leak]:
+        """Reset the database; return what was left open and had to give way.
+
+        Raises:
+            ResetError: If new transactions come up as fast as they are ended.
+        """
+        return self._until_done(self._reset)
+
+    def look(self) -> list[Leak]:
+        """Have leaks give way without a reset: the database is about to go."""
+        return self._until_done(self._strangers)
+
+    def _until_done(self, ask: Callable[[], Answer]) -> list[Leak]:
+        for _ in range(ATTEMPTS):
+            try:
+                answer = ask()
+            except LockNotAvailable:
+                self._clear_the_way()
+                continue
+            if answer.done != "open":
+                self._redirect.condemn(answer.temporary)
+                return list(self._found.values())
+            self._look(answer.strangers)
+        raise ResetError(
+            "The worker database could not be reset: new transactions are opened as fast as they are ended.",
+            why="A thread, a subprocess or a task goes on working on the database after its test.",
+            do="Stop it at the end of the test, or give it to a fixture of a wider scope.",
+        )
+
+    def _reset(self) -> Answer:
+        held = self._redirect.holders.is_held(self._database.name)
+        return self._database.put_back(tuple(self._allowed), held=held, every_one=self._every)
+
+    def _strangers(self) -> Answer:
+        open_ = self._database.connect().others_in_transactions()
+        open_ = tuple(s for s in open_ if s.pid not in self._allowed and (self._every or not s.harmless))
+        return Answer("open", strangers=open_) if open_ else Answer("put back")
+
+    def _look(self, strangers: tuple[Stranger, ...]) -> None:
+        """Decide which transactions stay; the others get a second look, and give way then."""
+        connections = self._redirect.connections()
+        verdict = judge(strangers, connections, self._now)
+        if verdict.leaks and self._looks:
+            give_time(connections, self._looks.pop(0))
+            return
+        self._every = False  # once is enough
+        for leak in verdict.leaks:
+            self._end(leak)
+        for leak in verdict.harmless:
+            self._found[leak.stranger.key] = leak
+        # A thread or a task is about to commit, and would do so in the next test.
+        self._wait_until(lambda open_: not verdict.busy & {s.key for s in open_})
+        self._allowed |= verdict.stay
+        self._now.before |= {s.key for s in strangers if s.pid in verdict.stay and not s.is_clean}
+
+    def _clear_the_way(self) -> None:
+        """Wait for backends that lock what must be reset; those that do not release it in time give way."""
+        control = self._database.connect()
+        pids = control.in_the_way()
+        if self._wait_until(lambda open_: not pids & {stranger.pid for stranger in open_}):
+            return
+        open_, connections = control.others_in_transactions(), self._redirect.connections()
+        for leak in in_the_way(open_, connections, pids, self._now):
+            self._end(leak)
+
+    def _wait_until(self, done: Callable[[tuple[Stranger, ...]], bool]) -> bool:
+        """Let the event loops run until *done*, within what is left of the time that busy owners get after a test."""
+        while not done(self._database.connect().others_in_transactions()):
+            if self._patience <= 0:
+                return False
+            started = time.monotonic()
+            give_time(self._redirect.connections(), 0.005)
+            self._patience -= time.monotonic() - started
+        return True
+
+    def _end(self, leak: Leak) -> None:
+        """Have the holder of *leak* roll it back; where it cannot, end its backend."""
+        stranger, control = leak.stranger, self._database.connect()
+        if stranger.is_prepared:
+            control.roll_back_prepared(stranger.query)
+        elif not self._rolled_back(stranger):
+            leak = replace(leak, outcome=ENDED)
+            self._redirect.condemn([stranger.pid])
+            control.terminate([stranger.pid])
+            if stranger.state != "active":  # else a thread or a task uses the holder at this moment
+                self._redirect.holders.let_go_of([stranger.pid])
+        if leak.outcome != ENDED:
+            leak = replace(leak, outcome=ROLLED_BACK)
+        self._found[stranger.key] = leak
+
+    def _rolled_back(self, stranger: Stranger) -> bool:
+        rollbacks = self._rollbacks[stranger.pid] = self._rollbacks.get(stranger.pid, 0) + 1
+        is_idle = stranger.state.startswith("idle in transaction")
+        return is_idle and rollbacks <= ROLLBACKS and self._redirect.holders.roll_back(stranger.pid)
+
+
+def give_time_while(busy: Callable[[], bool], redirect: Redirect) -> None:
+    """Let event loops and threads run while they are *busy*, for a bounded time."""
+    until = time.monotonic() + BUSY_SECONDS
+    while busy() and time.monotonic() < until:
+        give_time(redirect.connections(), 0.005)
+
+
+def give_time(connections: Iterable[Opened], seconds: float) -> None:
+    """Let the event loops of *connections* run for *seconds*, so that what is about to end can."""
+    loops = {opened.loop for opened in connections if opened.loop is not None}
+    idle = [loop for loop in loops if not loop.is_closed() and not loop.is_running()]
+    if not idle or running_loop() is not None:
+        time.sleep(seconds)
+        return
+    for loop in idle:
+        loop.run_until_complete(asyncio.sleep(seconds))

@@ -1,0 +1,138 @@
+"""The outer transaction of a test."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from greenlet import getcurrent  # type: ignore[import-untyped]
+from sqlalchemy.engine import Connection, Engine, RootTransaction
+from sqlalchemy.orm import Session
+
+from ...errors import IsolationError
+from ...errors.locations import Place, here
+from ...redirect.loops import Loop, running_loop
+from .constraints import Constraints
+from .guard import CURRENT
+from .savepoints import RESET, Savepoints, Who
+from .turns import Turns
+
+
+class Outer:
+    """One connection and the transaction around everything that a test does on it.
+
+    Args:
+        engine: Where the connection comes from.
+        constraints: The deferrable constraints of the schema.
+        opening: Called before the connection is opened.
+    """
+
+    def __init__(self, engine: Engine, constraints: Constraints, opening: Callable[[Outer], None]) -> None:
+        self.engine = engine
+        self.constraints = constraints
+        self.connection: Connection | None = None
+        self.savepoints = Savepoints()
+        self.turns = Turns(self.found)
+        self.loop: Loop | None = None
+        self.place: Place | None = None  # where it was opened
+        self.is_opening = False
+        self.is_ending = False
+        self.error: IsolationError | None = None
+        self.failed: Who | None = None
+        self._opening = opening
+        self._transaction: RootTransaction | None = None
+
+    def joined_by(self, session: Session) -> Connection:
+        """The connection, opened at the first call; *session* is about to use it."""
+        self.turns.check()
+        loop = running_loop() if self.engine.dialect.is_async else None
+        if loop is None and self.engine.dialect.is_async:
+            raise _too_early()
+        if self.is_ending:
+            raise self.found(_ended(self.loop))
+        if self.connection is None:
+            self.loop, self.place = loop, here()
+            with self.turns.turn():
+                self._opening(self)
+                self._open()
+        elif loop is not self.loop:
+            raise self.found(_other_loop())
+        CURRENT.set(self.savepoints.who(session))
+        return self.connection  # type: ignore[return-value] # _open() made it
+
+    @property
+    def fixture(self) -> str:
+        """The fixture whose session it is."""
+        return "db_session" if self.engine.dialect.is_async else "sync_session"
+
+    def found(self, error: IsolationError) -> IsolationError:
+        """Remember the first *error*: the application may swallow it."""
+        self.error = self.error or error
+        return error
+
+    def end(self, *, keep: bool = False) -> None:
+        """Roll back, or commit to *keep*, and give the connection back."""
+        self.is_ending = True
+        connection, transaction = self.connection, self._transaction
+        self.connection = self._transaction = None
+        if connection is None:
+            return
+        with contextlib.suppress(Exception):  # what cannot be kept is rolled back
+            if keep and transaction is not None:
+                transaction.commit()
+        try:
+            # Not the transaction's: once a commit was refused, it is inactive and does nothing.
+            connection.connection.rollback()
+            connection.close()
+        except Exception:  # noqa: BLE001 # in the middle of a statement that was cancelled, or with a dead backend
+            with contextlib.suppress(Exception):
+                connection.invalidate()
+                connection.close()
+
+    def _open(self) -> None:
+        if self.loop is not None and getcurrent().parent is None:
+            raise _too_early()  # asked outside of what SQLAlchemy runs in a greenlet
+        self.is_opening = True
+        try:
+            connection = self.engine.connect()
+        finally:
+            self.is_opening = False
+        try:
+            self._transaction = connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        self.connection = connection
+
+
+def _too_early() -> IsolationError:
+    return IsolationError(
+        "db_session was asked for its connection, which it does not have yet, by code that cannot wait for it.",
+        why="It connects with its first statement, on the test's event loop.",
+        do="Write `await db_session.connection()` first.",
+    )
+
+
+def _ended(loop: Loop | None) -> IsolationError:
+    if loop is None or not loop.is_closed():
+        return IsolationError(
+            "db_session was used after its test.",
+            why="A task, a thread or a wider fixture has kept it.",
+            do="Take a new one in each test, and end what uses it before the test ends.",
+        )
+    return IsolationError(
+        "db_session was used on a second event loop; the first one has ended, and its transaction with it.",
+        why="A connection belongs to one event loop. asyncio.run() makes a new one each time, and so does every request"
+        " of a TestClient outside of a `with` block.",
+        do=f"Use async_client, or `with TestClient(app) as client:`. {RESET}",
+    )
+
+
+def _other_loop() -> IsolationError:
+    return IsolationError(
+        "db_session is used on two event loops.",
+        why="A connection belongs to one event loop. Probably an asynchronous fixture uses db_session on the loop of"
+        " its own scope, and the test runs on another; or a TestClient runs the application on a loop of its own.",
+        do="Give fixtures and tests the same loop: asyncio_default_fixture_loop_scope and"
+        f" asyncio_default_test_loop_scope. {RESET}",
+    )

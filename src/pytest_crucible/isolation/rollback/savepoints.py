@@ -1,0 +1,175 @@
+"""Whose savepoint lies where on the one connection, and when a commit or rollback would do something else (pure).
+
+Savepoints form a stack. Releasing one destroys those above it; rolling back to one takes everything away that was
+written since, also what another session has "committed" meanwhile. Both are right as long as sessions are nested
+properly, and both are errors here as soon as they are not: in production each session has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+
+from ...errors import IsolationError
+
+RESET = 'Write @pytest.mark.crucible(isolation="reset") on this test: there, each session has a connection of its own.'
+
+
+@dataclass(eq=False)
+class Who:
+    """One session on the connection.
+
+    Attributes:
+        place: Where its current transaction began.
+        session: The session, as long as anybody holds it.
+    """
+
+    place: str
+    session: weakref.ref[object]
+
+    def __str__(self) -> str:
+        return f"the one that began at {self.place}"
+
+
+@dataclass(eq=False)
+class Savepoint:
+    """One savepoint.
+
+    Attributes:
+        name: Its name in SQL.
+        opener: The task or thread that made it.
+        who: The session that it belongs to; None for one that code made by itself on the connection.
+        root: Whether releasing it is a commit of the session's.
+        writers: Who has written since, also within savepoints that were released.
+        wrote: Whether a commit has anything to check.
+    """
+
+    name: str
+    opener: object = None
+    who: Who | None = None
+    root: bool = False
+    writers: set[Who] = field(default_factory=set)
+    wrote: bool = False
+
+    def is_dropped(self) -> bool:
+        """Whether nobody holds its session any more, which was never closed."""
+        return self.who is not None and self.who.session() is None
+
+
+class Savepoints:
+    """The stack of one connection."""
+
+    def __init__(self) -> None:
+        self._stack: list[Savepoint] = []
+        self._whos: weakref.WeakKeyDictionary[object, Who] = weakref.WeakKeyDictionary()
+
+    def opened(self, name: str, opener: object) -> None:
+        """A savepoint is about to be made, by the task or thread *opener*."""
+        self._stack.append(Savepoint(name, opener))
+
+    def began(self, session: object, place: str, opener: object, *, root: bool) -> Who:
+        """The savepoint that *opener* made last is the transaction of *session*, or one that it nested."""
+        who = self._whos.get(session)
+        if who is None:
+            who = self._whos[session] = Who(place, weakref.ref(session))
+        if root:
+            who.place = place
+        # Not simply the last one: several tasks may be waiting for theirs.
+        for savepoint in reversed(self._stack):
+            if savepoint.opener is opener:
+                savepoint.who, savepoint.root, savepoint.opener = who, root, None
+                break
+        return who
+
+    def who(self, session: object) -> Who | None:
+        """What is known of *session*."""
+        return self._whos.get(session)
+
+    def wrote(self, who: Who | None) -> None:
+        """Rows were written by *who*; None where only modes were set."""
+        for savepoint in self._stack[-1:]:
+            savepoint.wrote = True
+            if who is not None:
+                savepoint.writers.add(who)
+
+    def is_dropped_above(self, name: str) -> bool:
+        """Whether the savepoint on top, above *name*, was dropped; in production its connection is rolled back."""
+        index = self._index(name)
+        return index is not None and index < len(self._stack) - 1 and self._stack[-1].is_dropped()
+
+    def releasing(self, name: str) -> Savepoint | None:
+        """A savepoint is about to be released: a commit, if it is a session's root.
+
+        Raises:
+            IsolationError: If that would destroy the savepoint of another session.
+        """
+        index = self._index(name)
+        if index is None:
+            return None
+        mine = self._stack[index]
+        for other in self._foreign(index):
+            raise _commit_below(mine, other)
+        below = self._stack[index - 1] if index else None
+        if below is not None:
+            below.writers |= mine.writers
+            below.wrote |= mine.wrote
+        del self._stack[index:]
+        return mine
+
+    def rolling_back(self, name: str) -> None:
+        """A savepoint is about to be rolled back to.
+
+        Raises:
+            IsolationError: If that would destroy another session's savepoint, or take its rows away.
+        """
+        index = self._index(name)
+        if index is None:
+            return
+        mine = self._stack[index]
+        for other in self._foreign(index):
+            raise _rollback_below(mine, other)
+        lost = {who for above in self._stack[index:] for who in above.writers} - {mine.who}
+        if lost and mine.who is not None:
+            raise _rollback_over(mine.who, lost.pop())
+        del self._stack[index:]
+
+    def _index(self, name: str) -> int | None:
+        return next((i for i, savepoint in enumerate(self._stack) if savepoint.name == name), None)
+
+    def _foreign(self, index: int) -> list[Savepoint]:
+        """The savepoints above that belong to another session."""
+        mine = self._stack[index].who
+        return [above for above in self._stack[index + 1 :] if mine and above.who and above.who is not mine]
+
+
+def _commit_below(mine: Savepoint, other: Savepoint) -> IsolationError:
+    return IsolationError(
+        "A session commits while another one has its transaction open on the same connection.\n"
+        f"  commits: {mine.who}\n"
+        f"  is open: {other.who}",
+        why="In rollback isolation all sessions of a test share one connection, and a commit is a RELEASE SAVEPOINT:"
+        " it would destroy the other session's savepoint, which lies above.",
+        do=RESET,
+    )
+
+
+def _rollback_below(mine: Savepoint, other: Savepoint) -> IsolationError:
+    return IsolationError(
+        "A session is rolled back or closed while another one has its transaction open on the same connection.\n"
+        f"  rolls back: {mine.who}\n"
+        f"  is open:    {other.who}",
+        why="In rollback isolation all sessions of a test share one connection, and a rollback is a ROLLBACK TO"
+        " SAVEPOINT: it would undo what the other session does, whose savepoint lies above.",
+        do=RESET,
+    )
+
+
+def _rollback_over(mine: Who, other: Who) -> IsolationError:
+    return IsolationError(
+        "A session is rolled back or closed that began before another one wrote on the same connection.\n"
+        f"  rolls back: {mine}\n"
+        f"  wrote:      {other}",
+        why="In rollback isolation all sessions of a test share one connection. Rolling back to the first session's"
+        " savepoint would take away what the other has written since, even what it has committed.",
+        do=RESET,
+    )

@@ -1,0 +1,121 @@
+"""Sessions that join the outer transaction at their first statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session, SessionTransaction
+
+from ...errors import IsolationError
+from ...sessions.classes import sync_session_class
+from .savepoints import RESET
+from .turns import Turns
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
+
+
+class Outer(Protocol):
+    """What a session asks of the outer transaction."""
+
+    turns: Turns
+
+    def joined_by(self, session: Session) -> Connection:
+        """The connection, with the outer transaction on it."""
+
+    def found(self, error: IsolationError) -> IsolationError:
+        """Remember *error*, which the application may swallow."""
+
+
+class JoinedSession(Session):
+    """A session within the outer transaction.
+
+    It has no bind before its first statement: connecting is asynchronous for some drivers, and a fixture is not.
+    """
+
+    def __init__(self, outer: Outer, **words: Any) -> None:
+        super().__init__(join_transaction_mode="create_savepoint", **words)
+        self.outer = outer
+
+    def get_bind(self, mapper: Any = None, *, bind: Engine | Connection | None = None, **words: Any) -> Any:
+        """The one connection; opens it at the first call."""
+        return self.outer.joined_by(self) if bind is None else bind
+
+    def begin(self, nested: bool = False) -> SessionTransaction:
+        """Begin a transaction.
+
+        Raises:
+            IsolationError: If the session, which the test and the application share, is in one already.
+        """
+        if not nested and self.in_transaction():
+            raise self.outer.found(_begun())
+        return super().begin(nested)
+
+    def connection(
+        self,
+        bind_arguments: Any = None,
+        execution_options: CoreExecuteOptionsParameter | None = None,
+    ) -> Connection:
+        """The one connection.
+
+        Raises:
+            IsolationError: If a level of isolation is asked for.
+        """
+        if execution_options and "isolation_level" in execution_options:
+            raise self.outer.found(_level(execution_options["isolation_level"]))
+        return super().connection(bind_arguments, execution_options)
+
+
+def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    """*method* of a session, by one task or thread at a time."""
+
+    @wraps(method)
+    def taking_turns(self: JoinedSession, *arguments: Any, **words: Any) -> Any:
+        __tracebackhide__ = True
+        with self.outer.turns.turn():
+            return method(self, *arguments, **words)
+
+    return taking_turns
+
+
+# An AsyncSession calls these, too, in a greenlet of the task that called it.
+IN_TURN = (
+    *("add", "begin_nested", "close", "commit", "delete", "execute", "flush", "get", "get_one", "merge", "refresh"),
+    *("reset", "rollback", "scalar", "scalars"),
+)
+for _name in IN_TURN:
+    setattr(JoinedSession, _name, _in_turn(getattr(Session, _name)))
+
+
+def joined_class(kind: type[Session] = Session) -> type[JoinedSession]:
+    """The class of a session within the outer transaction, with the methods of *kind*, the application's own."""
+    theirs: Any = sync_session_class(kind)
+    return JoinedSession if theirs is Session else _joined(theirs)
+
+
+@cache
+def _joined(theirs: Any) -> type[JoinedSession]:
+    own = [name for name in IN_TURN if getattr(theirs, name) is not getattr(Session, name)]
+    own += ["exec"] if hasattr(theirs, "exec") else []
+    return type("JoinedSession", (JoinedSession, theirs), {name: _in_turn(getattr(theirs, name)) for name in own})
+
+
+def _begun() -> IsolationError:
+    return IsolationError(
+        "session.begin() was called on a session whose transaction has begun already.",
+        why="In rollback isolation the test and the application share db_session, and the test has used it before"
+        " (a SELECT is enough). In production the application has a session of its own, which is fresh.",
+        do=f"Write `await db_session.commit()` in the test before the application is called. {RESET}",
+    )
+
+
+def _level(level: object) -> IsolationError:
+    return IsolationError(
+        f"The isolation level {level!r} was asked for on db_session.",
+        why="In rollback isolation every transaction of a test is a part of one that has begun already, and its level"
+        " cannot be changed any more.",
+        do=RESET,
+    )

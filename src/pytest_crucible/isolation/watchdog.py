@@ -1,0 +1,303 @@
+"""The watchdog: who waits for whom while a test runs.
+
+A row that a test flushed and did not commit is locked until the test's transaction ends, and that transaction waits
+for the application's answer, which waits for the row. PostgreSQL sees no deadlock, because one of the two waits is
+not in the database. So a thread of its own asks the server who waits, and ends what would never end by itself: the
+waiting statement is cancelled, and the test fails with both statements and both places.
+
+What is left alone
+------------------
+* Whoever waits for a transaction that does something: a queue of SELECT FOR UPDATE moves on by itself, and a
+  deadlock that PostgreSQL can see it resolves itself. Only a chain that ends at a transaction which has been idle
+  for the whole time counts.
+* A wait that ends before the limit: by the application's lock_timeout, by the test's own wait_for().
+* Waits for a session-level advisory lock: whoever holds one may be idle for good reasons.
+
+What gives way
+--------------
+A transaction that only reads, and was open before the test, stands in the way of nothing but DDL and TRUNCATE. Its
+holder lets it go, so that the statement goes on.
+
+What it costs
+-------------
+Nothing is asked before a test has run for a second. Then it is one query on the maintenance database every
+quarter of a second: a connection to the worker database would stand in the way of a clone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from ..control import connect
+from ..errors import BlockedError, CrucibleError
+from ..redirect import Opened
+from ..redirect.forks import Background
+from ..server.address import Address
+
+# A statement that has waited so long for an idle transaction is taken to wait for ever.
+LIMIT_SECONDS = 5.0
+# What is over by then is not worth a question.
+QUIET_SECONDS = 1.0
+PAUSE_SECONDS = 0.25
+
+IDLE = ("idle in transaction", "idle in transaction (aborted)")
+
+# Crucible's own connections have a lock_timeout, and the reset knows what to do about it.
+WHO_WAITS = """
+SELECT extract(epoch FROM clock_timestamp())::float,
+       w.pid, w.state, w.query, extract(epoch FROM w.query_start)::float,
+       b.pid, b.state, b.query, extract(epoch FROM b.state_change)::float,
+       CASE WHEN b.state = 'idle in transaction' AND b.backend_xid IS NULL AND NOT EXISTS (
+                 SELECT FROM pg_locks l WHERE l.pid = b.pid AND l.locktype <> 'virtualxid'
+                    AND l.mode NOT IN ('AccessShareLock', 'SIReadLock'))
+            THEN extract(epoch FROM b.xact_start)::float END
+  FROM pg_stat_activity w
+ CROSS JOIN unnest(pg_blocking_pids(w.pid)) AS blocker(pid)
+  JOIN pg_stat_activity b ON b.pid = blocker.pid
+ WHERE w.datname = ANY (%s) AND w.wait_event_type = 'Lock' AND w.application_name <> 'pytest-crucible'
+"""
+# Once more in the same query, or a statement that has just begun would be cancelled instead.
+CANCEL = """
+SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+ WHERE pid = %s AND wait_event_type = 'Lock' AND extract(epoch FROM query_start)::float = %s
+"""
+
+
+END = "SELECT pg_terminate_backend(%s)"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two backends of a wait.
+
+    Attributes:
+        pid: The backend.
+        state: As in ``pg_stat_activity``.
+        query: Its statement, or its last one.
+        since: When it began the statement, or became idle; by the server's clock.
+        reads_since: When its transaction began, if that is idle and has only read; else None.
+    """
+
+    pid: int
+    state: str
+    query: str
+    since: float
+    reads_since: float | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A statement, and the idle transaction at the end of the chain that it waits for."""
+
+    waiter: Side
+    blocker: Side
+
+
+@dataclass
+class Watched:
+    """What is watched: one phase of a test.
+
+    Attributes:
+        name: The test.
+        age: For how long it has run, in seconds; counted, since tests stop the clock.
+        seen: When each wait was first seen, by the server's clock.
+        error: What the phase fails with.
+    """
+
+    name: str
+    age: float = 0.0
+    seen: dict[Wait, float] = field(default_factory=dict)
+    error: BlockedError | None = None
+
+
+class Watchdog:
+    """Cancels statements of a test that would wait for ever.
+
+    Args:
+        address: The administrator's address, or None while there is no database yet.
+        databases: The names of this process's databases.
+        connections: What this process knows of its connections.
+        began: Returns when the test began, by the server's clock.
+        let_go: Has the holder of a connection let it go.
+
+    Attributes:
+        limit: For how long a statement may wait for an idle transaction, in seconds.
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], Address | None],
+        databases: Callable[[], list[str]],
+        connections: Callable[[], Iterable[Opened]],
+        began: Callable[[], float],
+        let_go: Callable[[Iterable[int]], None],
+    ) -> None:
+        self.limit = LIMIT_SECONDS
+        self._address = address
+        self._databases = databases
+        self._connections = connections
+        self._began = began
+        self._let_go = let_go
+        self._watched: Watched | None = None
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._thread = Background("crucible-watchdog", self._run, self._end.set)
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    @contextlib.contextmanager
+    def watching(self, name: str) -> Iterator[None]:
+        """Watch over one phase of the test *name*.
+
+        Raises:
+            BlockedError: If a statement waited for ever, whatever became of it: an application may turn the
+                cancelled statement into a response, and a test may pass by accident.
+        """
+        watched = self._watch(name)
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._leave()
+            if watched.error is None:
+                raise
+            raise watched.error from error
+        finally:
+            self._leave()
+        if watched.error is not None:
+            raise watched.error
+
+    def close(self) -> None:
+        """End the thread and its connection."""
+        self._thread.stop()
+
+    # -- the test's side ---------------------------------------------------------------------------------------------
+
+    def _watch(self, name: str) -> Watched:
+        watched = self._watched = Watched(name)
+        self._thread.start()
+        return watched
+
+    def _leave(self) -> None:
+        with self._lock:  # a cancellation that is under way belongs to this phase
+            self._watched = None
+
+    # -- the thread's side -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._end.clear()
+        pause = self._pause()
+        while not self._end.wait(pause):
+            watched = self._watched
+            if watched is not None:
+                watched.age += pause
+            try:
+                self._look(watched)
+            except (psycopg.Error, CrucibleError):
+                self._rest()  # the tests meet the same server, and say what is wrong with it
+            pause = self._pause()
+        self._rest()
+
+    def _pause(self) -> float:
+        return min(PAUSE_SECONDS, self.limit / 4)
+
+    def _look(self, watched: Watched | None) -> None:
+        address = self._address() if watched is not None and watched.age >= min(QUIET_SECONDS, self.limit) else None
+        if watched is None or address is None:
+            self._rest()
+            return
+        if self._connection is None:
+            self._connection = connect(address)
+        rows = self._connection.execute(WHO_WAITS, (self._databases(),)).fetchall()
+        now = rows[0][0] if rows else 0.0
+        edges = [(Side(*row[1:5]), Side(*row[5:10])) for row in rows]
+        self._clear(blocker for _, blocker in edges)
+        found = endless(edges)
+        watched.seen = {wait: watched.seen.get(wait, now) for wait in found}
+        over = [wait for wait, since in watched.seen.items() if now - since >= self.limit]
+        if over:
+            self._cancel(watched, over)
+
+    def _clear(self, blockers: Iterable[Side]) -> None:
+        """Have older transactions that only read give way."""
+        began = self._began()
+        pids = {side.pid for side in blockers if side.reads_since is not None and side.reads_since < began}
+        if pids and self._connection is not None:
+            self._let_go(pids)
+            for pid in pids:  # a driver closes its connection when its event loop runs next
+                self._connection.execute(END, (pid,))
+
+    def _cancel(self, watched: Watched, over: list[Wait]) -> None:
+        connection = self._connection
+        with self._lock:
+            if self._watched is not watched or connection is None:
+                return
+            # Before: the phase may be over as soon as its statement is.
+            before = watched.error
+            watched.error = before or blocked(watched.name, over, self._connections(), self.limit)
+            done = [connection.execute(CANCEL, (wait.waiter.pid, wait.waiter.since)).fetchone() for wait in over]
+            if not any(done):
+                watched.error = before
+
+    def _rest(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def endless(edges: Iterable[tuple[Side, Side]]) -> list[Wait]:
+    """The waits among *edges* (who waits, for whom) that end at an idle transaction, directly or by way of others."""
+    waiters: dict[int, Side] = {}
+    blockers: dict[int, list[Side]] = {}
+    for waiter, blocker in edges:
+        waiters[waiter.pid] = waiter
+        blockers.setdefault(waiter.pid, []).append(blocker)
+    roots = {pid: _root(pid, blockers) for pid in waiters}
+    return [Wait(waiters[pid], root) for pid, root in roots.items() if root is not None]
+
+
+def _root(pid: int, blockers: dict[int, list[Side]]) -> Side | None:
+    """The idle transaction that *pid* waits for in the end."""
+    known = {pid}
+    ahead = [*blockers[pid]]
+    while ahead:
+        blocker = ahead.pop(0)
+        if blocker.state in IDLE:
+            return blocker
+        if blocker.pid not in known:
+            known.add(blocker.pid)
+            ahead += blockers.get(blocker.pid, ())
+    return None
+
+
+def blocked(name: str, waits: Iterable[Wait], connections: Iterable[Opened], limit: float) -> BlockedError:
+    """The error for *waits* in the test *name*."""
+    known = {opened.pid: opened for opened in connections}
+    lines = [f"{name}: a statement waited {limit:g} s for a transaction that is idle, and would have waited for ever."]
+    for wait in waits:
+        lines += [
+            f"  waiting: {_described(wait.waiter, known)}",
+            f"  for:     {_described(wait.blocker, known)}",
+        ]
+    return BlockedError(
+        "\n".join([*lines, "The waiting statement has been cancelled."]),
+        why="Probably the test has flushed a row (or updated, deleted, locked one) and not committed: nobody else can"
+        " write it before that transaction ends, and the transaction waits for the answer. PostgreSQL sees no"
+        " deadlock, because one of the two waits is outside the database.",
+        do="Commit before calling the application: `await db_session.commit()`. In rollback isolation a commit keeps"
+        ' the lock: write @pytest.mark.crucible(isolation="reset") there.',
+    )
+
+
+def _described(side: Side, known: dict[int, Opened]) -> str:
+    opened = known.get(side.pid)
+    where = "by code that Crucible does not see (a raw driver, a subprocess)"
+    if opened is not None:
+        where = f"at {opened.place or 'an unknown place'} ({opened.driver})"
+    return f"{' '.join(side.query.split())[:200]}\n           backend {side.pid}, {side.state}, opened {where}"

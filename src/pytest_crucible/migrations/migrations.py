@@ -1,0 +1,221 @@
+"""The migrations of a project, and databases that stand at any of their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from ..control import templates
+from ..errors import MigrationError, UsageError
+from ..recipes.alembic.scripts import Scripts
+from ..settings import Settings
+from ..worker.worker import Worker
+from .revisions import BASE, Revision, Revisions
+from .scratch import Scratch
+
+if TYPE_CHECKING:
+    from .walks import Walk
+
+PYPROJECT = "pyproject.toml"
+
+
+@dataclass
+class Stock:
+    """A database that only upgrades have made; others are copied from it, and it goes on from where it stands."""
+
+    database: Scratch
+    applied: frozenset[str]
+
+
+class Migrations:
+    """The migrations of a project, and databases that stand at any of their revisions.
+
+    Args:
+        worker: The server, and the redirect.
+        settings: ``alembic`` names the scripts.
+
+    Attributes:
+        walks: What checks have found out of single revisions, for other checks.
+    """
+
+    def __init__(self, worker: Worker, settings: Settings) -> None:
+        self.settings = settings
+        self._worker = worker
+        self._stock: Stock | None = None
+        self._broken: dict[str, MigrationError] = {}
+        self._catalogs: dict[frozenset[str], list[str]] = {}
+        self.walks: dict[str, Walk | MigrationError] = {}
+
+    @cached_property
+    def scripts(self) -> Scripts:
+        """The scripts that ``crucible_alembic`` names."""
+        return Scripts(self.settings)
+
+    @cached_property
+    def revisions(self) -> Revisions:
+        """Every revision.
+
+        Raises:
+            MigrationError: If they cannot be read.
+        """
+        return Revisions(self.scripts)
+
+    @cached_property
+    def owner(self) -> str:
+        """The role that migrates: the one that owns the template."""
+        return self._worker.find_owner()
+
+    @contextmanager
+    def at(self, *revisions: str) -> Iterator[Scratch]:
+        """A database of one's own that was upgraded to *revisions*, to which every engine is led meanwhile.
+
+        ::
+
+            with migrations.at("0003") as database:
+                database.execute("INSERT INTO users (email) VALUES ('ada@example.org')")
+                database.upgrade("0004")
+                assert database.execute("SELECT name FROM users") == [("ada",)]
+
+        Args:
+            *revisions: As Alembic takes them: an identifier, ``head``, ``base``.
+
+        Raises:
+            MigrationError: If a migration on the way there fails, or there is no such revision.
+        """
+        with self.copy(*revisions) as database, database.leading():
+            yield database
+
+    @contextmanager
+    def copy(self, *revisions: str) -> Iterator[Scratch]:
+        """The same, without leading anybody there."""
+        stock = self._stock_at(self._resolved(revisions))
+        stock.close()
+        self._worker.server.connect().empty(stock.name)
+        with self._dropping() as name:
+            templates.clone(self._worker.server.connect(), templates.Template(stock.name, self.owner), name)
+            with closing(self._scratch(name)) as database:
+                yield database
+
+    def refuse_unreachable(self, *revisions: str) -> None:
+        """Nothing, unless a revision is known to fail that comes before *revisions*, or is one of them.
+
+        Raises:
+            MigrationError: If so.
+        """
+        for broken, error in self._broken.items():
+            if broken in revisions:
+                raise error.with_traceback(None)
+            if broken in self.revisions.applied_at(*revisions):
+                raise _unreachable(revisions, broken, error)
+
+    def catalog_at(self, *revisions: str) -> list[str]:
+        """The schema after the upgrade to *revisions*."""
+        applied = self.revisions.applied_at(*revisions)
+        if applied not in self._catalogs:
+            self._catalogs[applied] = self._stock_at(revisions).catalog()
+        return self._catalogs[applied]
+
+    @contextmanager
+    def empty(self) -> Iterator[Scratch]:
+        """A database with nothing in it but ``crucible_extensions``; nobody else is led there."""
+        with self._dropping() as name, closing(self._create(name)) as database:
+            yield database
+
+    def before(self, revision: Revision) -> tuple[str, ...]:
+        """What is applied right before *revision* is."""
+        return (*revision.parents, *revision.needs)
+
+    def below(self, revision: Revision) -> str:
+        """What ``alembic downgrade`` takes to undo *revision* alone, where nothing was upgraded after it."""
+        return revision.parents[0] if revision.parents else f"{revision.id}@{BASE}"
+
+    def close(self) -> None:
+        """Drop what is kept for copies."""
+        if self._stock is not None:
+            self._stock.database.close()
+            self._worker.server.connect().drop(self._stock.database.name)
+            self._stock = None
+
+    # -- the stock ---------------------------------------------------------------------------------------------------
+
+    def _resolved(self, revisions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(found for given in revisions if given != BASE for found in self.scripts.resolve(given))
+
+    def _stock_at(self, revisions: tuple[str, ...]) -> Scratch:
+        self.refuse_unreachable(*revisions)
+        wanted = self.revisions.applied_at(*revisions)
+        if self._stock is None or not self._stock.applied <= wanted:
+            self.close()
+            database = self._create(self._worker.spare())
+            self._stock = Stock(database, frozenset())
+            database.prepare()
+        if self._stock.applied != wanted:
+            self._advance(self._stock, revisions)
+            self._stock.applied = wanted
+        return self._stock.database
+
+    def _advance(self, stock: Stock, revisions: tuple[str, ...]) -> None:
+        try:
+            for revision in revisions:
+                stock.database.upgrade(revision)
+        except MigrationError as error:
+            self.close()  # nobody knows what is applied in it
+            if error.revision is not None:
+                self._broken[error.revision] = error
+            raise
+
+    @contextmanager
+    def _dropping(self) -> Iterator[str]:
+        name = self._worker.spare()
+        try:
+            yield name
+        finally:
+            self._worker.server.connect().drop(name)
+
+    def _create(self, name: str) -> Scratch:
+        templates.create_empty(self._worker.server.connect(), name, self.owner, self.settings.locale)
+        database = self._scratch(name)
+        database.extend(self.settings.extensions, embedded=self.settings.server == "embedded")
+        return database
+
+    def _scratch(self, name: str) -> Scratch:
+        worker = self._worker
+        mend = partial(worker.server.roles().create_missing, owner=self.owner)
+        return Scratch(worker.server.connect(), worker.redirect, self.scripts, name, self.owner, mend)
+
+
+def _unreachable(revisions: tuple[str, ...], broken: str, error: MigrationError) -> MigrationError:
+    return MigrationError(
+        f"Revision {', '.join(revisions)} cannot be reached: revision {broken} comes before it, and fails.",
+        why=error.found,
+        do=f"Correct revision {broken} first.",
+    )
+
+
+def with_scripts(settings: Settings, given: str | None = None) -> Settings:
+    """*settings* that name Alembic's configuration: the *given* one, ``crucible_alembic``, or where Alembic looks.
+
+    A project may build its template from metadata and still have its migrations checked.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    name = (
+        given or settings.alembic or next((name for name in ("alembic.ini", PYPROJECT) if _is_in(settings, name)), None)
+    )
+    if name is None:
+        raise UsageError(
+            f"A check of migrations finds none: there is no alembic.ini in {settings.root}.",
+            why="crucible_alembic is not set, and pyproject.toml has no [tool.alembic].",
+            do='Set crucible_alembic = "path/to/alembic.ini"; or, where the template is to be built from metadata, mark'
+            ' the tests: pytestmark = pytest.mark.crucible(alembic="path/to/alembic.ini")',
+        )
+    return replace(settings, alembic=name)
+
+
+def _is_in(settings: Settings, name: str) -> bool:
+    file = settings.root / name
+    return file.is_file() and (name != PYPROJECT or "[tool.alembic" in file.read_text("utf-8"))

@@ -1,0 +1,71 @@
+"""Alembic in a project: its configuration and its folder."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..settings.files import toml
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """One Alembic environment.
+
+    Attributes:
+        config: What ``crucible_alembic`` is to name: ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``.
+        folder: The script directory, absolute, whether it exists or not.
+        versions: Its revisions.
+    """
+
+    config: Path
+    folder: Path
+    versions: tuple[Path, ...]
+
+    @property
+    def env(self) -> Path:
+        """Its ``env.py``."""
+        return self.folder / "env.py"
+
+
+def migrations(root: Path) -> list[Migrations]:
+    """Every environment that an ``alembic.ini`` of *root* or of a folder in it, or its ``pyproject.toml`` sets up."""
+    found = [
+        _environment(file, script)
+        for file in sorted([*root.glob("*alembic*.ini"), *root.glob("*/alembic.ini")])
+        for script in _ini(file)
+    ]
+    pyproject = root / "pyproject.toml"
+    script = _toml(pyproject) if pyproject.is_file() else None
+    return [*found, _environment(pyproject, script)] if script else found
+
+
+def _ini(file: Path) -> list[str]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(file.read_text("utf-8", "replace"))
+    except configparser.Error:
+        return []
+    return [parser[section]["script_location"] for section in parser.sections() if "script_location" in parser[section]]
+
+
+def _toml(file: Path) -> str | None:
+    table = toml(file).get("tool", {}).get("alembic", {})
+    script = table.get("script_location") if isinstance(table, dict) else None
+    return script if isinstance(script, str) else None
+
+
+def _environment(file: Path, script: str) -> Migrations:
+    folder = _folder(file.parent, script)
+    return Migrations(file, folder, tuple(sorted((folder / "versions").glob("*.py"))))
+
+
+def _folder(beside: Path, script: str) -> Path:
+    """``script_location`` is a path with ``%(here)s``, or a folder inside a package: ``app:migrations``."""
+    script = script.replace("%(here)s", str(beside)).replace("%%", "%")
+    package, colon, rest = script.partition(":")
+    if not colon or not all(part.isidentifier() for part in package.split(".")):
+        return (beside / script).resolve()
+    inside = Path(*package.split("."), rest)
+    return next((beside / top / inside for top in ("", "src") if (beside / top / inside).is_dir()), beside / inside)

@@ -1,0 +1,140 @@
+"""The fixtures that a project's tests define, and what each of them does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .modules import Module, Project
+from .names import full, imported
+from .place import Place
+from .syntax import Function, calls, constant, keyword, text
+
+# What the body of a fixture calls or names, by the last part of its full name, and the trait that it shows.
+CALLED = {
+    "create_engine": "engine",
+    "create_async_engine": "engine",
+    "create_all": "create_all",
+    "begin_nested": "savepoint",
+    "rollback": "rollback",
+    "begin": "begin",
+    "Session": "session",
+    "AsyncSession": "session",
+    "sessionmaker": "session",
+    "async_sessionmaker": "session",
+    "AsyncClient": "async client",
+    "TestClient": "test client",
+}
+NAMED = {
+    "create_all": "create_all",  # handed to run_sync, without a call
+    "dependency_overrides": "overrides",
+    "__async_session__": "factories",
+    "__sync_session__": "factories",
+}
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A fixture of a conftest, of a module of fixtures, or of a test module.
+
+    Attributes:
+        name: What tests ask for.
+        place: The function, as a dotted path, with the line of its first decorator.
+        module: The module it stands in.
+        scope: Its ``scope=``; ``"function"`` by default, ``"?"`` where it is no literal.
+        loop_scope: pytest-asyncio's ``loop_scope=``, if given.
+        autouse: Whether every test gets it.
+        arguments: The fixtures that it asks for.
+        decorator: The full name of what makes it one: ``"pytest.fixture"``, ``"pytest_asyncio.fixture"``.
+        traits: What its body does, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
+            ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``, ``overrides``,
+            ``async client``, ``test client``, ``factories``, ``async``.
+        node: The function.
+    """
+
+    name: str
+    place: Place
+    module: Module
+    scope: str
+    loop_scope: str | None
+    autouse: bool
+    arguments: tuple[str, ...]
+    decorator: str
+    traits: frozenset[str]
+    node: Function = field(repr=False, compare=False)
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """Its first line, decorators included, and its last."""
+        return self.place.line, self.node.end_lineno or self.node.lineno
+
+
+def fixtures(project: Project) -> list[Fixture]:
+    """Every fixture that the tests define, at module level or in a class."""
+    return [
+        fixture
+        for module in project.modules
+        if module.is_test or "pytest" in imported(module)
+        for node in _functions(module.tree)
+        if (fixture := _fixture(module, node))
+    ]
+
+
+def _functions(tree: ast.Module) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.If | ast.Try):
+            yield from (
+                child
+                for child in ast.iter_child_nodes(node)
+                if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
+
+
+def _fixture(module: Module, node: Function) -> Fixture | None:
+    for decorator in node.decorator_list:
+        called = full(module, decorator)
+        if called in ("pytest.fixture", "pytest_asyncio.fixture", "pytest_asyncio.plugin.fixture"):
+            call = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
+            return _made(module, node, call, called)
+    return None
+
+
+def _made(module: Module, node: Function, call: ast.Call, decorator: str) -> Fixture:
+    scope, loop_scope = keyword(call, "scope") or (call.args[0] if call.args else None), keyword(call, "loop_scope")
+    return Fixture(
+        name=str(constant(keyword(call, "name")) or node.name),
+        place=Place(
+            f"{module.name}:{node.name}", module.path, min(line.lineno for line in (node, *node.decorator_list))
+        ),
+        module=module,
+        scope="function" if scope is None else str(constant(scope) or "?"),
+        loop_scope=None if loop_scope is None else str(constant(loop_scope) or "?"),
+        autouse=constant(keyword(call, "autouse")) is True,
+        arguments=tuple(
+            argument.arg for argument in (*node.args.args, *node.args.kwonlyargs) if argument.arg != "self"
+        ),
+        decorator=decorator,
+        traits=frozenset(_traits(module, node)),
+        node=node,
+    )
+
+
+def _traits(module: Module, node: Function) -> Iterator[str]:
+    if isinstance(node, ast.AsyncFunctionDef):
+        yield "async"
+    for call in calls(node):
+        name = full(module, call) or text(call.func)
+        if trait := CALLED.get(name.rpartition(".")[2]):
+            yield trait
+        if name.startswith("testcontainers.") or name.endswith("PostgresContainer"):
+            yield "container"
+        if keyword(call, "join_transaction_mode") is not None:
+            yield "savepoint"
+    yield from _named(node)
+
+
+def _named(node: Function) -> Iterator[str]:
+    for child in ast.walk(node):
+        if isinstance(child, ast.Attribute) and child.attr in NAMED:
+            yield NAMED[child.attr]

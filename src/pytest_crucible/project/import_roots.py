@@ -1,0 +1,41 @@
+"""The folders that a project's modules are imported from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..settings.files import toml
+from .pytest_configuration import configuration
+
+
+def tops(root: Path) -> tuple[Path, ...]:
+    """The folders below *root* that are on the path, the innermost first, and *root* last.
+
+    They are ``src``, those of pytest's ``pythonpath``, and those that the build backend takes packages from.
+
+    Raises:
+        UsageError: If a file that configures the project cannot be parsed.
+    """
+    pyproject = root / "pyproject.toml"
+    named = ["src", *configuration(root).words("pythonpath"), *_built(toml(pyproject) if pyproject.is_file() else {})]
+    found = {(root / name).resolve() for name in named}
+    below = [
+        folder
+        for folder in found
+        if root in folder.parents and folder.is_dir() and not (folder / "__init__.py").exists()
+    ]
+    return (*sorted(below, key=lambda folder: -len(folder.parts)), root)
+
+
+def _built(document: dict[str, Any]) -> Iterator[str]:
+    """As Poetry, setuptools and Hatch name them."""
+    tool = document.get("tool", {})
+    yield from (one["from"] for one in tool.get("poetry", {}).get("packages", ()) if "from" in one)
+    setuptools = tool.get("setuptools", {})
+    yield from filter(None, [setuptools.get("package-dir", {}).get("")])
+    packages = setuptools.get("packages", {})
+    yield from packages.get("find", {}).get("where", ()) if isinstance(packages, dict) else ()
+    wheel = tool.get("hatch", {}).get("build", {}).get("targets", {}).get("wheel", {})
+    yield from (str(Path(package).parent) for package in wheel.get("packages", ()))

@@ -1,0 +1,49 @@
+"""What a project's code holds: every candidate, none chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .alembic import Migrations, migrations
+from .applications import Application, applications
+from .engines import Engine, SessionDependency, SessionMaker, engines, session_dependencies, session_makers
+from .fixtures import Fixture, fixtures
+from .models import Metadata, metadata
+from .modules import Project
+from .pytest_configuration import Configuration, configuration
+from .requirements import Requirement, requirements
+from .tokens import TokenFunction, token_functions
+
+
+@dataclass(frozen=True)
+class Finds:
+    """Everything that was found in one project; each list in a stable order, the likeliest first."""
+
+    project: Project
+    configuration: Configuration
+    requirements: tuple[Requirement, ...]
+    applications: tuple[Application, ...]
+    metadata: tuple[Metadata, ...]
+    engines: tuple[Engine, ...]
+    session_makers: tuple[SessionMaker, ...]
+    session_dependencies: tuple[SessionDependency, ...]
+    token_functions: tuple[TokenFunction, ...]
+    migrations: tuple[Migrations, ...]
+    fixtures: tuple[Fixture, ...]
+
+
+def find(project: Project) -> Finds:
+    """Look for everything; nothing is imported, and nothing written."""
+    return Finds(
+        project,
+        configuration(project.root),
+        tuple(requirements(project.root)),
+        tuple(applications(project)),
+        tuple(metadata(project)),
+        tuple(engines(project)),
+        tuple(session_makers(project)),
+        tuple(session_dependencies(project)),
+        tuple(token_functions(project)),
+        tuple(migrations(project.root)),
+        tuple(fixtures(project)),
+    )

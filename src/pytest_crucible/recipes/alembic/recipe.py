@@ -1,0 +1,87 @@
+"""A template from migrations: ``alembic upgrade heads``, by the project's own ``env.py``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+
+from ...errors import MigrationError, TemplateError
+from ...settings import Settings
+from ..fingerprints import digest, files
+from ..recipe import Recipe
+from .imported_modules import followed, importable_from
+from .scripts import Scripts
+
+
+class AlembicRecipe(Recipe):
+    """Extensions, then every migration, and the user's data."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.scripts = Scripts(settings)
+
+    @property
+    def schema(self) -> str:
+        """How the schema is made, in a few words."""
+        return f"the migrations of {self.settings.alembic}"
+
+    def schema_parts(self) -> dict[str, str]:
+        """Every file of the scripts, what the revisions import from the project, and what the configuration says."""
+        scripts = self.scripts
+        folders = dict.fromkeys([scripts.home, *scripts.locations])
+        return {
+            "Alembic": version("alembic"),
+            "alembic": str(self.settings.alembic),
+            "configuration": scripts.configured(),
+            **{f"module {name}": digest(path).hex() for name, path in self._modules().items()},
+            **{
+                f"file {number or ''}{name}": content.hex()
+                for number, folder in enumerate(folders)
+                if folder.is_dir()
+                for name, content in files(folder, ["."]).items()
+            },
+        }
+
+    def ddl(self) -> str:
+        """The text of the revisions."""
+        return "\n".join(file.read_text("utf-8", "replace") for file in self._files())
+
+    def _files(self) -> list[Path]:
+        return [file for folder in self.scripts.locations for file in sorted(folder.rglob("*.py"))]
+
+    def _modules(self) -> dict[str, Path]:
+        return followed(self._files(), importable_from(self.settings.root, self.scripts.folder))
+
+    def make_schema(self, engine: Engine) -> None:
+        """Migrate to the newest revision, of each branch if there are several.
+
+        Raises:
+            TemplateError: If a migration fails, or if none of them left anything.
+        """
+        try:
+            self.scripts.upgrade("heads")
+        except MigrationError as error:
+            raise TemplateError(
+                f"The template could not be built: {error.found}", why=error.why, do=error.do
+            ) from error.__cause__
+        if self.scripts.revisions and not _has_tables(engine):
+            raise TemplateError(
+                f"The template could not be built: {self.scripts.place} ran {len(self.scripts.revisions)} revisions,"
+                " and there is no table in the database.",
+                why="Probably env.py opens a transaction that nobody commits: an async connection that is closed"
+                " without `await connection.commit()`, or a connection on which a statement ran before"
+                " context.begin_transaction().",
+                do="Write `async with engine.begin() as connection:` in env.py, or commit at its end.",
+            )
+
+
+def _has_tables(engine: Engine) -> bool:
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN"
+        " ('r', 'p') AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_'))"
+    )
+    with engine.connect() as connection:
+        return bool(connection.scalar(text(query)))

@@ -1,0 +1,228 @@
+"""A project's Alembic scripts: where they are, what they hold, and how they are run."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import CrucibleError, UsageError
+from ...settings import Settings
+from ...settings.files import toml
+from ..load import in_thread
+from .autogenerate import rendered
+from .blame import blame
+from .given_connection import given_connection
+from .process_state import surroundings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import Script, ScriptDirectory
+
+# What an env.py that makes an asynchronous engine names.
+ASYNC = re.compile(r"\b(AsyncEngine|async_engine_from_config|create_async_engine)\b")
+
+
+class Scripts:
+    """The scripts that ``crucible_alembic`` names.
+
+    Args:
+        settings: ``alembic`` is ``"alembic.ini"``, ``"alembic.ini:section"`` or ``"pyproject.toml"``, relative to
+            the project's root folder.
+
+    Raises:
+        UsageError: If there is no such file, no Alembic, or no script directory.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        name, _, self.section = str(settings.alembic).partition(":")
+        self.place = f"crucible_alembic = {settings.alembic!r}"
+        self.file = settings.root / name
+        if not self.file.is_file():
+            raise UsageError(
+                f"{self.place}: there is no file {self.file}.",
+                why="It names Alembic's configuration: a path relative to the project's root folder, and where its"
+                " section is not [alembic], a colon and the section.",
+                do='Write, for example: crucible_alembic = "alembic.ini"',
+            )
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the configuration: where ``alembic`` is run."""
+        return self.file.parent.resolve()
+
+    @cached_property
+    def directory(self) -> ScriptDirectory:
+        """Alembic's view of the scripts."""
+        try:
+            from alembic.script import ScriptDirectory
+
+            with surroundings(self.folder, self.folder):
+                return ScriptDirectory.from_config(self.config())
+        except CrucibleError:
+            raise
+        except ImportError as error:
+            raise self._unusable(error, "Install it beside the tests: pip install alembic") from error
+        except Exception as error:
+            raise self._unusable(error, "Correct script_location; it is found as from the command line.") from error
+
+    def config(self) -> Config:
+        """A fresh configuration, the one that the command line would read in the same folder."""
+        from alembic.config import Config
+
+        is_toml = self.file.suffix == ".toml"
+        ini = self.folder / "alembic.ini" if is_toml else self.file
+        toml = self.file if is_toml else self.folder / "pyproject.toml"
+        words: dict[str, Any] = {"ini_section": self.section or "alembic", "stdout": io.StringIO()}
+        if ini.is_file():
+            words["file_"] = str(ini)
+        if "toml_file" in signature(Config).parameters:
+            words |= {"toml_file": str(toml)} if toml.is_file() else {}
+        elif is_toml:
+            raise UsageError(
+                f"{self.place}: Alembic {version('alembic')} does not read it.",
+                why="From 1.16 on, Alembic reads a section [tool.alembic]; before, alembic.ini alone.",
+                do="Write an alembic.ini, or install a newer Alembic: pip install 'alembic>=1.16'",
+            )
+        return Config(**words)
+
+    def configured(self) -> str:
+        """What the configuration says, for the fingerprint: of a ``pyproject.toml`` only what concerns Alembic."""
+        if self.file.suffix != ".toml":
+            return self.file.read_text("utf-8")
+        tool: Any = toml(self.file).get("tool", {})
+        return json.dumps(tool.get("alembic", {}), sort_keys=True, default=str)
+
+    @cached_property
+    def home(self) -> Path:
+        """The script directory: ``env.py`` is there."""
+        return (self.folder / self.directory.dir).resolve()
+
+    @cached_property
+    def locations(self) -> list[Path]:
+        """The folders that hold the revisions."""
+        given = self.directory.version_locations
+        if not given:
+            return [self.home / "versions"]
+        from alembic.util import coerce_resource_to_filename
+
+        return [(self.folder / coerce_resource_to_filename(str(location))).resolve() for location in given]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether ``env.py`` connects asynchronously."""
+        return bool(ASYNC.search((self.home / "env.py").read_text("utf-8")))
+
+    @cached_property
+    def revisions(self) -> list[Script]:
+        """Every revision, each after those that it depends on."""
+        with self._explained("reading the revisions"), self._surroundings():
+            return list(self.directory.walk_revisions())[::-1]
+
+    def resolve(self, revision: str) -> list[str]:
+        """The identifiers that *revision* stands for: ``head``, a branch's name, the beginning of an identifier.
+
+        Raises:
+            MigrationError: If there is none.
+        """
+        with self._explained(f"looking for revision {revision!r}"), self._surroundings():
+            return [script.revision for script in self.directory.get_revisions(revision)]
+
+    def upgrade(self, revision: str) -> None:
+        """``alembic upgrade`` on the database to which every engine is led.
+
+        Raises:
+            MigrationError: If a migration fails; it names the revision.
+        """
+        from alembic import command
+
+        self._run(lambda config: command.upgrade(config, revision), f"alembic upgrade {revision}")
+
+    def downgrade(self, revision: str) -> None:
+        """``alembic downgrade`` likewise."""
+        from alembic import command
+
+        self._run(lambda config: command.downgrade(config, revision), f"alembic downgrade {revision}")
+
+    def prepare(self) -> None:
+        """Make Alembic's own table, and nothing else."""
+        from alembic import command
+
+        self._run(command.ensure_version, "alembic ensure_version")
+
+    def check(self) -> str:
+        """What ``alembic check`` would have a new revision do, as Python; nothing where models and tables agree."""
+        from alembic import command
+        from alembic.util.exc import AutogenerateDiffsDetected
+
+        found: list[str] = []
+
+        def check(config: Config) -> None:
+            try:
+                command.check(config)
+            except AutogenerateDiffsDetected as differences:
+                found.append(_rendered(differences))
+
+        self._run(check, "alembic check")
+        return "\n".join(found)
+
+    def known_tables(self) -> set[str] | None:
+        """The tables of the metadata that ``env.py`` gives to Alembic, with their schemas; None where it gives none."""
+        from alembic.runtime.environment import EnvironmentContext
+
+        found: list[Any] = []
+
+        def look(_: object, context: Any) -> list[Any]:
+            found.append(context.opts["target_metadata"])
+            return []
+
+        def run(config: Config) -> None:
+            with EnvironmentContext(config, self.directory, fn=look, dont_mutate=True):
+                self.directory.run_env()
+
+        self._run(run, "env.py")
+        given = [one for each in found for one in (each if isinstance(each, (list, tuple)) else [each])]
+        metadata = [one for one in given if one is not None]
+        return {str(key) for one in metadata for key in one.tables} if metadata else None
+
+    def _run(self, run: Callable[[Config], object], what: str) -> None:
+        """Run a command in a thread of its own: this one may be running a loop, and ``asyncio.run`` closes one."""
+
+        def work() -> None:
+            config = self.config()
+            with given_connection(config), self._explained(what), self._surroundings():
+                run(config)
+
+        in_thread(work, "crucible-alembic")
+
+    def _surroundings(self) -> AbstractContextManager[None]:
+        return surroundings(self.folder, self.home)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except CrucibleError:
+            raise
+        except (Exception, SystemExit) as error:  # an env.py that calls sys.exit() shall end no run
+            raise blame(what, error, self.folder, [*self.locations, self.home]) from error
+
+    def _unusable(self, error: Exception, do: str) -> UsageError:
+        return UsageError(
+            f"{self.place}: {type(error).__name__}: {error}", why=f"Alembic was asked to read {self.file}.", do=do
+        )
+
+
+def _rendered(differences: Any) -> str:
+    context = getattr(differences, "revision_context", None)
+    if context is None:  # older ones tell nothing but the words
+        return str(differences)
+    operations = [each for script in context.generated_revisions for each in script.upgrade_ops_list]
+    return "\n".join(rendered(each) for each in operations if not each.is_empty())

@@ -1,0 +1,252 @@
+"""The connections that the redirect has made and that are still open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import drivers
+from .driver_classes import STATES
+from .holders import session_of
+from .loops import Loop, current_task
+from .session_state import SessionState
+from .targets import Origin, Target
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.orm import Session
+
+    from ..errors.locations import Place
+    from .holders import Began, Databases
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One live connection of the application's, as it was at the time of asking.
+
+    Attributes:
+        pid: The backend's process id.
+        driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
+        loop: The event loop that it belongs to, None for a synchronous driver.
+        generation: The generation of the database that it leads to.
+        owner: Whose code checked it out last: a wide fixture, ``lifespan``, or None.
+        place: Where it was checked out last, ``tests/test_x.py:12 in test_x``, or None.
+        checked_out: Whether it is in use now.
+        thread: The identifier of the thread that checked it out last.
+        task: The task that checked it out last, where that has an owner.
+        session: The session that has a transaction open on it, or None.
+        has_joined: Whether that session has joined a transaction of its connection.
+    """
+
+    pid: int
+    driver: str
+    loop: Loop | None
+    generation: int
+    owner: str | None
+    place: str | None
+    checked_out: bool
+    thread: int = 0
+    task: asyncio.Task[Any] | None = None
+    session: Session | None = None
+    has_joined: bool = False
+
+
+def _nothing() -> None:
+    return None
+
+
+class Entry:
+    """What is kept of one connection, in the registry and in the ``info`` of its record in the pool.
+
+    Args:
+        driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
+        connection: The driver's connection.
+        loop: The loop that it belongs to, None for a synchronous driver.
+        origin: What the application asked for.
+        target: Where it leads.
+        engine: The engine that connected, None for a pool without one.
+    """
+
+    def __init__(
+        self, driver: str, connection: Any, loop: Loop | None, origin: Origin, target: Target, engine: Engine | None
+    ) -> None:
+        self.driver = driver
+        self.pid = drivers.pid_of(driver, connection)
+        self.origin = origin
+        self.target = target
+        self.is_async = loop is not None
+        # By identity and weakly: a new loop may get the id of a dead one.
+        self.loop: Callable[[], Loop | None] = _nothing if loop is None else weakref.ref(loop)
+        # An asynchronous connection can be closed on its loop only, so it must live until then; a synchronous one
+        # is the application's own affair.
+        self.connection: Callable[[], Any] = weakref.ref(connection) if loop is None else (lambda: connection)
+        self.record: Callable[[], Any] = _nothing
+        self.engine: Callable[[], Engine | None] = _nothing if engine is None else weakref.ref(engine)
+        self.owner: str | None = None
+        self.place: Place | None = None
+        self.checked_out = True  # the pool initialises it before the first checkout
+        self.condemned = False
+        self.is_new = True
+        self.to_judge = False  # at its return, since it was in use at the end of a test
+        self.inherited = False
+        self.proxy: Callable[[], Any] = _nothing
+        self.thread = threading.get_ident()
+        self.task: Callable[[], asyncio.Task[Any] | None] = _nothing
+        self.began: Began | None = None
+
+    def checked_out_by(self, owner: str | None, place: Place | None, proxy: Any) -> None:
+        """Note the code that checks the connection out; *proxy* is the pool's."""
+        self.owner, self.place = owner, place
+        self.proxy = weakref.ref(proxy)
+        self.thread = threading.get_ident()
+        self.task = _nothing if owner is None else current_task()
+        self.checked_out = True
+
+    def checked_in(self) -> None:
+        """Note that the pool has the connection back."""
+        self.checked_out = False
+        self.began = None
+
+    def is_on(self, databases: Databases) -> bool:
+        """Return whether the connection leads to one of *databases*."""
+        return (self.target.address.database, self.target.generation) in databases
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is gone, as far as the driver knows."""
+        connection = self.connection()
+        return connection is None or drivers.is_closed(self.driver, connection)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is gone, or idle while the server has closed its end."""
+        return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread executes a statement on it now."""
+        connection = self.connection()
+        return connection is not None and drivers.is_busy(self.driver, connection)
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether its session's state differs from that at its first checkout."""
+        return (state := self._state) is not None and state.is_altered
+
+    @property
+    def _state(self) -> SessionState | None:
+        connection = self.connection()
+        return None if connection is None else STATES.get(connection)
+
+    def begin(self) -> None:
+        """Note the first checkout: what has run before was the connection's initialisation."""
+        self.is_new = False
+        if (state := self._state) is not None:
+            state.begin()
+
+    def retire(self) -> None:
+        """See to it that a connection with an altered state is not handed out again; one in use is judged later."""
+        self.to_judge = self.checked_out
+        self.condemned = self.condemned or (not self.checked_out and self.is_altered)
+
+    def leave_pool(self) -> None:
+        """Make the pool connect anew at the next checkout, without closing this connection itself."""
+        record = self.record()
+        if record is not None and record.driver_connection is self.connection():
+            record.dbapi_connection = None
+
+    def abandon(self) -> None:
+        """Close the connection from wherever this is called; what needs its loop is done when that runs next."""
+        connection, loop = self.connection(), self.loop()
+        if connection is None or self.inherited:
+            return
+        if self.driver != "asyncpg":
+            drivers.abandon(self.driver, connection)
+        elif loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the connection
+                loop.call_soon_threadsafe(drivers.abandon, self.driver, connection)
+
+    def opened(self) -> Opened:
+        """A snapshot for those outside."""
+        place = None if self.place is None else str(self.place)
+        return Opened(
+            self.pid,
+            self.driver,
+            self.loop(),
+            self.target.generation,
+            self.owner,
+            place,
+            self.checked_out,
+            self.thread,
+            self.task(),
+            session_of(self),
+            self.began is not None and self.began.has_joined,
+        )
+
+
+class Registry:
+    """Every entry whose connection may be open; safe to use from any thread.
+
+    There is no lock: each step is one operation of a dict, and the garbage collector, which may run in the midst of
+    one and calls `drop`, would wait for a lock for ever.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+
+    def add(self, entry: Entry, record: Any) -> None:
+        """Keep *entry* until its connection is closed; *record* is its place in a pool."""
+        self._entries[id(entry)] = entry
+        if record is not None:
+            # An engine forgotten without dispose() leaves connections that only their loop can close.
+            entry.record = weakref.ref(record, lambda _: self.drop(entry) if entry.is_async else self.discard(entry))
+
+    def discard(self, entry: Entry) -> None:
+        """Forget *entry*."""
+        self._entries.pop(id(entry), None)
+
+    def detach(self, entry: Entry) -> None:
+        """Note that the connection left its pool, whose record may now die without it."""
+        entry.record = _nothing
+        entry.checked_out = True
+
+    def drop(self, entry: Entry) -> None:
+        """Close the connection and take it out of its pool."""
+        entry.abandon()  # first: the pool may have the last reference
+        entry.leave_pool()
+        self.discard(entry)
+
+    def leave(self, entry: Entry) -> object:
+        """Forget *entry*, whose connection is the parent process's, and return that: it must not be collected."""
+        connection = entry.connection()
+        if not entry.checked_out:
+            entry.leave_pool()
+        entry.record = _nothing
+        entry.inherited = entry.condemned = True
+        self.discard(entry)
+        return connection
+
+    def of(self, connection: object) -> Entry | None:
+        """The entry of a driver's *connection*."""
+        return next((entry for entry in self.all() if entry.connection() is connection), None)
+
+    def live(self) -> list[Entry]:
+        """The entries whose connections are open, as far as the drivers know."""
+        return [entry for entry in self.all() if not entry.is_closed]
+
+    def held(self) -> list[Entry]:
+        """The entries whose connections are checked out, also where the backend is gone: their holders do not know."""
+        return [entry for entry in self.all() if entry.checked_out]
+
+    def on(self, loop: Loop) -> list[Entry]:
+        """The entries that belong to *loop*."""
+        return [entry for entry in self.all() if entry.loop() is loop]
+
+    def all(self) -> list[Entry]:
+        """Every entry, closed ones too."""
+        return list(self._entries.values())

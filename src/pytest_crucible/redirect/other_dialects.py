@@ -1,0 +1,178 @@
+"""Engines of the project's own that do not speak PostgreSQL: nothing isolates what they write.
+
+An application whose URL is a default (``sqlite:///app.db``) would run below a header that promises PostgreSQL. Engines
+that a library makes for itself, a cache or a job store, are none of the application's business: who called
+`create_engine` tells.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import warnings
+import weakref
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy.engine.interfaces import Dialect
+
+from ..errors import OtherDialectWarning, RedirectError
+from ..errors import locations as places
+from ..errors.locations import Place
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+_SITE = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# What makes engines for its caller: SQLAlchemy, SQLModel, which passes its create_engine on, and executors.
+_SQLALCHEMY = (os.path.dirname(sqlalchemy.__file__) + os.sep, "<")  # noqa: PTH120 - compared with code's file names
+_SQLMODEL = f"{_SITE[0]}sqlmodel{os.sep}"
+_PYTHON = sysconfig.get_path("stdlib") + os.sep
+
+
+@dataclass
+class OtherEngine:
+    """An engine of another dialect that connected.
+
+    Attributes:
+        dialect: ``sqlite``, ``mysql`` …
+        is_async: Whether its driver is asynchronous.
+        made: The line that made it.
+        tested: Whether a connection of it was checked out during a test.
+        said: Whether the warning was given.
+    """
+
+    dialect: str
+    is_async: bool
+    made: Place
+    tested: bool = False
+    said: bool = False
+
+    def __str__(self) -> str:
+        return f"the engine made at {self.made} speaks {self.dialect}"
+
+    def remedy(self) -> str:
+        """Return what to write instead."""
+        drivername = "postgresql+asyncpg" if self.is_async else "postgresql+psycopg"
+        return (
+            f"Give it the URL of a PostgreSQL database, for example {drivername}://app@localhost/app: no server need"
+            " be there, since Crucible leads it to its own. Where the URL comes from a variable, Crucible sets that:"
+            f' crucible_url_env = ["DATABASE_URL={drivername}"]. If the tests mean this other database, set'
+            ' crucible_other_dialects = "allow".'
+        )
+
+
+class OtherEngines:
+    """The engines of this process that do not speak PostgreSQL and are no library's.
+
+    Args:
+        mode: ``crucible_other_dialects``.
+        packages: The top-level packages of the application, which may be installed like a library.
+
+    Attributes:
+        met: Those that connected, in this order.
+    """
+
+    def __init__(self, mode: str, packages: Collection[str]) -> None:
+        self.met: list[OtherEngine] = []
+        self._mode = mode
+        self._packages = packages
+        self._testing = False
+        # By dialect: there is one for each engine, and a connection is made through it.
+        self._made: weakref.WeakKeyDictionary[Dialect, OtherEngine] = weakref.WeakKeyDictionary()
+        # A line that makes an engine in each test is one engine here.
+        self._lines: dict[tuple[Place, str], OtherEngine] = {}
+        self._original: Any = None
+
+    def install(self) -> None:
+        """Note where engines are made: SQLAlchemy tells the dialect, by its public hook ``engine_created``."""
+        if self._mode == "allow" or self._original is not None:
+            return
+        self._original = original = Dialect.__dict__["engine_created"]
+        note = self._note
+
+        def engine_created(cls: type[Dialect], engine: Engine) -> None:
+            note(engine, sys._getframe(1))
+            original.__get__(None, cls)(engine)
+
+        Dialect.engine_created = classmethod(engine_created)  # type: ignore[assignment, method-assign]
+
+    def remove(self) -> None:
+        """Undo `install`."""
+        if self._original is not None:
+            Dialect.engine_created = self._original  # type: ignore[method-assign]
+            self._original = None
+
+    def connecting(self, dialect: Dialect) -> OtherEngine | None:
+        """Return the engine of *dialect*, which is about to connect; None for one that is a library's.
+
+        Raises:
+            RedirectError: If ``crucible_other_dialects`` is ``"error"``.
+        """
+        engine = self._made.get(dialect)
+        if engine is None:
+            return None
+        if not any(engine is known for known in self.met):
+            self.met.append(engine)
+        if self._mode == "error":
+            raise RedirectError(
+                _sentence(engine), why='crucible_other_dialects = "error" refuses it.', do=engine.remedy()
+            )
+        return engine
+
+    def checked_out(self, engine: OtherEngine) -> None:
+        """Note that a connection of *engine* was handed out."""
+        engine.tested = engine.tested or self._testing
+
+    def begin_test(self) -> None:
+        """Note what is handed out from now on as used by a test."""
+        self._testing = True
+
+    def end_test(self) -> None:
+        """Warn of engines that were not warned of yet."""
+        self._testing = False
+        if self.met:
+            self._warn([engine for engine in self.met if not engine.said])
+
+    def _warn(self, engines: Iterable[OtherEngine]) -> None:
+        """Warn of *engines* in one warning: where it is an error, it must name them all."""
+        texts = []
+        for engine in engines:
+            engine.said = True
+            texts.append(
+                f"{_sentence(engine)} What it writes stays from test to test.\n"
+                "Probably its URL is a default, for where a variable of the environment is not set.\n" + engine.remedy()
+            )
+        if texts and self._mode == "warn":
+            made = self.met[-len(texts)].made
+            warning = OtherDialectWarning("\n".join(texts))
+            warnings.warn_explicit(warning, OtherDialectWarning, made.code.co_filename, made.line)
+
+    def _note(self, engine: Engine, frame: FrameType | None) -> None:
+        if engine.dialect.name == "postgresql":
+            return
+        while frame is not None and _passes_on(frame.f_code.co_filename):
+            frame = frame.f_back
+        if frame is not None and self._is_own(frame):
+            made = Place(frame.f_code, frame.f_lineno)
+            other = OtherEngine(engine.dialect.name, engine.dialect.is_async, made)
+            self._made[engine.dialect] = self._lines.setdefault((made, engine.dialect.name), other)
+
+    def _is_own(self, frame: FrameType) -> bool:
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        return package in self._packages or not places.is_library(frame.f_code.co_filename)
+
+
+def _sentence(engine: OtherEngine) -> str:
+    return f"{str(engine)[0].upper()}{str(engine)[1:]}, and Crucible isolates PostgreSQL only."
+
+
+def _passes_on(filename: str) -> bool:
+    """Whether code of this file makes engines for who calls it."""
+    if any(part in filename for part in _SITE):
+        return filename.startswith(_SQLALCHEMY[0]) or _SQLMODEL in filename
+    return filename.startswith((*_SQLALCHEMY, _PYTHON))

@@ -1,0 +1,386 @@
+"""The redirect: class-level listeners that lead every PostgreSQL engine of the process to its target."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import Pool
+
+from ..errors import RedirectError
+from ..errors import locations as places
+from ..errors.masking import without_frames
+from ..server.libpq_environment import hide_service, show_service
+from . import drivers, forks
+from .arguments import asked, rewritten
+from .connection_registry import Entry, Opened, Registry
+from .driver_classes import watch, watched
+from .holders import KEY, Holders
+from .loops import Janitor, Loop, running_loop
+from .other_dialects import OtherEngine, OtherEngines
+from .pings import Pings
+from .pools import POOLS
+from .refusals import driver_of, refuse_trio
+from .targets import Origin, Refuse, Target, Targets, refuse_nobody
+from .threads import ThreadOwners
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect
+
+    from ..server.address import Address
+
+# Where an engine of another dialect is found there.
+_OTHER = "pytest_crucible.other"
+# The owner of code that runs while modules are imported, in hooks, between two tests.
+OUTSIDE = "code outside the tests"
+# The owner of an application's start-up and shutdown, and of its tasks.
+LIFESPAN = "lifespan"
+
+
+class Redirect:
+    """Leads every SQLAlchemy engine that speaks PostgreSQL to the database that *target* names.
+
+    Args:
+        target: Where an application's wish is led. It may be slow (the first call builds the database) and is called
+            in any thread, one call at a time; it is asked again at each checkout.
+        others: The engines that speak something else.
+
+    Attributes:
+        owner: The owner of the code that runs: a wide fixture, ``lifespan``, or None.
+        holders: The sessions and connections that hold the redirect's connections.
+        test: The number of the current or last test.
+        in_test: Whether a test is under way.
+        reached: Whether anything has used PostgreSQL yet, but what fills a template.
+        connecting: The threads that connect at this moment.
+        forbidden: Why nothing may use PostgreSQL now, or None; set by `forbid`.
+        is_child: Whether another process owns the databases, and may make one anew, unseen from here.
+    """
+
+    def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
+        self.others = others or OtherEngines("allow", ())
+        self.reached = False
+        self._filling = False
+        self.forbidden: str | None = None
+        self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
+        self._targets = Targets(target)
+        self._registry = Registry()
+        self.holders = Holders(self._registry)
+        self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
+        self._pings = Pings(self._before_ping)
+        self._threads = ThreadOwners(self.owner, self.owner_now)
+        self.test = 0
+        self.in_test = False
+        self.connecting: set[int] = set()
+        self._used: set[str] = set()
+        self._detached: set[str] = set()
+        self._installed = False
+        self.is_child = False
+        self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
+            (Engine, "do_connect", self._do_connect),
+            (Pool, "first_connect", self._refuse_foreign),
+            (Pool, "connect", self._refuse_foreign),
+            (Pool, "checkout", self._checkout),
+            (Pool, "checkin", self._checkin),
+            (Pool, "detach", self._detach),
+            (Pool, "close", self._close),
+            (Session, "after_begin", self._after_begin),
+        ]
+
+    def install(self) -> None:
+        """Put the listeners on SQLAlchemy's classes, before those that are there."""
+        if self._installed:
+            return
+        self._installed = True
+        hide_service()
+        self._threads.install()
+        for target, name, listener in self._listeners:
+            event.listen(target, name, listener, insert=True)
+        POOLS.install()
+        self.others.install()
+
+    def remove(self) -> None:
+        """Take the listeners away."""
+        if not self._installed:
+            return
+        self._installed = False
+        self._threads.remove()
+        for target, name, listener in self._listeners:
+            event.remove(target, name, listener)
+        POOLS.remove()
+        self.others.remove()
+        self.forbid(None)
+        self._pings.restore()
+        show_service()
+
+    def forbid(self, reason: str | None) -> None:
+        """Have connecting, checking out and executing raise a `RedirectError` with *reason*; None allows them again."""
+        # What was checked out before executes without another checkout. The listener is there only meanwhile, since
+        # it costs each statement some microseconds.
+        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self.forbidden), bool(reason)))
+        self.forbidden = reason
+        if change is not None:
+            change(Engine, "before_cursor_execute", self._before_execute)
+
+    @contextmanager
+    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False) -> Iterator[None]:
+        """Lead every engine of the process to *address* meanwhile, but what *refuse* raises an error for.
+
+        With *tests_only*, a lifespan's tasks and fixtures of wider scopes go on where they are.
+
+        What was connected meanwhile is closed at the end; an asyncpg connection whose loop goes on closes only when
+        that loop runs next, so whoever needs the database for himself must end its backends.
+        """
+        with self._targets.lead_to(address, refuse, tests_only=tests_only) as lead:
+            self._filling = not tests_only
+            try:
+                yield
+            finally:
+                self._filling = False
+                for entry in self._registry.all():
+                    if entry.target is lead:
+                        self._registry.drop(entry)
+
+    @contextmanager
+    def owned_by(self, name: str) -> Iterator[None]:
+        """Note *name* as the owner of what is checked out in this context, and in the tasks created in it."""
+        token = self.owner.set(name)
+        try:
+            yield
+        finally:
+            self.owner.reset(token)
+
+    def owner_now(self) -> str | None:
+        """Return the owner of the code that runs now: None for a test, `OUTSIDE` where no test is under way."""
+        return self.owner.get() or (None if self.in_test else OUTSIDE)
+
+    def begin_test(self) -> None:
+        """Take code without an owner for a test's, until `end_test`."""
+        self.test += 1
+        self.in_test = True
+        self.others.begin_test()
+
+    def end_test(self) -> None:
+        """Take code without an owner for code outside the tests."""
+        self.in_test = False
+
+    def connections(self) -> list[Opened]:
+        """The live connections that the redirect has made."""
+        return [entry.opened() for entry in self._registry.live()]
+
+    @staticmethod
+    def database_of(connection: Connection) -> str | None:
+        """The database that *connection* leads to; None for one that is not the redirect's."""
+        entry: Entry | None = connection.info.get(KEY)
+        return None if entry is None else entry.target.address.database
+
+    def used(self) -> set[str]:
+        """The databases whose connections are in use now, or were since this was last asked."""
+        used, self._used = self._used, set()
+        in_use = {entry.target.address.database for entry in self._registry.held()}
+        return used | in_use | self._detached
+
+    def loops(self) -> set[Loop]:
+        """The event loops that live connections belong to: cheap enough to ask around each test."""
+        return {loop for entry in self._registry.live() if (loop := entry.loop()) is not None}
+
+    def condemn(self, pids: Iterable[int]) -> None:
+        """See to it that these connections are not handed out again."""
+        doomed = frozenset(pids)
+        for entry in self._registry.all():
+            entry.condemned = entry.condemned or entry.pid in doomed
+
+    def after_test(self) -> None:
+        """Have no connection serve the next test whose session state was altered, or whose backend is gone.
+
+        The latter is not looked for at each checkout: an application that cannot bear a killed backend fails in
+        production, and so it must within a test.
+        """
+        for entry in self._registry.all():
+            entry.retire()
+            if entry.is_closed:
+                self._registry.discard(entry)
+            entry.condemned = entry.condemned or entry.is_dead
+
+    def target(self, origin: Origin) -> Target:
+        """Where a child process's engine is led that asks for *origin*."""
+        return self._targets.of(origin)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child, leave the connections that are open to the parent: nothing here uses or closes them."""
+        self.is_child = True
+        self._targets.unlock()
+        forks.INHERITED.extend([self._registry.leave(entry) for entry in self._registry.all()])
+
+    def on_loop_end(self, loop: Loop, close: Callable[[], Awaitable[None]]) -> None:
+        """Await *close* on *loop* at its end, before its connections are closed; the last one given comes first."""
+        self._janitor.before_end(loop, close)
+
+    def close(self) -> None:
+        """Close every connection that is left; for the end of the run."""
+        for loop in {entry.loop() for entry in self._registry.all()}:
+            if loop is not None:
+                self._janitor.finish(loop)
+        for entry in self._registry.all():
+            self._registry.drop(entry)
+
+    # -- connecting --------------------------------------------------------------------------------------------------
+
+    def _do_connect(self, dialect: Dialect, record: Any, cargs: list[Any], cparams: dict[str, Any]) -> Any:
+        __tracebackhide__ = True  # an error is shown where the driver raises it, as without Crucible
+        if dialect.name != "postgresql":
+            if record is not None:
+                record.info[KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
+                record.info[_OTHER] = self.others.connecting(dialect)
+            return None
+        self._refuse_forbidden()
+        driver = driver_of(dialect, cparams)
+        refuse_trio(dialect)
+        origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
+        with nullcontext() if dialect.is_async else self._thread_connects():
+            target = self._targets.of(origin, self.owner.get())
+            words = rewritten(driver, cargs, cparams, target.address, os.environ)
+            hide_service()  # the application, or a test, may have set it meanwhile
+            dbapi_connection = self._connect(dialect, watched(driver, words, is_async=dialect.is_async), target)
+        connection = dialect.get_driver_connection(dbapi_connection)
+        watch(driver, connection)
+        loop = running_loop() if dialect.is_async else None
+        # No event tells the engine but those that make each of its statements dearer.
+        entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
+        self._registry.add(entry, record)
+        if record is not None:  # a pool of the application's own may keep it to itself
+            record.info[KEY] = entry
+        if loop is not None:
+            self._janitor.watch(loop)
+            self._pings.guard(dialect)
+        return dbapi_connection
+
+    @staticmethod
+    def _connect(dialect: Dialect, words: dict[str, Any], target: Target) -> Any:
+        __tracebackhide__ = True
+        try:
+            return dialect.connect(**words)
+        except Exception as error:
+            if target.address.password is not None:
+                without_frames(error)
+            raise
+
+    @contextmanager
+    def _thread_connects(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        self.connecting.add(thread)
+        try:
+            yield
+        finally:
+            self.connecting.discard(thread)
+
+    def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
+        """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
+        if KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
+            return
+        entry = self._registry.of(record.driver_connection)
+        if entry is not None:
+            record.info[KEY] = entry
+            return
+        dbapi_connection.close()
+        raise RedirectError(
+            "An engine opened a PostgreSQL connection past its dialect, so Crucible cannot say where it leads.",
+            why="The engine has creator= or async_creator=, or a do_connect listener connects by itself.",
+            do="Let the engine connect by its URL and connect_args=. A do_connect listener may change cparams and"
+            " return None.",
+        )
+
+    # -- checking out and in -----------------------------------------------------------------------------------------
+
+    def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
+        __tracebackhide__ = True
+        entry: Entry | None = record.info.get(KEY)
+        if entry is None:
+            if KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
+                raise DisconnectionError("the connection was opened before the redirect was installed")
+            other: OtherEngine | None = record.info.get(_OTHER)
+            if other is not None:
+                self.others.checked_out(other)
+            return
+        if entry.is_async and entry.loop() is not running_loop():
+            self._leave_loop(entry)
+        self._refuse_forbidden()
+        is_dead = self.is_child and entry.is_dead  # asked while it is idle: only then is a closed end seen
+        # Before the target is asked for: a thread that finds the database fresh is seen in use by one that discards it.
+        entry.checked_out_by(self.owner_now(), places.here(), proxy)
+        target = self._targets.of(entry.origin, self.owner.get())
+        moved = entry.target is not target and entry.target != target
+        if entry.condemned or moved or is_dead:
+            if entry.inherited:
+                record.dbapi_connection = proxy.dbapi_connection = None  # or the pool would close it
+            raise DisconnectionError("the connection leads to an earlier database, or was condemned")
+        if entry.is_new:
+            entry.begin()
+        self._used.add(target.address.database)
+        self.reached = self.reached or not self._filling
+
+    def _before_ping(self, connection: Any) -> None:
+        entry = self._registry.of(connection)
+        if entry is not None and entry.loop() is not running_loop():
+            self._leave_loop(entry)
+
+    def _leave_loop(self, entry: Entry) -> NoReturn:
+        # Not by the pool, which would close it on the running loop.
+        self._registry.drop(entry)
+        raise DisconnectionError("the connection belongs to another event loop")
+
+    def _checkin(self, dbapi_connection: Any, record: Any) -> None:
+        entry: Entry | None = record.info.get(KEY)
+        if entry is not None:
+            self._used.add(entry.target.address.database)
+            entry.checked_in()
+            if entry.to_judge:
+                entry.retire()
+
+    def _after_begin(self, session: Session, transaction: Any, connection: Connection) -> None:
+        entry: Entry | None = connection.info.get(KEY)
+        if entry is not None:
+            self.holders.began(session, connection, entry, self.test)
+
+    def _detach(self, dbapi_connection: Any, record: Any) -> None:
+        entry: Entry | None = record.info.get(KEY)
+        if entry is not None:
+            self._detached.add(entry.target.address.database)
+            self._registry.detach(entry)
+
+    def _close(self, dbapi_connection: Any, record: Any) -> None:
+        entry: Entry | None = record.info.get(KEY)
+        if entry is not None:
+            self._used.add(entry.target.address.database)
+            self._registry.discard(entry)
+
+    def _before_execute(self, *_: object) -> None:
+        self._refuse_forbidden()
+
+    def _refuse_forbidden(self) -> None:
+        # A lifespan's tasks, or a fixture of a wider scope, may work on while a test may not.
+        if self.forbidden is not None and self.owner.get() is None:
+            raise RedirectError(self.forbidden)
+
+    # -- the end of a loop -------------------------------------------------------------------------------------------
+
+    async def _close_on(self, loop: Loop) -> None:
+        entries = self._registry.on(loop)
+        for engine in {entry.engine() for entry in entries}:
+            if engine is not None:
+                POOLS.forget(engine, loop)
+        for entry in entries:
+            entry.leave_pool()
+            self._registry.discard(entry)
+            await drivers.close(entry.driver, entry.connection())
+
+
+def _speaks_postgresql(dbapi_connection: Any, record: Any) -> bool:
+    return drivers.speaks_postgresql(dbapi_connection) or drivers.speaks_postgresql(record.driver_connection)

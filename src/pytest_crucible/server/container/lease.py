@@ -1,0 +1,127 @@
+"""A PostgreSQL server in a container: one for each project, image and user, shared by all who ask; or one for each.
+
+A supervisor (`supervisor.container`) starts, watches and removes the container.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..address import Address
+from ..embedded import launcher
+from ..folders import Folders, folders, nests, own, short
+from ..share import Share
+from ..spawn import supervise
+from ..supervisor import cleanup as remains
+from ..supervisor import nest
+from . import errors as container_errors
+
+IMAGE = "postgres:16-alpine"
+PRIVATE = "container-per-worker"
+# An image may have to be pulled first.
+SECONDS = 900.0
+PROBE_SECONDS = 5.0
+# PostgreSQL manual, 53.7: answered with one letter, before any role is named.
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A container that runs: the nest of its supervisor, and where it listens."""
+
+    nest: str
+    host: str
+    port: int
+
+
+class ContainerLease:
+    """A share in a container; see :class:`pytest_crucible.server.Lease`."""
+
+    kind = "container"
+    owned = True
+
+    def __init__(self, share: Share, running: Running, image: str) -> None:
+        self.nest = running.nest
+        self.admin = Address(running.host, running.port, launcher.SUPERUSER, "postgres")
+        self.note = f"PostgreSQL in a container of {image}"
+        self.notes: list[str] = []
+        self._share = share
+
+    def keep_image(self) -> None:
+        """Nothing to do: what is in the container goes with it."""
+
+    def log(self) -> str:
+        """The server's last words, while its container is there."""
+        return "\n".join(remains.read(f"{self.nest}/log").splitlines()[-20:])
+
+    def release(self) -> None:
+        """Give the share back; the last one to do so ends the container."""
+        self._share.leave(self.nest)
+
+
+def lease(spec: str, root: Path, cache: Path | None) -> ContainerLease:
+    """A share in the container that *spec* names, which is started if need be.
+
+    Raises:
+        ServerError: There is no engine, no image, or the container did not start.
+    """
+    kind, _, named = spec.partition(":")
+    image = named or IMAGE
+    # One that is nobody else's has a name that nobody else can make.
+    secret = os.urandom(8).hex() if kind == PRIVATE else ""
+    where = folders(root, cache, f"{image}\0{os.environ.get('DOCKER_HOST', '')}\0{secret}")
+    share = Share(where, seconds=SECONDS)
+    running = share.join(lambda: _running(where), lambda lock: _start(where, image, lock))
+    if not running:
+        share.let_go()
+        raise container_errors.explain("died", image)
+    return ContainerLease(share, running, image)
+
+
+def _running(where: Folders) -> Running | None:
+    lines = remains.read(str(where.ready)).splitlines()
+    if len(lines) == 3 and nest.owned(lines[0]):
+        running = Running(lines[0], lines[1], int(lines[2]))
+        return running if _answers(running.host, running.port) else None
+    return None
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether it is PostgreSQL that answers: an engine accepts connections for a container that has ended as well."""
+    try:
+        with socket.create_connection((host, port), PROBE_SECONDS) as probe:
+            probe.sendall(SSL_REQUEST)
+            return probe.recv(1) in (b"S", b"N")
+    except OSError:
+        return False
+
+
+def _start(where: Folders, image: str, lock: int) -> None:
+    if importlib.util.find_spec("testcontainers") is None:
+        raise container_errors.explain("missing", image)
+    for place in nests():
+        nest.sweep(place)
+    parent = own(short())
+    order = {
+        "command": launcher.containerised(),
+        "image": image,
+        "last_log": str(where.last_log),
+        "parent": str(parent),
+        "realm": str(parent / "realm"),
+        "user": launcher.SUPERUSER,
+    }
+    report = supervise(_argv(), where, order, lock, seconds=SECONDS)
+    if report.word != "ready":
+        raise container_errors.explain(report.word, image, report.details, report.log)
+
+
+def _argv() -> list[str]:
+    # With the user's packages, unlike the embedded server's; and without his warnings, which would be errors there.
+    code = launcher.BOOT + "from pytest_crucible.server.supervisor.container import main; main()"
+    return [sys.executable, "-W", "ignore", "-c", code, str(Path(__file__).parents[2])]

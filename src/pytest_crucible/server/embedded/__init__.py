@@ -1,0 +1,1 @@
+"""The embedded server: its programs, its first cluster, and its lease."""

@@ -1,0 +1,105 @@
+"""What a server leaves behind: processes, shared memory, files.
+
+The supervisor imports this module: it must stay cheap to import.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import time
+
+from pytest_crucible.server.supervisor import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECONDS = 5.0
+POLL = 0.002
+
+
+def end_server(nest: str) -> None:
+    """End the server that still runs in *nest*, if one does, and free its shared memory."""
+    lines = read(f"{nest}/data/postmaster.pid").splitlines()
+    if lines and lines[0].isdigit():
+        for number in (signal.SIGQUIT, signal.SIGKILL):
+            _end(int(lines[0]), nest, number)
+    free_shared_memory(lines)
+
+
+def free_shared_memory(pid_file: list[str]) -> None:
+    """Free the segment that the lines of a ``postmaster.pid`` name (the seventh: key and number)."""
+    words = pid_file[6].split() if len(pid_file) > 6 else []
+    if len(words) == 2:
+        kernel.remove_shared_memory(int(words[0]), int(words[1]))
+
+
+def _end(pid: int, nest: str, number: int) -> None:
+    if _runs_in(pid, nest):
+        send(pid, number)
+    deadline = time.monotonic() + SECONDS
+    while _runs_in(pid, nest) and time.monotonic() < deadline:
+        time.sleep(POLL)
+
+
+def _runs_in(pid: int, nest: str) -> bool:
+    """Whether the process *pid* is the server in *nest*: the number may be somebody else's by now."""
+    if sys.platform == "linux":
+        return nest in read(f"/proc/{pid}/cmdline")  # empty for a process that has ended
+    return nest in os.popen(f"ps -ww -o command= -p {pid}").read()
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to a process that may have ended."""
+    try:  # noqa: SIM105 - contextlib costs the supervisor 2 ms
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def remove_locks(users: str, start: str, ready: str) -> None:
+    """Remove a project's lock files if nobody uses them; who waits for one looks whether it is still there."""
+    held = [os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for path in (users, start)]
+    try:
+        for descriptor in held:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in (ready, start, users):
+            _attempt(os.unlink, path)
+    except BlockingIOError:
+        pass
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def remove_folder(path: str, *, last: str = "") -> None:
+    """Remove the folder *path*; the file *last* goes last, so that an interrupted removal can be recognised."""
+    for folder, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            if folder != path or name != last:
+                _attempt(os.unlink, f"{folder}/{name}")
+        for name in folders:
+            inside = f"{folder}/{name}"
+            _attempt(os.unlink if os.path.islink(inside) else os.rmdir, inside)
+    if last:
+        _attempt(os.unlink, f"{path}/{last}")
+    _attempt(os.rmdir, path)
+
+
+def _attempt(act: Callable[[str], None], path: str) -> None:
+    try:  # noqa: SIM105
+        act(path)
+    except OSError:  # somebody else was faster
+        pass
+
+
+def read(path: str) -> str:
+    """The text of a file, or nothing where it cannot be read."""
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -1,0 +1,1 @@
+"""The sessions of a test: their classes, and what they left undone."""

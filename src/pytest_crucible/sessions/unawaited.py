@@ -1,0 +1,72 @@
+"""Calls of an asynchronous session that a test did not await: nothing was done, and Python warns of it elsewhere.
+
+Python calls ``warnings._warn_unawaited_coroutine`` with the coroutine that is collected. There is no public way to get
+hold of it: the warning itself is filtered, recorded, and holds a name only. This module is the adapter.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from types import CoroutineType
+from typing import Any, TypeGuard
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..errors.locations import Place, here
+
+HOOK = "_warn_unawaited_coroutine"
+
+
+class Unawaited:
+    """The calls that were not awaited in this test."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[str, Place | None]] = []
+        self._warn: Callable[[Any], None] | None = None
+
+    def install(self) -> None:
+        """Hear of each coroutine that is collected before it began."""
+        self._warn = getattr(warnings, HOOK, None)
+        if self._warn is not None:
+            setattr(warnings, HOOK, self._collected)
+
+    def remove(self) -> None:
+        """Hear of them no more."""
+        if getattr(warnings, HOOK, None) == self._collected:
+            setattr(warnings, HOOK, self._warn)
+
+    def begin(self) -> None:
+        """Forget what earlier tests did."""
+        self._calls.clear()
+
+    def describe(self, named: Mapping[str, object]) -> list[str]:
+        """Return a line for each call.
+
+        Args:
+            named: The test's variables by their names: a call that one of them holds counts as well.
+        """
+        held = [(str(value.__qualname__), None) for value in named.values() if _is_of_session(value)]
+        return [
+            f"{name}() was not awaited{f' at {place}' if place else ''}: nothing was done. Write `await` before it."
+            for name, place in dict.fromkeys([*self._calls, *held])
+        ]
+
+    def _collected(self, coroutine: CoroutineType[Any, Any, Any]) -> None:
+        if _is_of_session(coroutine):
+            self._calls.append((coroutine.__qualname__, here()))
+        if coroutine.cr_origin is not None and self._warn is not None:
+            self._warn(coroutine)  # with all the places that the user has asked Python to remember
+            return
+        # Not by Python's function, which would take this frame for the one that lost the coroutine.
+        text = f"coroutine '{coroutine.__qualname__}' was never awaited"
+        warnings.warn(text, RuntimeWarning, stacklevel=2, source=coroutine)
+
+
+def _is_of_session(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
+    """Whether it is a call of an asynchronous session, and has not begun."""
+    if type(value) is not CoroutineType or inspect.getcoroutinestate(value) != inspect.CORO_CREATED:
+        return False
+    frame = value.cr_frame
+    return frame is not None and isinstance(frame.f_locals.get("self"), AsyncSession)

@@ -1,0 +1,43 @@
+"""Configuration files, parsed with the libraries that pytest parses them with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import iniconfig  # pytest's own dependency, as tomli is: what it reads, we read alike
+
+from ..errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def toml(file: Path) -> dict[str, Any]:
+    """Return the plain values of a TOML file.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}.", do="Correct the line; no tool can read the file.") from error
+    return document
+
+
+def sections(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the sections of an INI file by name.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    try:
+        parsed = iniconfig.IniConfig(str(file))
+    except (iniconfig.ParseError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be parsed: {error}.", do="Correct the line: pytest cannot read it.") from error
+    yield from ((section.name, dict(section.items())) for section in parsed)

@@ -1,0 +1,148 @@
+"""Options at a place where nothing reads them: a misspelt key, variable or flag, or a table of Crucible's own.
+
+Everything here runs at the start of each pytest run in an environment with this plugin, so a file is parsed only if
+its text looks as if it named an option.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import CrucibleError, UsageError
+from .option import Option
+from .table import OPTIONS
+
+PREFIX = "crucible_"
+# Of pytest: the names of its tables and sections.
+READ = ("tool.pytest", "tool.pytest.ini_options", "pytest", "tool:pytest")
+# How a table of Crucible's own may be named, which does not exist.
+OWN = re.compile(r"(tool[.:])?(pytest[-_.])?crucible")
+# The variables that belong to the machine, and to no project.
+VARIABLES = ("CRUCIBLE_CACHE", "CRUCIBLE_POSTGRES")
+LOOKS_LIKE_ONE = re.compile(r"cru|cibl", re.IGNORECASE)
+
+
+def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) -> None:
+    """Refuse keys of configuration files that are near to an option and are none, or that stand in a wrong table.
+
+    Args:
+        root: The project's root folder.
+        file: The configuration file that pytest reads.
+        overrides: Values of pytest's ``--override-ini``.
+
+    Raises:
+        UsageError: If there is such a key.
+    """
+    for text in overrides:
+        _refuse_misspelt(text.partition("=")[0].strip(), "--override-ini")
+    for path in dict.fromkeys([file or root / "pyproject.toml", root / "pyproject.toml"]):
+        for table, keys in _tables(path):
+            for key in keys:
+                if table in READ:
+                    _refuse_misspelt(key, f"[{table}] of {path.name}")
+                elif option := _misplaced(table, key):
+                    raise _in_a_wrong_table(option, key, table, path)
+
+
+def refuse_variables(environ: Mapping[str, str]) -> None:
+    """Refuse variables of the environment that are near to one of Crucible's and are none.
+
+    Raises:
+        UsageError: If there is such a variable.
+    """
+    known = {*VARIABLES, *(option.env for option in OPTIONS)}
+    for name in environ:
+        if name.startswith("CRUCIBLE_") and name not in known:
+            meant = _closest(name, known, cutoff=0.8)
+            if meant:
+                raise _misspelt(name, "the environment", meant)
+
+
+def refuse_flags(unknown: Iterable[str]) -> None:
+    """Refuse flags, *unknown* to pytest and its plugins, that are near to one of Crucible's.
+
+    Raises:
+        UsageError: If there is such a flag.
+    """
+    for word in unknown:
+        name = word.partition("=")[0]
+        meant = _closest(name, [option.flag for option in OPTIONS]) if name.startswith("--") else None
+        if meant:
+            raise _misspelt(name, "the command line", meant)
+
+
+def looks_like_one(words: Iterable[str]) -> bool:
+    """Whether any of *words* may be a flag of Crucible's, misspelt or not."""
+    return any(word.startswith("--") and LOOKS_LIKE_ONE.search(word) for word in words)
+
+
+def _refuse_misspelt(key: str, place: str) -> None:
+    names = [option.name for option in OPTIONS]
+    if LOOKS_LIKE_ONE.search(key) and key not in names and (meant := _closest(key, names)):
+        raise _misspelt(key, place, meant)
+
+
+def _closest(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str | None:
+    """The one of *known* that is probably meant: what they all begin with says nothing."""
+    from difflib import get_close_matches  # not for every project that has the plugin installed
+
+    plain = {_plain(word): word for word in known}
+    rest = _plain(name)
+    # Another beginning, as in cruicble_seed, counts in full.
+    close = get_close_matches(rest, plain, n=1, cutoff=cutoff)
+    if not close:
+        whole = {PREFIX + word: word for word in plain}
+        close = [whole[found] for found in get_close_matches(rest, whole, n=1, cutoff=0.85)]
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().lstrip("-").replace("-", "_").removeprefix("pytest_").removeprefix(PREFIX)
+
+
+def _misplaced(table: str, key: str) -> Option | None:
+    """The option that *key* is outside of pytest's tables, if it is one there."""
+    is_own = OWN.fullmatch(table) is not None
+    return next((option for option in OPTIONS if key == option.name or (is_own and key == option.field)), None)
+
+
+def _tables(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tables of *file* by their names, if it may name an option of Crucible's."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if not LOOKS_LIKE_ONE.search(text):
+        return
+    from .files import sections, toml
+
+    try:
+        yield from _nested("", toml(file)) if file.suffix == ".toml" else sections(file)
+    except CrucibleError:
+        return  # pytest says so itself, if it reads this file
+
+
+def _nested(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield name, table
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _nested(f"{name}.{key}" if name else key, value)
+
+
+def _misspelt(name: str, place: str, meant: str) -> UsageError:
+    return UsageError(
+        f"{name} in {place} is no option of Crucible.",
+        why=f"Probably {meant} is meant. Nothing would read the value.",
+        do=f"Write {meant}.",
+    )
+
+
+def _in_a_wrong_table(option: Option, key: str, table: str, file: Path) -> UsageError:
+    return UsageError(
+        f"{key} stands in [{table}] of {file.name}, where nothing reads it.",
+        why="Crucible has no table of its own: its options are pytest's.",
+        do=f"Write {option.name} in [tool.pytest] of pyproject.toml, or in the table where pytest's own options stand.",
+    )

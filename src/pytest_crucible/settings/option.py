@@ -1,0 +1,124 @@
+"""One option: its names, and how a value of it is read from a flag, the environment or a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import UsageError
+from ..errors.masking import mask
+from .values import word
+
+TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+Kind = Literal["string", "list", "bool", "int"]
+Value = str | tuple[str, ...] | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, declared once.
+
+    Attributes:
+        name: The key in the configuration file, ``crucible_app``.
+        kind: What its value is.
+        default: The value where nobody sets one.
+        metavar: What stands for the value in ``pytest --help`` and the docs.
+        help: One line, a noun phrase.
+        check: Called with each string of the value and the place it came from; returns the value to use.
+    """
+
+    name: str
+    kind: Kind
+    default: Value
+    metavar: str
+    help: str
+    check: Callable[[str, str], str] = word
+
+    @property
+    def field(self) -> str:
+        """The attribute of `Settings`: ``app``."""
+        return self.name.removeprefix("crucible_")
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag: ``--crucible-app``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """The environment variable: ``CRUCIBLE_APP``."""
+        return self.name.upper()
+
+    def source(self, kind: str) -> str:
+        """Where a value came from, in words."""
+        return {"flag": f"flag {self.flag}", "environment": f"environment {self.env}"}.get(kind, "configuration file")
+
+    def read(self, given: object, kind: str) -> Value:
+        """The value of *given*, which was found in a ``"flag"``, the ``"environment"`` or the ``"file"``."""
+        place = f"{self.name} ({self.source(kind)})"
+        if self.kind == "list":
+            return tuple(self.check(item, place) for item in self._items(given, kind, place))
+        if self.kind == "bool":
+            return self._truth(given, place)
+        if given == "":
+            return self.default
+        if self.kind == "int":
+            return self._integer(given, place)
+        if isinstance(given, str):
+            return self.check(given, place)
+        raise self._wrong(given, place, "one string")
+
+    def _items(self, given: object, kind: str, place: str) -> list[str]:
+        if isinstance(given, str):
+            return self._split(given, place)
+        if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
+            raise self._wrong(given, place, "a list of strings")
+        if kind == "flag":
+            return [word for item in given for word in self._split(item, place)]
+        return list(given)
+
+    def _split(self, text: str, place: str) -> list[str]:
+        try:
+            return shlex.split(text)
+        except ValueError as error:
+            raise UsageError(
+                f"{place}: {mask(repr(text))} cannot be split into words: {error}.",
+                why="A list in one string is split as a shell does it.",
+                do="Close the quotes.",
+            ) from error
+
+    def _truth(self, given: object, place: str) -> bool:
+        if isinstance(given, bool):
+            return given
+        if isinstance(given, str) and given.strip().lower() in TRUTHS:
+            return TRUTHS[given.strip().lower()]
+        raise self._wrong(given, place, "yes or no (1, true, yes, on; 0, false, no, off)")
+
+    def _integer(self, given: object, place: str) -> int:
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        if isinstance(given, str) and re.fullmatch(r"[+-]?[0-9]+", given.strip()):
+            return int(given)
+        raise self._wrong(given, place, "an integer")
+
+    def unreadable(self, error: str, *, is_ini: bool) -> UsageError:
+        """The error for a value that pytest could not read from the configuration file; *error* is what it says."""
+        value = self.in_ini() if is_ini else self.metavar
+        return UsageError(
+            f"{self.name} ({self.source('file')}): {error.rstrip('.')}.",
+            why="Its kind of value is another.",
+            do=f"Write {self.name} = {value}",
+        )
+
+    def in_ini(self) -> str:
+        """The value of `metavar`, as pytest.ini, tox.ini and setup.cfg have it."""
+        value = json.loads(self.metavar)
+        return shlex.join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
+
+    def _wrong(self, given: object, place: str, wanted: str) -> UsageError:
+        return UsageError(f"{place}: {mask(repr(given))} is not {wanted}.", do=f"Write {self.metavar}.")

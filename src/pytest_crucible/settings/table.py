@@ -1,0 +1,280 @@
+"""What the user set: one table of options, and how their values come about.
+
+`OPTIONS` is the only place that names an option. The flags, the keys of the configuration file, the
+environment variables, the header and the page in the docs all come from it. `resolve` is pure: it is
+given what was found in each place and answers with frozen `Settings`, or raises a `UsageError`.
+
+Precedence: flag, environment, file, default. An environment variable that is set and empty counts as
+not set (continuous integration likes to export such); an empty flag clears what the file says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors.masking import mask
+from . import values as spelling
+from .option import Option
+
+ISOLATIONS = spelling.ISOLATIONS
+# The drivers of engines that Crucible makes, the preferred first; each is named as it is imported.
+ASYNC_DRIVERS = ("asyncpg", "psycopg")
+SYNC_DRIVERS = ("psycopg", "psycopg2")
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "crucible_app",
+        "string",
+        None,
+        '"app.main:app"',
+        "an ASGI application, or a factory without arguments",
+        spelling.dotted,
+    ),
+    Option(
+        "crucible_metadata",
+        "list",
+        (),
+        '["app.models:Base"]',
+        "declarative bases, `MetaData` or `SQLModel`: what the schema is built from",
+        spelling.dotted,
+    ),
+    Option(
+        "crucible_alembic",
+        "string",
+        None,
+        '"alembic.ini"',
+        "build the schema by migrating instead; wins where `crucible_metadata` is set too",
+    ),
+    Option(
+        "crucible_databases",
+        "list",
+        (),
+        '["analytics=app.stats:Base"]',
+        "further databases, by the name in the application's URLs",
+        spelling.database,
+    ),
+    Option("crucible_extensions", "list", (), '["citext"]', "extensions to create first"),
+    Option(
+        "crucible_load",
+        "string",
+        None,
+        '"tests.data:load"',
+        "a callable, sync or async, that fills the template, once per fingerprint",
+        spelling.dotted,
+    ),
+    Option(
+        "crucible_server",
+        "string",
+        "embedded",
+        '"embedded"',
+        'which PostgreSQL: `"embedded"`, `"container"`, `"container:IMAGE"`, `"container-per-worker"`, '
+        '`"postgresql://…"`',
+        spelling.server,
+    ),
+    Option(
+        "crucible_locale", "string", None, '"C.UTF-8"', "locale and provider of the databases, where ordering matters"
+    ),
+    Option(
+        "crucible_isolation",
+        "string",
+        "reset",
+        '"reset"',
+        'how tests are kept apart: `"reset"`, `"rollback"` or `"clone"`',
+        spelling.isolation,
+    ),
+    Option(
+        "crucible_get_session",
+        "string",
+        None,
+        '"app.database:get_db"',
+        "in rollback isolation, the dependency that is overridden to yield `db_session`",
+        spelling.dotted,
+    ),
+    Option(
+        "crucible_expire_on_commit",
+        "string",
+        "auto",
+        '"auto"',
+        "whether the tests' sessions expire what they commit: `\"auto\"` (`sync_session` as the application's do, "
+        '`db_session` never), `"application"` (both as the application\'s), `"always"`, `"never"`',
+        spelling.expiry,
+    ),
+    Option(
+        "crucible_access_token",
+        "string",
+        None,
+        '"app.security:create_access_token"',
+        "mints the access token of a user, for the fixtures of authentication",
+        spelling.dotted,
+    ),
+    Option(
+        "crucible_url_env",
+        "list",
+        (),
+        '["DATABASE_URL=postgresql+asyncpg"]',
+        "environment variables that get the worker database's URL, for code outside SQLAlchemy",
+        spelling.url_env,
+    ),
+    Option(
+        "crucible_no_database",
+        "list",
+        (),
+        '["tests/unit"]',
+        "folders and files whose tests get an error if they touch a database",
+    ),
+    Option(
+        "crucible_other_dialects",
+        "string",
+        "warn",
+        '"allow"',
+        "what an engine of the project's own is that speaks SQLite, MySQL or the like, which nothing isolates: "
+        '`"warn"`, `"error"` or `"allow"`',
+        spelling.other_dialects,
+    ),
+    Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
+    Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
+    Option(
+        "crucible_rebuild", "bool", False, "true", "build the template anew, though one with its fingerprint is there"
+    ),
+    Option(
+        "crucible_leaks",
+        "string",
+        "harmful",
+        '"harmful"',
+        'which transactions that a test leaves open are reported: `"harmful"` (it wrote, is aborted, or locks) or '
+        '`"all"`',
+        spelling.leaks,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user set, checked and frozen. The attributes are the options without their prefix."""
+
+    root: Path
+    app: str | None = None
+    metadata: tuple[str, ...] = ()
+    alembic: str | None = None
+    databases: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    load: str | None = None
+    server: str = "embedded"
+    locale: str | None = None
+    isolation: str = "reset"
+    get_session: str | None = None
+    expire_on_commit: str = "auto"
+    access_token: str | None = None
+    url_env: tuple[str, ...] = ()
+    no_database: tuple[str, ...] = ()
+    other_dialects: str = "warn"
+    seed: int = 0
+    keep_failed: bool = False
+    rebuild: bool = False
+    leaks: str = "harmful"
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def on(self) -> bool:
+        """Whether the plugin has anything to do: without a schema it pays and prints nothing."""
+        return bool(self.metadata or self.alembic or self.databases)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every dotted path that was given."""
+        return tuple(path for _, path in self.named_paths())
+
+    def named_paths(self) -> list[tuple[str, str]]:
+        """Return every dotted path that was given, each with its option."""
+        metadata = [("crucible_metadata", path) for path in self.metadata]
+        further = [("crucible_databases", path) for _, path in self._entries() if not spelling.is_alembic(path)]
+        options = ("app", "load", "get_session", "access_token")
+        single = [(f"crucible_{name}", path) for name in options if (path := getattr(self, name))]
+        return [*metadata, *further, *single]
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The top-level packages of the application, as far as options name them."""
+        return frozenset(path.partition(":")[0].partition(".")[0] for path in self.paths)
+
+    def by_database(self) -> dict[str | None, Settings]:
+        """What shapes each database, by the name in the application's URLs; the main one comes first.
+
+        Several entries of ``crucible_databases`` with one name are several bases in one database. Without
+        ``crucible_metadata`` and ``crucible_alembic``, the first entry is the main database; otherwise its name is
+        None: every name that stands nowhere leads to it.
+        """
+        paths: dict[str | None, tuple[str, ...]] = {}
+        for name, path in self._entries():
+            paths[name] = (*paths.get(name, ()), path)
+        shapes: dict[str | None, Settings] = {None: self} if self.metadata or self.alembic or not paths else {}
+        for asked, own in paths.items():
+            load = None if shapes else self.load
+            alembic = next(filter(spelling.is_alembic, own), None)
+            metadata = tuple(path for path in own if not spelling.is_alembic(path))
+            shapes[asked] = replace(self, metadata=metadata, alembic=alembic, load=load)
+        return shapes
+
+    def variables(self) -> list[tuple[str, str, str | None]]:
+        """Each variable of ``crucible_url_env``, how its URL begins, and its database's name; None for the main one."""
+        entries = [entry.partition("=") for entry in self.url_env]
+        parts = [(variable, value.partition("/")) for variable, _, value in entries]
+        return [(variable, drivername, asked or None) for variable, (drivername, _, asked) in parts]
+
+    def option_of(self, path: str) -> str:
+        """The option in which the *path* of a metadata stands."""
+        return "crucible_databases" if path in {own for _, own in self._entries()} else "crucible_metadata"
+
+    def _entries(self) -> list[tuple[str, str]]:
+        parts = [entry.partition("=") for entry in self.databases]
+        return [(name, path) for name, _, path in parts]
+
+    def header(self) -> list[str]:
+        """The lines of the run's header: the server, the isolation, and each value that is not the default."""
+        if not self.on:
+            return []
+        kind = "external" if "://" in self.server else self.server.partition(":")[0]
+        return [f"crucible: {kind} PostgreSQL, isolation {self.isolation}", *map(self._line, self._changed())]
+
+    def _changed(self) -> list[Option]:
+        return [option for option in OPTIONS if getattr(self, option.field) != option.default]
+
+    def _line(self, option: Option) -> str:
+        value = getattr(self, option.field)
+        written = mask(json.dumps(value, ensure_ascii=False))
+        return f"  {option.name} = {written} ({option.source(self.sources.get(option.name, 'file'))})"
+
+
+def resolve(
+    root: Path, *, flags: Mapping[str, object], environ: Mapping[str, str], file: Mapping[str, object]
+) -> Settings:
+    """Settle every option.
+
+    Args:
+        root: The project's root folder.
+        flags: Values from the command line by option name; None where the flag was not given. Several values of
+            a list are a list, each shell-split.
+        environ: The environment. Lists are shell-split; bools are 1, true, yes, on, 0, false, no or off.
+        file: Values from the configuration file by option name; None where the key is absent.
+
+    Raises:
+        UsageError: If a value is not what its option takes.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for option in OPTIONS:
+        found = {
+            "flag": flags.get(option.name),
+            "environment": environ.get(option.env) or None,
+            "file": file.get(option.name),
+        }
+        for kind, given in found.items():
+            if given is not None:
+                values[option.field] = option.read(given, kind)
+                sources[option.name] = kind
+                break
+    return Settings(root=root, sources=sources, **values)

@@ -1,0 +1,191 @@
+"""How the strings of the options are spelled: each function takes what the user wrote and the place where
+it stands, and returns the value to use, or raises a `UsageError` that says what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ..errors import UsageError
+from ..errors.masking import Masked, mask
+
+ISOLATIONS = ("reset", "rollback", "clone")
+LEAKS = ("harmful", "all")
+EXPIRIES = ("auto", "application", "always", "never")
+OTHER_DIALECTS = ("warn", "error", "allow")
+CONTAINERS = ("container", "container-per-worker")
+SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
+
+
+def split_path(dotted: str, place: str) -> tuple[str, str]:
+    """Split ``"app.main:app"`` into module and attribute.
+
+    Args:
+        dotted: What the user wrote.
+        place: Where it was written, for the error.
+
+    Raises:
+        UsageError: If it is not of the form ``package.module:attribute``.
+    """
+    module, colon, attribute = dotted.partition(":")
+    if colon and _is_dotted(module) and _is_dotted(attribute):
+        return module, attribute
+    raise UsageError(
+        f"{place}: {mask(dotted)!r} is not a dotted path.",
+        why="A dotted path names a module and, after a colon, what to take from it: package.module:attribute.",
+        do=f"Write {_likely_path(dotted)!r}.",
+    )
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _likely_path(dotted: str) -> str:
+    """What was probably meant by something like ``app.main.app`` or ``app/main.py:app``."""
+    text = re.sub(r"\.py(?=[:.]|$)", "", dotted.strip("\"'[] ")).replace("/", ".").replace("\\", ".").strip(".")
+    module, colon, attribute = text.partition(":")
+    if not colon:
+        module, _, attribute = text.rpartition(".")
+    likely = f"{module}:{attribute}"
+    return likely if _is_dotted(module) and _is_dotted(attribute) else "app.main:app"
+
+
+def dotted(text: str, place: str) -> str:
+    """A dotted path."""
+    split_path(text, place)
+    return text
+
+
+def _one_of(choices: Sequence[str], wrong: str, why: str) -> Callable[[str, str], str]:
+    """Return the check of an option that takes one of *choices*, the first by default.
+
+    Args:
+        choices: Its values.
+        wrong: The error's text, with the value for ``{}``.
+        why: The meaning of the values.
+    """
+
+    def check(text: str, place: str) -> str:
+        if text in choices:
+            return text
+        do = _closest(text, choices, default=f'Leave it out for "{choices[0]}".')
+        raise UsageError(f"{place}: {wrong.format(repr(text))}", why=why, do=do)
+
+    return check
+
+
+isolation = _one_of(
+    ISOLATIONS,
+    "there is no isolation {}.",
+    why="The isolations are reset (real commits, then what changed is put back), rollback (one outer transaction) and"
+    " clone (a database of the test's own).",
+)
+leaks = _one_of(
+    LEAKS,
+    "{} is not a kind of leaks.",
+    why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads as"
+    " well.",
+)
+expiry = _one_of(
+    EXPIRIES,
+    "{} does not say which sessions expire what they commit.",
+    why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
+    ' application\'s own for both; "always" and "never" are for both, too.',
+)
+other_dialects = _one_of(
+    OTHER_DIALECTS,
+    "{} does not say what an engine of another dialect than PostgreSQL's is.",
+    why="It is a warning (warn), an error where it connects (error), or meant (allow).",
+)
+
+
+def server(text: str, place: str) -> str:
+    """A kind of server, or the URL of one; normalised to ``postgresql://``."""
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        check_postgresql(scheme, place)
+        return Masked(f"postgresql://{rest}")
+    kind = text.partition(":")[0]
+    if text == "embedded" or (kind in CONTAINERS and not text.endswith(":")):
+        return text
+    raise UsageError(
+        f"{place}: there is no server {beginning(text)!r}.",
+        why="A server is embedded (started by Crucible), container or container-per-worker (each also with :IMAGE), or "
+        "the URL of one that runs.",
+        do=_closest(
+            text,
+            ("embedded", *CONTAINERS),
+            default='Write "embedded", "container", or "postgresql://user:password@host:5432/postgres".',
+        ),
+    )
+
+
+def beginning(server: str) -> str:
+    """Return as much of a *server* that is not one as surely holds no password."""
+    return server if re.fullmatch(r"[\w.:+-]*", server) else f"{re.split(r'[^a-zA-Z+-]', server)[0]}…"
+
+
+def check_postgresql(scheme: str, place: str) -> None:
+    """Refuse the URL of another database.
+
+    Raises:
+        UsageError: If *scheme* is not one of PostgreSQL's.
+    """
+    if SCHEME.fullmatch(scheme):
+        return
+    raise UsageError(
+        f"{place}: '{beginning(scheme)}://…' is not a PostgreSQL URL.",
+        why="Crucible tests against PostgreSQL, and never against SQLite or another database as a substitute: JSONB "
+        "operators, arrays, row locks, savepoints and the moment at which constraints are checked differ, so that "
+        "tests pass there and the application fails in production.",
+        do='Leave the option out: "embedded" starts a real PostgreSQL and needs nothing installed. Or write the URL '
+        'of a server: "postgresql://user:password@host:5432/postgres".',
+    )
+
+
+def is_alembic(path: str) -> bool:
+    """Whether *path* names a configuration of Alembic's, as ``crucible_alembic`` does, and not a metadata."""
+    return path.partition(":")[0].endswith((".ini", ".toml"))
+
+
+def database(text: str, place: str) -> str:
+    """``name=package.module:attribute``, or ``name=alembic.ini``."""
+    name, equals, path = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(
+            f"{place}: {mask(text)!r} does not say which database has which metadata.",
+            why="An entry is the database's name as in the application's URL, an equals sign, and a dotted path.",
+            do='Write "analytics=app.stats:Base" where the application connects to "postgresql://…/analytics".',
+        )
+    path = path.strip()
+    return f"{name.strip()}={path if is_alembic(path) else dotted(path, place)}"
+
+
+def url_env(text: str, place: str) -> str:
+    """``VARIABLE=postgresql+driver``, for a further database ``VARIABLE=postgresql+driver/analytics``."""
+    name, equals, value = text.partition("=")
+    scheme, slash, asked = value.partition("/")
+    if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(asked):
+        return text
+    raise UsageError(
+        f"{place}: {mask(text)!r} does not say which variable gets which kind of URL.",
+        why="An entry is the name of an environment variable, an equals sign, and how its URL begins.",
+        do=f'Write "{name if name.isidentifier() else "DATABASE_URL"}=postgresql+asyncpg", or "=postgresql" for a '
+        "URL that libpq, asyncpg and psycopg read.",
+    )
+
+
+def word(text: str, place: str) -> str:
+    """Any text but none."""
+    if text.strip():
+        return text
+    raise UsageError(f"{place}: an entry is empty.", do="Remove it.")
+
+
+def _closest(text: str, words: Iterable[str], *, default: str) -> str:
+    from difflib import get_close_matches  # loaded with the plugin by every project, used by none that is right
+
+    close = get_close_matches(text.lower(), list(words), n=1)
+    return f'Did you mean "{close[0]}"?' if close else default

@@ -1,0 +1,1 @@
+"""The worker databases of this process."""

@@ -1,0 +1,48 @@
+"""A child process that was not forked, but started anew: its engines lead to the parent's databases.
+
+``pytest_crucible_child``, which runs at the start of such a process, calls `begin` once SQLAlchemy is imported.
+"""
+
+from __future__ import annotations
+
+from ...redirect import Redirect, forks
+from .parent import Parent
+
+_begun: list[Child] = []
+
+
+class Child:
+    """This process as a child: a redirect that asks the parent.
+
+    Args:
+        path: The socket where the parent answers.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.redirect = Redirect(Parent(path).target)
+        self.redirect.is_child = True
+        forks.watch(self)
+
+    def before_fork(self) -> None:
+        """Nothing: `Parent` waits for the end of a conversation."""
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing."""
+
+    def after_fork_in_child(self) -> None:
+        """Leave the connections that are open to the parent."""
+        self.redirect.leave_to_parent()
+
+
+def begin(path: str) -> None:
+    """Lead the engines of this process to where those of the process that answers at *path* lead."""
+    child = Child(path)
+    child.redirect.install()
+    _begun.append(child)
+
+
+def withdraw() -> None:
+    """Be no child any more: this process runs tests of its own, with databases of its own."""
+    for child in _begun:
+        child.redirect.remove()
+    _begun.clear()

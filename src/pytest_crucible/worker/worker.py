@@ -1,0 +1,258 @@
+"""The worker databases of one process: a dictionary of them, and the address to which each engine leads.
+
+One object per pytest process ties the planes together. A run whose tests never touch a database never gets further
+than the redirect.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from functools import partial
+from itertools import count
+
+import psycopg
+
+from .. import recipes
+from ..control import Control
+from ..control import database_names as names
+from ..errors import CrucibleError
+from ..redirect import Origin, OtherEngines, Redirect, Target
+from ..server.address import Address
+from ..settings import Settings
+from .children.parent import Parent
+from .database import Database
+from .database_errors import no_such_database
+from .databases import Databases
+from .leased_server import LeasedServer
+from .roles import DEFAULT_ROLE
+from .template_builder import TemplateBuilder
+
+# The layer of rows that are written while modules are imported.
+IMPORT = 1
+
+
+class Worker(Databases):
+    """The worker databases of this process.
+
+    Args:
+        settings: The settings of the user.
+        run: The name of the run, the same in all of its workers.
+        name: The name of the worker in the run: ``gw0x1a2b3c4d``, or ``mainx1a2b3c4d``.
+
+    Attributes:
+        main: The main database.
+        notes: Lines for the summary of the run.
+        server: The server of this process.
+        templates: The builder of the templates.
+        preparing: Whether a database is being made now, with whatever statements that takes.
+        parent: In a forked child, the process that owns the databases.
+        before: The open transactions that had written before the current test: backend, and when they began.
+        leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
+    """
+
+    def __init__(self, settings: Settings, run: str, name: str) -> None:
+        self.settings = settings
+        self.redirect = Redirect(self._target, OtherEngines(settings.other_dialects, settings.packages))
+        self.notes: list[str] = []
+        self.preparing = False
+        self.before: set[tuple[int, float | None]] = set()
+        self.leaving = False
+        self.parent: Parent | None = None
+        self._run = run
+        self._numbers = count(1)
+        self._spare = partial(names.worker, names.label(settings.root.name, 24), run, f"{name}s")
+        super().__init__({key: self._database(key, shape, name) for key, shape in settings.by_database().items()})
+        self.main = next(iter(self._all.values()))
+        self._known = dict(self._all) | {database.name: database for database in self._all.values()}
+        self._unmatched: list[str] = []
+        # Databases to which anything may connect, not only engines: their URL was given out.
+        self._open_to_all = {
+            self.main,
+            *(self._named(asked) for _, _, asked in settings.variables() if asked in self._all),
+        }
+        self._lock = threading.RLock()
+        self.server = LeasedServer(settings, run, [self.main.name, self._spare(1)], self.notes)
+        keys = {name: database.key for name, database in self._known.items()}
+        self.templates = TemplateBuilder(self.server, self.redirect, keys)
+
+    def _database(self, key: str | None, shape: Settings, name: str) -> Database:
+        project = names.label(self.settings.root.name if key is None else f"{self.settings.root.name}_{key}", 24)
+        return Database(shape, key, partial(names.worker, project, self._run, name), self.notes)
+
+    # -- the main database -------------------------------------------------------------------------------------------
+
+    @property
+    def database(self) -> str:
+        """The name of the main worker database."""
+        return self.main.name
+
+    @property
+    def generation(self) -> int:
+        """How often the main worker database was cloned."""
+        return self.main.generation
+
+    def connect(self) -> Control:
+        """Return the control connection to the main worker database, which is made ready first."""
+        self.prepare(self.main)
+        return self.main.connect()
+
+    def ready(self, asked: str | None = None) -> None:
+        """Make a worker database ready: the main one, or that with the name *asked*."""
+        self.prepare(self._named(asked))
+
+    # -- all databases -----------------------------------------------------------------------------------------------
+
+    def address(self, asked: str | None = None) -> Address:
+        """A worker database, as the role that owns its schema.
+
+        Args:
+            asked: The database's name in the application's URLs; None for the main one.
+
+        Raises:
+            UsageError: If no database has this name.
+        """
+        self._open_to_all.add(self._named(asked))
+        self.redirect.reached = True
+        return self._target(Origin("psycopg", None, asked)).address
+
+    def note_open(self) -> None:
+        """Remember which open transactions have written, or lock, before a test begins."""
+        for database in self.databases:
+            if not database.stale and self.redirect.holders.is_held(database.name):
+                self.before |= {o.key for o in database.connect().others_in_transactions() if not o.is_clean}
+
+    def touched(self) -> list[Database]:
+        """The databases that may have changed since this was last asked: any other was not even connected to."""
+        used = self.redirect.used()
+        return [database for database in self.databases if database in self._open_to_all or database.name in used]
+
+    # -- where everything leads --------------------------------------------------------------------------------------
+
+    def _target(self, origin: Origin) -> Target:
+        if self.parent is not None:
+            return self.parent.target(origin)
+        database = self._known.get(origin.database) or self._unnamed(origin.database)
+        target = database.targets.get(origin.user)
+        if target is None or (database.stale and not self.leaving):
+            self.prepare(database)
+            role = self.server.roles().of(origin.user, database.template.owner, self.databases)
+            target = Target(self.server.connect().address.to(database.name, user=role), database.generation)
+            database.targets[origin.user] = target
+        return target
+
+    def make_ready(self) -> None:
+        """Make every database ready that an engine of this process may connect to."""
+        if not all(database.is_ready for database in self._all.values()):
+            for key in self.templates.reached_keys():
+                self.prepare(self._all[key])
+
+    def leave_to_parent(self, parent: Parent) -> None:
+        """In a forked child, use the databases of *parent*, and own nothing."""
+        self.parent = parent
+        self._lock = threading.RLock()
+        self.server.leave_to_parent()
+        for database in self._all.values():
+            database.leave_to_parent()
+        self.redirect.leave_to_parent()
+
+    def _unnamed(self, asked: str | None) -> Database:
+        """The main database, for a name that stands nowhere: said once where that may not be meant."""
+        self._known[asked] = self.main
+        if asked is not None:
+            self._unmatched.append(asked)
+            if len(self._all) > 1 or len(self._unmatched) > 1:
+                self.notes.append(f"database {asked!r} leads to the main database: crucible_databases does not name it")
+        return self.main
+
+    def _named(self, asked: str | None) -> Database:
+        if asked is None:
+            return self.main
+        if asked not in self._all:
+            raise no_such_database(asked, filter(None, self._all))
+        return self._all[asked]
+
+    def planned_url(self, drivername: str, asked: str | None = None) -> str:
+        """A worker database's URL before there is one: the server is leased, nothing is built.
+
+        Raises:
+            UsageError: If no database has the name *asked*.
+        """
+        database = self._named(asked)
+        share = self.server.lease()
+        role = DEFAULT_ROLE if share.owned else share.admin.user
+        return share.admin.to(database.name, user=role).url(drivername)
+
+    # -- from nothing to a database ----------------------------------------------------------------------------------
+
+    def find_owner(self) -> str:
+        """Return the role that owns the main database's schema; the application is imported for it."""
+        if self.main.is_open:
+            return self.main.template.owner
+        return self.templates.owner(self.main, recipes.recipe_of(self.main.settings))
+
+    def spare(self) -> str:
+        """The name of a further database of this worker; whoever creates it drops it."""
+        return self._spare(next(self._numbers))
+
+    def prepare(self, database: Database) -> None:
+        """Make *database* ready: build its template, clone it, or clone it anew after DDL.
+
+        Raises:
+            CrucibleError: If that fails, now or before.
+        """
+        if database.is_open and not database.stale:
+            return
+        if self.parent is not None:
+            database.join()
+            return
+        with self._lock:
+            self.preparing = True
+            try:
+                database.renew() if database.is_open else self._open(database)
+            finally:
+                self.preparing = False
+
+    def get_ready(self) -> None:
+        """Make those databases ready to which the application's engines lead, before a test and its time-outs begin.
+
+        A failure is remembered and raised in the test. The first engine names the role that owns the schema: without
+        one, nothing is done.
+        """
+        for database in self.every:
+            database.try_again()
+        with suppress(Exception):
+            recipes.recipe_of(self.main.settings)  # imports the application
+            for key in {key for _, key in self.templates.roles()}:
+                self.prepare(self._all[key])
+
+    def _open(self, database: Database) -> None:
+        with database.opening():
+            before = self.databases
+            recipe = recipes.recipe_of(database.settings)
+            for opened in self.databases:
+                if opened not in before:  # the application connected while the recipe imported it
+                    opened.capture(IMPORT)
+            if not database.is_open:
+                template = self.templates.template(database, recipe)
+                database.open(self.server.connect(), self.server.rights(), template)
+
+    # -- at the end --------------------------------------------------------------------------------------------------
+
+    def keep(self, test: str) -> list[str]:
+        """Set the databases of a failed *test* aside under names of their own, which are returned."""
+        kept = [database.keep(test, self._run) for database in self.databases]
+        self.server.lease().keep_image()
+        return kept
+
+    def close(self) -> None:
+        """Drop the worker databases and give the server back. Nothing is left open."""
+        self.redirect.remove()
+        self.redirect.close()
+        with suppress(psycopg.Error, CrucibleError):
+            for database in self._all.values():
+                database.disconnect()
+                if self.server.is_connected:
+                    database.drop(self.server.connect())
+            self.server.disconnect()
+        self.server.release()
