@@ -27,6 +27,19 @@ async def nothing_is_left(db_session):
     assert await db_session.scalar(select(func.count()).select_from(User)) == 0
 
 """
+UNTIL = """
+import time
+
+from sqlalchemy import text
+
+
+def until(met):
+    end = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+"""
 LAST = """
 
 async def test_last(db_session):
@@ -147,15 +160,20 @@ def test_a_queue_behind_a_flushed_row(project):
     result = project.run(
         HEAD
         + """
-async def test_queue(async_client, db_session):
+async def test_queue(db_session, crucible_run):
+    watchdog = crucible_run.watchdog
+    watchdog.limit = 60
     db_session.add(User(name="x"))
     await db_session.flush()
     async def lock():
         async with Session() as session:
             await session.execute(text("LOCK users"))
-    began = time.monotonic()
-    await asyncio.gather(*(lock() for _ in range(4)), return_exceptions=True)
-    assert time.monotonic() - began < 2
+    queue = asyncio.gather(*(lock() for _ in range(4)), return_exceptions=True)
+    end = time.monotonic() + 30
+    while len(watchdog._watched.seen) < 4 and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    watchdog.limit = 0.01  # only now, since all four wait
+    await queue
 """
         + LAST
     )
@@ -199,7 +217,7 @@ async def test_queue_moves(user):
         async with Session() as session:
             await session.execute(text("SELECT FROM users FOR UPDATE"))
             for _ in range(3):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.05)
                 await session.execute(text("SELECT 1"))
             await session.commit()
     await asyncio.gather(*(turn() for _ in range(5)))
@@ -225,7 +243,7 @@ async def test_busy_blocker(user, db_session):
             await session.execute(text("UPDATE users SET name = 'z'"))
             await session.commit()
     task = asyncio.create_task(write())
-    await db_session.execute(text("SELECT pg_sleep(1)"))
+    await db_session.execute(text("SELECT pg_sleep(0.6)"))
     await db_session.commit()
     await task
 
@@ -237,7 +255,7 @@ async def test_advisory_lock(db_session):
         async with Session() as session:
             await session.execute(text("SELECT pg_advisory_xact_lock(1)"))
     task = asyncio.create_task(wait())
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.6)
     await db_session.execute(text("SELECT pg_advisory_unlock(1)"))
     await db_session.commit()
     await task
@@ -250,28 +268,24 @@ async def test_advisory_lock(db_session):
 def test_what_it_costs(project):
     """No connection and no query before a test has run for a second, and none once it is over."""
     result = project.run(
-        """
-        import time
-        import psycopg
-        from sqlalchemy import text
+        UNTIL
+        + """
+def connected(crucible_run):
+    return crucible_run.watchdog._connection is not None
 
-        def connected(crucible_run):
-            return crucible_run.watchdog._connection is not None
+def test_short(sync_session, crucible_run):
+    sync_session.execute(text("SELECT 1"))
+    time.sleep(0.3)
+    assert not connected(crucible_run)
 
-        def test_short(sync_session, crucible_run):
-            sync_session.execute(text("SELECT 1"))
-            time.sleep(0.3)
-            assert not connected(crucible_run)
+def test_long(sync_session, crucible_run):
+    sync_session.execute(text("SELECT 1"))
+    until(lambda: connected(crucible_run))
+    assert crucible_run.watchdog._watched.age >= 1
 
-        def test_long(sync_session, crucible_run):
-            sync_session.execute(text("SELECT 1"))
-            time.sleep(1.6)
-            assert connected(crucible_run)
-
-        def test_after(sync_session, crucible_run):
-            time.sleep(0.6)
-            assert not connected(crucible_run)
-        """
+def test_after(sync_session, crucible_run):
+    until(lambda: not connected(crucible_run))
+"""
     )
     result.assert_outcomes(passed=3)
 
@@ -279,19 +293,17 @@ def test_what_it_costs(project):
 def test_a_server_that_is_gone(project):
     """A watchdog that cannot ask says nothing: the tests meet the same server."""
     result = project.run(
-        """
-        import time
-        from sqlalchemy import text
-
-        def test_cut_off(sync_session, crucible_run):
-            sync_session.execute(text("SELECT 1"))
-            crucible_run.watchdog.limit = 0.4
-            time.sleep(0.8)
-            pid = crucible_run.watchdog._connection.info.backend_pid
-            crucible_run.worker.connect().terminate([pid])
-            time.sleep(0.8)
-            assert crucible_run.watchdog._connection.info.backend_pid != pid
-        """,
+        UNTIL
+        + """
+def test_cut_off(sync_session, crucible_run):
+    watchdog = crucible_run.watchdog
+    sync_session.execute(text("SELECT 1"))
+    watchdog.limit = 0.4
+    until(lambda: watchdog._connection is not None)
+    first = watchdog._connection
+    crucible_run.worker.connect().terminate([first.info.backend_pid])
+    until(lambda: watchdog._connection not in (None, first))
+""",
         "-Werror",
     )
     result.assert_outcomes(passed=1)
