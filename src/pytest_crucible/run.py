@@ -36,7 +36,7 @@ from .queries import Queries, QueryLog
 from .report import Figures, Repetition
 from .sessions import own_sessions as sessions
 from .sessions.classes import async_session_class, sync_session_class
-from .sessions.own_sessions import Sessions
+from .sessions.own_sessions import SessionCloser
 from .sessions.sessionmakers import Sessionmakers
 from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
@@ -63,7 +63,7 @@ class Run:
         self.worker = Worker(settings, run, worker)
         self.layers = Layers(self.worker)
         self.sessionmakers = Sessionmakers(settings, self._dependencies)
-        self.sessions = Sessions(self.worker.redirect)
+        self.sessions = SessionCloser(self.worker.redirect)
         self.factories = Factories(settings)
         self.test: Test | None = None
         self.fixtures: dict[Hashable, tuple[str, Any]] = {}

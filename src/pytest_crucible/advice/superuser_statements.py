@@ -36,7 +36,7 @@ DENIED = "42501"
 
 
 @dataclass(frozen=True)
-class Case:
+class RefusalKind:
     """One kind of refusal.
 
     Attributes:
@@ -62,61 +62,63 @@ class Advice(NamedTuple):
 
 
 CASES = (
-    Case(DENIED, "permission denied to create database", "Remove what makes it{where}, and what drops it.", MADE),
-    Case(DENIED, "must be owner of database", "Remove the statement{where}.", MADE),
-    Case(
+    RefusalKind(
+        DENIED, "permission denied to create database", "Remove what makes it{where}, and what drops it.", MADE
+    ),
+    RefusalKind(DENIED, "must be owner of database", "Remove the statement{where}.", MADE),
+    RefusalKind(
         "3D000",
         'database "(?P<name>.+?)" does not exist',
         "Remove what drops it{where}, and what makes it.",
         MADE,
         r"\s*DROP\s+DATABASE\b",
     ),
-    Case(
+    RefusalKind(
         "3D000",
         'database "(?P<name>.+?)" does not exist',
         "Ask for the name, by SELECT current_database(), or remove the statement{where}.",
         "Crucible gives every process a database with a name of its own.",
         r"\s*(ALTER|GRANT|REVOKE|COMMENT)\b",
     ),
-    Case(DENIED, "session_replication_role", CONSTRAINTS),
-    Case(
+    RefusalKind(DENIED, "session_replication_role", CONSTRAINTS),
+    RefusalKind(
         DENIED, "is a system trigger", "DISABLE TRIGGER with the name of a trigger of yours is allowed. " + CONSTRAINTS
     ),
-    Case(
+    RefusalKind(
         DENIED,
         "permission denied to (create|drop|alter) role",
         "Name roles in the DDL that makes the schema (GRANT … TO, CREATE POLICY … TO) or in the URL of an engine:"
         " Crucible creates them. DDL of migrations may create roles itself. They belong to the server, which other"
         " runs share.",
     ),
-    Case(
+    RefusalKind(
         DENIED,
         "permission denied to (terminate process|cancel query)",
         "One of Crucible's own connections to this database is among them: add AND usename = current_user. Before DDL,"
         " engine.dispose() closes the connections of this process.",
     ),
-    Case(
+    RefusalKind(
         DENIED,
         'permission denied to create extension "(?P<name>.+?)"',
         'Name it in the configuration, crucible_extensions = ["{name}"]: Crucible creates it as an administrator.',
     ),
-    Case(
+    RefusalKind(
         DENIED,
         'permission denied to set parameter "(?P<name>log_\\w+)"',
         "To see the statements of a test, use the fixture query_log or create_engine(…, echo=True).",
     ),
-    Case(
+    RefusalKind(
         DENIED,
         'permission denied to set parameter "(?P<name>.+?)"',
         "Remove the line{where}: the server is for tests, and shared by all of them. " + SUPERUSER,
     ),
-    Case(
+    RefusalKind(
         DENIED,
         "permission denied to COPY",
         "Read the file in the tests and use COPY … FROM STDIN: cursor.copy() of psycopg, copy_expert() of psycopg2,"
         " copy_to_table() of asyncpg.",
     ),
-    Case(
+    RefusalKind(
         DENIED,
         r"[Ss]uperuser|SUPERUSER|REPLICATION attribute|permission denied for (function|table|language) (pg_|c$)"
         r"|permission denied to (execute|use replication|create \w+ \"|create subscription|set session|set role)"

@@ -34,7 +34,7 @@ class Saved(NamedTuple):
             self.overrides.update(self.content)
 
 
-class Change(NamedTuple):
+class Override(NamedTuple):
     """What a fixture overrides: a dependency, by what, and what was there before."""
 
     owner: Any
@@ -59,7 +59,7 @@ class Overridden:
         self._configured = configured
         self._seen: weakref.WeakSet[Any] = weakref.WeakSet()
         self._saved: list[Saved] | None = None
-        self._changes: dict[Hashable, list[Change]] = {}
+        self._changes: dict[Hashable, list[Override]] = {}
 
     @contextmanager
     def around(self) -> Iterator[None]:
@@ -161,12 +161,12 @@ def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]])
             home |= {key: value for key, value in was.items() if key not in home}
 
 
-def _changes(saved: Saved) -> Iterator[Change]:
+def _changes(saved: Saved) -> Iterator[Override]:
     now = saved.owner.dependency_overrides
     for dependency in {**saved.content, **now}:
         before, after = saved.content.get(dependency, NOTHING), now.get(dependency, NOTHING)
         if before is not after:
-            yield Change(saved.owner, dependency, before, after)
+            yield Override(saved.owner, dependency, before, after)
 
 
 def _put(home: dict[Any, Any], dependency: Any, value: Any) -> None:

@@ -35,7 +35,7 @@ class EnteredLifespan(Protocol):
         """Start the application up again."""
 
 
-class Watch(Protocol):
+class LifespanListener(Protocol):
     """Hears of the lifespans that a project's code starts and stops."""
 
     def starting(self, lifespan: EnteredLifespan) -> AbstractContextManager[None]:
@@ -110,7 +110,7 @@ class ManagedLifespan:
 class Libraries:
     """Tells a *watch* of the lifespans that a project's code runs by one of the libraries."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: LifespanListener) -> None:
         self._watch = watch
         self._entered: dict[int, Any] = {}
         self._replaced: list[tuple[type, str, Any, Any]] = []

@@ -60,7 +60,7 @@ def _nothing() -> None:
     return None
 
 
-class Entry:
+class ConnectionEntry:
     """What is kept of one connection, in the registry and in the ``info`` of its record in the pool.
 
     Args:
@@ -197,31 +197,31 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, ConnectionEntry] = {}
 
-    def add(self, entry: Entry, record: Any) -> None:
+    def add(self, entry: ConnectionEntry, record: Any) -> None:
         """Keep *entry* until its connection is closed; *record* is its place in a pool."""
         self._entries[id(entry)] = entry
         if record is not None:
             # An engine forgotten without dispose() leaves connections that only their loop can close.
             entry.record = weakref.ref(record, lambda _: self.drop(entry) if entry.is_async else self.discard(entry))
 
-    def discard(self, entry: Entry) -> None:
+    def discard(self, entry: ConnectionEntry) -> None:
         """Forget *entry*."""
         self._entries.pop(id(entry), None)
 
-    def detach(self, entry: Entry) -> None:
+    def detach(self, entry: ConnectionEntry) -> None:
         """Note that the connection left its pool, whose record may now die without it."""
         entry.record = _nothing
         entry.checked_out = True
 
-    def drop(self, entry: Entry) -> None:
+    def drop(self, entry: ConnectionEntry) -> None:
         """Close the connection and take it out of its pool."""
         entry.abandon()  # first: the pool may have the last reference
         entry.leave_pool()
         self.discard(entry)
 
-    def leave(self, entry: Entry) -> object:
+    def leave(self, entry: ConnectionEntry) -> object:
         """Forget *entry*, whose connection is the parent process's, and return that: it must not be collected."""
         connection = entry.connection()
         if not entry.checked_out:
@@ -231,22 +231,22 @@ class Registry:
         self.discard(entry)
         return connection
 
-    def of(self, connection: object) -> Entry | None:
+    def of(self, connection: object) -> ConnectionEntry | None:
         """The entry of a driver's *connection*."""
         return next((entry for entry in self.all() if entry.connection() is connection), None)
 
-    def live(self) -> list[Entry]:
+    def live(self) -> list[ConnectionEntry]:
         """The entries whose connections are open, as far as the drivers know."""
         return [entry for entry in self.all() if not entry.is_closed]
 
-    def held(self) -> list[Entry]:
+    def held(self) -> list[ConnectionEntry]:
         """The entries whose connections are checked out, also where the backend is gone: their holders do not know."""
         return [entry for entry in self.all() if entry.checked_out]
 
-    def on(self, loop: Loop) -> list[Entry]:
+    def on(self, loop: Loop) -> list[ConnectionEntry]:
         """The entries that belong to *loop*."""
         return [entry for entry in self.all() if entry.loop() is loop]
 
-    def all(self) -> list[Entry]:
+    def all(self) -> list[ConnectionEntry]:
         """Every entry, closed ones too."""
         return list(self._entries.values())

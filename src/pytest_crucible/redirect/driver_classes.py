@@ -16,7 +16,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from .session_state import Change, End, SessionState, Step
+from .session_state import End, SessionState, StateChange, Step
 from .statements import steps_in
 
 # By the driver's connection; only those on which a statement has changed anything.
@@ -121,7 +121,7 @@ def _calling_back(method: Callable[..., Any], value: str | None) -> Callable[...
 
     def calling_back(self: Any, channel: str, callback: Any) -> Any:
         __tracebackhide__ = True
-        _note(self, (Change(f"CALLBACK {channel} {id(callback)}", value, at_once=True),))
+        _note(self, (StateChange(f"CALLBACK {channel} {id(callback)}", value, at_once=True),))
         return method(self, channel, callback)
 
     return calling_back

@@ -25,7 +25,7 @@ from ..errors.locations import Place
 from .loops import running_loop
 
 if TYPE_CHECKING:
-    from .connection_registry import Entry, Opened, Registry
+    from .connection_registry import ConnectionEntry, Opened, Registry
 
 # Names and generations.
 Databases = Collection["tuple[str, int]"]
@@ -68,7 +68,7 @@ class Holders:
         self._registry = registry
         self.first: weakref.WeakKeyDictionary[Session, FirstUse] = weakref.WeakKeyDictionary()
 
-    def began(self, session: Session, connection: Connection, entry: Entry, test: int) -> None:
+    def began(self, session: Session, connection: Connection, entry: ConnectionEntry, test: int) -> None:
         """Note that *session* began a transaction on *connection*, whose entry is *entry*."""
         root = session.get_transaction()
         entry.began = Began(
@@ -104,7 +104,7 @@ class Holders:
             if entry.pid in pids:
                 _let_go_on_its_loop(entry)
 
-    def _alive(self) -> list[Entry]:
+    def _alive(self) -> list[ConnectionEntry]:
         return [entry for entry in self._registry.held() if not entry.is_closed]
 
 
@@ -112,7 +112,7 @@ def _nothing() -> None:
     return None
 
 
-def session_of(entry: Entry) -> Session | None:
+def session_of(entry: ConnectionEntry) -> Session | None:
     """Return the session whose transaction is open on the connection of *entry*.
 
     A connection still names its last session after that has let go of it, so each link is checked again.
@@ -126,7 +126,7 @@ def session_of(entry: Entry) -> Session | None:
     return session if root is not None and root is entry.began.transaction() else None
 
 
-def connection_of(entry: Entry) -> Connection | None:
+def connection_of(entry: ConnectionEntry) -> Connection | None:
     """Return SQLAlchemy's connection that holds the connection of *entry*: searched for among all objects."""
     if not entry.checked_out:
         return None
@@ -140,7 +140,7 @@ def connection_of(entry: Entry) -> Connection | None:
     return None
 
 
-def roll_back(entry: Entry) -> bool:
+def roll_back(entry: ConnectionEntry) -> bool:
     """Have the holder of *entry* roll its transaction back; return whether there was one that could.
 
     A connection of a test's own is invalidated besides, so that its place in the pool is free again; a connection of a
@@ -158,7 +158,7 @@ def roll_back(entry: Entry) -> bool:
     return True
 
 
-def _let_go_on_its_loop(entry: Entry) -> None:
+def _let_go_on_its_loop(entry: ConnectionEntry) -> None:
     """Have `let_go` called by the event loop of *entry*, where that runs in another thread."""
     loop = entry.loop()
     if loop is not None and loop.is_running() and loop is not running_loop():
@@ -167,7 +167,7 @@ def _let_go_on_its_loop(entry: Entry) -> None:
         let_go(entry)
 
 
-def let_go(entry: Entry) -> None:
+def let_go(entry: ConnectionEntry) -> None:
     """Have the holder of *entry* end its transaction and give up the connection, without any I/O.
 
     The objects of a session are neither expired nor detached. The next use connects anew. A connection on which
@@ -210,13 +210,13 @@ def _leave(transaction: Any) -> None:
     transaction.__exit__(Exception, None, None)  # without an error it would commit
 
 
-def _detach(entry: Entry) -> None:
+def _detach(entry: ConnectionEntry) -> None:
     """Close the driver's connection now: the pool could do it on its event loop only."""
     entry.abandon()
     entry.leave_pool()
 
 
-def _run(entry: Entry, rollback: Callable[[], None]) -> bool:
+def _run(entry: ConnectionEntry, rollback: Callable[[], None]) -> bool:
     """Call *rollback* on the event loop of *entry*; where that loop cannot run, on an invalidated connection."""
     loop = entry.loop()
     try:
@@ -235,7 +235,7 @@ def _run(entry: Entry, rollback: Callable[[], None]) -> bool:
     return True
 
 
-def _roll_back_invalidated(entry: Entry, rollback: Callable[[], None]) -> None:
+def _roll_back_invalidated(entry: ConnectionEntry, rollback: Callable[[], None]) -> None:
     connection: Any = entry.began.connection() if entry.began is not None else connection_of(entry)
     _detach(entry)
     if connection is not None and not connection.invalidated:
@@ -247,7 +247,7 @@ def _roll_back_invalidated(entry: Entry, rollback: Callable[[], None]) -> None:
 _invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, Place | None]] = weakref.WeakKeyDictionary()
 
 
-def _invalidate(entry: Entry, connection: Connection) -> None:
+def _invalidate(entry: ConnectionEntry, connection: Connection) -> None:
     """Have *connection* connect anew at its next use, as the same owner's and with the isolation level set on it."""
     connection.invalidate()
     _invalidated[connection] = entry.owner, entry.place
@@ -260,6 +260,6 @@ def _renew(connection: Connection) -> None:
     if lost is None:
         return
     connection.dialect.set_connection_execution_options(connection, connection.get_execution_options())
-    entry: Entry | None = connection.info.get(KEY)
+    entry: ConnectionEntry | None = connection.info.get(KEY)
     if entry is not None:
         entry.owner, entry.place = lost

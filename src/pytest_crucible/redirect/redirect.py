@@ -21,7 +21,7 @@ from ..errors.masking import without_frames
 from ..server.libpq_environment import hide_service, show_service
 from . import drivers, forks
 from .arguments import asked, rewritten
-from .connection_registry import Entry, Opened, Registry
+from .connection_registry import ConnectionEntry, Opened, Registry
 from .driver_classes import watch, watched
 from .holders import KEY, Holders
 from .loops import Janitor, Loop, running_loop
@@ -178,7 +178,7 @@ class Redirect:
     @staticmethod
     def database_of(connection: Connection) -> str | None:
         """The database that *connection* leads to; None for one that is not the redirect's."""
-        entry: Entry | None = connection.info.get(KEY)
+        entry: ConnectionEntry | None = connection.info.get(KEY)
         return None if entry is None else entry.target.address.database
 
     def used(self) -> set[str]:
@@ -253,7 +253,7 @@ class Redirect:
         watch(driver, connection)
         loop = running_loop() if dialect.is_async else None
         # No event tells the engine but those that make each of its statements dearer.
-        entry = Entry(driver, connection, loop, origin, target, places.caller(Engine))
+        entry = ConnectionEntry(driver, connection, loop, origin, target, places.caller(Engine))
         self._registry.add(entry, record)
         if record is not None:  # a pool of the application's own may keep it to itself
             record.info[KEY] = entry
@@ -301,7 +301,7 @@ class Redirect:
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         __tracebackhide__ = True
-        entry: Entry | None = record.info.get(KEY)
+        entry: ConnectionEntry | None = record.info.get(KEY)
         if entry is None:
             if KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
                 raise DisconnectionError("the connection was opened before the redirect was installed")
@@ -331,13 +331,13 @@ class Redirect:
         if entry is not None and entry.loop() is not running_loop():
             self._leave_loop(entry)
 
-    def _leave_loop(self, entry: Entry) -> NoReturn:
+    def _leave_loop(self, entry: ConnectionEntry) -> NoReturn:
         # Not by the pool, which would close it on the running loop.
         self._registry.drop(entry)
         raise DisconnectionError("the connection belongs to another event loop")
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(KEY)
+        entry: ConnectionEntry | None = record.info.get(KEY)
         if entry is not None:
             self._used.add(entry.target.address.database)
             entry.checked_in()
@@ -345,18 +345,18 @@ class Redirect:
                 entry.retire()
 
     def _after_begin(self, session: Session, transaction: Any, connection: Connection) -> None:
-        entry: Entry | None = connection.info.get(KEY)
+        entry: ConnectionEntry | None = connection.info.get(KEY)
         if entry is not None:
             self.holders.began(session, connection, entry, self.test)
 
     def _detach(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(KEY)
+        entry: ConnectionEntry | None = record.info.get(KEY)
         if entry is not None:
             self._detached.add(entry.target.address.database)
             self._registry.detach(entry)
 
     def _close(self, dbapi_connection: Any, record: Any) -> None:
-        entry: Entry | None = record.info.get(KEY)
+        entry: ConnectionEntry | None = record.info.get(KEY)
         if entry is not None:
             self._used.add(entry.target.address.database)
             self._registry.discard(entry)

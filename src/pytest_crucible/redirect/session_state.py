@@ -24,7 +24,7 @@ class End(Enum):
 
 
 @dataclass(frozen=True)
-class Change:
+class StateChange:
     """One change of the session's state.
 
     Attributes:
@@ -48,7 +48,7 @@ class Change:
         return {**state, self.key: self.value}
 
 
-Step = Change | End
+Step = StateChange | End
 
 
 class SessionState:
@@ -91,7 +91,7 @@ class SessionState:
             changed = {key for key, _ in self._committed.items() ^ self._current.items()}
             self._current = {**self._current, **{key: object() for key in changed}}
 
-    def _change(self, change: Change, *, lasting: bool) -> None:
+    def _change(self, change: StateChange, *, lasting: bool) -> None:
         if change.value == UNKNOWN:
             change = replace(change, value=object())
         self._current = change.on(self._current)

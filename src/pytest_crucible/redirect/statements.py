@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from .session_state import UNKNOWN, Change, End, Step
+from .session_state import UNKNOWN, End, StateChange, Step
 
 _NAME = r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*'
 _QUOTED_OR_COMMENT = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -59,7 +59,7 @@ def _of(text: str) -> tuple[Step, ...]:
     first, *others = text.split(";")
     # A semicolon may stand in a literal. What the rest adds may be wrong, which costs a connection; what it takes away
     # must not be.
-    added = [step for other in others for step in _of_one(other) if isinstance(step, Change) and step.value]
+    added = [step for other in others for step in _of_one(other) if isinstance(step, StateChange) and step.value]
     return (*_of_one(first), *added, *_of_calls(text))
 
 
@@ -85,7 +85,7 @@ def _set(rest: str) -> Iterator[Step]:
 def _reset(rest: str) -> Iterator[Step]:
     match = _RESET.match(rest)
     if match:
-        yield from [Change("SET *")] if match[1].lower() == "all" else _setting_changes(_setting(match[1]), None)
+        yield from [StateChange("SET *")] if match[1].lower() == "all" else _setting_changes(_setting(match[1]), None)
 
 
 def _setting(words: str) -> str:
@@ -95,8 +95,8 @@ def _setting(words: str) -> str:
 
 def _setting_changes(name: str, value: str | None) -> Iterator[Step]:
     if name == "session_authorization":
-        yield Change("AS role")
-    yield Change(f"{'AS' if name in _IDENTITY else 'SET'} {name}", value)
+        yield StateChange("AS role")
+    yield StateChange(f"{'AS' if name in _IDENTITY else 'SET'} {name}", value)
 
 
 def _value(text: str) -> str | None:
@@ -115,7 +115,7 @@ def _of_calls(text: str) -> Iterator[Step]:
             literal = re.fullmatch(r"'((?:[^']|'')*)'", name)
             known = value if re.fullmatch(r"'(?:[^']|'')*'", value) else UNKNOWN
             key = f"SET {literal[1].lower()}" if literal else "SET ?"
-            yield Change(key, known, unless_true=bool(re.match(r"[%$:]", local)))
+            yield StateChange(key, known, unless_true=bool(re.match(r"[%$:]", local)))
         call = _SET_CONFIG.search(call[1])
 
 
@@ -138,7 +138,7 @@ def _arguments(text: str) -> list[str]:
 
 def _discard(rest: str) -> Iterator[Step]:
     if re.match(r"\s*all\b", rest, re.IGNORECASE):
-        yield Change("*")
+        yield StateChange("*")
 
 
 def _keyed(kind: str, value: str | None, *, at_once: bool = False) -> Callable[[str], Iterator[Step]]:
@@ -148,7 +148,7 @@ def _keyed(kind: str, value: str | None, *, at_once: bool = False) -> Callable[[
         match = _FIRST.match(rest)
         if match:
             every = value is None and match[1].lower() in ("*", "all")
-            yield Change(f"{kind} {'*' if every else _folded(match[1])}", value, at_once)
+            yield StateChange(f"{kind} {'*' if every else _folded(match[1])}", value, at_once)
 
     return read
 
@@ -170,11 +170,11 @@ def _prepare(rest: str) -> Iterator[Step]:
 def _declare(rest: str) -> Iterator[Step]:
     match = _HOLD.match(rest)
     if match:
-        yield Change(f"CURSOR {_folded(match[1])}", UNKNOWN)
+        yield StateChange(f"CURSOR {_folded(match[1])}", UNKNOWN)
 
 
 def _block(rest: str) -> Iterator[Step]:
-    yield Change("DO", UNKNOWN)
+    yield StateChange("DO", UNKNOWN)
 
 
 def _commit(rest: str) -> Iterator[Step]:

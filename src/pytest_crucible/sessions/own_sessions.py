@@ -47,7 +47,7 @@ async def _close(session: AsyncSession) -> None:
         await session.invalidate()
 
 
-class Sessions:
+class SessionCloser:
     """Closes what tests leave open, each session on the loop that used it.
 
     A fixture that hands out an AsyncSession cannot close it by itself: it is synchronous, so that it fits tests of

@@ -11,9 +11,9 @@ from ..schemes import read_scheme
 from ..tokens.bad import MALFORMED
 from .matrix import MISSING, PUBLIC, VALID, Matrix, Probe, matrix_of, route_matrix
 from .probe import Finding, Outcome, Stranger, Terms, ask
-from .row_changes import Watch
+from .row_changes import RowWatch
 
-Watching = Callable[[], AbstractContextManager["Watch | None"]]
+Watching = Callable[[], AbstractContextManager["RowWatch | None"]]
 
 
 async def check_routes(

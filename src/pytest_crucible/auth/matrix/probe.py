@@ -11,7 +11,7 @@ from ...errors import RefusalError
 from ..routes import WEBSOCKET, Route
 from ..schemes import Scheme, carry
 from .requests import Request, likely_places, request_for
-from .row_changes import Change, Watch
+from .row_changes import Change, RowWatch
 from .websockets import REFUSALS, shake_hands
 
 UNAUTHORIZED = frozenset({401, 403})
@@ -130,7 +130,7 @@ class Stranger:
 
 
 async def ask(
-    stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: Watch | None = None
+    stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: RowWatch | None = None
 ) -> Finding | None:
     """Ask *route* with a credential that it must refuse.
 

@@ -39,7 +39,7 @@ class Change:
         return "\n".join([f"{self.table}:", *rows, *([f"… and {more} more"] if more > 0 else [])])
 
 
-class Watch:
+class RowWatch:
     """What has changed in some databases since this began. Made by `watching`."""
 
     def __init__(self, snapshots: list[Snapshot]) -> None:
@@ -99,10 +99,10 @@ class Snapshot:
 
 
 @contextmanager
-def watching(controls: Iterable[Control]) -> Iterator[Watch]:
+def watching(controls: Iterable[Control]) -> Iterator[RowWatch]:
     """Watch the databases of *controls*: what is committed in here can be asked for."""
     with ExitStack() as opened:
-        yield Watch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
+        yield RowWatch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import UsageError
 
 
-class Sessions:
+class SessionCookies:
     """The cookies of one ``SessionMiddleware``.
 
     Args:
@@ -42,7 +42,7 @@ class Sessions:
         """
         packed, _, signature = good.partition(".")
         session = json.loads(base64.b64decode(packed))
-        other = Sessions(f"not {self._secret}", self.cookie, self._max_age)
+        other = SessionCookies(f"not {self._secret}", self.cookie, self._max_age)
         changed = _packed({**session, "crucible": "changed"}).decode()
         return {"tampered": f"{changed}.{signature}", "wrong-key": other.sign(session)}
 
@@ -61,7 +61,7 @@ class Sessions:
         return Aged(self._secret)
 
 
-def sessions_of(application: Any) -> Sessions:
+def sessions_of(application: Any) -> SessionCookies:
     """The sessions of *application*, which has Starlette's `SessionMiddleware`.
 
     Raises:
@@ -75,7 +75,7 @@ def sessions_of(application: Any) -> Sessions:
         if inspect.isclass(kind) and issubclass(kind, SessionMiddleware):
             given = inspect.signature(SessionMiddleware.__init__).bind(None, None, *args, **kwargs).arguments
             words = {"secret": str(given["secret_key"])}
-            return Sessions(
+            return SessionCookies(
                 **words,
                 cookie=given.get("session_cookie", "session"),
                 max_age=given.get("max_age", 14 * 24 * 60 * 60),

@@ -12,7 +12,7 @@ from ..routes import schemes_of
 from ..schemes import Scheme, read_scheme, the_one
 from .bad import MALFORMED, bad_tokens, expired_token, expiry, is_jwt
 from .mint import PAST, Mint
-from .session_cookies import Sessions, sessions_of
+from .session_cookies import SessionCookies, sessions_of
 
 
 class NoToken(UsageError):
@@ -32,7 +32,7 @@ class Tokens:
         self._application = application
         self._mint = mint
         self._scheme = scheme
-        self._sessions: Sessions | None = None
+        self._sessions: SessionCookies | None = None
 
     def good(self, user: Any) -> str:
         """A token by which the application knows *user*.
@@ -110,7 +110,7 @@ class Tokens:
             ' it: crucible_access_token = "tests.tokens:mint".',
         )
 
-    def _need_sessions(self) -> Sessions:
+    def _need_sessions(self) -> SessionCookies:
         self._sessions = self._sessions or sessions_of(self._application())
         return self._sessions
 

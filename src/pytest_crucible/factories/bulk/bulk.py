@@ -20,7 +20,7 @@ from ..polyfactory.batches import batching
 from ..polyfactory.key_columns import declares
 from ..polyfactory.storing import commits, explain, turn
 from ..scope import current
-from .copying import Target, can_copy, copy
+from .copying import CopyTarget, can_copy, copy
 
 AT_ONCE = 5000
 
@@ -178,7 +178,7 @@ def _default(column: Column[Any], mapper: Mapper[Any]) -> Callable[[], Any] | No
 def _insert(connection: Connection, columns: Sequence[Column[Any]], rows: list[Row]) -> None:
     """Copy *rows*; or insert them, where that cannot be done, or fails: SQLAlchemy's error says more."""
     table = columns[0].table
-    target = Target(connection, table, columns)
+    target = CopyTarget(connection, table, columns)
     computed = any(one.default is not None for one in table.columns if one not in set(columns))
     if can_copy(target) and not computed:
         with suppress(Exception), connection.begin_nested():

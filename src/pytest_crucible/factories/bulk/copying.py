@@ -16,7 +16,7 @@ Row = Sequence[Any]
 
 
 @dataclass(frozen=True)
-class Target:
+class CopyTarget:
     """Where rows are copied to.
 
     Attributes:
@@ -44,7 +44,7 @@ class Target:
         return f"COPY {name} ({', '.join(map(prepare.format_column, self.columns))}) FROM STDIN"
 
 
-def can_copy(target: Target) -> bool:
+def can_copy(target: CopyTarget) -> bool:
     """Whether the driver can COPY, and no column needs an expression of SQL around its values."""
     return target.connection.dialect.driver in DRIVERS and not any(map(_wraps, target.columns))
 
@@ -54,7 +54,7 @@ def _wraps(column: Column[Any]) -> bool:
     return isinstance(column.type, TypeDecorator) and kind.bind_expression is not TypeDecorator.bind_expression
 
 
-def copy(target: Target, rows: Iterable[Row]) -> None:
+def copy(target: CopyTarget, rows: Iterable[Row]) -> None:
     """Copy *rows*, whose values are bound as SQLAlchemy binds them."""
     bound = list(_bound(target, rows))
     dialect = target.connection.dialect
@@ -62,7 +62,7 @@ def copy(target: Target, rows: Iterable[Row]) -> None:
     DRIVERS[dialect.driver](driver, target, bound, dialect.is_async)
 
 
-def _bound(target: Target, rows: Iterable[Row]) -> Iterator[Row]:
+def _bound(target: CopyTarget, rows: Iterable[Row]) -> Iterator[Row]:
     dialect = target.connection.dialect
     binds = [one.type.dialect_impl(dialect).bind_processor(dialect) or _same for one in target.columns]
     return (tuple(bind(value) for bind, value in zip(binds, row, strict=True)) for row in rows)
@@ -72,7 +72,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _asyncpg(adapted: Any, target: Target, rows: list[Row], _: bool) -> None:
+def _asyncpg(adapted: Any, target: CopyTarget, rows: list[Row], _: bool) -> None:
     columns = [column.name for column in target.columns]
 
     async def run(driver: Any) -> None:
@@ -81,7 +81,7 @@ def _asyncpg(adapted: Any, target: Target, rows: list[Row], _: bool) -> None:
     adapted.run_async(run)
 
 
-def _psycopg(adapted: Any, target: Target, rows: list[Row], asynchronous: bool) -> None:
+def _psycopg(adapted: Any, target: CopyTarget, rows: list[Row], asynchronous: bool) -> None:
     if not asynchronous:
         with adapted.cursor() as cursor, cursor.copy(target.statement) as copying:
             for row in rows:
@@ -96,13 +96,13 @@ def _psycopg(adapted: Any, target: Target, rows: list[Row], asynchronous: bool) 
     adapted.run_async(run)
 
 
-def _psycopg2(driver: Any, target: Target, rows: list[Row], _: bool) -> None:
+def _psycopg2(driver: Any, target: CopyTarget, rows: list[Row], _: bool) -> None:
     text = io.StringIO("".join("\t".join(map(_field, row)) + "\n" for row in rows))
     with driver.cursor() as cursor:
         cursor.copy_expert(target.statement, text)
 
 
-DRIVERS: dict[str, Callable[[Any, Target, list[Row], bool], None]] = {
+DRIVERS: dict[str, Callable[[Any, CopyTarget, list[Row], bool], None]] = {
     "asyncpg": _asyncpg,
     "psycopg": _psycopg,
     "psycopg2": _psycopg2,

@@ -18,7 +18,7 @@ from .savepoints import RESET, Savepoints, Who
 from .turns import Turns
 
 
-class Outer:
+class OuterTransaction:
     """One connection and the transaction around everything that a test does on it.
 
     Args:
@@ -27,7 +27,7 @@ class Outer:
         opening: Called before the connection is opened.
     """
 
-    def __init__(self, engine: Engine, constraints: Constraints, opening: Callable[[Outer], None]) -> None:
+    def __init__(self, engine: Engine, constraints: Constraints, opening: Callable[[OuterTransaction], None]) -> None:
         self.engine = engine
         self.constraints = constraints
         self.connection: Connection | None = None

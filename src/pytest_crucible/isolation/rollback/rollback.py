@@ -21,7 +21,7 @@ from ...worker.worker import Worker
 from .constraints import Constraints
 from .elsewhere import Elsewhere
 from .guard import Guard
-from .outer import Outer
+from .outer import OuterTransaction
 from .savepoints import RESET
 from .session import JoinedSession, joined_class
 
@@ -37,7 +37,7 @@ class Rollback:
         self._worker = worker
         self._elsewhere = Elsewhere(self._is_apart)
         self._guard = Guard(self._on)
-        self._current: list[Outer] = []
+        self._current: list[OuterTransaction] = []
         self._constraints: tuple[int, Constraints] = (-1, Constraints())
         self._loops: weakref.WeakSet[Loop] = weakref.WeakSet()
 
@@ -104,9 +104,9 @@ class Rollback:
 
     # -- opening -----------------------------------------------------------------------------------------------------
 
-    def _outer(self, engine: Engine) -> Outer:
+    def _outer(self, engine: Engine) -> OuterTransaction:
         self._guard.watch(engine)
-        return Outer(engine, self._constraints_now(), self._opening)
+        return OuterTransaction(engine, self._constraints_now(), self._opening)
 
     def _constraints_now(self) -> Constraints:
         generation = self._worker.generation  # a fresh clone may have other constraints
@@ -123,7 +123,7 @@ class Rollback:
         is_own = any(outer.is_opening or outer.connection is connection for outer in self._current)
         return not is_main or is_own or not self._current or self._worker.redirect.owner.get() is not None
 
-    def _opening(self, outer: Outer) -> None:
+    def _opening(self, outer: OuterTransaction) -> None:
         for other in self._current:
             if other is not outer and other.connection is not None:
                 raise outer.found(_two(other, outer))
@@ -131,11 +131,11 @@ class Rollback:
             self._loops.add(outer.loop)
             self._worker.redirect.on_loop_end(outer.loop, self._end_on_this_loop)
 
-    def _on(self, connection: Connection) -> Outer | None:
+    def _on(self, connection: Connection) -> OuterTransaction | None:
         return next((outer for outer in self._current if outer.connection is connection), None)
 
     @contextmanager
-    def _current_is(self, outer: Outer) -> Iterator[None]:
+    def _current_is(self, outer: OuterTransaction) -> Iterator[None]:
         self._current.append(outer)
         if len(self._current) == 1:
             self._elsewhere.listen()
@@ -153,7 +153,7 @@ class Rollback:
             if outer.loop is loop:
                 await _end(outer)
 
-    def _on_its_loop(self, outer: Outer, *, keep: bool) -> None:
+    def _on_its_loop(self, outer: OuterTransaction, *, keep: bool) -> None:
         """End *outer* on the loop that used it, which may run in another thread."""
         loop = outer.loop
         if loop is None or loop.is_closed():
@@ -164,7 +164,7 @@ class Rollback:
             asyncio.run_coroutine_threadsafe(_end(outer, keep=keep), loop).result(10)
 
 
-async def _end(outer: Outer, *, keep: bool = False) -> None:
+async def _end(outer: OuterTransaction, *, keep: bool = False) -> None:
     outer.is_ending = True
     await outer.turns.interrupt()
     # A session's run_sync() is the public way to speak to an asynchronous driver as its synchronous core does.
@@ -177,7 +177,7 @@ def _forget(session: Session) -> None:
         session.close()
 
 
-def _two(first: Outer, second: Outer) -> IsolationError:
+def _two(first: OuterTransaction, second: OuterTransaction) -> IsolationError:
     uses = "".join(f"\n  {outer.fixture}: {outer.place or 'an unknown place'}" for outer in (first, second))
     return IsolationError(
         f"The test or the application uses both db_session and sync_session.{uses}",

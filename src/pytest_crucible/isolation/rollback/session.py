@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 
 
-class Outer(Protocol):
+class Joinable(Protocol):
     """What a session asks of the outer transaction."""
 
     turns: Turns
@@ -36,7 +36,7 @@ class JoinedSession(Session):
     It has no bind before its first statement: connecting is asynchronous for some drivers, and a fixture is not.
     """
 
-    def __init__(self, outer: Outer, **words: Any) -> None:
+    def __init__(self, outer: Joinable, **words: Any) -> None:
         super().__init__(join_transaction_mode="create_savepoint", **words)
         self.outer = outer
 

@@ -47,7 +47,7 @@ exit "$status"
 """
 
 
-class Failed(Exception):
+class ContainerFailed(Exception):
     """The container did not start, with one word for what happened."""
 
     def __init__(self, word: str, details: object) -> None:
@@ -77,7 +77,7 @@ class Container:
         """Start it; returns the host and the port on which PostgreSQL answers.
 
         Raises:
-            Failed: It does not.
+            ContainerFailed: It does not.
         """
         _configure()
         realm = realm_in(self._order["realm"])
@@ -115,7 +115,7 @@ class Container:
             )
             made.get_docker_client().client.ping()
         except Exception as error:  # docker's, requests' and the socket's: whatever is in between
-            raise Failed("engine", error) from error
+            raise ContainerFailed("engine", error) from error
         return made
 
     def _prepare(self, container: PostgresContainer, entrypoint: list[str], label: str) -> None:
@@ -153,7 +153,7 @@ class Container:
             thread.join(POLL / 5)
         if self.ended() or self._errors:
             error = self._errors[0] if self._errors else None
-            raise Failed("slow" if isinstance(error, TimeoutError) else "died", error or "") from error
+            raise ContainerFailed("slow" if isinstance(error, TimeoutError) else "died", error or "") from error
 
     def _hold(self, container: PostgresContainer) -> None:
         """Hold the container's input open, and write down its output, until it ends."""
@@ -197,7 +197,7 @@ def _entrypoint(container: PostgresContainer) -> list[str]:
         except docker.errors.ImageNotFound:
             image = images.pull(container.image)
     except docker.errors.DockerException as error:
-        raise Failed("image", error) from error
+        raise ContainerFailed("image", error) from error
     return list(image.attrs["Config"].get("Entrypoint") or ())
 
 

@@ -51,7 +51,7 @@ def main() -> None:
 def _serve(order: dict[str, Any], nest: str) -> bool:
     """Start, wait for the last user, remove; whether it did start."""
     try:
-        from pytest_crucible.server.container.engine import Container, Failed
+        from pytest_crucible.server.container.engine import Container, ContainerFailed
     except ImportError as error:
         vigil.report(order, "missing", str(error), "")
         return False
@@ -62,7 +62,7 @@ def _serve(order: dict[str, Any], nest: str) -> bool:
         vigil.announce(order, nest, host, str(port))
         users = vigil.outlast_users(order, container.ended)
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
-        failed = (error.word, error.details) if isinstance(error, Failed) else ("failed", repr(error))
+        failed = (error.word, error.details) if isinstance(error, ContainerFailed) else ("failed", repr(error))
         vigil.report(order, *failed, container.log())
         return False
     finally:

@@ -29,7 +29,7 @@ from pytest_crucible.server.supervisor import cleanup as remains
 from pytest_crucible.server.supervisor import duties as vigil
 from pytest_crucible.server.supervisor import identity, images, overlay
 from pytest_crucible.server.supervisor.nest import Nest
-from pytest_crucible.server.supervisor.postgres import Failed, Postgres
+from pytest_crucible.server.supervisor.postgres import Postgres, PostgresFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _keep_log(order: dict[str, Any], server: Postgres) -> None:
 
 
 def _explain(error: Exception) -> tuple[str, str]:
-    if isinstance(error, Failed):
+    if isinstance(error, PostgresFailed):
         return str(error), ""
     if isinstance(error, images.BadImage):
         return "damaged", str(error)

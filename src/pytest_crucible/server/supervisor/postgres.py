@@ -23,7 +23,7 @@ POLL = 0.001
 NOT_RUN = 126
 
 
-class Failed(Exception):
+class PostgresFailed(Exception):
     """The server did not start, with one word for what happened."""
 
 
@@ -39,7 +39,7 @@ class Postgres:
         """Start the server and wait until it accepts connections.
 
         Raises:
-            Failed: It does not.
+            PostgresFailed: It does not.
         """
         kernel.adopt_orphans()
         parent = os.getpid()
@@ -101,12 +101,12 @@ class Postgres:
         while time.monotonic() < deadline:
             if self.ended():
                 refused = self.status == identity.REFUSED << 8
-                raise Failed("refused" if refused else "died")
+                raise PostgresFailed("refused" if refused else "died")
             lines = self._pid_file()
             if len(lines) > 7 and lines[7].startswith("ready"):
                 return
             time.sleep(POLL)
-        raise Failed("slow")
+        raise PostgresFailed("slow")
 
     def _pid_file(self) -> list[str]:
         return remains.read(f"{self.nest}/data/postmaster.pid").splitlines()
