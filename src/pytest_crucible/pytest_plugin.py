@@ -177,14 +177,12 @@ class Off:
 def _register_fixtures(config: pytest.Config) -> None:
     """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
-    from .fixtures import auth, http, migrations, queries, route_matrix
+    from .fixtures import auth, migrations, route_matrix
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
     plugins.register(auth, "crucible-fixtures-auth")
-    plugins.register(http, "crucible-fixtures-http")
     plugins.register(migrations, "crucible-fixtures-migrations")
-    plugins.register(queries, "crucible-fixtures-queries")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
     if plugins.hasplugin("pytest_alembic"):
         from .fixtures import with_pytest_alembic as by_pytest_alembic

@@ -15,7 +15,6 @@ from ..errors import CrucibleError, UsageError
 from ..errors.masking import Masked, mask
 from ..project import root_of
 from . import databases, init
-from .doctor import doctor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,9 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _diagnose(options: argparse.Namespace) -> int:
+    """Print what the checks found."""
+    from ..doctor import as_json, as_text, diagnose  # SQLAlchemy and psycopg, which `crucible init` has no use for
+
+    without = [what for what in ("import", "server") if getattr(options, f"no_{what}")]
+    diagnosis = diagnose(options.root.resolve(), ignore=options.ignore, without=without)
+    print(as_json(diagnosis) if options.json else as_text(diagnosis))
+    return diagnosis.exit_code(strict=options.strict)
+
+
 def _doctor(commands: Any) -> None:
     text = "say what is wrong with the project's tests and with this machine; 1 if anything is"
-    parser = _named(commands, "doctor", doctor, text)
+    parser = _named(commands, "doctor", _diagnose, text)
     parser.add_argument("--json", action="store_true", help="as JSON (docs/doctor.md says what is in it)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 for a note, too")
     parser.add_argument("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of this code")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from .figures import Figures
-from .kept import how_to_open
 
 # The key in what a worker sends to the controller when it ends.
 SENT = "pytest_crucible"
@@ -67,5 +66,22 @@ class Summary:
 
     def _lines(self) -> Iterator[str]:
         for name in dict.fromkeys(self._kept):
-            yield how_to_open(name, self._server)
+            yield _how_to_open(name, self._server)
         yield from self._merged().lines()
+
+
+def _how_to_open(name: str, server: str) -> str:
+    """Return one line on the kept database *name*.
+
+    Args:
+        name: The database.
+        server: ``crucible_server``, without its password.
+    """
+    kind = server.partition(":")[0]
+    if kind == "container-per-worker":
+        return f"{name} went with its container; one that is shared can be kept running by crucible server"
+    where = "" if server == "embedded" else f"--server '{server}' "
+    line = f"kept {name}; open it with: crucible psql {where}{name}"
+    if kind == "container":
+        line += f" (while its container is there: crucible server {where}keeps that running)"
+    return line
