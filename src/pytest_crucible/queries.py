@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionContext
 
 from .errors import QueryCountError, UsageError
-from .errors.locations import REQUEST, Place, cause
+from .errors.locations import REQUEST, CodeLocation, cause
 
 # How much of a statement's parameters is kept, and how much of its text is shown.
 PARAMETERS, SHOWN = 200, 100
@@ -46,7 +46,7 @@ class Statement:
 
     sql: str
     parameters: str
-    place: Place | None
+    place: CodeLocation | None
     seconds: float = 0.0
     rowcount: int = -1
     failed: bool = False
@@ -77,7 +77,7 @@ class Repeated:
 
     times: int
     sql: str
-    place: Place | None
+    place: CodeLocation | None
 
     @property
     def text(self) -> str:

@@ -46,9 +46,9 @@ def test_the_mark_is_created_with_the_database_and_stays(admin):
     """It survives a new name and the making of a template; what another client copies has not got it."""
     admin.create(WORKER, owner="marker", template="template0")
     admin.rename(WORKER, KEPT)
-    assert entry(admin, KEPT).ours
+    assert entry(admin, KEPT).is_marked
     admin._connection.execute(f"CREATE DATABASE {WORKER} TEMPLATE {KEPT}")
-    assert not entry(admin, WORKER).ours
+    assert not entry(admin, WORKER).is_marked
     admin.rename(KEPT, TEMPLATE)
     admin.mark_template(TEMPLATE)
     assert admin.databases("crucible_") == {TEMPLATE: True}

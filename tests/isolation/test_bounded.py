@@ -40,7 +40,7 @@ def grown(world: World, rounds: int) -> dict[str, int]:
         # An idle backend may be in a transaction of its own for a moment, to read what others invalidated.
         while (answer := world.run.worker.main.put_back(())).done == "open":
             pass
-        assert answer.done == "put back", answer
+        assert answer.done == "reset", answer
     after = dict(world.admin.execute(SIZES).fetchall())
     return {name: size - before.get(name, 0) for name, size in after.items() if size > before.get(name, 0)}
 

@@ -178,7 +178,7 @@ def step(database, model, up, numbers, kind, words):
         for write in words[-1]:
             database.write(*write)
     if kind == "test":
-        assert database.control.reset().done == "put back"
+        assert database.control.reset().done == "reset"
     elif kind == "clone":
         database.renew()
     elif kind == "up" or (kind == "more" and up):

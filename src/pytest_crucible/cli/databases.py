@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 
 import psycopg
 
-from ..control import Admin, Entry, templates
+from ..control import Admin, DatabaseEntry, templates
 from ..control import database_names as names
 from ..errors import CrucibleError, UsageError
 from ..server import Address, Lease, lease
@@ -90,7 +90,7 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(admin: Admin, entries: list[Entry]) -> None:
+def _list(admin: Admin, entries: list[DatabaseEntry]) -> None:
     if not entries:
         print("No database is kept. Run pytest with --crucible-keep-failed.")
     width = max((len(entry.name) for entry in entries), default=0)
@@ -120,11 +120,11 @@ def gc(options: argparse.Namespace) -> int:
     return 0 if all(dropped) else 1
 
 
-def _is_dead(admin: Admin, entry: Entry) -> bool:
+def _is_dead(admin: Admin, entry: DatabaseEntry) -> bool:
     return admin.is_dead(names.process_of(entry.name))
 
 
-def _drop(admin: Admin, entry: Entry) -> bool:
+def _drop(admin: Admin, entry: DatabaseEntry) -> bool:
     """Drop one database and say so, or why not; another one may still be dropped."""
     try:
         if not all(map(admin.is_dead, (templates.in_use(entry.name), templates.building(entry.name)))):
@@ -139,12 +139,12 @@ def _drop(admin: Admin, entry: Entry) -> bool:
 
 def _name_unmarked(admin: Admin) -> None:
     for entry in admin.entries(names.PREFIX):
-        if not entry.ours and names.parse(entry.name):
+        if not entry.is_marked and names.parse(entry.name):
             print(f"left {entry.name}, which does not bear Crucible's mark; if it may go: {entry.drop_by_hand()}")
 
 
-def _of(admin: Admin, kind: str) -> list[Entry]:
-    found = ((entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.ours)
+def _of(admin: Admin, kind: str) -> list[DatabaseEntry]:
+    found = ((entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.is_marked)
     return [entry for entry, parsed in found if parsed is not None and parsed.kind == kind]
 
 
@@ -159,7 +159,7 @@ def _chosen(beginning: str, there: list[str]) -> str:
     )
 
 
-def _newest(kept: list[Entry]) -> str:
+def _newest(kept: list[DatabaseEntry]) -> str:
     """Return the name of the database that was kept last; of a test's several, that of the main one."""
     if not kept:
         raise UsageError("No database is kept.", do="Run pytest with --crucible-keep-failed.")

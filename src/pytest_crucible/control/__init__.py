@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .admin import Admin, connect
-from .marks import Entry
-from .reset import Answer, Control, LockNotAvailable, Stranger
+from .marks import DatabaseEntry
+from .reset import Answer, Control, LockNotAvailable, OtherBackend
 from .rights import Rights
 
-__all__ = ["Admin", "Answer", "Control", "Entry", "LockNotAvailable", "Rights", "Stranger", "connect"]
+__all__ = ["Admin", "Answer", "Control", "DatabaseEntry", "LockNotAvailable", "OtherBackend", "Rights", "connect"]

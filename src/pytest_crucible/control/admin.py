@@ -25,7 +25,7 @@ from ..server import Lease
 from ..server.address import Address
 from ..server.libpq_environment import libpq
 from . import marks, privileges
-from .marks import Entry
+from .marks import DatabaseEntry
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
@@ -116,14 +116,14 @@ class Admin:
         kept = self._value(reserved, "superuser_reserved_connections", "reserved_connections")
         return int(str(self._value("SHOW max_connections"))) - int(str(kept))
 
-    def entries(self, prefix: str) -> list[Entry]:
+    def entries(self, prefix: str) -> list[DatabaseEntry]:
         """Return the databases whose names begin with *prefix*, ours or not."""
         rows = self._connection.execute(marks.ENTRIES, marks.parameters(prefix)).fetchall()
-        return [Entry(*row) for row in rows]
+        return [DatabaseEntry(*row) for row in rows]
 
     def databases(self, prefix: str) -> dict[str, bool]:
         """Return our databases whose names begin with *prefix*, each with whether it is a complete template."""
-        return {entry.name: entry.is_template for entry in self.entries(prefix) if entry.ours}
+        return {entry.name: entry.is_template for entry in self.entries(prefix) if entry.is_marked}
 
     def size(self, name: str) -> int | None:
         """Return how many bytes the database *name* takes; None where the role may not ask."""
@@ -228,7 +228,7 @@ class Admin:
         entry = next((entry for entry in self.entries(name) if entry.name == name), None)
         if entry is None:
             return
-        if not entry.ours:
+        if not entry.is_marked:
             raise _not_ours(entry)
         if entry.is_template:
             self._run("ALTER DATABASE {} WITH IS_TEMPLATE false", name)
@@ -304,7 +304,7 @@ class Admin:
         self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def _not_ours(entry: Entry) -> ServerError:
+def _not_ours(entry: DatabaseEntry) -> ServerError:
     return ServerError(
         f"The database {entry.name!r} is not dropped: it does not bear Crucible's mark.",
         why="Its name looks like one of Crucible's, but another client, or an older Crucible, made it.",

@@ -26,19 +26,19 @@ ORDER BY datname
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DatabaseEntry:
     """One database of the server.
 
     Attributes:
         name: Its name.
         is_template: Whether it is marked as a template.
-        ours: Whether it has our mark.
+        is_marked: Whether it has the mark of Crucible.
         comment: The comment on it.
     """
 
     name: str
     is_template: bool
-    ours: bool
+    is_marked: bool
     comment: str
 
     @property

@@ -78,7 +78,7 @@ def only(layers: Layers, numbers: set[int]) -> Layers:
 
 
 @dataclass(frozen=True)
-class Stranger:
+class OtherBackend:
     """Another backend that has something open in the worker database.
 
     Attributes:
@@ -127,15 +127,15 @@ class Answer:
     """What one call of the reset found.
 
     Attributes:
-        done: ``put back``, ``clone`` (throw the database away) or ``open`` (strangers; nothing done yet).
+        done: ``put back``, ``clone`` (throw the database away) or ``open`` (backends; nothing done yet).
         why: The reason of a ``clone``.
-        strangers: With ``open``.
+        backends: With ``open``.
         temporary: Backends that made temporary objects.
     """
 
-    done: Literal["put back", "clone", "open"]
+    done: Literal["reset", "clone", "open"]
     why: str = ""
-    strangers: tuple[Stranger, ...] = ()
+    backends: tuple[OtherBackend, ...] = ()
     temporary: tuple[int, ...] = ()
 
 
@@ -213,13 +213,13 @@ class Control:
             every_one,
         )
         if found is None:
-            return Answer("put back")
+            return Answer("reset")
         if "open" in found:
-            return Answer("open", strangers=tuple(Stranger(**stranger) for stranger in found["open"]))
+            return Answer("open", backends=tuple(OtherBackend(**backend) for backend in found["open"]))
         if "clone" in found:
             return Answer("clone", why=found["clone"])
         self._bury(found["dead"])
-        return Answer("put back", temporary=tuple(found["temporary"]))
+        return Answer("reset", temporary=tuple(found["temporary"]))
 
     def marks(self) -> int:
         """How many statements have written, and committed, since the baseline."""
@@ -283,10 +283,10 @@ class Control:
         query = "SELECT pg_terminate_backend(pid, 2000) FROM unnest(%s::integer[]) AS pid"
         self._run(query, list(pids))
 
-    def others_in_transactions(self) -> tuple[Stranger, ...]:
+    def others_in_transactions(self) -> tuple[OtherBackend, ...]:
         """Every other backend with an open transaction or advisory lock in this database, harmless ones too."""
         found = self._one("SELECT pg_crucible.strangers('{}', true)::jsonb")
-        return tuple(Stranger(**stranger) for stranger in found or ())
+        return tuple(OtherBackend(**backend) for backend in found or ())
 
     def roll_back_prepared(self, identifier: str) -> None:
         """Roll back the prepared transaction *identifier*."""

@@ -18,9 +18,9 @@ from psycopg import sql
 from ..errors import TemplateError
 from ..project.template_trace import Trace
 from ..server.address import Address
-from . import database_names as names
+from . import database_names
 from .admin import Admin
-from .marks import Entry
+from .marks import DatabaseEntry
 
 KEPT_TEMPLATES = 4
 OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -94,7 +94,7 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
     if (there := _find(admin, wanted.fingerprint)) and not wanted.rebuild:
         admin.note(there.name)
         return Template(there.name, wanted.owner)
-    name = names.template(wanted.project, wanted.fingerprint)
+    name = database_names.template(wanted.project, wanted.fingerprint)
     with admin.locked(building(name)):
         there = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
         trace = wanted.trace()
@@ -128,13 +128,13 @@ def _reason(admin: Admin, wanted: Wanted, trace: Trace) -> str:
     return trace.since(earlier) if earlier else ""
 
 
-def _is_like(entry: Entry, trace: Trace) -> bool:
+def _is_like(entry: DatabaseEntry, trace: Trace) -> bool:
     """Return whether *entry* is another template of the same one of the project's databases."""
     earlier = Trace.of_text(entry.remark)
     return earlier is not None and earlier.database == trace.database and earlier.parts != trace.parts
 
 
-def _run_of(entry: Entry) -> str:
+def _run_of(entry: DatabaseEntry) -> str:
     trace = Trace.of_text(entry.remark)
     return trace.run if trace else ""
 
@@ -145,21 +145,23 @@ def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Add
     return admin.address.to(name)
 
 
-def _find(admin: Admin, fingerprint: str) -> Entry | None:
+def _find(admin: Admin, fingerprint: str) -> DatabaseEntry | None:
     """Return a complete template with this *fingerprint*, whatever its label: another machine's folder differs."""
-    wanted = names.parse(names.template("any", fingerprint))
-    for entry in admin.entries(names.PREFIX):
-        parsed = names.parse(entry.name)
-        is_complete = entry.ours and entry.is_template and parsed is not None and parsed.kind == "template"
+    wanted = database_names.parse(database_names.template("any", fingerprint))
+    for entry in admin.entries(database_names.PREFIX):
+        parsed = database_names.parse(entry.name)
+        is_complete = entry.is_marked and entry.is_template and parsed is not None and parsed.kind == "template"
         if is_complete and parsed and wanted and parsed.fingerprint == wanted.fingerprint:
             return entry
     return None
 
 
-def _of_project(admin: Admin, project: str) -> list[Entry]:
+def _of_project(admin: Admin, project: str) -> list[DatabaseEntry]:
     """Return the complete templates of a project."""
-    label = names.parse(names.template(project, "0"))
-    parsed = [(entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.ours]
+    label = database_names.parse(database_names.template(project, "0"))
+    parsed = [
+        (entry, database_names.parse(entry.name)) for entry in admin.entries(database_names.PREFIX) if entry.is_marked
+    ]
     return [
         entry
         for entry, name in parsed
@@ -169,7 +171,7 @@ def _of_project(admin: Admin, project: str) -> list[Entry]:
 
 def building(name: str) -> str:
     """The key that is held while the template *name* is built: the same for every label."""
-    parsed = names.parse(name)
+    parsed = database_names.parse(name)
     return f"build {parsed.fingerprint}" if parsed and parsed.kind == "template" else name
 
 
@@ -207,7 +209,7 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
 
     Only databases of Crucible's own are looked at: their mark tells, and a live process holds its advisory lock.
     """
-    found = admin.databases(names.PREFIX)
+    found = admin.databases(database_names.PREFIX)
     gone = [name for name in found if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
     gone += [name for name, marked in found.items() if not marked and _is_debris(admin, name)]
     return [name for name in gone if _dropped(admin, name)]
@@ -215,18 +217,18 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
 
 def collect_dead(admin: Admin) -> list[str]:
     """Drop the worker databases of dead processes; returns their names."""
-    gone = [name for name in admin.databases(names.PREFIX) if _of_dead_process(admin, name)]
+    gone = [name for name in admin.databases(database_names.PREFIX) if _of_dead_process(admin, name)]
     return [name for name in gone if _dropped(admin, name)]
 
 
 def _of_dead_process(admin: Admin, name: str) -> bool:
-    process = names.process_of(name)
+    process = database_names.process_of(name)
     return bool(process) and admin.is_dead(process)
 
 
 def _is_debris(admin: Admin, name: str) -> bool:
     """Whether *name* is a template whose build died: without the mark, and nobody holds the lock of its build."""
-    parsed = names.parse(name)
+    parsed = database_names.parse(name)
     return parsed is not None and parsed.kind == "template" and admin.is_dead(building(name))
 
 

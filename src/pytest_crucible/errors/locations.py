@@ -34,7 +34,7 @@ _library: dict[str, bool] = {}
 REQUEST: ContextVar[object] = ContextVar("crucible_request", default=None)
 
 
-class Place(NamedTuple):
+class CodeLocation(NamedTuple):
     """A line of code; the text is made when somebody asks."""
 
     code: CodeType
@@ -47,7 +47,7 @@ class Place(NamedTuple):
         return f"{path if near.startswith(os.pardir) else near}:{self.line} in {self.code.co_name}"
 
 
-def here(*, across_loops: bool = True) -> Place | None:
+def here(*, across_loops: bool = True) -> CodeLocation | None:
     """The innermost line of the user's own code that led here, or None.
 
     Args:
@@ -65,12 +65,12 @@ def here(*, across_loops: bool = True) -> Place | None:
     return place
 
 
-def cause() -> Place | None:
+def cause() -> CodeLocation | None:
     """Like `here`, but rather a line that awaits the running task than one that runs the event loop: dearer."""
     return here(across_loops=False) or awaiting() or here()
 
 
-def awaiting() -> Place | None:
+def awaiting() -> CodeLocation | None:
     """The line of the user's own code that awaits the running task, or None.
 
     SQLAlchemy commits at the end of ``async with session.begin()`` in a task of its own, so that a cancellation cannot
@@ -97,7 +97,7 @@ def _suspended(coroutine: Any) -> Iterator[FrameType]:
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
 
 
-def innermost(frame: FrameType | None, *, across_loops: bool = True) -> Place | None:
+def innermost(frame: FrameType | None, *, across_loops: bool = True) -> CodeLocation | None:
     """The first line of the user's own code from *frame* outwards, or None."""
     while frame is not None:
         code = frame.f_code
@@ -108,7 +108,7 @@ def innermost(frame: FrameType | None, *, across_loops: bool = True) -> Place | 
         if known is None:
             known = _library[name] = is_library(name)
         if not known:
-            return Place(code, frame.f_lineno)
+            return CodeLocation(code, frame.f_lineno)
         frame = frame.f_back
     return None
 
@@ -120,7 +120,7 @@ def of_error(error: BaseException) -> str:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if not is_library(code.co_filename):
-            places.append(Place(code, traceback.tb_lineno))
+            places.append(CodeLocation(code, traceback.tb_lineno))
         traceback = traceback.tb_next
     ends = dict.fromkeys(map(str, [*places[-1:], *places[:1]]))
     return ", called at ".join(ends)

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import scoped_session
 
-from ..control import Stranger
+from ..control import OtherBackend
 from ..errors import LeakWarning
 from ..errors.hints import chain, sqlstate
 from ..redirect import LIFESPAN, OUTSIDE, FirstUse, Opened
@@ -62,7 +62,7 @@ class Leak:
     """One transaction, or session-level advisory lock, that a test left open.
 
     Attributes:
-        stranger: What the server says of it.
+        backend: What the server says of it.
         opened: What this process knows of its connection; None for a raw driver's or another process's.
         owner: Whose it seems to be, as a phrase.
         first: Where its session was first used, or None.
@@ -70,7 +70,7 @@ class Leak:
         outcome: What became of it.
     """
 
-    stranger: Stranger
+    backend: OtherBackend
     opened: Opened | None
     owner: str
     first: str | None = None
@@ -86,9 +86,9 @@ class Leak:
         if self.opened is not None:
             where = f"at {self.opened.place or 'an unknown place'} ({self.opened.driver})"
         session = f", in a session first used at {self.first}" if self.first else ""
-        statement = " ".join(self.stranger.query.split())[:200]
+        statement = " ".join(self.backend.query.split())[:200]
         return (
-            f"backend {self.stranger.pid}, {self.stranger.state}, opened {where}{session};"
+            f"backend {self.backend.pid}, {self.backend.state}, opened {where}{session};"
             f" its last statement: {statement!r}; it seems to belong to {self.owner}"
         )
 
@@ -97,25 +97,25 @@ class Leak:
         return self.opened is not None and self.opened.owner is not None
 
     def _found(self) -> str:
-        if self.stranger.is_prepared:
+        if self.backend.is_prepared:
             return "The test left a prepared transaction"
-        if not self.stranger.open:
+        if not self.backend.open:
             return "The test kept a session-level advisory lock"
         if self._is_wide and self.in_the_way:
             return f"{self.owner} kept a transaction open that locks what had to be reset after the test"
-        if self.stranger.is_aborted:
+        if self.backend.is_aborted:
             return "The test left an aborted transaction open"
-        return f"The test left a transaction open{' that has written' if self.stranger.wrote else ''}"
+        return f"The test left a transaction open{' that has written' if self.backend.wrote else ''}"
 
     def _advice(self) -> str:
-        if self.stranger.is_prepared:
+        if self.backend.is_prepared:
             return "Probably prepare() or PREPARE TRANSACTION without a second phase.\nCommit it, or roll it back."
-        if not self.stranger.open:
+        if not self.backend.open:
             return (
                 "Probably pg_advisory_lock() without pg_advisory_unlock(): the lock lives on in the pool.\n"
                 "Unlock it in a finally, or use pg_advisory_xact_lock()."
             )
-        if self.stranger.is_aborted:
+        if self.backend.is_aborted:
             return (
                 "Probably a statement has failed, and the error was caught without a rollback().\n"
                 "Roll back where the error is caught, or write `async with Session() as session:`."
@@ -148,51 +148,51 @@ class Verdict:
     harmless: list[Leak] = field(default_factory=list)
 
 
-def judge(strangers: Iterable[Stranger], connections: Iterable[Opened], now: Circumstances) -> Verdict:
+def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: Circumstances) -> Verdict:
     """Divide what is open into leaks, and backends that may stay.
 
     Args:
-        strangers: What the server reports open.
+        backends: What the server reports open.
         connections: The connections of this process.
         now: The test that has ended.
     """
     known = {opened.pid: opened for opened in connections}
     verdict = Verdict()
-    for stranger in strangers:
-        opened = known.get(stranger.pid)
-        if stranger.is_clean:
-            verdict.stay.add(stranger.pid)
-            if now.every and _is_new(stranger, now) and (opened is None or opened.owner is None):
-                verdict.harmless.append(leak(stranger, opened, now))
-        elif _may_stay(stranger, opened, now):
-            verdict.stay.add(stranger.pid)
-            if (stranger.wrote or stranger.locks) and stranger.open and is_active(opened):
-                verdict.busy.add(stranger.key)
+    for backend in backends:
+        opened = known.get(backend.pid)
+        if backend.is_clean:
+            verdict.stay.add(backend.pid)
+            if now.every and _is_new(backend, now) and (opened is None or opened.owner is None):
+                verdict.harmless.append(leak(backend, opened, now))
+        elif _may_stay(backend, opened, now):
+            verdict.stay.add(backend.pid)
+            if (backend.wrote or backend.locks) and backend.open and is_active(opened):
+                verdict.busy.add(backend.key)
         else:
-            verdict.leaks.append(leak(stranger, opened, now))
+            verdict.leaks.append(leak(backend, opened, now))
     return verdict
 
 
-def _is_new(stranger: Stranger, now: Circumstances) -> bool:
-    return stranger.since is None or stranger.since >= now.began
+def _is_new(backend: OtherBackend, now: Circumstances) -> bool:
+    return backend.since is None or backend.since >= now.began
 
 
-def _may_stay(stranger: Stranger, opened: Opened | None, now: Circumstances) -> bool:
+def _may_stay(backend: OtherBackend, opened: Opened | None, now: Circumstances) -> bool:
     is_owned = opened is not None and opened.owner is not None
-    if stranger.is_prepared:
+    if backend.is_prepared:
         return False
-    if not stranger.open or stranger.key in now.before:
+    if not backend.open or backend.key in now.before:
         # An advisory lock without a transaction: one that an older test left has been ended.
-        return is_owned or stranger.open
+        return is_owned or backend.open
     if is_active(opened):
         return True
-    if stranger.is_aborted:
+    if backend.is_aborted:
         return False
-    if stranger.wrote or stranger.locks:
+    if backend.wrote or backend.locks:
         # Begun before the test, and written in it: by a session, which goes on after a rollback. A transaction that
         # a fixture has begun on a connection is that fixture's to end.
-        return not _is_new(stranger, now) and (opened is None or opened.session is None or opened.has_joined)
-    return is_owned or not _is_new(stranger, now)
+        return not _is_new(backend, now) and (opened is None or opened.session is None or opened.has_joined)
+    return is_owned or not _is_new(backend, now)
 
 
 def is_active(opened: Opened | None) -> bool:
@@ -207,20 +207,20 @@ def is_active(opened: Opened | None) -> bool:
 
 
 def in_the_way(
-    strangers: Iterable[Stranger], connections: Iterable[Opened], pids: frozenset[int], now: Circumstances
+    backends: Iterable[OtherBackend], connections: Iterable[Opened], pids: frozenset[int], now: Circumstances
 ) -> list[Leak]:
     """Return those whose locks stopped the reset: *pids*, or all that lock where the server names none."""
     known = {opened.pid: opened for opened in connections}
-    holding = [stranger for stranger in strangers if not stranger.harmless]
-    blocking = [stranger for stranger in holding if stranger.pid in pids] or holding
-    return [leak(stranger, known.get(stranger.pid), now, in_the_way=True) for stranger in blocking]
+    holding = [backend for backend in backends if not backend.harmless]
+    blocking = [backend for backend in holding if backend.pid in pids] or holding
+    return [leak(backend, known.get(backend.pid), now, in_the_way=True) for backend in blocking]
 
 
-def leak(stranger: Stranger, opened: Opened | None, now: Circumstances, *, in_the_way: bool = False) -> Leak:
-    """Return the leak of *stranger*, with its owner and its session's first use."""
+def leak(backend: OtherBackend, opened: Opened | None, now: Circumstances, *, in_the_way: bool = False) -> Leak:
+    """Return the leak of *backend*, with its owner and its session's first use."""
     first = now.first.get(opened.session) if opened is not None and opened.session is not None else None
     place = str(first.place) if first is not None and first.place is not None else None
-    return Leak(stranger, opened, _owner(opened, first, now), place, in_the_way)
+    return Leak(backend, opened, _owner(opened, first, now), place, in_the_way)
 
 
 def _owner(opened: Opened | None, first: FirstUse | None, now: Circumstances) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ..control import Answer, LockNotAvailable, Stranger
+from ..control import Answer, LockNotAvailable, OtherBackend
 from ..errors import ResetError
 from ..redirect import Opened, Redirect
 from ..redirect.loops import running_loop
@@ -60,7 +60,7 @@ class Restore:
 
     def look(self) -> list[Leak]:
         """Have leaks give way without a reset: the database is about to go."""
-        return self._until_done(self._strangers)
+        return self._until_done(self._other_backends)
 
     def _until_done(self, ask: Callable[[], Answer]) -> list[Leak]:
         for _ in range(ATTEMPTS):
@@ -72,7 +72,7 @@ class Restore:
             if answer.done != "open":
                 self._redirect.condemn(answer.temporary)
                 return list(self._found.values())
-            self._look(answer.strangers)
+            self._look(answer.backends)
         raise ResetError(
             "The worker database could not be reset: new transactions are opened as fast as they are ended.",
             why="A thread, a subprocess or a task goes on working on the database after its test.",
@@ -83,15 +83,15 @@ class Restore:
         held = self._redirect.holders.is_held(self._database.name)
         return self._database.put_back(tuple(self._allowed), held=held, every_one=self._every)
 
-    def _strangers(self) -> Answer:
+    def _other_backends(self) -> Answer:
         open_ = self._database.connect().others_in_transactions()
         open_ = tuple(s for s in open_ if s.pid not in self._allowed and (self._every or not s.harmless))
-        return Answer("open", strangers=open_) if open_ else Answer("put back")
+        return Answer("open", backends=open_) if open_ else Answer("reset")
 
-    def _look(self, strangers: tuple[Stranger, ...]) -> None:
+    def _look(self, backends: tuple[OtherBackend, ...]) -> None:
         """Decide which transactions stay; the others get a second look, and give way then."""
         connections = self._redirect.connections()
-        verdict = judge(strangers, connections, self._now)
+        verdict = judge(backends, connections, self._now)
         if verdict.leaks and self._looks:
             give_time(connections, self._looks.pop(0))
             return
@@ -99,23 +99,23 @@ class Restore:
         for leak in verdict.leaks:
             self._end(leak)
         for leak in verdict.harmless:
-            self._found[leak.stranger.key] = leak
+            self._found[leak.backend.key] = leak
         # A thread or a task is about to commit, and would do so in the next test.
         self._wait_until(lambda open_: not verdict.busy & {s.key for s in open_})
         self._allowed |= verdict.stay
-        self._now.before |= {s.key for s in strangers if s.pid in verdict.stay and not s.is_clean}
+        self._now.before |= {s.key for s in backends if s.pid in verdict.stay and not s.is_clean}
 
     def _clear_the_way(self) -> None:
         """Wait for backends that lock what must be reset; those that do not release it in time give way."""
         control = self._database.connect()
         pids = control.in_the_way()
-        if self._wait_until(lambda open_: not pids & {stranger.pid for stranger in open_}):
+        if self._wait_until(lambda open_: not pids & {backend.pid for backend in open_}):
             return
         open_, connections = control.others_in_transactions(), self._redirect.connections()
         for leak in in_the_way(open_, connections, pids, self._now):
             self._end(leak)
 
-    def _wait_until(self, done: Callable[[tuple[Stranger, ...]], bool]) -> bool:
+    def _wait_until(self, done: Callable[[tuple[OtherBackend, ...]], bool]) -> bool:
         """Let the event loops run until *done*, within what is left of the time that busy owners get after a test."""
         while not done(self._database.connect().others_in_transactions()):
             if self._patience <= 0:
@@ -127,23 +127,23 @@ class Restore:
 
     def _end(self, leak: Leak) -> None:
         """Have the holder of *leak* roll it back; where it cannot, end its backend."""
-        stranger, control = leak.stranger, self._database.connect()
-        if stranger.is_prepared:
-            control.roll_back_prepared(stranger.query)
-        elif not self._rolled_back(stranger):
+        backend, control = leak.backend, self._database.connect()
+        if backend.is_prepared:
+            control.roll_back_prepared(backend.query)
+        elif not self._rolled_back(backend):
             leak = replace(leak, outcome=ENDED)
-            self._redirect.condemn([stranger.pid])
-            control.terminate([stranger.pid])
-            if stranger.state != "active":  # else a thread or a task uses the holder at this moment
-                self._redirect.holders.let_go_of([stranger.pid])
+            self._redirect.condemn([backend.pid])
+            control.terminate([backend.pid])
+            if backend.state != "active":  # else a thread or a task uses the holder at this moment
+                self._redirect.holders.let_go_of([backend.pid])
         if leak.outcome != ENDED:
             leak = replace(leak, outcome=ROLLED_BACK)
-        self._found[stranger.key] = leak
+        self._found[backend.key] = leak
 
-    def _rolled_back(self, stranger: Stranger) -> bool:
-        rollbacks = self._rollbacks[stranger.pid] = self._rollbacks.get(stranger.pid, 0) + 1
-        is_idle = stranger.state.startswith("idle in transaction")
-        return is_idle and rollbacks <= ROLLBACKS and self._redirect.holders.roll_back(stranger.pid)
+    def _rolled_back(self, backend: OtherBackend) -> bool:
+        rollbacks = self._rollbacks[backend.pid] = self._rollbacks.get(backend.pid, 0) + 1
+        is_idle = backend.state.startswith("idle in transaction")
+        return is_idle and rollbacks <= ROLLBACKS and self._redirect.holders.roll_back(backend.pid)
 
 
 def give_time_while(busy: Callable[[], bool], redirect: Redirect) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from .location import SourceLocation
 from .modules import Module, Project, read
-from .place import Place
 from .pytest_configuration import Configuration, root_of
 from .requirements import Requirement
 from .survey import Finds, find
 
-__all__ = ["Configuration", "Finds", "Module", "Place", "Project", "Requirement", "find", "read", "root_of"]
+__all__ = ["Configuration", "Finds", "Module", "Project", "Requirement", "SourceLocation", "find", "read", "root_of"]

@@ -10,7 +10,7 @@ from ..settings.files import toml
 
 
 @dataclass(frozen=True)
-class Migrations:
+class AlembicEnvironment:
     """One Alembic environment.
 
     Attributes:
@@ -29,7 +29,7 @@ class Migrations:
         return self.folder / "env.py"
 
 
-def migrations(root: Path) -> list[Migrations]:
+def migrations(root: Path) -> list[AlembicEnvironment]:
     """Every environment that an ``alembic.ini`` of *root* or of a folder in it, or its ``pyproject.toml`` sets up."""
     found = [
         _environment(file, script)
@@ -56,9 +56,9 @@ def _toml(file: Path) -> str | None:
     return script if isinstance(script, str) else None
 
 
-def _environment(file: Path, script: str) -> Migrations:
+def _environment(file: Path, script: str) -> AlembicEnvironment:
     folder = _folder(file.parent, script)
-    return Migrations(file, folder, tuple(sorted((folder / "versions").glob("*.py"))))
+    return AlembicEnvironment(file, folder, tuple(sorted((folder / "versions").glob("*.py"))))
 
 
 def _folder(beside: Path, script: str) -> Path:

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, origin, split
-from .place import Place
 from .syntax import Function, assigned, own, required
 
 CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette"}
@@ -26,7 +26,7 @@ class Application:
         needs: The arguments that the factory cannot do without; with any, `crucible_app` cannot name it.
     """
 
-    place: Place
+    place: SourceLocation
     framework: str
     made_by: str
     is_factory: bool
@@ -45,7 +45,7 @@ def _objects(project: Project, module: Module, factories: list[Application]) -> 
         name, value = assigned(statement) or ("", None)
         if not isinstance(value, ast.Call):
             continue
-        place = Place(f"{module.name}:{name}", module.path, statement.lineno)
+        place = SourceLocation(f"{module.name}:{name}", module.path, statement.lineno)
         called = origin(project, full(module, value))
         if framework := _framework(project, called):
             yield Application(place, framework, "", is_factory=False)
@@ -57,7 +57,7 @@ def _objects(project: Project, module: Module, factories: list[Application]) -> 
 def _factories(project: Project, module: Module) -> Iterator[Application]:
     for node in module.top():
         if isinstance(node, ast.FunctionDef) and (framework := _returned(project, module, node)):
-            place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
+            place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
             yield Application(place, framework, place.path, True, tuple(required(node)))
 
 

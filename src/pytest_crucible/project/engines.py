@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported, origin
-from .place import Place
 from .syntax import Function, assigned, calls, constant, is_generator, keyword, own, text
 
 ENGINES = {
@@ -39,7 +39,7 @@ class Engine:
         node: The call.
     """
 
-    place: Place
+    place: SourceLocation
     module: Module
     is_async: bool
     known_url: str | None
@@ -57,7 +57,7 @@ class SessionMaker:
         is_async: Whether its sessions are ``AsyncSession``.
     """
 
-    place: Place
+    place: SourceLocation
     is_async: bool
 
 
@@ -71,7 +71,7 @@ class SessionDependency:
         is_used: Whether ``Depends`` names it somewhere.
     """
 
-    place: Place
+    place: SourceLocation
     is_async: bool
     is_used: bool
 
@@ -116,12 +116,14 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
             if is_async is None and is_used and SESSION_NAME.search(node.name):
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # of a manager of the project's own
             if is_async is not None:
-                place = Place(f"{module.name}:{node.name}", module.path, node.lineno)
+                place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
                 found.append(SessionDependency(place, is_async, is_used))
     return sorted(found, key=lambda one: not one.is_used)
 
 
-def _made(project: Project, module: Module, names: dict[str, bool]) -> Iterator[tuple[str, Place, ast.Call, bool]]:
+def _made(
+    project: Project, module: Module, names: dict[str, bool]
+) -> Iterator[tuple[str, SourceLocation, ast.Call, bool]]:
     """Each call of one of *names* of SQLAlchemy's: which, where, the call, and whether it is at module level."""
     if not any(name in module.source for name in names):
         return  # a walk through every tree of a large project takes seconds
@@ -134,7 +136,7 @@ def _made(project: Project, module: Module, names: dict[str, bool]) -> Iterator[
             called = origin(project, full(module, call))
             last = called.rpartition(".")[2]
             if last in names and called.startswith(LIBRARIES):
-                yield last, Place(f"{module.name}:{name}", module.path, call.lineno), call, not inside
+                yield last, SourceLocation(f"{module.name}:{name}", module.path, call.lineno), call, not inside
 
 
 def _url(call: ast.Call) -> ast.expr | None:

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported
-from .place import Place
 from .syntax import Function, calls, constant, keyword, text
 
 # What the body of a fixture calls or names, by the last part of its full name, and the trait that it shows.
@@ -54,7 +54,7 @@ class Fixture:
     """
 
     name: str
-    place: Place
+    place: SourceLocation
     module: Module
     scope: str
     loop_scope: str | None
@@ -104,7 +104,7 @@ def _made(module: Module, node: Function, call: ast.Call, decorator: str) -> Fix
     scope, loop_scope = keyword(call, "scope") or (call.args[0] if call.args else None), keyword(call, "loop_scope")
     return Fixture(
         name=str(constant(keyword(call, "name")) or node.name),
-        place=Place(
+        place=SourceLocation(
             f"{module.name}:{node.name}", module.path, min(line.lineno for line in (node, *node.decorator_list))
         ),
         module=module,

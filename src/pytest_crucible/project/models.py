@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported, origin, path_of, reached
-from .place import Place
 from .syntax import assigned, constant
 
 BASES = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta")
@@ -34,7 +34,7 @@ class Model:
         place: Its dotted path, file and line.
     """
 
-    place: Place
+    place: SourceLocation
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Metadata:
         models: What is mapped on it.
     """
 
-    place: Place
+    place: SourceLocation
     kind: Kind
     models: tuple[Model, ...]
 
@@ -111,16 +111,16 @@ def metadata(project: Project) -> list[Metadata]:
     return [*found, *_sqlmodel(project, classes)]
 
 
-def _bases(project: Project) -> Iterator[tuple[Place, Kind]]:
+def _bases(project: Project) -> Iterator[tuple[SourceLocation, Kind]]:
     for module in project.code:
         for node in module.top():
             if isinstance(node, ast.ClassDef):
                 if any(origin(project, full(module, base)) in BASES for base in node.bases):
-                    yield Place(f"{module.name}:{node.name}", module.path, node.lineno), "base"
+                    yield SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno), "base"
                 continue
             name, value = assigned(node) or ("", None)
             if isinstance(value, ast.Call) and (kind := _made(project, module, value)):
-                yield Place(f"{module.name}:{name}", module.path, node.lineno), kind
+                yield SourceLocation(f"{module.name}:{name}", module.path, node.lineno), kind
 
 
 def _made(project: Project, module: Module, call: ast.Call) -> Kind | None:
@@ -161,12 +161,12 @@ def _ancestors(project: Project, classes: Classes, dotted: str, seen: frozenset[
 def _models(project: Project, classes: Classes, wanted: str) -> Iterator[Model]:
     for dotted, (module, node) in classes.items():
         if wanted in _ancestors(project, classes, dotted) and not _is_abstract(node):
-            yield Model(Place(path_of(project, dotted), module.path, node.lineno))
+            yield Model(SourceLocation(path_of(project, dotted), module.path, node.lineno))
     for module in project.code:
         for statement in module.top():
             name, value = assigned(statement) or ("", None)
             if isinstance(value, ast.Call) and _is_table(project, module, value, wanted):
-                yield Model(Place(f"{module.name}:{name}", module.path, statement.lineno))
+                yield Model(SourceLocation(f"{module.name}:{name}", module.path, statement.lineno))
 
 
 def _is_table(project: Project, module: Module, call: ast.Call, wanted: str) -> bool:
@@ -181,12 +181,12 @@ def _sqlmodel(project: Project, classes: Classes) -> Iterator[Metadata]:
     for dotted, (module, node) in classes.items():
         is_table = any(word.arg == "table" and constant(word.value) is True for word in node.keywords)
         if is_table and _ancestors(project, classes, dotted).intersection(SQLMODEL):
-            models.append(Model(Place(path_of(project, dotted), module.path, node.lineno)))
+            models.append(Model(SourceLocation(path_of(project, dotted), module.path, node.lineno)))
     for model in models[:1]:
         module = project.by_name[model.place.module]
         name = next((name for name, dotted in imported(module).items() if dotted in SQLMODEL), None)
         path = f"{module.name}:{name}" if name else "sqlmodel:SQLModel"
-        yield Metadata(Place(path, module.path, model.place.line), "sqlmodel", tuple(models))
+        yield Metadata(SourceLocation(path, module.path, model.place.line), "sqlmodel", tuple(models))
 
 
 def _is_abstract(node: ast.ClassDef) -> bool:

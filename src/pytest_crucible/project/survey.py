@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .alembic import Migrations, migrations
+from .alembic import AlembicEnvironment, migrations
 from .applications import Application, applications
 from .engines import Engine, SessionDependency, SessionMaker, engines, session_dependencies, session_makers
 from .fixtures import Fixture, fixtures
@@ -28,7 +28,7 @@ class Finds:
     session_makers: tuple[SessionMaker, ...]
     session_dependencies: tuple[SessionDependency, ...]
     token_functions: tuple[TokenFunction, ...]
-    migrations: tuple[Migrations, ...]
+    migrations: tuple[AlembicEnvironment, ...]
     fixtures: tuple[Fixture, ...]
 
 

@@ -6,9 +6,9 @@ import ast
 import re
 from dataclasses import dataclass
 
+from .location import SourceLocation
 from .modules import Module, Project
 from .names import full
-from .place import Place
 from .syntax import Function, calls
 
 NAME = re.compile(
@@ -24,13 +24,13 @@ class TokenFunction:
         place: Its dotted path, file and line.
     """
 
-    place: Place
+    place: SourceLocation
 
 
 def token_functions(project: Project) -> list[TokenFunction]:
     """Every candidate; one for access tokens comes before one for refresh tokens and the like."""
     found = [
-        TokenFunction(Place(f"{module.name}:{node.name}", module.path, node.lineno))
+        TokenFunction(SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno))
         for module in project.code
         for node in module.top()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

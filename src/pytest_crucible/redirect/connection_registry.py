@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlalchemy.orm import Session
 
-    from ..errors.locations import Place
+    from ..errors.locations import CodeLocation
     from .holders import Began, Databases
 
 
@@ -88,7 +88,7 @@ class ConnectionEntry:
         self.record: Callable[[], Any] = _nothing
         self.engine: Callable[[], Engine | None] = _nothing if engine is None else weakref.ref(engine)
         self.owner: str | None = None
-        self.place: Place | None = None
+        self.place: CodeLocation | None = None
         self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
         self.is_new = True
@@ -99,7 +99,7 @@ class ConnectionEntry:
         self.task: Callable[[], asyncio.Task[Any] | None] = _nothing
         self.began: Began | None = None
 
-    def checked_out_by(self, owner: str | None, place: Place | None, proxy: Any) -> None:
+    def checked_out_by(self, owner: str | None, place: CodeLocation | None, proxy: Any) -> None:
         """Note the code that checks the connection out; *proxy* is the pool's."""
         self.owner, self.place = owner, place
         self.proxy = weakref.ref(proxy)

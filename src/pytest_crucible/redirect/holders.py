@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import greenlet_spawn
 
-from ..errors.locations import Place
+from ..errors.locations import CodeLocation
 from .loops import running_loop
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ROLLBACK_SECONDS = 2.0
 class FirstUse(NamedTuple):
     """Where a session was first used, in whose context, and in which test (counted)."""
 
-    place: Place | None
+    place: CodeLocation | None
     owner: str | None
     test: int
 
@@ -244,7 +244,9 @@ def _roll_back_invalidated(entry: ConnectionEntry, rollback: Callable[[], None])
 
 
 # The owner and the place of connections that connect anew at their next use.
-_invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, Place | None]] = weakref.WeakKeyDictionary()
+_invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, CodeLocation | None]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def _invalidate(entry: ConnectionEntry, connection: Connection) -> None:

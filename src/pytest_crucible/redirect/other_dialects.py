@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from ..errors import OtherDialectWarning, RedirectError
 from ..errors import locations as places
-from ..errors.locations import Place
+from ..errors.locations import CodeLocation
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -48,7 +48,7 @@ class OtherEngine:
 
     dialect: str
     is_async: bool
-    made: Place
+    made: CodeLocation
     tested: bool = False
     said: bool = False
 
@@ -85,7 +85,7 @@ class OtherEngines:
         # By dialect: there is one for each engine, and a connection is made through it.
         self._made: weakref.WeakKeyDictionary[Dialect, OtherEngine] = weakref.WeakKeyDictionary()
         # A line that makes an engine in each test is one engine here.
-        self._lines: dict[tuple[Place, str], OtherEngine] = {}
+        self._lines: dict[tuple[CodeLocation, str], OtherEngine] = {}
         self._original: Any = None
 
     def install(self) -> None:
@@ -158,7 +158,7 @@ class OtherEngines:
         while frame is not None and _passes_on(frame.f_code.co_filename):
             frame = frame.f_back
         if frame is not None and self._is_own(frame):
-            made = Place(frame.f_code, frame.f_lineno)
+            made = CodeLocation(frame.f_code, frame.f_lineno)
             other = OtherEngine(engine.dialect.name, engine.dialect.is_async, made)
             self._made[engine.dialect] = self._lines.setdefault((made, engine.dialect.name), other)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import ServerError, UsageError
 from .cache import default_cache, image_folder, spare_folder
 from .private import own, owned, short
-from .supervisor import cleanup as remains
+from .supervisor import cleanup
 
 MEMORY = Path("/dev/shm")
 __all__ = ["Folders", "default_cache", "folders", "image_folder", "own", "short", "spare_folder"]
@@ -74,14 +74,14 @@ class Folders:
 
     def note_unsaved(self) -> None:
         """Take over what the supervisor of an earlier server could tell nobody."""
-        reason = remains.read(str(self.unsaved))
+        reason = cleanup.read(str(self.unsaved))
         if reason:
             self.unsaved.unlink(missing_ok=True)
             self.notes.append(f"what the run before built could not be kept, so it is built again: {reason}")
 
     def remove_locks(self) -> None:
         """Remove the lock files if nobody uses them."""
-        remains.remove_locks(str(self.users), str(self.start), str(self.ready))
+        cleanup.remove_locks(str(self.users), str(self.start), str(self.ready))
 
 
 def folders(root: Path, cache: Path | None, identity: str) -> Folders:

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ..errors.locations import Place, here
+from ..errors.locations import CodeLocation, here
 
 HOOK = "_warn_unawaited_coroutine"
 
@@ -23,7 +23,7 @@ class Unawaited:
     """The calls that were not awaited in this test."""
 
     def __init__(self) -> None:
-        self._calls: list[tuple[str, Place | None]] = []
+        self._calls: list[tuple[str, CodeLocation | None]] = []
         self._warn: Callable[[Any], None] | None = None
 
     def install(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine, RootTransaction
 from sqlalchemy.orm import Session
 
 from ...errors import IsolationError
-from ...errors.locations import Place, here
+from ...errors.locations import CodeLocation, here
 from ...redirect.loops import Loop, running_loop
 from .constraints import Constraints
 from .guard import CURRENT
@@ -34,7 +34,7 @@ class OuterTransaction:
         self.savepoints = Savepoints()
         self.turns = Turns(self.found)
         self.loop: Loop | None = None
-        self.place: Place | None = None  # where it was opened
+        self.place: CodeLocation | None = None  # where it was opened
         self.is_opening = False
         self.is_ending = False
         self.error: IsolationError | None = None

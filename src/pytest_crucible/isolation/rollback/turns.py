@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...errors import IsolationError
-from ...errors.locations import Place, here
+from ...errors.locations import CodeLocation, here
 
 # For how long a task that is still at work when its test ends may go on, and how long it may take to stop then.
 PATIENCE_SECONDS = 0.2
@@ -25,7 +25,7 @@ class Turns:
     def __init__(self, found: Callable[[IsolationError], IsolationError]) -> None:
         self._found = found
         self._holder: object = None
-        self._place: Place | None = None
+        self._place: CodeLocation | None = None
         self._depth = 0
 
     @contextmanager
@@ -76,7 +76,7 @@ def whose_turn() -> object:
     return task or threading.current_thread()
 
 
-def _at_once(one: Place | None, other: Place | None) -> IsolationError:
+def _at_once(one: CodeLocation | None, other: CodeLocation | None) -> IsolationError:
     return IsolationError(
         "The test's session is used by two tasks at the same time.\n"
         f"  one is at     {one or 'an unknown place'}\n"

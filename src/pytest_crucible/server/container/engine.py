@@ -19,8 +19,7 @@ import docker.types  # type: ignore[import-untyped]
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.docker_client import DockerClient
 
-from pytest_crucible.server.supervisor import cleanup as remains
-from pytest_crucible.server.supervisor import nest as nests
+from pytest_crucible.server.supervisor import cleanup, nest
 
 try:
     from testcontainers.community.postgres import PostgresContainer
@@ -102,7 +101,7 @@ class Container:
 
     def log(self) -> str:
         """What PostgreSQL wrote last."""
-        return "\n".join(remains.read(self._log).splitlines()[-20:])
+        return "\n".join(cleanup.read(self._log).splitlines()[-20:])
 
     def _made(self) -> PostgresContainer:
         try:
@@ -207,19 +206,19 @@ def realm_in(path: str) -> str:
     An engine may serve several machines, and containers with folders of their own: who is alive among them cannot be
     told from here.
     """
-    if not remains.read(path):
+    if not cleanup.read(path):
         new = f"{path}.{os.getpid()}"
         Path(new).write_text(secrets.token_hex(8), "utf-8")
         with contextlib.suppress(FileExistsError):
             os.link(new, path)
         Path(new).unlink()
-    return remains.read(path)
+    return cleanup.read(path)
 
 
 def sweep(client: docker.DockerClient, realm: str) -> None:
     """Remove the containers of this *realm* whose supervisors are dead."""
     for container in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-        whose, _, nest = container.labels[LABEL].partition(":")
-        if whose == realm and not nests.owned(nest):
+        whose, _, path = container.labels[LABEL].partition(":")
+        if whose == realm and not nest.owned(path):
             with contextlib.suppress(docker.errors.APIError):  # it is being removed
                 container.remove(force=True, v=True)

@@ -18,8 +18,7 @@ from ..embedded import launcher
 from ..folders import Folders, folders, nests, own, short
 from ..share import Share
 from ..spawn import supervise
-from ..supervisor import cleanup as remains
-from ..supervisor import nest
+from ..supervisor import cleanup, nest
 from . import errors as container_errors
 
 IMAGE = "postgres:16-alpine"
@@ -58,7 +57,7 @@ class ContainerLease:
 
     def log(self) -> str:
         """The server's last words, while its container is there."""
-        return "\n".join(remains.read(f"{self.nest}/log").splitlines()[-20:])
+        return "\n".join(cleanup.read(f"{self.nest}/log").splitlines()[-20:])
 
     def release(self) -> None:
         """Give the share back; the last one to do so ends the container."""
@@ -85,7 +84,7 @@ def lease(spec: str, root: Path, cache: Path | None) -> ContainerLease:
 
 
 def _running(where: Folders) -> Running | None:
-    lines = remains.read(str(where.ready)).splitlines()
+    lines = cleanup.read(str(where.ready)).splitlines()
     if len(lines) == 3 and nest.owned(lines[0]):
         running = Running(lines[0], lines[1], int(lines[2]))
         return running if _answers(running.host, running.port) else None

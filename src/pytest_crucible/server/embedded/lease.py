@@ -12,8 +12,7 @@ from pathlib import Path
 from ..address import Address
 from ..folders import Folders, folders, nests
 from ..share import Share
-from ..supervisor import cleanup as remains
-from ..supervisor import images, nest
+from ..supervisor import cleanup, images, nest
 from . import binaries, launcher
 from . import errors as start_errors
 from .binaries import Installation
@@ -40,7 +39,7 @@ class EmbeddedLease:
 
     def log(self) -> str:
         """The server's last words, also after it died."""
-        text = remains.read(f"{self.nest}/log") or remains.read(str(self._share.where.last_log))
+        text = cleanup.read(f"{self.nest}/log") or cleanup.read(str(self._share.where.last_log))
         return "\n".join(text.splitlines()[-20:])
 
     def release(self) -> None:
@@ -57,13 +56,13 @@ def lease(root: Path, cache: Path | None) -> EmbeddedLease:
     where.note_unsaved()
     if not found:
         share.let_go()
-        raise start_errors.explain("died", "", remains.read(str(where.last_log)))
+        raise start_errors.explain("died", "", cleanup.read(str(where.last_log)))
     return EmbeddedLease(share, *found)
 
 
 def _running(where: Folders) -> tuple[str, str] | None:
     """The nest and the version of the running server, if there is one."""
-    lines = remains.read(str(where.ready)).splitlines()
+    lines = cleanup.read(str(where.ready)).splitlines()
     if len(lines) == 2 and nest.owned(lines[0]) and _answers(f"{lines[0]}/s/.s.PGSQL.5432"):
         return lines[0], lines[1]
     return None

@@ -23,8 +23,7 @@ import marshal
 import os
 import sys
 
-from pytest_crucible.server.supervisor import cleanup as remains
-from pytest_crucible.server.supervisor import duties as vigil
+from pytest_crucible.server.supervisor import cleanup, duties
 from pytest_crucible.server.supervisor.nest import Nest
 
 TYPE_CHECKING = False
@@ -37,7 +36,7 @@ def main() -> None:
     order = marshal.loads(sys.stdin.buffer.read())
     if os.fork():
         os._exit(0)
-    vigil.detach(order)
+    duties.detach(order)
     nest = Nest(order["parent"], order["key"])
     try:
         served = _serve(order, nest.path)
@@ -45,7 +44,7 @@ def main() -> None:
         nest.remove()
     if not served:
         os.close(order["start_lock"])
-    remains.remove_locks(order["users"], order["start"], order["ready"])
+    cleanup.remove_locks(order["users"], order["start"], order["ready"])
 
 
 def _serve(order: dict[str, Any], nest: str) -> bool:
@@ -53,17 +52,17 @@ def _serve(order: dict[str, Any], nest: str) -> bool:
     try:
         from pytest_crucible.server.container.engine import Container, ContainerFailed
     except ImportError as error:
-        vigil.report(order, "missing", str(error), "")
+        duties.report(order, "missing", str(error), "")
         return False
     container = Container(order, nest)
     users = None
     try:
         host, port = container.start()
-        vigil.announce(order, nest, host, str(port))
-        users = vigil.outlast_users(order, container.ended)
+        duties.announce(order, nest, host, str(port))
+        users = duties.outlast_users(order, container.ended)
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
         failed = (error.word, error.details) if isinstance(error, ContainerFailed) else ("failed", repr(error))
-        vigil.report(order, *failed, container.log())
+        duties.report(order, *failed, container.log())
         return False
     finally:
         container.end()

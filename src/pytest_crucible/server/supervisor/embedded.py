@@ -25,9 +25,7 @@ import os
 import signal
 import sys
 
-from pytest_crucible.server.supervisor import cleanup as remains
-from pytest_crucible.server.supervisor import duties as vigil
-from pytest_crucible.server.supervisor import identity, images, overlay
+from pytest_crucible.server.supervisor import cleanup, duties, identity, images, overlay
 from pytest_crucible.server.supervisor.nest import Nest
 from pytest_crucible.server.supervisor.postgres import Postgres, PostgresFailed
 
@@ -41,11 +39,11 @@ def main() -> None:
     order = marshal.loads(sys.stdin.buffer.read())
     if os.fork():  # not the client's child: it must not see our SIGCHLD, nor keep us as a zombie
         os._exit(0)
-    vigil.detach(order)
+    duties.detach(order)
     try:
         nest = Nest(order["parent"], order["key"], open_to_others=order["open_to_others"])
     except OSError as error:
-        vigil.report(order, *_explain(error), "")
+        duties.report(order, *_explain(error), "")
         return
     server = Postgres(nest.path)
     try:
@@ -61,14 +59,14 @@ def _serve(order: dict[str, Any], server: Postgres) -> None:
         _prepare(order, server.nest)
         argv = [word.replace("{nest}", server.nest) for word in order["argv"]]
         server.start(argv, order["environment"], order["identity"])
-        vigil.announce(order, server.nest, order["version"])
+        duties.announce(order, server.nest, order["version"])
     except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
-        vigil.report(order, *_explain(error), server.log())
+        duties.report(order, *_explain(error), server.log())
         return
-    users = vigil.outlast_users(order, server.ended)
+    users = duties.outlast_users(order, server.ended)
     _stop(order, server)
     os.close(users)
-    remains.remove_locks(order["users"], order["start"], order["ready"])
+    cleanup.remove_locks(order["users"], order["start"], order["ready"])
 
 
 def _prepare(order: dict[str, Any], nest: str) -> None:

@@ -22,7 +22,7 @@ import fcntl
 import os
 import time
 
-from pytest_crucible.server.supervisor import cleanup as remains
+from pytest_crucible.server.supervisor import cleanup
 
 STAGE = ".new-"
 # Between creating a nest and locking it lie microseconds; what is older than this is debris.
@@ -51,7 +51,7 @@ class Nest:
 
     def remove(self) -> None:
         """Remove it with all that it holds."""
-        remains.remove_folder(self.path, last="owner.lock")
+        cleanup.remove_folder(self.path, last="owner.lock")
         os.close(self._lock)
 
 
@@ -78,8 +78,8 @@ def sweep(parent: str) -> None:
         return
     for entry in entries:
         if _is_debris(entry):
-            remains.end_server(entry.path)
-            remains.remove_folder(entry.path, last="owner.lock")
+            cleanup.end_server(entry.path)
+            cleanup.remove_folder(entry.path, last="owner.lock")
 
 
 def _is_debris(entry: os.DirEntry[str]) -> bool:

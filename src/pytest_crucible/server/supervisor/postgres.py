@@ -9,8 +9,7 @@ import os
 import signal
 import time
 
-from pytest_crucible.server.supervisor import cleanup as remains
-from pytest_crucible.server.supervisor import identity, kernel
+from pytest_crucible.server.supervisor import cleanup, identity, kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Postgres:
 
     def stop(self, number: int) -> bool:
         """Send the server a signal; whether it then ended in good order."""
-        remains.send(self.pid, number)
+        cleanup.send(self.pid, number)
         deadline = time.monotonic() + STOP_SECONDS
         while not self.ended() and time.monotonic() < deadline:
             time.sleep(POLL)
@@ -63,17 +62,17 @@ class Postgres:
     def end(self) -> None:
         """End the server if it still runs, and what a killed one left behind: backends, shared memory."""
         if self.pid and self.status is None:
-            remains.send(self.pid, signal.SIGKILL)
+            cleanup.send(self.pid, signal.SIGKILL)
         deadline = time.monotonic() + STOP_SECONDS
         while self._reap() and time.monotonic() < deadline:
             for pid in _children():
-                remains.send(pid, signal.SIGKILL)
+                cleanup.send(pid, signal.SIGKILL)
             time.sleep(POLL)
-        remains.free_shared_memory(self._pid_file())
+        cleanup.free_shared_memory(self._pid_file())
 
     def log(self) -> str:
         """What the server wrote last."""
-        return "\n".join(remains.read(f"{self.nest}/log").splitlines()[-20:])
+        return "\n".join(cleanup.read(f"{self.nest}/log").splitlines()[-20:])
 
     def _become(
         self, argv: list[str], environment: dict[str, str], as_whom: identity.Identity, parent: int
@@ -109,7 +108,7 @@ class Postgres:
         raise PostgresFailed("slow")
 
     def _pid_file(self) -> list[str]:
-        return remains.read(f"{self.nest}/data/postmaster.pid").splitlines()
+        return cleanup.read(f"{self.nest}/data/postmaster.pid").splitlines()
 
     def _reap(self) -> bool:
         """Take note of every child that has ended; whether there are others."""
@@ -125,4 +124,4 @@ class Postgres:
 
 
 def _children() -> list[int]:
-    return [int(word) for word in remains.read(f"/proc/self/task/{os.getpid()}/children").split()]
+    return [int(word) for word in cleanup.read(f"/proc/self/task/{os.getpid()}/children").split()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """Something with a name, in a file.
 
     Attributes:
