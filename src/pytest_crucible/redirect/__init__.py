@@ -1,4 +1,4 @@
-"""Every SQLAlchemy engine in the process that speaks PostgreSQL leads to the database that Crucible names."""
+"""The redirect of every PostgreSQL engine in the process to the database that Crucible names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Connect arguments, rewritten: where to and as whom change, everything else stays as the application wrote it.
+"""Connect arguments, rewritten for another server, database and role; everything else stays as it was.
 
-Pure functions, one pair per driver: what did the application ask for (`asked`), and what does the driver get
-instead (`rewritten`).
+Pure functions: `asked` returns the role and database that the application asks for, `rewritten` the arguments that the
+driver gets instead.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What asyncpg.connect() takes for where to and as whom. `dsn` is taken apart before.
+# The arguments of asyncpg.connect() that choose server, database and role. `dsn` is taken apart before.
 _ASYNCPG_WHERE = _words(
     "dsn host port user password passfile service servicefile database ssl direct_tls target_session_attrs "
     "krbsrvname gsslib"
 )
-# What asyncpg reads from a dsn's query; anything else there is a server setting and stays.
+# The parameters that asyncpg reads from a dsn's query; anything else in it is a server setting and stays.
 _ASYNCPG_QUERY = _words(
     "host port dbname database user password passfile sslmode sslcert sslkey sslrootcert sslnegotiation sslcrl "
     "sslpassword ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib service"
@@ -43,7 +43,7 @@ _ASYNCPG_QUERY = _words(
 _ASYNCPG_TLS = frozenset(word for word in _ASYNCPG_QUERY if word.startswith("ssl"))
 _ASYNCPG_TLS_FILES = ("PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGSSLCRL")
 
-# What undoes the other variables; the file has no services, so that neither PGSERVICE nor PGSERVICEFILE counts.
+# Arguments that override the other variables; the file has no services, so neither PGSERVICE nor PGSERVICEFILE counts.
 _ASYNCPG_NEUTRAL: Words = {
     "target_session_attrs": "any",
     "krbsrvname": "postgres",
@@ -51,8 +51,8 @@ _ASYNCPG_NEUTRAL: Words = {
     "servicefile": os.devnull,
 }
 
-# libpq's parameters for where to and as whom (PostgreSQL manual, 32.1.2); unknown to an older libpq is no harm,
-# since they are only taken away. `replication`, `options`, timeouts and keepalives belong to the application.
+# libpq's parameters that choose server, database and role (PostgreSQL manual, 32.1.2). An older libpq need not know
+# them: they are only removed. `replication`, `options`, timeouts and keepalives belong to the application.
 _LIBPQ_WHERE = _words(
     "host hostaddr port dbname database user password passfile service servicefile target_session_attrs "
     "load_balance_hosts channel_binding require_auth requirepeer krbsrvname gsslib gssencmode gssdelegation "
@@ -62,14 +62,14 @@ _LIBPQ_WHERE = _words(
 
 
 class Asked(NamedTuple):
-    """As whom, and for which database, the application asked."""
+    """The role and the database that the application asks for."""
 
     user: str | None
     database: str | None
 
 
 def asked(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], environ: Mapping[str, str]) -> Asked:
-    """What the application asked for, with the same precedence as the driver: arguments, dsn, environment."""
+    """Return what the application asks for, with the driver's precedence: arguments, dsn, environment."""
     words = _asyncpg_words(cargs, cparams) if driver == "asyncpg" else _libpq_words(driver, cargs, cparams)
     user = words.get("user") or environ.get("PGUSER")
     database = words.get("dbname") or words.get("database") or environ.get("PGDATABASE")
@@ -79,7 +79,7 @@ def asked(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], environ
 def rewritten(
     driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any], address: Address, environ: Mapping[str, str]
 ) -> Words:
-    """Keyword arguments for *driver* that lead to *address*; the given ones are not changed."""
+    """Return keyword arguments for *driver* that lead to *address*; *cargs* and *cparams* are not changed."""
     if driver == "asyncpg":
         return _rewritten_asyncpg(cargs, cparams, address, environ)
     return _rewritten_libpq(driver, cargs, cparams, address, environ)
@@ -92,17 +92,17 @@ def _rewritten_asyncpg(
     settings = {word: value for word, value in _dsn_query(cargs, cparams) if word not in _ASYNCPG_QUERY}
     if settings:
         kept["server_settings"] = settings | dict(kept.get("server_settings") or {})
-    where = {
+    destination = {
         "host": address.host,
         "port": address.port,
         "user": address.user,
-        # Not None: asyncpg would go on to look at PGPASSWORD and ~/.pgpass.
+        # Not None: asyncpg would then read PGPASSWORD and ~/.pgpass.
         "password": address.password or "",
         "database": address.database,
         **_asyncpg_tls(address, environ),
     }
-    where["direct_tls"] = ("sslnegotiation", "direct") in address.tls
-    return kept | where | {word: value for word, value in _ASYNCPG_NEUTRAL.items() if _knows("asyncpg", word)}
+    destination["direct_tls"] = ("sslnegotiation", "direct") in address.tls
+    return kept | destination | {word: value for word, value in _ASYNCPG_NEUTRAL.items() if _knows("asyncpg", word)}
 
 
 def _asyncpg_tls(address: Address, environ: Mapping[str, str]) -> Words:
@@ -120,7 +120,7 @@ def _rewritten_libpq(
     words = _libpq_words(driver, cargs, cparams)
     kept = {word: value for word, value in words.items() if not _is_libpq_where(word)}
     neutral = neutral_keywords(environ, known=lambda word: _knows(driver, word))
-    # An empty password, not none: libpq would go on to look at PGPASSWORD.
+    # An empty password, not none: without one, libpq would read PGPASSWORD.
     return kept | neutral | {"password": ""} | address.libpq()
 
 
@@ -148,15 +148,15 @@ def _dsn_query(cargs: Sequence[Any], cparams: Mapping[str, Any]) -> list[tuple[s
 
 
 def _libpq_words(driver: str, cargs: Sequence[Any], cparams: Mapping[str, Any]) -> Words:
-    """Positional and keyword arguments as one mapping, the connection string taken apart by libpq itself."""
+    """Return positional and keyword arguments as one mapping; libpq itself parses the connection string."""
     words = dict(cparams)
     strings = [words.pop(word, None) for word in ("dsn", "conninfo")]
     strings += cargs[:1]
-    given: Words = {}
+    parsed: Words = {}
     for string in strings:
         if string:
-            given |= _parser(driver)(str(string))
-    return given | words
+            parsed |= _parser(driver)(str(string))
+    return parsed | words
 
 
 def _parser(driver: str) -> Parse:
@@ -170,7 +170,7 @@ def _parser(driver: str) -> Parse:
 
 @cache
 def _knows(driver: str, word: str) -> bool:
-    """Whether this version of *driver*, or the libpq that it is linked with, knows the parameter *word*."""
+    """Return whether this version of *driver*, or the libpq that it is linked with, knows the parameter *word*."""
     if driver == "asyncpg":
         return word in signature(import_module("asyncpg").connect).parameters
     try:

@@ -1,4 +1,4 @@
-"""The connections that the redirect has made and that are still open."""
+"""A registry of the open connections that the redirect has made."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """One live connection of the application's, as it was at the time of asking.
+    """A snapshot of one live connection of the application.
 
     Attributes:
         pid: The backend's process id.
         driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
         loop: The event loop that it belongs to, None for a synchronous driver.
         generation: The generation of the database that it leads to.
-        owner: Whose code checked it out last: a wide fixture, ``lifespan``, or None.
-        place: Where it was checked out last, ``tests/test_x.py:12 in test_x``, or None.
+        owner: The owner of the code that checked it out last: a wide fixture, ``lifespan``, or None.
+        place: The line that checked it out last, ``tests/test_x.py:12 in test_x``, or None.
         checked_out: Whether it is in use now.
         thread: The identifier of the thread that checked it out last.
         task: The task that checked it out last, where that has an owner.
@@ -61,14 +61,14 @@ def _nothing() -> None:
 
 
 class ConnectionEntry:
-    """What is kept of one connection, in the registry and in the ``info`` of its record in the pool.
+    """The registry's entry for one connection, also kept in the ``info`` of its record in the pool.
 
     Args:
         driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
         connection: The driver's connection.
         loop: The loop that it belongs to, None for a synchronous driver.
-        origin: What the application asked for.
-        target: Where it leads.
+        origin: The role and database that the application asked for.
+        target: The database that it leads to.
         engine: The engine that connected, None for a pool without one.
     """
 
@@ -83,7 +83,7 @@ class ConnectionEntry:
         # By identity and weakly: a new loop may get the id of a dead one.
         self.loop: Callable[[], Loop | None] = _nothing if loop is None else weakref.ref(loop)
         # An asynchronous connection can be closed on its loop only, so it must live until then; a synchronous one
-        # is the application's own affair.
+        # lives as long as the application refers to it.
         self.connection: Callable[[], Any] = weakref.ref(connection) if loop is None else (lambda: connection)
         self.record: Callable[[], Any] = _nothing
         self.engine: Callable[[], Engine | None] = _nothing if engine is None else weakref.ref(engine)
@@ -92,7 +92,7 @@ class ConnectionEntry:
         self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
         self.is_new = True
-        self.to_judge = False  # at its return, since it was in use at the end of a test
+        self.to_judge = False  # at its checkin, since it was in use at the end of a test
         self.inherited = False
         self.proxy: Callable[[], Any] = _nothing
         self.thread = threading.get_ident()
@@ -100,7 +100,7 @@ class ConnectionEntry:
         self.began: Began | None = None
 
     def checked_out_by(self, owner: str | None, place: CodeLocation | None, proxy: Any) -> None:
-        """Note the code that checks the connection out; *proxy* is the pool's."""
+        """Note the code that checks the connection out, and the pool's *proxy* of it."""
         self.owner, self.place = owner, place
         self.proxy = weakref.ref(proxy)
         self.thread = threading.get_ident()
@@ -108,7 +108,7 @@ class ConnectionEntry:
         self.checked_out = True
 
     def checked_in(self) -> None:
-        """Note that the pool has the connection back."""
+        """Note that the connection is back in its pool."""
         self.checked_out = False
         self.began = None
 
@@ -118,24 +118,24 @@ class ConnectionEntry:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection is gone, as far as the driver knows."""
+        """True if the connection is closed, as far as the driver knows."""
         connection = self.connection()
         return connection is None or drivers.is_closed(self.driver, connection)
 
     @property
     def is_dead(self) -> bool:
-        """Whether it is gone, or idle while the server has closed its end."""
+        """True if the connection is closed, or idle while the server has closed its end."""
         return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
 
     @property
     def is_busy(self) -> bool:
-        """Whether a thread executes a statement on it now."""
+        """True while a thread executes a statement on the connection."""
         connection = self.connection()
         return connection is not None and drivers.is_busy(self.driver, connection)
 
     @property
     def is_altered(self) -> bool:
-        """Whether its session's state differs from that at its first checkout."""
+        """True if the session's state differs from that at the first checkout."""
         return (state := self._state) is not None and state.is_altered
 
     @property
@@ -144,24 +144,24 @@ class ConnectionEntry:
         return None if connection is None else STATES.get(connection)
 
     def begin(self) -> None:
-        """Note the first checkout: what has run before was the connection's initialisation."""
+        """Note the first checkout: statements before it were the connection's initialisation."""
         self.is_new = False
         if (state := self._state) is not None:
             state.begin()
 
     def retire(self) -> None:
-        """See to it that a connection with an altered state is not handed out again; one in use is judged later."""
+        """Condemn the connection if its state is altered; one in use is judged at its checkin."""
         self.to_judge = self.checked_out
         self.condemned = self.condemned or (not self.checked_out and self.is_altered)
 
     def leave_pool(self) -> None:
-        """Make the pool connect anew at the next checkout, without closing this connection itself."""
+        """Make the pool connect anew at the next checkout, without closing this connection."""
         record = self.record()
         if record is not None and record.driver_connection is self.connection():
             record.dbapi_connection = None
 
     def abandon(self) -> None:
-        """Close the connection from wherever this is called; what needs its loop is done when that runs next."""
+        """Close the connection, from any thread; an asyncpg connection closes when its loop runs next."""
         connection, loop = self.connection(), self.loop()
         if connection is None or self.inherited:
             return
@@ -172,7 +172,7 @@ class ConnectionEntry:
                 loop.call_soon_threadsafe(drivers.abandon, self.driver, connection)
 
     def opened(self) -> Opened:
-        """A snapshot for those outside."""
+        """Return a snapshot for other modules."""
         place = None if self.place is None else str(self.place)
         return Opened(
             self.pid,
@@ -190,20 +190,20 @@ class ConnectionEntry:
 
 
 class Registry:
-    """Every entry whose connection may be open; safe to use from any thread.
+    """The entries of connections that may be open; safe to use from any thread.
 
-    There is no lock: each step is one operation of a dict, and the garbage collector, which may run in the midst of
-    one and calls `drop`, would wait for a lock for ever.
+    There is no lock: each step is one operation of a dict. The garbage collector may run during a step and call
+    `drop`, which would wait for a lock forever.
     """
 
     def __init__(self) -> None:
         self._entries: dict[int, ConnectionEntry] = {}
 
     def add(self, entry: ConnectionEntry, record: Any) -> None:
-        """Keep *entry* until its connection is closed; *record* is its place in a pool."""
+        """Keep *entry* until its connection is closed; *record* is the pool's record of it."""
         self._entries[id(entry)] = entry
         if record is not None:
-            # An engine forgotten without dispose() leaves connections that only their loop can close.
+            # An engine collected without dispose() leaves connections that only their loop can close.
             entry.record = weakref.ref(record, lambda _: self.drop(entry) if entry.is_async else self.discard(entry))
 
     def discard(self, entry: ConnectionEntry) -> None:
@@ -211,18 +211,18 @@ class Registry:
         self._entries.pop(id(entry), None)
 
     def detach(self, entry: ConnectionEntry) -> None:
-        """Note that the connection left its pool, whose record may now die without it."""
+        """Note that the connection left its pool, whose record may be collected before it."""
         entry.record = _nothing
         entry.checked_out = True
 
     def drop(self, entry: ConnectionEntry) -> None:
-        """Close the connection and take it out of its pool."""
+        """Close the connection and remove it from its pool."""
         entry.abandon()  # first: the pool may have the last reference
         entry.leave_pool()
         self.discard(entry)
 
     def leave(self, entry: ConnectionEntry) -> object:
-        """Forget *entry*, whose connection is the parent process's, and return that: it must not be collected."""
+        """Forget *entry* and return its connection, which belongs to the parent process and must not be collected."""
         connection = entry.connection()
         if not entry.checked_out:
             entry.leave_pool()
@@ -232,21 +232,21 @@ class Registry:
         return connection
 
     def of(self, connection: object) -> ConnectionEntry | None:
-        """The entry of a driver's *connection*."""
+        """Return the entry of a driver's *connection*."""
         return next((entry for entry in self.all() if entry.connection() is connection), None)
 
     def live(self) -> list[ConnectionEntry]:
-        """The entries whose connections are open, as far as the drivers know."""
+        """Return the entries whose connections are open, as far as the drivers know."""
         return [entry for entry in self.all() if not entry.is_closed]
 
     def held(self) -> list[ConnectionEntry]:
-        """The entries whose connections are checked out, also where the backend is gone: their holders do not know."""
+        """Return the entries whose connections are checked out, even if the backend is gone."""
         return [entry for entry in self.all() if entry.checked_out]
 
     def on(self, loop: Loop) -> list[ConnectionEntry]:
-        """The entries that belong to *loop*."""
+        """Return the entries that belong to *loop*."""
         return [entry for entry in self.all() if entry.loop() is loop]
 
     def all(self) -> list[ConnectionEntry]:
-        """Every entry, closed ones too."""
+        """Return every entry, closed ones too."""
         return list(self._entries.values())

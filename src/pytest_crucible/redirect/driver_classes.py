@@ -1,10 +1,11 @@
-"""Classes of the drivers' that see each statement, through SQLAlchemy or past it, and note what it leaves behind.
+"""Subclasses of the drivers' classes that note how each statement changes the state of its session.
 
-The drivers let the caller choose a class: asyncpg and psycopg2 for connections, psycopg and psycopg2 for cursors. The
-driver's class, or the application's own, is subclassed. A listener on SQLAlchemy's ``before_cursor_execute`` would not
-see what goes past it, and would make each statement of each engine some 10 µs dearer.
+They see statements through SQLAlchemy and past it. The drivers let the caller choose a class: asyncpg and psycopg2 for
+connections, psycopg and psycopg2 for cursors. The driver's class, or the application's own, is subclassed. A listener
+on SQLAlchemy's ``before_cursor_execute`` would not see statements past SQLAlchemy, and would make each statement of
+each engine some 10 µs slower.
 
-A statement is noted before it runs: where it fails, its transaction is rolled back, and that is noted too.
+A statement is noted before it runs: if it fails, its transaction is rolled back, and that is noted too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from .session_state import End, SessionState, StateChange, Step
 from .statements import steps_in
 
-# By the driver's connection; only those on which a statement has changed anything.
+# By the driver's connection; only those whose state a statement has changed.
 STATES: weakref.WeakKeyDictionary[Any, SessionState] = weakref.WeakKeyDictionary()
 
 
@@ -38,7 +39,7 @@ def watched(driver: str, kwargs: dict[str, Any], *, is_async: bool) -> dict[str,
 
 
 def watch(driver: str, connection: Any) -> None:
-    """See the transactions of a *connection* end whose class could not be chosen."""
+    """Note the ends of transactions on *connection*, whose class could not be chosen."""
     if driver == "psycopg":
         cls: Any = type(connection)
         connection.__class__ = _committing(cls)
@@ -52,8 +53,8 @@ def _is_class(factory: object) -> bool:
 
 
 @cache
-def _asyncpg_connection(given: type | None) -> type:
-    parent: Any = given or import_module("asyncpg").Connection
+def _asyncpg_connection(own: type | None) -> type:
+    parent: Any = own or import_module("asyncpg").Connection
     names = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
     methods = {name: _noting(getattr(parent, name), lambda self: self) for name in names}
     for name, value in (("add_listener", "on"), ("remove_listener", None)):
@@ -62,11 +63,11 @@ def _asyncpg_connection(given: type | None) -> type:
 
 
 @cache
-def _cursor(driver: str, given: type | None, is_async: bool) -> type:
+def _cursor(driver: str, own: type | None, is_async: bool) -> type:
     if driver == "psycopg2":
-        parent: Any = given or import_module("psycopg2.extensions").cursor
+        parent: Any = own or import_module("psycopg2.extensions").cursor
     else:
-        parent = given or getattr(import_module("psycopg"), "AsyncCursor" if is_async else "Cursor")
+        parent = own or getattr(import_module("psycopg"), "AsyncCursor" if is_async else "Cursor")
     return _subclass(parent, execute=_noting(parent.execute, lambda cursor: cursor.connection))
 
 
@@ -77,7 +78,7 @@ def _committing(parent: Any) -> type:
 
 
 def _subclass(parent: type, **methods: Callable[..., Any]) -> type:
-    """A class that shows itself as *parent*."""
+    """Return a subclass of *parent* with its name and module."""
     return type(
         parent.__name__,
         (parent,),
@@ -85,14 +86,14 @@ def _subclass(parent: type, **methods: Callable[..., Any]) -> type:
     )
 
 
-# -- methods; those of coroutines are passed on as they are ----------------------------------------------------------
+# -- methods; coroutines are returned unawaited ------------------------------------------------------------------------
 
 
 def _noting(method: Callable[..., Any], connection_of: Callable[[Any], Any]) -> Callable[..., Any]:
-    """*method*, which takes a statement first."""
+    """Return *method*, whose first argument is a statement, noting that statement."""
 
     def noting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True  # an error is shown where the driver raises it, and psycopg2 has no frames of its own
+        __tracebackhide__ = True  # an error is shown at the driver's frame, or, with psycopg2, at the caller's
         steps = steps_in(query if type(query) is str else _text(query, self))
         if steps:
             _note(connection_of(self), steps, *args, *kwargs.values())
@@ -102,7 +103,7 @@ def _noting(method: Callable[..., Any], connection_of: Callable[[Any], Any]) -> 
 
 
 def _preparing(method: Callable[..., Any]) -> Callable[..., Any]:
-    """*method*, which prepares a statement."""
+    """Return *method*, which prepares a statement, noting each run of that statement."""
 
     async def prepared(self: Any, query: str, steps: tuple[Step, ...], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -117,7 +118,7 @@ def _preparing(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _calling_back(method: Callable[..., Any], value: str | None) -> Callable[..., Any]:
-    """*method*, which adds or removes a callback: asyncpg keeps it even where the LISTEN is rolled back."""
+    """Return *method*, which adds or removes a callback, noting it: asyncpg keeps it if the LISTEN is rolled back."""
 
     def calling_back(self: Any, channel: str, callback: Any) -> Any:
         __tracebackhide__ = True
@@ -128,7 +129,7 @@ def _calling_back(method: Callable[..., Any], value: str | None) -> Callable[...
 
 
 def _ending(method: Callable[..., Any], how: End) -> Callable[..., Any]:
-    """*method*, which ends a transaction."""
+    """Return *method*, which ends a transaction, noting that end."""
 
     def ending(self: Any) -> Any:
         __tracebackhide__ = True
@@ -141,9 +142,9 @@ def _ending(method: Callable[..., Any], how: End) -> Callable[..., Any]:
 
 
 class _Prepared:
-    """One of asyncpg's prepared statements that changes the session's state each time it runs.
+    """A prepared statement of asyncpg that changes the session's state each time it runs.
 
-    SQLAlchemy keeps prepared statements, and runs them again without a word to the connection.
+    SQLAlchemy keeps prepared statements, and runs them again without a call of the connection.
     """
 
     def __init__(self, statement: Any, connection: Any, steps: tuple[Step, ...]) -> None:
@@ -172,7 +173,7 @@ class _Prepared:
 
 
 def _text(query: Any, cursor: Any) -> str:
-    """The text of *query*, which may be composed (``psycopg.sql``, ``psycopg2.sql``), or bytes."""
+    """Return the text of *query*, which may be composed (``psycopg.sql``, ``psycopg2.sql``), or bytes."""
     if isinstance(query, bytes):
         return query.decode("utf-8", "replace")
     with suppress(Exception):  # the driver raises it itself
@@ -186,7 +187,7 @@ def _note(connection: Any, steps: tuple[Step, ...], *parameters: Any) -> None:
 
 
 def _in_transaction(connection: Any) -> bool:
-    """Whether a statement that runs now is part of a transaction."""
+    """Return whether a statement that runs now is part of a transaction."""
     if hasattr(connection, "is_in_transaction"):  # asyncpg
         return bool(connection.is_in_transaction())
     return not connection.autocommit or connection.info.transaction_status != 0

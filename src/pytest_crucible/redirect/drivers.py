@@ -1,4 +1,4 @@
-"""What the redirect needs to know of each driver, through the driver's public interface only."""
+"""Questions to the drivers' connections, through the drivers' public interfaces only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ACTIVE = 1
 
 
 def speaks_postgresql(connection: object) -> bool:
-    """Whether *connection* is a PostgreSQL driver's or its adapter, a subclass or a proxy of one."""
-    # A proxy such as wrapt's tells the real class in __class__ only.
+    """Return whether *connection* is a PostgreSQL driver's or its adapter, a subclass or a proxy of one."""
+    # A proxy such as wrapt's has the real class in __class__ only.
     cls: Any = connection.__class__
     return _is_postgresql(type(connection).__mro__) or _is_postgresql(cls.__mro__)
 
@@ -31,21 +31,21 @@ def _is_postgresql(classes: tuple[type, ...]) -> bool:
 
 
 def pid_of(driver: str, connection: Any) -> int:
-    """The backend's process id, which the driver has known since it connected."""
+    """Return the backend's process id, which the driver has known since it connected."""
     if driver == "asyncpg":
         return int(connection.get_server_pid())
     return int(connection.info.backend_pid)
 
 
 def is_closed(driver: str, connection: Any) -> bool:
-    """Whether the driver knows that *connection* is gone; it is not asked over the wire."""
+    """Return whether the driver knows that *connection* is closed; nothing is sent to the server."""
     if driver == "asyncpg":
         return bool(connection.is_closed())
     return bool(connection.closed)
 
 
 def is_busy(driver: str, connection: Any) -> bool:
-    """Return whether a statement of a synchronous *connection* is under way; asyncpg closes from anywhere."""
+    """Return whether a statement of a synchronous *connection* runs; asyncpg can close from any thread."""
     if driver == "asyncpg" or is_closed(driver, connection):
         return False
     if driver == "psycopg":
@@ -54,15 +54,15 @@ def is_busy(driver: str, connection: Any) -> bool:
 
 
 def has_hung_up(driver: str, connection: Any) -> bool:
-    """Whether the server has ended an idle *connection*.
+    """Return whether the server has ended an idle *connection*.
 
-    Nothing is sent, and nothing is taken from what the server said: another thread may just begin to use it.
+    Nothing is sent, and the server's bytes are peeked at, not read: another thread may begin to use the connection.
     """
-    if driver == "asyncpg":  # its loop reads all the time, and tells by is_closed()
+    if driver == "asyncpg":  # its loop reads all the time, so is_closed() knows
         return is_closed(driver, connection)
     try:
         with socket.socket(fileno=os.dup(connection.fileno())) as end:
-            # An error that nobody asked for is the server's last word; the end of the stream is b"".
+            # An idle server sends an error only before it closes; the end of the stream is b"".
             return end.recv(1, socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)) in {b"E", b""}
     except BlockingIOError:
         return False
@@ -71,16 +71,16 @@ def has_hung_up(driver: str, connection: Any) -> bool:
 
 
 async def close(driver: str, connection: Any) -> None:
-    """Close an asynchronous connection on the running loop, which must be its own; never fails."""
+    """Close an asynchronous connection on the running loop, which must be its own; raise nothing."""
     try:
         await asyncio.wait_for(connection.close(), _GRACE)
-    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - nothing may stop the other closers
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the other closers must run
         # A backend that was killed, a query still running, or a loop that cancels everything at its end.
         abandon(driver, connection)
 
 
 def abandon(driver: str, connection: Any) -> None:
-    """Drop *connection* without a word to the server."""
+    """Close *connection* without sending anything to the server."""
     with contextlib.suppress(Exception):
         if driver == "asyncpg":
             connection.terminate()

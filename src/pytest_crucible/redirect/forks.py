@@ -1,13 +1,14 @@
-"""Forks: what happens to Crucible around each ``os.fork()`` of this process.
+"""Hooks around each ``os.fork()`` of this process.
 
-A forked child has a copy of everything: of connections that the parent goes on using, of locks that a thread which the
-child does not have may hold, of the duty to drop the worker databases. Each part that this concerns says so by `watch`.
+A forked child has a copy of everything: of connections that the parent still uses, of locks held by threads that the
+child does not have, of the duty to drop the worker databases. Each part that must handle this registers by `watch`.
 
 Threads
 -------
-Crucible's own threads end before a fork and begin again after it, in the parent only: the child gets no lock that one
-of them holds, and the fork is no fork of a process with threads. Python 3.12 and later warn of those, and look only
-after the threads have begun again; so where there was no other thread, that warning is filtered.
+Crucible's own threads end before a fork and start again after it, in the parent only: the child gets no lock that one
+of them holds, and at the fork the process has no thread of Crucible. Python 3.12 and later warn of forks in a process
+with threads, but count them after Crucible's have started again; so if there was no other thread, that warning is
+filtered.
 """
 
 from __future__ import annotations
@@ -23,35 +24,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-# Objects of the parent that the child must not close: their last reference is here.
+# Objects of the parent that the child must not close: this list keeps them from being collected.
 INHERITED: list[object] = []
 _WARNING = r"This process \(pid=\d+\) is multi-threaded, use of \w+\(\) may lead to deadlocks in the child"
 _TASKS = Path("/proc/self/task")
 _GONE_SECONDS = 0.2
-# One that waits for the thread that forks does not end before.
+# A thread that waits for the forking thread cannot end before the fork.
 _END_SECONDS = 2.0
 
 
 class Forking(Protocol):
-    """A part that a fork concerns."""
+    """A part of Crucible that acts before and after a fork."""
 
     def before_fork(self) -> None:
-        """Prepare; runs in the thread that forks."""
+        """Prepare, in the thread that forks."""
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Resume in the parent."""
 
     def after_fork_in_child(self) -> None:
-        """Leave to the parent what is the parent's."""
+        """Leave the parent's resources to the parent."""
 
 
 class Background:
-    """A daemon thread that gives way to forks.
+    """A daemon thread that ends before each fork and starts again after it.
 
     Args:
         name: The thread's name.
-        run: What it does; returns soon after *wake* was called.
-        wake: Has *run* return.
+        run: The thread's work; returns soon after *wake* was called.
+        wake: Makes *run* return.
     """
 
     def __init__(self, name: str, run: Callable[[], None], wake: Callable[[], None]) -> None:
@@ -88,12 +89,12 @@ class Background:
             self.start()
 
     def after_fork_in_child(self) -> None:
-        """Have no thread."""
+        """Forget the thread, which the child does not have."""
         self._thread = None
 
 
 def _await_end(thread: threading.Thread) -> None:
-    """Wait until the system's thread is gone, too: before Python 3.13, ``join`` returns a little earlier."""
+    """Wait until the system's thread has ended, too: before Python 3.13, ``join`` returns a little earlier."""
     task = _TASKS / str(thread.native_id)
     deadline = time.monotonic() + _GONE_SECONDS
     while task.exists() and time.monotonic() < deadline:
@@ -105,7 +106,7 @@ _filter: list[Any] = []
 
 
 def watch(part: Forking) -> None:
-    """Tell *part* of every fork from now on, for as long as it lives; the last one to ask is told first."""
+    """Call *part* around every fork, while it lives; before a fork, parts registered last are called first."""
     _watched[:] = [reference for reference in _watched if reference() is not None]
     _watched.append(weakref.ref(part))
 
@@ -115,11 +116,11 @@ def _parts() -> list[Forking]:
 
 
 def _before() -> None:
-    _take_filter_away()
+    _remove_filter()
     for part in reversed(_parts()):
         part.before_fork()
     if sys.version_info >= (3, 12) and _threads() == 1:
-        _put_filter()
+        _add_filter()
 
 
 def _after_in_parent() -> None:
@@ -133,23 +134,23 @@ def _after_in_child() -> None:
 
 
 def _threads() -> int:
-    """The number of threads of this process, those of C libraries included where the system tells."""
+    """Return the number of threads of this process, including those of C libraries where the system lists them."""
     try:
         return len(list(_TASKS.iterdir()))
     except OSError:
         return threading.active_count()
 
 
-def _put_filter() -> None:
+def _add_filter() -> None:
     before = list(warnings.filters)
     warnings.filterwarnings("ignore", _WARNING, DeprecationWarning)
     _filter[:] = [entry for entry in warnings.filters if entry not in before]
 
 
-def _take_filter_away() -> None:
-    """The next fork may be one that Python is right to warn of."""
+def _remove_filter() -> None:
+    """Remove the warning's filter: at the next fork, Python may be right to warn."""
     for entry in _filter:
-        with contextlib.suppress(ValueError):  # the filters that were in effect then are not any more
+        with contextlib.suppress(ValueError):  # other filters are in effect by now
             warnings.filters.remove(entry)  # type: ignore[attr-defined]
     _filter.clear()
 

@@ -1,9 +1,9 @@
-"""Holders: the objects of the application and the tests that hold connections which are checked out.
+"""Holders: the sessions and connections of application and tests that hold checked-out connections.
 
-Where an open transaction has to give way, its holder ends it, so that the holder goes on working: a `Session`, else a
+When an open transaction must end, its holder ends it, so that the holder stays usable: a `Session`, else a
 `Connection`. `Session`'s event ``after_begin`` tells which session began on which connection (SQLAlchemy: "ORM
-Events"). A bare `Connection` is looked for only when it has to give way: ``engine_connect`` would tell, but a listener
-on `Engine` makes every statement of every engine some 8 µs dearer.
+Events"). A bare `Connection` is searched for only when its transaction must end: ``engine_connect`` would tell, but a
+listener on `Engine` makes every statement of every engine some 8 µs slower.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 # Names and generations.
 Databases = Collection["tuple[str, int]"]
-# Where an entry is found in the `info` of a record; SQLAlchemy clears it when the record connects anew.
+# The key of an entry in the `info` of a record; SQLAlchemy clears `info` when the record connects anew.
 KEY = "pytest_crucible.redirect"
 ROLLBACK_SECONDS = 2.0
 
 
 class FirstUse(NamedTuple):
-    """Where a session was first used, in whose context, and in which test (counted)."""
+    """The place of a session's first use, the owner of that code, and the number of the test."""
 
     place: CodeLocation | None
     owner: str | None
@@ -45,7 +45,7 @@ class FirstUse(NamedTuple):
 class Began(NamedTuple):
     """The session that began the transaction on a connection, by weak references.
 
-    One that is bound to a `Connection` has joined the transaction of that.
+    A session that is bound to a `Connection` has joined that connection's transaction.
     """
 
     session: Callable[[], Session | None]
@@ -55,10 +55,10 @@ class Began(NamedTuple):
 
 
 class Holders:
-    """The sessions and connections that hold connections of the redirect's.
+    """The sessions and connections that hold the redirect's connections.
 
     Args:
-        registry: Every connection of the redirect's.
+        registry: The redirect's connections.
 
     Attributes:
         first: The first use of each session.
@@ -89,17 +89,17 @@ class Holders:
         return [entry.opened() for entry in self._alive() if entry.is_on(databases)]
 
     def roll_back(self, pid: int) -> bool:
-        """Have the holder of this connection roll back; return whether it could."""
+        """Roll back through the holder of this connection; return whether that worked."""
         return any(roll_back(entry) for entry in self._alive() if entry.pid == pid)
 
     def let_go(self, databases: Databases) -> None:
-        """Have the holders of all connections to *databases* give them up, so that their next use connects anew."""
+        """Make the holders of all connections to *databases* release them; their next use connects anew."""
         for entry in self._registry.held():
             if entry.is_on(databases):
                 _let_go_on_its_loop(entry)
 
     def let_go_of(self, pids: Iterable[int]) -> None:
-        """Have the holders of these connections give them up; safe to call in any thread."""
+        """Make the holders of these connections release them; safe to call in any thread."""
         for entry in self._alive():
             if entry.pid in pids:
                 _let_go_on_its_loop(entry)
@@ -115,7 +115,7 @@ def _nothing() -> None:
 def session_of(entry: ConnectionEntry) -> Session | None:
     """Return the session whose transaction is open on the connection of *entry*.
 
-    A connection still names its last session after that has let go of it, so each link is checked again.
+    An entry still names its last session after that has released the connection, so each link is checked again.
     """
     if entry.began is None or not entry.checked_out:
         return None
@@ -127,7 +127,7 @@ def session_of(entry: ConnectionEntry) -> Session | None:
 
 
 def connection_of(entry: ConnectionEntry) -> Connection | None:
-    """Return SQLAlchemy's connection that holds the connection of *entry*: searched for among all objects."""
+    """Return SQLAlchemy's connection that holds the connection of *entry*, found among all objects."""
     if not entry.checked_out:
         return None
     proxy = entry.proxy()
@@ -141,10 +141,10 @@ def connection_of(entry: ConnectionEntry) -> Connection | None:
 
 
 def roll_back(entry: ConnectionEntry) -> bool:
-    """Have the holder of *entry* roll its transaction back; return whether there was one that could.
+    """Roll back the transaction of *entry* through its holder; return whether a holder did.
 
-    A connection of a test's own is invalidated besides, so that its place in the pool is free again; a connection of a
-    wide fixture keeps what it has set up.
+    A test's own connection is also invalidated, which frees its place in the pool; a connection of a wide fixture keeps
+    the state that the fixture has set up.
     """
     session = session_of(entry)
     if session is not None:
@@ -159,7 +159,7 @@ def roll_back(entry: ConnectionEntry) -> bool:
 
 
 def _let_go_on_its_loop(entry: ConnectionEntry) -> None:
-    """Have `let_go` called by the event loop of *entry*, where that runs in another thread."""
+    """Call `let_go` on the event loop of *entry* if that runs in another thread, else directly."""
     loop = entry.loop()
     if loop is not None and loop.is_running() and loop is not running_loop():
         loop.call_soon_threadsafe(let_go, entry)
@@ -168,7 +168,7 @@ def _let_go_on_its_loop(entry: ConnectionEntry) -> None:
 
 
 def let_go(entry: ConnectionEntry) -> None:
-    """Have the holder of *entry* end its transaction and give up the connection, without any I/O.
+    """Make the holder of *entry* end its transaction and release the connection, without any I/O.
 
     The objects of a session are neither expired nor detached. The next use connects anew. A connection on which
     another thread executes a statement is left alone: no driver can close it safely.
@@ -187,7 +187,7 @@ def let_go(entry: ConnectionEntry) -> None:
 
 
 def _close(session: Session) -> None:
-    """End all transactions of *session*, the innermost first, with their connections."""
+    """Close all transactions of *session*, the innermost first, with their connections."""
     while (transaction := session.get_nested_transaction() or session.get_transaction()) is not None:
         transaction.close(invalidate=True)
         _leave(transaction)
@@ -203,21 +203,21 @@ def _end(holder: Session | Connection) -> None:
 
 
 def _leave(transaction: Any) -> None:
-    """Roll *transaction* back, as where an error leaves its ``with`` block: SQLAlchemy refuses to work on in there.
+    """Roll *transaction* back as an error in its ``with`` block would: else SQLAlchemy refuses statements in the block.
 
-    The block itself finds it closed at its end, and does nothing.
+    The block itself finds the transaction closed at its end, and does nothing.
     """
     transaction.__exit__(Exception, None, None)  # without an error it would commit
 
 
 def _detach(entry: ConnectionEntry) -> None:
-    """Close the driver's connection now: the pool could do it on its event loop only."""
+    """Close the driver's connection now: the pool could close it on its event loop only."""
     entry.abandon()
     entry.leave_pool()
 
 
 def _run(entry: ConnectionEntry, rollback: Callable[[], None]) -> bool:
-    """Call *rollback* on the event loop of *entry*; where that loop cannot run, on an invalidated connection."""
+    """Call *rollback* on the event loop of *entry*; if that cannot run, invalidate the connection first."""
     loop = entry.loop()
     try:
         if not entry.is_async:
@@ -243,21 +243,21 @@ def _roll_back_invalidated(entry: ConnectionEntry, rollback: Callable[[], None])
     rollback()
 
 
-# The owner and the place of connections that connect anew at their next use.
+# The owner and place of connections that connect anew at their next use.
 _invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, CodeLocation | None]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 def _invalidate(entry: ConnectionEntry, connection: Connection) -> None:
-    """Have *connection* connect anew at its next use, as the same owner's and with the isolation level set on it."""
+    """Make *connection* connect anew at its next use, with its owner and the isolation level set on it."""
     connection.invalidate()
     _invalidated[connection] = entry.owner, entry.place
     event.listen(connection.engine, "begin", _renew)  # not all versions accept one for a connection
 
 
 def _renew(connection: Connection) -> None:
-    """Set what SQLAlchemy does not set again on a *connection* that connects anew; called before its transaction."""
+    """Set again what SQLAlchemy does not on a *connection* that connects anew; called before its transaction."""
     lost = _invalidated.pop(connection, None)
     if lost is None:
         return

@@ -1,4 +1,4 @@
-"""Event loops: what belongs to a loop is closed while that loop can still run."""
+"""Event loops, and the closing of their resources while they can still run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUNNERS = ("TestRunner._run_tests_and_fixtures",)
 
 
 def running_loop() -> Loop | None:
-    """The loop that runs in this thread, or None."""
+    """Return the loop that runs in this thread, or None."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -25,7 +25,7 @@ def running_loop() -> Loop | None:
 
 
 def current_task() -> Callable[[], asyncio.Task[Any] | None]:
-    """Return a weak reference to the task that runs in this thread; calling it gives None where there is none."""
+    """Return a weak reference to the task that runs in this thread; calling it returns None if there is no task."""
     task = asyncio.current_task() if running_loop() is not None else None
     return (lambda: None) if task is None else weakref.ref(task)
 
@@ -36,7 +36,7 @@ def is_runner(task: asyncio.Task[Any]) -> bool:
 
 
 def on_trio() -> bool:
-    """Whether a task of trio's runs in this thread."""
+    """Return whether a task of trio runs in this thread."""
     trio = sys.modules.get("trio")
     if trio is None:
         return False
@@ -48,15 +48,16 @@ def on_trio() -> bool:
 
 
 class Janitor:
-    """Runs closers at the end of each watched loop.
+    """A janitor that runs closers at the end of each watched loop.
 
-    Two ways lead there. An async generator left open on the loop is finalised by ``loop.shutdown_asyncgens()``, which
-    `asyncio.run`, `asyncio.Runner`, pytest-asyncio and anyio all call. A loop that somebody just closes finalises no
-    generator: ``close`` of that one loop object is wrapped, and the closers run before it.
+    It learns of the end in two ways. An async generator left open on the loop is finalised by
+    ``loop.shutdown_asyncgens()``, which `asyncio.run`, `asyncio.Runner`, pytest-asyncio and anyio all call. A loop that
+    is closed without that call finalises no generator: ``close`` of that one loop object is wrapped, and the closers
+    run before it.
 
     Args:
         last: Runs on each loop after its closers.
-        has_more: Whether *last* has anything to do on a loop.
+        has_more: Returns whether *last* has anything to do on a loop.
     """
 
     def __init__(self, last: Callable[[Loop], Awaitable[None]], has_more: Callable[[Loop], bool]) -> None:
@@ -67,7 +68,7 @@ class Janitor:
         self._generators: weakref.WeakKeyDictionary[Loop, AsyncGenerator[None, None]] = weakref.WeakKeyDictionary()
 
     def watch(self, loop: Loop) -> None:
-        """See to it that *loop* is swept at its end."""
+        """Run the closers of *loop* at its end."""
         if loop not in self._closers:
             self._closers[loop] = []
             self._wrap_close(loop)
@@ -75,17 +76,17 @@ class Janitor:
             self._leave_generator(loop)
 
     def before_end(self, loop: Loop, close: Close) -> None:
-        """Run *close* on *loop* at its end; the last one given runs first."""
+        """Run *close* on *loop* at its end; the closer added last runs first."""
         self.watch(loop)
         self._closers[loop].append(close)
 
     def finish(self, loop: Loop) -> None:
-        """Sweep *loop*, which does not run, from outside."""
+        """Run the closers of *loop*, which must not be running."""
         if loop.is_closed() or loop.is_running() or not (self._closers.get(loop) or self._has_more(loop)):
             return
         if running_loop() is None:
             loop.run_until_complete(self._sweep(loop))
-        else:  # two loops cannot run in one thread, even if one of them waits
+        else:  # asyncio runs no second loop in a thread, even while the first one waits
             thread = threading.Thread(target=lambda: loop.run_until_complete(self._sweep(loop)))
             thread.start()
             thread.join()
@@ -118,11 +119,11 @@ class Janitor:
             try:
                 self.finish(loop)
             finally:
-                vars(loop).pop("close", None)  # or the loop would refer to itself
+                vars(loop).pop("close", None)  # else the loop would refer to itself
                 close()
-                # A generator refers to its loop, through the hook that finalises it. Dropped before the loop is
-                # closed, it would be given to a task there that never runs.
+                # A generator refers to its loop, through the hook that finalises it. Collected before the loop is
+                # closed, it would be finalised in a task on that loop that never runs.
                 self._generators.pop(loop, None)
 
-        with contextlib.suppress(AttributeError):  # a loop without a __dict__ closes as ever
+        with contextlib.suppress(AttributeError):  # a loop without a __dict__ cannot be wrapped
             loop.close = swept_close  # type: ignore[method-assign]

@@ -1,8 +1,7 @@
-"""Engines of the project's own that do not speak PostgreSQL: nothing isolates what they write.
+"""Engines of the project that do not speak PostgreSQL: nothing isolates what they write.
 
 An application whose URL is a default (``sqlite:///app.db``) would run below a header that promises PostgreSQL. Engines
-that a library makes for itself, a cache or a job store, are none of the application's business: who called
-`create_engine` tells.
+that a library makes for itself, a cache or a job store, do not count; the caller of `create_engine` tells them apart.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _SITE = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-# What makes engines for its caller: SQLAlchemy, SQLModel, which passes its create_engine on, and executors.
+# Code that makes engines for its caller: SQLAlchemy, SQLModel, which passes its create_engine on, and executors.
 _SQLALCHEMY = (os.path.dirname(sqlalchemy.__file__) + os.sep, "<")  # noqa: PTH120 - compared with code's file names
 _SQLMODEL = f"{_SITE[0]}sqlmodel{os.sep}"
 _PYTHON = sysconfig.get_path("stdlib") + os.sep
@@ -56,18 +55,18 @@ class OtherEngine:
         return f"the engine made at {self.made} speaks {self.dialect}"
 
     def remedy(self) -> str:
-        """Return what to write instead."""
+        """Return the advice on what to write instead."""
         drivername = "postgresql+asyncpg" if self.is_async else "postgresql+psycopg"
         return (
-            f"Give it the URL of a PostgreSQL database, for example {drivername}://app@localhost/app: no server need"
-            " be there, since Crucible leads it to its own. Where the URL comes from a variable, Crucible sets that:"
-            f' crucible_url_env = ["DATABASE_URL={drivername}"]. If the tests mean this other database, set'
-            ' crucible_other_dialects = "allow".'
+            f"Give it the URL of a PostgreSQL database, for example {drivername}://app@localhost/app: no server needs"
+            " to run there, since Crucible leads the engine to its own. If the URL comes from an environment variable,"
+            f' let Crucible set it: crucible_url_env = ["DATABASE_URL={drivername}"]. If the tests need this other'
+            ' database, set crucible_other_dialects = "allow".'
         )
 
 
 class OtherEngines:
-    """The engines of this process that do not speak PostgreSQL and are no library's.
+    """The project's engines in this process that do not speak PostgreSQL.
 
     Args:
         mode: ``crucible_other_dialects``.
@@ -82,14 +81,14 @@ class OtherEngines:
         self._mode = mode
         self._packages = packages
         self._testing = False
-        # By dialect: there is one for each engine, and a connection is made through it.
+        # By dialect: each engine has one of its own, and connects through it.
         self._made: weakref.WeakKeyDictionary[Dialect, OtherEngine] = weakref.WeakKeyDictionary()
-        # A line that makes an engine in each test is one engine here.
+        # Engines that the same line makes in each test count as one.
         self._lines: dict[tuple[CodeLocation, str], OtherEngine] = {}
         self._original: Any = None
 
     def install(self) -> None:
-        """Note where engines are made: SQLAlchemy tells the dialect, by its public hook ``engine_created``."""
+        """Note the lines that make engines, by the dialects' public hook ``engine_created``."""
         if self._mode == "allow" or self._original is not None:
             return
         self._original = original = Dialect.__dict__["engine_created"]
@@ -108,7 +107,7 @@ class OtherEngines:
             self._original = None
 
     def connecting(self, dialect: Dialect) -> OtherEngine | None:
-        """Return the engine of *dialect*, which is about to connect; None for one that is a library's.
+        """Return the engine of *dialect*, which is about to connect; None for a library's engine.
 
         Raises:
             RedirectError: If ``crucible_other_dialects`` is ``"error"``.
@@ -133,19 +132,20 @@ class OtherEngines:
         self._testing = True
 
     def end_test(self) -> None:
-        """Warn of engines that were not warned of yet."""
+        """Warn of engines that no warning has named yet."""
         self._testing = False
         if self.met:
             self._warn([engine for engine in self.met if not engine.said])
 
     def _warn(self, engines: Iterable[OtherEngine]) -> None:
-        """Warn of *engines* in one warning: where it is an error, it must name them all."""
+        """Warn of *engines* in one warning: a filter that makes it an error must show them all."""
         texts = []
         for engine in engines:
             engine.said = True
             texts.append(
                 f"{_sentence(engine)} What it writes stays from test to test.\n"
-                "Probably its URL is a default, for where a variable of the environment is not set.\n" + engine.remedy()
+                "Probably its URL is a default that applies when an environment variable is not set.\n"
+                + engine.remedy()
             )
         if texts and self._mode == "warn":
             made = self.met[-len(texts)].made
@@ -172,7 +172,7 @@ def _sentence(engine: OtherEngine) -> str:
 
 
 def _passes_on(filename: str) -> bool:
-    """Whether code of this file makes engines for who calls it."""
+    """Return whether code of this file makes engines for its caller."""
     if any(part in filename for part in _SITE):
         return filename.startswith(_SQLALCHEMY[0]) or _SQLMODEL in filename
     return filename.startswith((*_SQLALCHEMY, _PYTHON))

@@ -1,4 +1,7 @@
-"""``pool_pre_ping`` asks a connection before any pool event: a connection of another loop must not be asked."""
+"""A check before the pings of ``pool_pre_ping``: a connection of another loop must not be pinged.
+
+SQLAlchemy pings a connection before any pool event.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Pings:
-    """Puts a check before ``do_ping`` of each dialect object.
+    """The wrappers that run a check before ``do_ping`` of each dialect object.
 
     Args:
-        check: Gets the driver's connection; raises `DisconnectionError` where it may not be asked.
+        check: Gets the driver's connection; raises `DisconnectionError` if it must not be pinged.
     """
 
     def __init__(self, check: Callable[[Any], None]) -> None:
@@ -35,7 +38,7 @@ class Pings:
         dialect.do_ping = do_ping  # type: ignore[method-assign]
 
     def restore(self) -> None:
-        """Take the checks away."""
+        """Remove the checks."""
         for dialect in list(self._guarded):
             vars(dialect).pop("do_ping", None)
         self._guarded.clear()

@@ -1,8 +1,8 @@
 """One pool for each event loop on which an engine is used.
 
-SQLAlchemy gives an engine one pool. The queue of an asynchronous one belongs to the loop that first waited for it, and
+SQLAlchemy gives an engine one pool. The queue of an asynchronous pool belongs to the loop that first waited for it, and
 so do the connections in it. While two loops are alive at once, the loop of the tests and that of a ``TestClient``,
-neither can use what the other has left there.
+neither can use the other's connections.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _NAME = "pool"
 
 
 class PoolByLoop:
-    """The attribute ``pool`` of `Engine`: on each event loop another pool, all of the same kind.
+    """A descriptor for `Engine.pool` that returns another pool on each event loop, all of the same kind.
 
-    The first loop gets the pool that the engine has already; the code that asks outside any loop gets that one, too.
+    The first loop gets the pool that the engine has already, and so does code outside any loop.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class PoolByLoop:
         self._others = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
-        """Become the attribute; a run inside another run may ask again."""
+        """Become the attribute; a run inside another run may install it again."""
         self._installed += 1
         setattr(Engine, _NAME, self)
 
     def remove(self) -> None:
-        """Leave each engine with its own attribute again."""
+        """Restore the engines' own attribute, once every run has removed the descriptor."""
         self._installed -= 1
         if not self._installed:
             delattr(Engine, _NAME)
@@ -44,7 +44,7 @@ class PoolByLoop:
             self._others.clear()
 
     def forget(self, engine: Engine, loop: Loop) -> None:
-        """Give *engine* a new pool for its next loop: *loop*, which is ending, closes what is in the old one."""
+        """Give *engine* a new pool for its next loop: *loop*, which is ending, closes the old pool's connections."""
         if self._owner(engine) is loop:
             self._renew(engine)
         elif engine in self._others:
@@ -68,7 +68,7 @@ class PoolByLoop:
         return pool if loop is None else self._of(engine, pool, loop)
 
     def __set__(self, engine: Engine, pool: Pool) -> None:
-        """Replace the pool of the running loop: ``Engine.dispose()`` does."""
+        """Replace the pool of the running loop, as ``Engine.dispose()`` does."""
         loop = running_loop()
         if loop is not None and loop in self._others.get(engine, {}):
             self._others[engine][loop] = pool

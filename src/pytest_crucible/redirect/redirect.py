@@ -29,7 +29,7 @@ from .other_dialects import OtherEngine, OtherEngines
 from .pings import Pings
 from .pools import POOLS
 from .refusals import driver_of, refuse_trio
-from .targets import Origin, Refuse, Target, Targets, refuse_nobody
+from .targets import Origin, Refuse, Target, Targets, refuse_nothing
 from .threads import ThreadOwners
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from ..server.address import Address
 
-# Where an engine of another dialect is found there.
+# The key of an engine of another dialect in the `info` of a record.
 _OTHER = "pytest_crucible.other"
 # The owner of code that runs while modules are imported, in hooks, between two tests.
 OUTSIDE = "code outside the tests"
@@ -46,22 +46,22 @@ LIFESPAN = "lifespan"
 
 
 class Redirect:
-    """Leads every SQLAlchemy engine that speaks PostgreSQL to the database that *target* names.
+    """A redirect of every SQLAlchemy engine that speaks PostgreSQL to the database that *target* returns.
 
     Args:
-        target: Where an application's wish is led. It may be slow (the first call builds the database) and is called
-            in any thread, one call at a time; it is asked again at each checkout.
-        others: The engines that speak something else.
+        target: Returns the target for an origin. It may be slow (the first call builds the database) and is called in
+            any thread, one call at a time, and again at each checkout.
+        others: The engines of other dialects.
 
     Attributes:
         owner: The owner of the code that runs: a wide fixture, ``lifespan``, or None.
         holders: The sessions and connections that hold the redirect's connections.
         test: The number of the current or last test.
         in_test: Whether a test is under way.
-        reached: Whether anything has used PostgreSQL yet, but what fills a template.
+        reached: Whether anything but the filling of a template has used PostgreSQL yet.
         connecting: The threads that connect at this moment.
-        forbidden: Why nothing may use PostgreSQL now, or None; set by `forbid`.
-        is_child: Whether another process owns the databases, and may make one anew, unseen from here.
+        forbidden: The reason why nothing may use PostgreSQL now, or None; set by `forbid`.
+        is_child: Whether another process owns the databases, and may recreate one without this process's knowledge.
     """
 
     def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
@@ -95,7 +95,7 @@ class Redirect:
         ]
 
     def install(self) -> None:
-        """Put the listeners on SQLAlchemy's classes, before those that are there."""
+        """Add the listeners to SQLAlchemy's classes, before any others."""
         if self._installed:
             return
         self._installed = True
@@ -107,7 +107,7 @@ class Redirect:
         self.others.install()
 
     def remove(self) -> None:
-        """Take the listeners away."""
+        """Remove the listeners."""
         if not self._installed:
             return
         self._installed = False
@@ -121,22 +121,22 @@ class Redirect:
         show_service()
 
     def forbid(self, reason: str | None) -> None:
-        """Have connecting, checking out and executing raise a `RedirectError` with *reason*; None allows them again."""
-        # What was checked out before executes without another checkout. The listener is there only meanwhile, since
-        # it costs each statement some microseconds.
+        """Make connecting, checking out and executing raise `RedirectError` with *reason*; None allows them again."""
+        # A connection checked out before executes without another checkout. The listener is added only while needed,
+        # since it costs each statement some microseconds.
         change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self.forbidden), bool(reason)))
         self.forbidden = reason
         if change is not None:
             change(Engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
-    def lead_to(self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False) -> Iterator[None]:
-        """Lead every engine of the process to *address* meanwhile, but what *refuse* raises an error for.
+    def lead_to(self, address: Address, refuse: Refuse = refuse_nothing, *, tests_only: bool = False) -> Iterator[None]:
+        """Lead every engine of the process to *address* in the block, except where *refuse* raises an error.
 
-        With *tests_only*, a lifespan's tasks and fixtures of wider scopes go on where they are.
+        With *tests_only*, a lifespan's tasks and fixtures of wider scopes keep their targets.
 
-        What was connected meanwhile is closed at the end; an asyncpg connection whose loop goes on closes only when
-        that loop runs next, so whoever needs the database for himself must end its backends.
+        Connections made in the block are closed at its end. An asyncpg connection whose loop still lives closes only
+        when that loop runs next, so a caller that needs the database without connections must end its backends.
         """
         with self._targets.lead_to(address, refuse, tests_only=tests_only) as lead:
             self._filling = not tests_only
@@ -150,7 +150,7 @@ class Redirect:
 
     @contextmanager
     def owned_by(self, name: str) -> Iterator[None]:
-        """Note *name* as the owner of what is checked out in this context, and in the tasks created in it."""
+        """Set *name* as the owner of connections checked out in this context, and in the tasks created in it."""
         token = self.owner.set(name)
         try:
             yield
@@ -162,45 +162,45 @@ class Redirect:
         return self.owner.get() or (None if self.in_test else OUTSIDE)
 
     def begin_test(self) -> None:
-        """Take code without an owner for a test's, until `end_test`."""
+        """Attribute code without an owner to a test, until `end_test`."""
         self.test += 1
         self.in_test = True
         self.others.begin_test()
 
     def end_test(self) -> None:
-        """Take code without an owner for code outside the tests."""
+        """Attribute code without an owner to code outside the tests."""
         self.in_test = False
 
     def connections(self) -> list[Opened]:
-        """The live connections that the redirect has made."""
+        """Return the live connections that the redirect has made."""
         return [entry.opened() for entry in self._registry.live()]
 
     @staticmethod
     def database_of(connection: Connection) -> str | None:
-        """The database that *connection* leads to; None for one that is not the redirect's."""
+        """Return the database that *connection* leads to; None if the redirect did not make it."""
         entry: ConnectionEntry | None = connection.info.get(KEY)
         return None if entry is None else entry.target.address.database
 
     def used(self) -> set[str]:
-        """The databases whose connections are in use now, or were since this was last asked."""
+        """Return the databases whose connections are in use now, or were since the last call."""
         used, self._used = self._used, set()
         in_use = {entry.target.address.database for entry in self._registry.held()}
         return used | in_use | self._detached
 
     def loops(self) -> set[Loop]:
-        """The event loops that live connections belong to: cheap enough to ask around each test."""
+        """Return the event loops that live connections belong to: cheap enough to call around each test."""
         return {loop for entry in self._registry.live() if (loop := entry.loop()) is not None}
 
     def condemn(self, pids: Iterable[int]) -> None:
-        """See to it that these connections are not handed out again."""
+        """Prevent another checkout of these connections."""
         doomed = frozenset(pids)
         for entry in self._registry.all():
             entry.condemned = entry.condemned or entry.pid in doomed
 
     def after_test(self) -> None:
-        """Have no connection serve the next test whose session state was altered, or whose backend is gone.
+        """Condemn connections whose session state was altered, or whose backend is gone, for the next test.
 
-        The latter is not looked for at each checkout: an application that cannot bear a killed backend fails in
+        A lost backend is not looked for at each checkout: an application that cannot handle a killed backend fails in
         production, and so it must within a test.
         """
         for entry in self._registry.all():
@@ -210,21 +210,21 @@ class Redirect:
             entry.condemned = entry.condemned or entry.is_dead
 
     def target(self, origin: Origin) -> Target:
-        """Where a child process's engine is led that asks for *origin*."""
+        """Return the target for *origin*, for an engine of a child process."""
         return self._targets.of(origin)
 
     def leave_to_parent(self) -> None:
-        """In a forked child, leave the connections that are open to the parent: nothing here uses or closes them."""
+        """Leave the open connections to the parent, in a forked child, which neither uses nor closes them."""
         self.is_child = True
         self._targets.unlock()
         forks.INHERITED.extend([self._registry.leave(entry) for entry in self._registry.all()])
 
     def on_loop_end(self, loop: Loop, close: Callable[[], Awaitable[None]]) -> None:
-        """Await *close* on *loop* at its end, before its connections are closed; the last one given comes first."""
+        """Await *close* on *loop* at its end, before its connections close; the closer added last comes first."""
         self._janitor.before_end(loop, close)
 
     def close(self) -> None:
-        """Close every connection that is left; for the end of the run."""
+        """Close every remaining connection, at the end of the run."""
         for loop in {entry.loop() for entry in self._registry.all()}:
             if loop is not None:
                 self._janitor.finish(loop)
@@ -237,7 +237,7 @@ class Redirect:
         __tracebackhide__ = True  # an error is shown where the driver raises it, as without Crucible
         if dialect.name != "postgresql":
             if record is not None:
-                record.info[KEY] = None  # none of our business, even over a PostgreSQL driver (CockroachDB)
+                record.info[KEY] = None  # not redirected, even over a PostgreSQL driver (CockroachDB)
                 record.info[_OTHER] = self.others.connecting(dialect)
             return None
         self._refuse_forbidden()
@@ -246,16 +246,16 @@ class Redirect:
         origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
         with nullcontext() if dialect.is_async else self._thread_connects():
             target = self._targets.of(origin, self.owner.get())
-            words = rewritten(driver, cargs, cparams, target.address, os.environ)
+            kwargs = rewritten(driver, cargs, cparams, target.address, os.environ)
             hide_service()  # the application, or a test, may have set it meanwhile
-            dbapi_connection = self._connect(dialect, watched(driver, words, is_async=dialect.is_async), target)
+            dbapi_connection = self._connect(dialect, watched(driver, kwargs, is_async=dialect.is_async), target)
         connection = dialect.get_driver_connection(dbapi_connection)
         watch(driver, connection)
         loop = running_loop() if dialect.is_async else None
-        # No event tells the engine but those that make each of its statements dearer.
+        # Only events that make each statement of an engine slower would pass the engine.
         entry = ConnectionEntry(driver, connection, loop, origin, target, places.caller(Engine))
         self._registry.add(entry, record)
-        if record is not None:  # a pool of the application's own may keep it to itself
+        if record is not None:  # a pool class of the application may pass none
             record.info[KEY] = entry
         if loop is not None:
             self._janitor.watch(loop)
@@ -263,10 +263,10 @@ class Redirect:
         return dbapi_connection
 
     @staticmethod
-    def _connect(dialect: Dialect, words: dict[str, Any], target: Target) -> Any:
+    def _connect(dialect: Dialect, kwargs: dict[str, Any], target: Target) -> Any:
         __tracebackhide__ = True
         try:
-            return dialect.connect(**words)
+            return dialect.connect(**kwargs)
         except Exception as error:
             if target.address.password is not None:
                 without_frames(error)
@@ -282,7 +282,7 @@ class Redirect:
             self.connecting.discard(thread)
 
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
-        """Before the first statement: first_connect and connect run before SQLAlchemy's own initialisation."""
+        """Refuse a connection opened past its dialect, before SQLAlchemy's initialisation executes anything on it."""
         if KEY in record.info or not _speaks_postgresql(dbapi_connection, record):
             return
         entry = self._registry.of(record.driver_connection)
@@ -312,14 +312,14 @@ class Redirect:
         if entry.is_async and entry.loop() is not running_loop():
             self._leave_loop(entry)
         self._refuse_forbidden()
-        is_dead = self.is_child and entry.is_dead  # asked while it is idle: only then is a closed end seen
-        # Before the target is asked for: a thread that finds the database fresh is seen in use by one that discards it.
+        is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
+        # Noted before the target is read: a thread that discards the database must see this connection in use.
         entry.checked_out_by(self.owner_now(), places.here(), proxy)
         target = self._targets.of(entry.origin, self.owner.get())
         moved = entry.target is not target and entry.target != target
         if entry.condemned or moved or is_dead:
             if entry.inherited:
-                record.dbapi_connection = proxy.dbapi_connection = None  # or the pool would close it
+                record.dbapi_connection = proxy.dbapi_connection = None  # else the pool would close it
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
         if entry.is_new:
             entry.begin()
@@ -332,7 +332,7 @@ class Redirect:
             self._leave_loop(entry)
 
     def _leave_loop(self, entry: ConnectionEntry) -> NoReturn:
-        # Not by the pool, which would close it on the running loop.
+        # Dropped here: the pool would close it on the running loop.
         self._registry.drop(entry)
         raise DisconnectionError("the connection belongs to another event loop")
 
@@ -365,7 +365,7 @@ class Redirect:
         self._refuse_forbidden()
 
     def _refuse_forbidden(self) -> None:
-        # A lifespan's tasks, or a fixture of a wider scope, may work on while a test may not.
+        # Tests are refused; a lifespan's tasks and fixtures of wider scopes are not.
         if self.forbidden is not None and self.owner.get() is None:
             raise RedirectError(self.forbidden)
 

@@ -1,4 +1,4 @@
-"""Engines that cannot be redirected, and what to do about them."""
+"""Errors for engines that cannot be redirected."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def driver_of(dialect: Dialect, cparams: dict[str, Any]) -> str:
     """Return the driver of *dialect*.
 
     Raises:
-        RedirectError: If it is not one that can be redirected, or the engine opens its connections past it.
+        RedirectError: If Crucible cannot redirect that driver, or the engine opens its connections past the dialect.
     """
     if dialect.driver not in DRIVERS:
         raise RedirectError(
             f"An engine uses the driver {dialect.driver!r}, which Crucible cannot redirect.",
-            why="Each driver has connect arguments of its own; these are known: " + ", ".join(DRIVERS) + ".",
+            why="Each driver has its own connect arguments; Crucible knows those of " + ", ".join(DRIVERS) + ".",
             do="Use one of them in the tests, for example postgresql+psycopg://…",
         )
     if "async_creator_fn" in cparams:
@@ -38,7 +38,7 @@ def refuse_trio(dialect: Dialect) -> None:
     if dialect.is_async and running_loop() is None and on_trio():
         raise RedirectError(
             "An asynchronous engine connects on trio.",
-            why="SQLAlchemy and its drivers know no loop but asyncio's; anyio's plugin runs each test on trio too where"
-            " that is installed.",
+            why="SQLAlchemy and its drivers support asyncio only; anyio's plugin runs each test on trio too if trio is"
+            " installed.",
             do='Write a fixture anyio_backend in conftest.py that returns "asyncio".',
         )

@@ -1,7 +1,7 @@
 """Session state: settings, roles, LISTEN and the like, which a connection keeps when it goes back to its pool.
 
-Crucible does not ask the backend, which would cost a round trip for each connection and test. It keeps account of
-what the statements' texts say, and where that leaves a doubt, the state counts as altered.
+Crucible does not ask the backend, which would cost a round trip for each connection and test. It tracks the state by
+the statements' texts, and in doubt the state counts as altered.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-# A value that the text of a statement does not show: it equals no other, and no other of these.
+# A value that the text of a statement does not show: it differs from every value, and from every other unknown one.
 UNKNOWN = "?"
 
 
@@ -29,8 +29,8 @@ class StateChange:
 
     Attributes:
         key: For example ``SET timezone`` or ``LISTEN news``; a ``*`` at its end stands for every key that begins so.
-        value: None removes the key, which leads back to what the connection had at its start.
-        at_once: Whether it holds whatever becomes of the transaction.
+        value: None removes the key, so the connection has the value of its start again.
+        at_once: Whether it holds even if the transaction is rolled back.
         unless_true: Whether a true parameter of the statement confines the change to the transaction.
     """
 
@@ -54,8 +54,8 @@ Step = StateChange | End
 class SessionState:
     """The session state of one connection.
 
-    It counts as altered where the state of the last commit, or that of the open transaction, is not the baseline.
-    Where the end of a transaction was not seen, one of them stays behind, and the connection counts as altered.
+    It counts as altered if the state of the last commit, or that of the open transaction, is not the baseline. If the
+    end of a transaction is not seen, the two differ, and the connection counts as altered.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class SessionState:
 
     @property
     def is_altered(self) -> bool:
-        """Whether it differs from the baseline, or may differ."""
+        """True if the state differs from the baseline, or may differ."""
         return not self._baseline == self._committed == self._current
 
     def begin(self) -> None:
@@ -73,7 +73,7 @@ class SessionState:
         self._baseline = self._current
 
     def note(self, steps: Iterable[Step], parameters: Iterable[Any], *, in_transaction: bool) -> None:
-        """Account for the *steps* of one statement with *parameters*."""
+        """Track the *steps* of one statement with *parameters*."""
         for step in steps:
             if isinstance(step, End):
                 self.end(step)
@@ -81,7 +81,7 @@ class SessionState:
                 self._change(step, lasting=step.at_once or not in_transaction)
 
     def end(self, how: End) -> None:
-        """Account for the end of a transaction."""
+        """Track the end of a transaction."""
         if how is End.COMMIT:
             self._committed = self._current
         elif how is End.ROLLBACK:
@@ -100,6 +100,6 @@ class SessionState:
 
 
 def _is_true(parameters: Iterable[Any]) -> bool:
-    """Whether there are truth values among *parameters*, and none of them is false."""
+    """Return whether *parameters* include booleans, and none of them is false."""
     truths = {value for value in parameters if isinstance(value, bool)}
     return truths == {True}

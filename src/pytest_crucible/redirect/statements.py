@@ -1,6 +1,7 @@
 """Statements that change the state of a session, recognised by their text.
 
-Not recognised are the statements within functions and procedures. A ``DO`` block may do anything, and counts so.
+Statements within functions and procedures are not recognised. A ``DO`` block counts as a change, since it may do
+anything.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ _RESET = _compiled(r"\s*(session authorization|time zone|NAME)")
 _HOLD = _compiled(r"\s*(NAME)(?: .*)? cursor with hold\b")
 _FIRST = _compiled(r"\s*(?:prepare )?(\*|NAME)")
 
-# What SET names in words of its own, and the settings that are meant.
+# The special forms of SET, and the settings that they change.
 _SETTINGS = {
     "time zone": "timezone",
     "schema": "search_path",
     "names": "client_encoding",
     "session authorization": "session_authorization",
 }
-# RESET ALL leaves these alone.
+# RESET ALL does not change these.
 _IDENTITY = ("role", "session_authorization")
 _NOT_OF_THE_SESSION = ("local", "transaction", "constraints")
 _DEFAULTS = ("default", "none", "local")
 
-# A text is parsed once, but one that is long is not kept.
+# The result of a short text is cached; a long text is not kept.
 _SHORT = 4096
 
 
 def steps_in(text: str) -> tuple[Step, ...]:
-    """Return what *text*, of one statement or several, changes in the state of its session."""
+    """Return the steps by which *text*, one statement or several, changes the state of its session."""
     return _of_short(text) if len(text) < _SHORT else _of(text)
 
 
@@ -57,8 +58,8 @@ def _of(text: str) -> tuple[Step, ...]:
     if "--" in text or "/*" in text:
         text = _QUOTED_OR_COMMENT.sub(lambda match: match[1] or " ", text)
     first, *others = text.split(";")
-    # A semicolon may stand in a literal. What the rest adds may be wrong, which costs a connection; what it takes away
-    # must not be.
+    # A semicolon may stand in a literal, so only changes that add to the state count after the first one: a wrong
+    # addition costs one connection, a wrong removal would hide an altered state.
     added = [step for other in others for step in _of_one(other) if isinstance(step, StateChange) and step.value]
     return (*_of_one(first), *added, *_of_calls(text))
 
@@ -107,7 +108,7 @@ def _value(text: str) -> str | None:
 
 
 def _of_calls(text: str) -> Iterator[Step]:
-    """Yield the changes by ``set_config()``, of whose arguments any may be a parameter."""
+    """Yield the changes by ``set_config()``, any of whose arguments may be a parameter."""
     call = _SET_CONFIG.search(text)
     while call:
         name, value, local = (*_arguments(call[1]), "", "", "")[:3]
@@ -120,7 +121,7 @@ def _of_calls(text: str) -> Iterator[Step]:
 
 
 def _arguments(text: str) -> list[str]:
-    """The arguments of a call whose opening parenthesis stands before *text*, without their names."""
+    """Return the arguments of a call, without their names; *text* follows its opening parenthesis."""
     arguments, depth = [""], 1
     for token in _ARGUMENT.findall(text):
         depth += {"(": 1, ")": -1}.get(token, 0)

@@ -1,4 +1,4 @@
-"""What an application asks for, and where it is led instead."""
+"""Origins, which applications ask for, and the targets that they get instead."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the application asked for.
+    """The driver, role and database that the application asks for.
 
     Attributes:
         driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
-        user: The role, where arguments or environment name one.
-        database: The database, where arguments or environment name one.
+        user: The role, if arguments or environment name one.
+        database: The database, if arguments or environment name one.
     """
 
     driver: str
@@ -30,7 +30,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Target:
-    """Where it is led: an address, and the generation of the database there (a fresh clone has a new one)."""
+    """The address that an engine connects to, and the generation of its database (a fresh clone has a new one)."""
 
     address: Address
     generation: int
@@ -41,12 +41,12 @@ Refuse = Callable[[Origin], None]
 
 @dataclass(frozen=True)
 class Lead:
-    """Where everybody is led for a while.
+    """A temporary target for every origin.
 
     Attributes:
-        target: Where to.
-        refuse: Raises an error for what may not be led there.
-        tests_only: Whether a lifespan's tasks, and fixtures of wider scopes, go on where they are.
+        target: The target.
+        refuse: Raises an error for an origin that may not be led there.
+        tests_only: Whether a lifespan's tasks, and fixtures of wider scopes, keep their targets.
     """
 
     target: Target
@@ -54,24 +54,24 @@ class Lead:
     tests_only: bool
 
 
-def refuse_nobody(_: Origin) -> None:
-    """Nothing is refused."""
+def refuse_nothing(_: Origin) -> None:
+    """Refuse nothing."""
 
 
 class Targets:
-    """The current target for each origin: the one given, or the innermost lead."""
+    """The current target for each origin: that of the innermost lead, or what *target* returns."""
 
     def __init__(self, target: Callable[[Origin], Target]) -> None:
         self._target = target
         self._leads: list[Lead] = []
-        # The first call builds the database: whoever comes meanwhile waits for it. Re-entrant, since the builder's
-        # own engines may connect.
+        # The first call builds the database, and other threads wait for it. Re-entrant, since the builder's own
+        # engines may connect.
         self._lock = threading.RLock()
         self._generations = count(-1, -1)
 
     def of(self, origin: Origin, owner: str | None = None) -> Target:
-        """Where *origin* is led now, asked in a context of *owner*: a wide fixture, a lifespan, or nobody."""
-        # Asked before the lock: a builder may connect from another thread while the lock is held for it.
+        """Return the target of *origin* now, for code of *owner*: a wide fixture, a lifespan, or None."""
+        # Leads come before the lock: a builder may connect from another thread while the lock is held for it.
         for lead in reversed(self._leads):
             if owner is None or not lead.tests_only:
                 lead.refuse(origin)
@@ -80,19 +80,19 @@ class Targets:
             return self._target(origin)
 
     def unlock(self) -> None:
-        """In a forked child: the thread that holds the lock, if any, is not there."""
+        """Replace the lock, in a forked child, which does not have the thread that may hold it."""
         self._lock = threading.RLock()
 
     @contextmanager
     def lead_to(
-        self, address: Address, refuse: Refuse = refuse_nobody, *, tests_only: bool = False
+        self, address: Address, refuse: Refuse = refuse_nothing, *, tests_only: bool = False
     ) -> Iterator[Target]:
-        """Lead everything to *address* meanwhile, as a generation of its own (a negative number).
+        """Lead every origin to *address* in the block, as a generation of its own (a negative number).
 
         Args:
-            address: Where to.
-            refuse: Raises an error for what may not be led there.
-            tests_only: Leave a lifespan's tasks and fixtures of wider scopes where they are.
+            address: The address.
+            refuse: Raises an error for an origin that may not be led there.
+            tests_only: Leave the targets of a lifespan's tasks and of fixtures of wider scopes as they are.
         """
         lead = Lead(Target(address, next(self._generations)), refuse, tests_only)
         self._leads = [*self._leads, lead]

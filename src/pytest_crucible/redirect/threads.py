@@ -1,8 +1,8 @@
 """Owners in threads: a thread works for the code that started it, an executor's thread for the code that submits.
 
-A new thread begins with an empty context, so the owner of the code that starts it would be lost. Python has no event
+A new thread begins with an empty context, so it would lose the owner of the code that starts it. Python has no event
 for a new thread; this module wraps the two public methods through which threads get work. `anyio.to_thread` and
-`asyncio.to_thread` carry the caller's context along by themselves.
+`asyncio.to_thread` pass the caller's context on by themselves.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class ThreadOwners:
                 run = thread.run
 
                 def run_owned(self: threading.Thread) -> None:
-                    vars(self).pop("run", None)  # the thread would refer to itself
+                    vars(self).pop("run", None)  # else the thread would refer to itself
                     owner.set(name)
                     run()
 
-                # A bound method as ever: other libraries wrap its function (Sentry's integration of threading).
+                # A bound method, as before: other libraries wrap its function (Sentry's integration of threading).
                 thread.run = MethodType(run_owned, thread)  # type: ignore[method-assign]
             start(thread)
 
