@@ -1,4 +1,4 @@
-"""Users who ask, and strangers who must be refused: tokens, clients of users, and the matrix of routes.
+"""Authentication in tests: tokens, clients of users, and the matrix of routes that must refuse bad credentials.
 
 ::
 
@@ -38,6 +38,6 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "test_routes_refuse_bad_credentials":
-        return route_matrix()  # one for each module that imports it: marks are put on the function itself
+        return route_matrix()  # a new function for each importing module: pytest puts marks on the function itself
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

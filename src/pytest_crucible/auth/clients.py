@@ -1,4 +1,4 @@
-"""A client for each user: none shares a header or a cookie with another."""
+"""Clients of users. No client shares a header or a cookie with another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_USER = UsageError(
 
 
 class Clients:
-    """Makes clients of one application.
+    """The factory of one application's clients.
 
     Args:
         application: The application, whose lifespan runs.
@@ -47,27 +47,27 @@ class Clients:
 
     @property
     def needs_token(self) -> bool:
-        """Whether a user is known by a token."""
+        """True if the application knows a user by a token."""
         return self._application_as is None
 
     def __call__(self, user: Any) -> Any:
-        """A new client that asks as *user*."""
+        """Return a new client that sends requests as *user*."""
         if self._application_as is not None:
             return self._make(self._application_as(user), Credentials())
         return self.carrying(self._tokens.good(user))
 
     def carrying(self, token: str | None) -> Any:
-        """A new client that carries *token* wherever the application takes it."""
+        """Return a new client that carries *token* wherever the application takes it."""
         return self._make(self._application, carry(token, self._tokens.schemes() if token is not None else ()))
 
 
 def asynchronous_client(options: dict[str, Any], application: Any, credentials: Credentials) -> Any:
-    """An ``httpx.AsyncClient`` made with *options*, that carries *credentials* beside what all clients send."""
+    """Return an ``httpx.AsyncClient`` made with *options*; it also carries *credentials*."""
     return app.client(application, **{**options, **_merged(options, credentials)})
 
 
 def synchronous_client(options: dict[str, Any], application: Any, credentials: Credentials) -> Any:
-    """Starlette's ``TestClient``, likewise; of *options* it takes those that it knows."""
+    """Return Starlette's ``TestClient`` that carries *credentials*, with those of *options* that it supports."""
     from starlette.testclient import TestClient
 
     given = _merged(options, credentials)

@@ -1,7 +1,8 @@
-"""Users without tokens: the application's dependency that yields the current user yields whoever a client stands for.
+"""Users without tokens: the dependency for the current user yields the user that the client stands for.
 
-FastAPI looks each dependency up in ``app.dependency_overrides`` for each request. There, the dependency is found only
-by requests of a client that stands for somebody: several users ask at once, and strangers meet the real dependency.
+FastAPI looks each dependency up in ``app.dependency_overrides`` for each request. The override is visible only to
+requests of a client that stands for a user. So several users can send requests at the same time, and a client without
+credentials still meets the real dependency.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ CURRENT: ContextVar[Any] = ContextVar("crucible_user", default=NOBODY)
 
 
 async def current_user() -> Any:
-    """The user for whom this request's client stands."""
+    """Return the user that this request's client stands for."""
     return CURRENT.get()
 
 
 class ForUsers(dict[Any, Any]):
-    """Overrides, of which one is there only for requests that come from a user."""
+    """Dependency overrides, one of which is visible only to requests that come from a user."""
 
     def __init__(self, overrides: dict[Any, Any], dependency: Any) -> None:
         super().__init__(overrides)
         self._dependency = dependency
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """What overrides *key* for the request that is answered."""
+        """Return the override of *key* for the current request."""
         if key is self._dependency and CURRENT.get() is not NOBODY:
             return current_user
         return super().get(key, default)
@@ -46,11 +47,11 @@ class ForUsers(dict[Any, Any]):
 
 @contextmanager
 def impersonating(applications: Iterable[Any], dependency: Any) -> Iterator[None]:
-    """In here, *dependency* yields the user of whoever asks `standing_for` one.
+    """Let *dependency* yield the user of each request that `standing_for` sends.
 
     Args:
         applications: The applications under test; those that are mounted in them are found.
-        dependency: What the fixture ``current_user_dependency`` gives.
+        dependency: The value of the fixture ``current_user_dependency``.
 
     Raises:
         UsageError: If no route depends on it.
@@ -64,7 +65,7 @@ def impersonating(applications: Iterable[Any], dependency: Any) -> Iterator[None
         yield
     finally:
         for home, was in zip(homes, before, strict=True):
-            # With what the test has overridden meanwhile: whoever did so takes it back, from the very same dictionary.
+            # Keep what the test has overridden meanwhile: the test removes it later from this same dictionary.
             content = dict(home.dependency_overrides)
             was.clear()
             was.update(content)
@@ -72,7 +73,7 @@ def impersonating(applications: Iterable[Any], dependency: Any) -> Iterator[None
 
 
 def standing_for(application: Any, user: Any) -> Any:
-    """*application* as *user* sees it while `impersonating`."""
+    """Return *application* as *user* sees it while `impersonating`."""
 
     async def as_user(scope: Any, receive: Any, send: Any) -> None:
         before = CURRENT.set(user)

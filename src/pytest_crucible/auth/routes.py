@@ -1,4 +1,4 @@
-"""The routes of an application and the security that each of them declares: all that is read of FastAPI and Starlette.
+"""The routes of an application and the security that each declares: all that is read from FastAPI and Starlette.
 
 FastAPI 0.115 to 0.165: routers may be included lazily since 0.16x, so that the routes of an application are no longer
 a flat list; ``fastapi.routing.iter_route_contexts`` gives what applies to each, prefixes and dependencies of its
@@ -25,9 +25,9 @@ class Route:
 
     Attributes:
         method: ``GET`` and so on; ``WS`` for a websocket.
-        path: With the prefixes of its routers and of the applications that it is mounted in.
-        host: Where the application chooses by it.
-        schemes: Where it takes credentials.
+        path: The path, with the prefixes of its routers and of the applications that it is mounted in.
+        host: The host, where the application selects routes by it.
+        schemes: The places where it takes credentials.
         guard: The callables through which its security is reached: equal for routes that one function guards.
         source: FastAPI's or Starlette's own object, whose parameters a request must fill in.
     """
@@ -41,7 +41,7 @@ class Route:
 
     @property
     def secured(self) -> bool:
-        """Whether it declares a security dependency."""
+        """True if the route declares a security dependency."""
         return bool(self.guard)
 
     def __str__(self) -> str:
@@ -50,12 +50,12 @@ class Route:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in an application one is, and what is known there.
+    """A position in the tree of mounted applications.
 
     Attributes:
-        prefix: Of the paths here.
-        host: By which one gets here.
-        guards: Further dependencies that refuse strangers.
+        prefix: The prefix of the paths here.
+        host: The host that selects the routes here.
+        guards: Further dependencies that refuse requests.
         around: The applications around.
     """
 
@@ -66,33 +66,33 @@ class Place:
 
 
 def routes_of(application: Any, guards: Iterable[Any] = ()) -> list[Route]:
-    """Every route of *application*, and of what is mounted in it, in their order.
+    """Return every route of *application*, and of what is mounted in it, in their order.
 
     Args:
         application: FastAPI, Starlette, or middleware around one of them.
-        guards: Further dependencies that refuse strangers, beside those of ``fastapi.security``.
+        guards: Further dependencies that refuse requests, beside those of ``fastapi.security``.
     """
     seen: dict[tuple[str, str], Route] = {}
     for route in _walk(application, Place(guards=tuple(guards))):
-        # What is registered twice is answered by the first.
+        # If a path is registered twice, the first route answers.
         seen.setdefault((route.method, str(route)), route)
     return list(seen.values())
 
 
 def dependant_of(source: Any) -> Any:
-    """FastAPI's tree of dependencies, or None for a route of Starlette's."""
+    """Return FastAPI's tree of dependencies, or None for a route of Starlette's."""
     return getattr(source, "dependant", None)
 
 
 def subtree(dependant: Any) -> Iterator[Any]:
-    """*dependant* and all that it depends on."""
+    """Yield *dependant* and all that it depends on."""
     yield dependant
     for one in dependant.dependencies:
         yield from subtree(one)
 
 
 def schemes_of(application: Any) -> list[Scheme]:
-    """All the schemes that routes of *application* declare."""
+    """Return all the schemes that routes of *application* declare."""
     return list(dict.fromkeys(scheme for route in routes_of(application) for scheme in route.schemes))
 
 
@@ -125,7 +125,7 @@ def _of(source: Any, place: Place) -> Iterator[Route]:
         if mounted is not None:
             host = getattr(source, "host", place.host)
             inside = list(_walk(mounted, replace(place, prefix=path, host=host)))
-            # Files, and applications of another framework, say nothing of what they answer.
+            # Static files, and applications of another framework, do not declare their routes.
             yield from inside or [Route("*", f"{path}/…", host)]
         return
     schemes, guard = _security(dependant_of(source), place.guards)
@@ -141,7 +141,10 @@ def _is_http(source: Any) -> bool:
 
 
 def _asked(methods: Iterable[str] | None, source: Any) -> list[str]:
-    """Starlette answers HEAD wherever it answers GET; an endpoint that is a class takes what it has methods for."""
+    """Return the methods of a route.
+
+    Starlette answers HEAD wherever it answers GET; an endpoint that is a class accepts what it has methods for.
+    """
     given = set(methods or [verb for verb in VERBS if hasattr(source.endpoint, verb.lower())] or ["GET"])
     return sorted(given - {"HEAD"} if "GET" in given else given)
 
@@ -160,7 +163,7 @@ def _security(dependant: Any, guards: tuple[Any, ...]) -> tuple[tuple[Scheme, ..
 
 
 def _ways(dependant: Any, guards: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Every way down to a security dependency, as the callables on it."""
+    """Yield every path down to a security dependency, as the callables on it."""
     if _is_security(dependant.call) or dependant.call in guards:
         yield (dependant.call,)
     for one in dependant.dependencies:

@@ -1,4 +1,4 @@
-"""How credentials are carried: the places in a request that an application looks at for them.
+"""Places of credentials in a request.
 
 The names of the places are OpenAPI's (Security Scheme Object): ``http`` with its scheme, ``apiKey`` in a header, a
 query parameter or a cookie, ``oauth2``, ``openIdConnect``. FastAPI's security classes hold them in their ``model``.
@@ -22,9 +22,9 @@ class Scheme:
 
     Attributes:
         place: ``bearer``, ``basic`` or ``digest`` (in the Authorization header), ``header``, ``query`` or ``cookie``.
-        name: Of the header, the parameter or the cookie.
-        form: What is written there, ``{}`` standing for the token: ``Bearer {}``.
-        label: What the application calls it (``securitySchemes`` of its OpenAPI document).
+        name: The name of the header, the parameter or the cookie.
+        form: The text that is written there, ``{}`` standing for the token: ``Bearer {}``.
+        label: The application's name for it (``securitySchemes`` of its OpenAPI document).
     """
 
     place: str
@@ -37,7 +37,7 @@ class Scheme:
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a place of the application's own choice, as for API keys."""
+        """True if the application chose the place itself, as for API keys."""
         return self.place in PLACES[3:]
 
 
@@ -46,7 +46,7 @@ BEARER = Scheme("bearer")
 
 @dataclass
 class Credentials:
-    """What a request carries."""
+    """The credentials that a request carries."""
 
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Credentials:
 
 
 def carry(token: str | None, schemes: Iterable[Scheme]) -> Credentials:
-    """*token* in each place; nothing in any if it is None."""
+    """Return credentials with *token* in each place; with none if it is None."""
     carried = Credentials()
     for scheme in schemes if token is not None else ():
         _put(str(token), scheme, carried)
@@ -77,7 +77,7 @@ def _put(bare: str, scheme: Scheme, carried: Credentials) -> None:
 
 
 def scheme_of(security: Any) -> Scheme:
-    """The scheme of an object of ``fastapi.security``."""
+    """Return the scheme of an object of ``fastapi.security``."""
     model = security.model
     label = str(getattr(security, "scheme_name", type(security).__name__))
     kind = str(getattr(model.type_, "value", model.type_))
@@ -89,7 +89,7 @@ def scheme_of(security: Any) -> Scheme:
 
 
 def read_scheme(text: str, declared: Iterable[Scheme]) -> Scheme:
-    """What the fixture ``auth_scheme`` gives: a place such as ``cookie:access_token``, or the label of a scheme.
+    """Parse the value of the fixture ``auth_scheme``: a place such as ``cookie:access_token``, or a scheme's label.
 
     Raises:
         UsageError: If it is neither.
@@ -112,7 +112,7 @@ def read_scheme(text: str, declared: Iterable[Scheme]) -> Scheme:
 
 
 def the_one(declared: Iterable[Scheme]) -> list[Scheme]:
-    """The schemes by which a user's token is carried; bearer before all others, and where nothing is declared.
+    """Return the scheme for a user's token: bearer if it is declared, or if none is.
 
     Raises:
         UsageError: If there are several and none is a bearer.

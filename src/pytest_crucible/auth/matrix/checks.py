@@ -1,4 +1,4 @@
-"""The route matrix carried out: one of its tests, or all of them as a plain function."""
+"""The execution of the route matrix: one of its tests, or all of them as a plain function."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ async def check_routes(
     watching: Watching = nullcontext,
     **says: Any,
 ) -> list[Finding]:
-    """Ask every route with every credential that it must refuse: the matrix as a plain function.
+    """Request every route with every credential that it must refuse: the matrix as a plain function.
 
     Args:
         application: A FastAPI or Starlette application whose lifespan runs.
-        tokens: By the names of the credentials, as `bad_tokens` makes them; ``valid`` may be among them.
-        scheme: Where the application takes credentials, if its routes do not say: ``cookie:access_token``.
-        client_options: What clients are made with, such as ``{"base_url": "https://shop.example"}``.
-        watching: Watches the database for changes, if there is one.
+        tokens: Tokens by the names of the credentials, as `bad_tokens` makes them; ``valid`` may be among them.
+        scheme: The place where the application takes credentials, if its routes do not declare it:
+            ``cookie:access_token``.
+        client_options: The options of the clients, such as ``{"base_url": "https://shop.example"}``.
+        watching: A context manager that watches the database for changes, if there is one.
         says: ``public``, ``may_write``, ``secured`` and so on: as for `route_matrix`.
 
     Returns:
-        What is wrong, nothing if all is well. A credential that *tokens* lacks is not asked with.
+        The faults; an empty list if there are none. A credential that *tokens* lacks is not tried.
     """
     matrix = matrix_of(route_matrix(**says)) or Matrix()
     extra = (read_scheme(scheme, schemes_of(application)),) if scheme else ()
@@ -53,14 +54,14 @@ async def check_routes(
 async def check_probe(
     stranger: Stranger, matrix: Matrix, probe: Probe, tokens: Mapping[str, str], watching: Watching = nullcontext
 ) -> Finding | None:
-    """Carry one test of the matrix out.
+    """Carry out one test of the matrix.
 
     Args:
-        stranger: Who asks.
-        matrix: What the project says.
-        probe: One of its probes.
-        tokens: By the names of the credentials.
-        watching: Watches the database, if there is one.
+        stranger: The client that sends the request.
+        matrix: The project's declarations about its routes.
+        probe: One of the matrix's probes.
+        tokens: Tokens by the names of the credentials.
+        watching: A context manager that watches the database, if there is one.
     """
     route, name = probe.route, probe.credential
     if route is None:
@@ -74,7 +75,7 @@ async def check_probe(
 
 
 async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding | None:
-    """A good credential is not refused: or all other refusals would mean nothing."""
+    """Check that the route accepts a good credential: otherwise its other refusals would mean nothing."""
     complete = route.method in {"GET", WEBSOCKET}
     answer = await _answer(stranger, route, token, complete=complete)
     if answer.found is not None:
@@ -95,7 +96,7 @@ async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding 
 
 
 async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
-    """A route that is listed as public although it looks at credentials lets strangers in."""
+    """Check that a route that reads credentials, and is listed as public, accepts a request without any."""
     if (await _answer(stranger, route, None)).found is not None:
         return None
     return Finding(

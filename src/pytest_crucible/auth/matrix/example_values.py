@@ -1,6 +1,6 @@
-"""The smallest value that a JSON schema admits, so that a request gets past validation to what it should test.
+"""The smallest value that a JSON schema admits, so that a request passes validation and reaches the code under test.
 
-Examples, defaults and constants of the schema come first: what its author wrote is better than what is made up.
+Examples, defaults and constants of the schema come first: a value that its author wrote is better than a generated one.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Schema = Mapping[str, Any]
 
 
 def smallest(schema: Schema, definitions: Schema | None = None, depth: int = 0) -> Any:
-    """A value that *schema* admits.
+    """Return a value that *schema* admits.
 
     Args:
         schema: JSON Schema as Pydantic writes it.
-        definitions: What ``$ref`` leads to, by name; those of *schema* itself if not given.
-        depth: How many schemas this one lies in: a model may contain itself.
+        definitions: The targets of ``$ref``, by name; by default those of *schema* itself.
+        depth: The number of schemas around this one: a model may contain itself.
     """
     definitions = schema.get("$defs", {}) if definitions is None else definitions
     for given in ("examples", "example", "default", "const", "enum"):
@@ -85,7 +85,7 @@ def _number(schema: Schema) -> int | float:
 
 
 def _whole(schema: Schema, step: Any) -> Any:
-    """A multiple of *step* within the bounds."""
+    """Return a multiple of *step* within the bounds."""
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
     value = step
@@ -114,7 +114,7 @@ def _text(schema: Schema) -> str:
 
 
 def _matching(pattern: str, least: int) -> str:
-    """A text for *pattern*: a likely one that fits, or what Polyfactory makes of it where that is installed."""
+    """Return a text that matches *pattern*: a common one, or one that Polyfactory makes if it is installed."""
     for text in ("x", "1", "X", "xx", "xxx", "XXX", "x-x", "x@x.xx", "+15550100", "00000", *FORMATS.values()):
         for long in (text, text * max(least, 1)):
             if len(long) >= least and re.search(pattern, long):

@@ -1,4 +1,4 @@
-"""The route matrix: which route is asked with which credential, and what a project says of its routes."""
+"""The route matrix: the credentials for each route, and the project's declarations about its routes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from .probe import Finding, Terms
 from .requests import needs_body
 
 MISSING = "missing"
-# Each route is asked with these…
+# Every route is tested with these…
 EVERYWHERE = (MISSING, "malformed", "expired", "tampered", "wrong-key", "alg-none")
-# …and with these one route of each guard: it is one function that reads the claims of a token.
+# …and one route of each guard with these: a single function of the guard reads the claims of a token.
 ONCE = ("wrong-audience", "wrong-issuer")
 VALID = "valid"
-# A route that looks at credentials and is listed as public must let everybody in.
+# A route that reads credentials and is listed as public must accept a request without any.
 PUBLIC = "public"
 UNLISTED = "every route is secured or public"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One test of the matrix: a route and a credential. Without a route: are all routes secured or public?"""
+    """One test of the matrix: a route and a credential.
+
+    Without a route, the test checks that every route is secured or public.
+    """
 
     route: Route | None
     credential: str
@@ -35,14 +38,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What a project says of its routes.
+    """The project's declarations about its routes.
 
     Attributes:
         public: Routes that need no credentials, as ``GET /health``.
-        terms: What counts as a refusal.
-        guards: Dependencies that refuse strangers without using ``fastapi.security``.
-        secured: Patterns of routes that are guarded otherwise, as ``* /admin/*``.
-        credentials: What each route is asked with.
+        terms: The definition of a refusal.
+        guards: Dependencies that refuse requests without using ``fastapi.security``.
+        secured: Patterns of routes that are guarded in another way, as ``* /admin/*``.
+        credentials: The credentials that each route is tested with.
     """
 
     public: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ class Matrix:
     credentials: tuple[str, ...] = (*EVERYWHERE, *ONCE, VALID)
 
     def probes(self, application: Any) -> list[Probe]:
-        """Every test of the matrix, in the order of the routes."""
+        """Return every test of the matrix, in the order of the routes."""
         routes = routes_of(application, self.guards)
         refusing = [route for route in routes if self._must_refuse(route)]
         asked = (
@@ -65,7 +68,7 @@ class Matrix:
         return [Probe(None, UNLISTED), *asked, *claimed]
 
     def listing(self, application: Any) -> Finding | None:
-        """Whether every route declares security or is listed as public, and nothing is listed that there is not."""
+        """Check that every route declares security or is listed as public, and that every listed route exists."""
         routes = routes_of(application, self.guards)
         names = [str(route) for route in routes]
         silent = [str(route) for route in routes if not self._is_secured(route) and route.method != WEBSOCKET]
@@ -107,7 +110,7 @@ def route_matrix(  # noqa: PLR0913 - each by its name
     secured: Iterable[str] = (),
     credentials: Iterable[str] = Matrix.credentials,
 ) -> Callable[..., Any]:
-    """A test that asks every route with credentials which it must refuse.
+    """Return a test that requests every route with credentials which it must refuse.
 
     ::
 
@@ -116,20 +119,20 @@ def route_matrix(  # noqa: PLR0913 - each by its name
     Args:
         public: Routes that need no credentials. One that declares no security and is not listed fails.
         may_write: Tables that a refused request may write, such as a log of attempts.
-        statuses: What counts as a refusal.
-        codes: The codes of a websocket's close that count as a refusal after it was accepted.
-        guards: Dependencies that refuse strangers without ``fastapi.security``: they read a session, a header.
-        secured: Routes that refuse strangers without declaring it: by middleware, a decorator, in their own code. ``*``
-            stands for any text: ``* /admin/*``.
-        credentials: What each route is asked with, if not with all.
+        statuses: The statuses of HTTP that count as a refusal.
+        codes: The close codes that count as a refusal of a websocket after it was accepted.
+        guards: Dependencies that refuse requests without ``fastapi.security``: they read a session or a header.
+        secured: Routes that refuse requests without declaring it: by middleware, by a decorator, in their own code.
+            ``*`` stands for any text: ``* /admin/*``.
+        credentials: The credentials that each route is tested with; all by default.
 
     Raises:
-        TypeError: If a text is given where a list belongs, or a credential that there is none of.
+        TypeError: If an argument is a text and not a list, or names an unknown credential.
     """
     lists = {"public": public, "may_write": may_write, "secured": secured, "credentials": credentials}
     for name, value in lists.items():
         if isinstance(value, str):
-            raise TypeError(f"{name} is a list: write {name}=[{value!r}].")
+            raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
     asked = tuple(credentials)
     unknown = [name for name in asked if name not in Matrix.credentials]
     if unknown:
@@ -138,7 +141,7 @@ def route_matrix(  # noqa: PLR0913 - each by its name
     matrix = Matrix(tuple(public), terms, tuple(guards), tuple(secured), asked)
 
     async def test_routes_refuse_bad_credentials(crucible_probe: Probe, crucible_route_matrix: Any) -> None:
-        """The route refuses this credential, and no row has changed."""
+        """Check that the route refuses this credential and that no row has changed."""
         await crucible_route_matrix(matrix, crucible_probe)
 
     test_routes_refuse_bad_credentials.crucible_matrix = matrix  # type: ignore[attr-defined]
@@ -146,18 +149,18 @@ def route_matrix(  # noqa: PLR0913 - each by its name
 
 
 def matrix_of(test: object) -> Matrix | None:
-    """What a test that `route_matrix` made asks; None for any other object."""
+    """Return the matrix of a test that `route_matrix` made; None for any other object."""
     return vars(test).get("crucible_matrix") if callable(test) and hasattr(test, "__dict__") else None
 
 
 def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
-    """Of the routes that one function guards with *route*, the one to ask; a websocket that guards itself, itself."""
+    """Return the one route to test among those that share *route*'s guard; a websocket that guards itself is alone."""
     alike = [one for one in routes if one.guard == route.guard] if route.guard else [route]
     if name != VALID:
         return alike[:1]
     if not route.guard and "{" in route.path:
-        return []  # one that leads to an object may refuse because that is not there
-    # Nothing is carried out with a good credential but what reads, or what lacks its body.
+        return []  # a route to an object may refuse because the object does not exist
+    # With a good credential, only a route that reads, or a request without its body, changes nothing.
     reading = [one for one in alike if one.method in {"GET", WEBSOCKET}]
     return (reading or [one for one in alike if needs_body(one)])[:1]
 

@@ -1,4 +1,4 @@
-"""One route asked with one credential: did it refuse, and did it leave every row as it was?"""
+"""One request to one route with one credential, which must be refused and change no row."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ UNAUTHORIZED = frozenset({401, 403})
 
 @dataclass(frozen=True)
 class Terms:
-    """What counts as a refusal.
+    """The definition of a refusal.
 
     Attributes:
-        statuses: Of HTTP.
-        codes: Of a websocket that is closed after it was accepted.
-        may_write: Tables that a refused request may write: a log of attempts.
+        statuses: The statuses of an HTTP response.
+        codes: The close codes of a websocket that was accepted before.
+        may_write: Tables that a refused request may write, such as a log of attempts.
     """
 
     statuses: frozenset[int] = UNAUTHORIZED
@@ -37,11 +37,11 @@ class Finding:
     """A route that did not refuse.
 
     Attributes:
-        route: Which; None if it is about the list of public routes.
-        credential: What was wrong with the credential: ``missing``, ``expired`` and so on.
-        found: What the application did.
-        cause: The exception that the application did not handle, if that is what happened.
-        unclear: Whether this may be as it should be, and cannot be told.
+        route: The route; None if the fault is in the list of public routes.
+        credential: The fault of the credential: ``missing``, ``expired`` and so on.
+        found: The application's reaction.
+        cause: The exception that the application did not handle, if there was one.
+        unclear: True if the route may be right, and the test cannot decide it.
     """
 
     route: Route | None
@@ -53,7 +53,7 @@ class Finding:
     unclear: bool = False
 
     def error(self) -> RefusalError:
-        """The finding as an error."""
+        """Return the finding as an error."""
         where = f"{self.route} with {_worded(self.credential)}" if self.route else "Routes"
         error = RefusalError(f"{where}: {self.found}.", why=self.why, do=self.do)
         error.__cause__ = self.cause
@@ -65,12 +65,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a route answered.
+    """A route's answer.
 
     Attributes:
-        found: What it did instead of refusing; None if it refused.
-        status: Of HTTP.
-        body: Of a response of HTTP that says 401 or 403.
+        found: The route's reaction instead of a refusal; None if it refused.
+        status: The status of the HTTP response.
+        body: The body of an HTTP response with the status 401 or 403.
     """
 
     found: str | None
@@ -80,12 +80,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stranger:
-    """Who asks the application.
+    """A client that no user has logged in to.
 
     Attributes:
         application: An ASGI application whose lifespan runs.
-        options: What clients are made with, as for the fixture ``client_options``.
-        extra: Where the application looks for credentials though no route declares it.
+        options: The options of its requests, as for the fixture ``client_options``.
+        extra: Places where the application takes credentials though no route declares them.
     """
 
     application: Any
@@ -93,16 +93,16 @@ class Stranger:
     extra: tuple[Scheme, ...] = ()
 
     async def ask(self, route: Route, token: str | None, terms: Terms, *, complete: bool = True) -> Outcome:
-        """Ask *route* with *token*.
+        """Send a request with *token* to *route*.
 
         Args:
             route: One of the application's.
             token: None for no credentials.
-            terms: What counts as a refusal.
-            complete: Whether to send a body. Without one that is needed, nothing is carried out.
+            terms: The definition of a refusal.
+            complete: True to send a body. A route that needs one changes nothing without it.
 
         Raises:
-            Exception: Whatever the application does not handle.
+            Exception: Any exception that the application does not handle.
         """
         places = dict.fromkeys([*(route.schemes or likely_places(route)), *self.extra])
         request = request_for(route).with_credentials(carry(token, places))
@@ -132,18 +132,18 @@ class Stranger:
 async def ask(
     stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: RowWatch | None = None
 ) -> Finding | None:
-    """Ask *route* with a credential that it must refuse.
+    """Send a request to *route* with a credential that it must refuse.
 
     Args:
-        stranger: Who asks.
+        stranger: The client that sends it.
         route: One of `routes_of` the application.
-        credential: What is wrong with the credential.
+        credential: The fault of the credential.
         token: The credential, or None to send none.
-        terms: What counts as a refusal.
-        watch: Sees which rows change, if there is one.
+        terms: The definition of a refusal.
+        watch: The watch on changed rows, if there is a database.
 
     Returns:
-        What is wrong, or None if the route refused and wrote nothing.
+        The fault, or None if the route refused and wrote nothing.
     """
     try:
         outcome = await stranger.ask(route, token, terms)

@@ -1,7 +1,7 @@
-"""A request to a route that gets past validation: its parameters filled in, from the types that they are declared with.
+"""A request to a route that passes validation: its parameters are filled in according to their declared types.
 
-FastAPI answers 422 before the application has looked at the credentials, if another parameter of a dependency on the
-way is missing. So everything that is required is there.
+If another parameter of the route's dependencies is missing, FastAPI answers 422 before the application reads the
+credentials. So the request contains everything that is required.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOKEN_LIKE = re.compile(r"token|jwt|auth|key|ticket|session|credential", re.IGNO
 
 @dataclass
 class Request:
-    """What is sent to one route, but for the credentials."""
+    """The request to one route, without credentials."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Request:
     body: dict[str, Any] = field(default_factory=dict)
 
     def with_credentials(self, credentials: Credentials) -> Request:
-        """The same request, carrying *credentials*."""
+        """Return the same request, carrying *credentials*."""
         return Request(
             self.path,
             {**self.query, **credentials.query},
@@ -45,7 +45,7 @@ class Request:
 
 
 def request_for(route: Route) -> Request:
-    """A valid request to *route* that carries no credentials."""
+    """Return a valid request to *route* that carries no credentials."""
     dependant = dependant_of(route.source)
     host = {"Host": _fill(route.host, {})} if route.host else {}
     if dependant is None:
@@ -66,13 +66,13 @@ def request_for(route: Route) -> Request:
 
 
 def needs_body(route: Route) -> bool:
-    """Whether FastAPI refuses a request to *route* that has no body."""
+    """Return whether FastAPI refuses a request to *route* that has no body."""
     body = getattr(route.source, "body_field", None)
     return body is not None and is_required(body)
 
 
 def likely_places(route: Route) -> list[Scheme]:
-    """Where a route that declares no scheme may look for credentials: parameters by their names, and a bearer."""
+    """Return likely places of credentials for a route without a scheme: a bearer, and parameters by their names."""
     found = [Scheme("bearer"), Scheme("query", "token")]
     dependant = dependant_of(route.source)
     for part in subtree(dependant) if dependant is not None else ():
@@ -97,14 +97,14 @@ def _values(parameters: Iterable[Any], *, everything: bool = False) -> dict[str,
 
 
 def schema_of(parameter: Any) -> dict[str, Any]:
-    """The JSON schema of one of FastAPI's fields; ``{}`` where Pydantic has none for its type."""
+    """Return the JSON schema of one of FastAPI's fields; ``{}`` where Pydantic has none for its type."""
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 
     info = parameter.field_info
     try:
         with warnings.catch_warnings():
-            # Of what a field says, an alias means nothing to an adapter, and Pydantic warns.
+            # A field's alias has no meaning for an adapter: Pydantic warns about it.
             warnings.simplefilter("ignore")
             kind: Any = Annotated[info.annotation, info]
             adapter: TypeAdapter[Any] = TypeAdapter(kind)
@@ -118,7 +118,7 @@ def schema_of(parameter: Any) -> dict[str, Any]:
 
 
 def is_required(parameter: Any) -> bool:
-    """Whether the request is refused without it."""
+    """Return whether FastAPI refuses a request without *parameter*."""
     return bool(parameter.field_info.is_required())
 
 
@@ -135,7 +135,7 @@ def _written(value: Any) -> str:
 
 
 def _body(source: Any) -> dict[str, Any]:
-    """The body as httpx takes it: ``json``, or ``data`` and ``files``."""
+    """Return the body as keyword arguments of httpx: ``json``, or ``data`` and ``files``."""
     body = getattr(source, "body_field", None)
     if body is None:
         return {}

@@ -1,8 +1,8 @@
-"""Which rows differ between two moments of one test, whoever committed in between.
+"""The rows that differ between two moments of one test, no matter which connection committed in between.
 
-The marks say which tables were written at all, so that looking costs one query where nothing was. A statement that
-writes marks its table even if it changed no row; then the rows as they were, which an open transaction still sees
-(PostgreSQL manual, 13.2.2: Repeatable Read), are compared with those that are there now.
+The marks show which tables were written, so that the comparison costs one query where none was. A statement that
+writes marks its table even if it changed no row. So the old rows, which an open transaction still sees (PostgreSQL
+manual, 13.2.2: Repeatable Read), are compared with the current ones.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ...control import Control, connect
 
 @dataclass(frozen=True)
 class Change:
-    """How the rows of one table differ.
+    """The differences in the rows of one table.
 
     Attributes:
-        table: As PostgreSQL writes its name.
-        added: New rows, and old ones as they are now, as text.
-        removed: Rows that are gone, and those that changed as they were.
+        table: The name, as PostgreSQL writes it.
+        added: New rows, and changed rows in their new form, as text.
+        removed: Deleted rows, and changed rows in their old form.
     """
 
     table: str
@@ -40,13 +40,13 @@ class Change:
 
 
 class RowWatch:
-    """What has changed in some databases since this began. Made by `watching`."""
+    """The changes in some databases since the watch began. Made by `watching`."""
 
     def __init__(self, snapshots: list[Snapshot]) -> None:
         self._snapshots = snapshots
 
     def changes(self, ignore: Iterable[str] = ()) -> list[Change]:
-        """The tables whose rows differ from what they were, but for those in *ignore*.
+        """Return the changes of all tables whose rows differ, except those in *ignore*.
 
         Args:
             ignore: Names of tables, with or without their schema.
@@ -56,11 +56,11 @@ class RowWatch:
 
 
 class Snapshot:
-    """One database as it was.
+    """The rows of one database at one moment.
 
     Args:
-        control: Reads the marks.
-        connection: Its transaction still sees every row as it was.
+        control: The control of the database, which reads the marks.
+        connection: The connection whose transaction still sees the old rows.
     """
 
     def __init__(self, control: Control, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -71,7 +71,7 @@ class Snapshot:
         self._before = control.marked()
 
     def changes(self, ignored: set[str]) -> list[Change]:
-        """The tables whose rows differ."""
+        """Return the changes of the tables whose rows differ."""
         now = self._control.marked()
         names = {name for name, count in now.items() if count != self._before.get(name, 0)}
         written = sorted(name for name in names if name and not {name, name.rpartition(".")[2]} & ignored)
@@ -93,14 +93,14 @@ class Snapshot:
         new = self._rows(table)
         removed = tuple(sorted((old - new).elements()))
         if not old and self._file(table) != file:
-            # TRUNCATE takes the rows from transactions before it, too (PostgreSQL manual, 13.6).
+            # TRUNCATE hides the rows from older transactions, too (PostgreSQL manual, 13.6).
             removed = ("every row, by TRUNCATE",)
         return Change(table, tuple(sorted((new - old).elements())), removed)
 
 
 @contextmanager
 def watching(controls: Iterable[Control]) -> Iterator[RowWatch]:
-    """Watch the databases of *controls*: what is committed in here can be asked for."""
+    """RowWatch the databases of *controls* for changes that are committed inside the block."""
     with ExitStack() as opened:
         yield RowWatch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
 

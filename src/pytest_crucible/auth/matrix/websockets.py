@@ -1,7 +1,7 @@
-"""A websocket's handshake, over ASGI alone: did the application let the stranger in?
+"""A websocket's handshake over ASGI alone, which shows whether the application refuses a client.
 
-A browser cannot read the code of a handshake that was refused, so applications also accept, and close at once with a
-code. What counts is whether anything was said or heard in between.
+A browser cannot read the code of a refused handshake, so some applications accept, and at once close with a code. This
+counts as a refusal if the application neither sends nor receives a message in between.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .requests import Request
 
-# 1008 is RFC 6455's policy violation, 3000 and 3003 are IANA's unauthorized and forbidden, the rest is custom: the
-# status of HTTP in the range for private use.
+# 1008 is RFC 6455's policy violation; 3000 and 3003 are IANA's unauthorized and forbidden; the others are customary:
+# the status of HTTP in the range for private use.
 REFUSALS = frozenset({1008, 3000, 3003, 4001, 4003, 4401, 4403})
 SECONDS = 10.0
 
@@ -27,20 +27,20 @@ async def shake_hands(
     base_url: str = "http://test",
     headers: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Open a websocket as a stranger would.
+    """Open a websocket and report whether the application refuses it.
 
     Args:
         application: An ASGI application.
-        request: Where to, and with which credentials.
+        request: The address and the credentials.
         refusals: The codes of a close that count as a refusal once the application has accepted.
         base_url: Host and scheme of the application.
-        headers: Sent with each request.
+        headers: Headers that are sent with each request.
 
     Returns:
-        What the application did instead of refusing, or None if it refused.
+        The application's reaction instead of a refusal, or None if it refused.
 
     Raises:
-        Exception: Whatever the application does not handle.
+        Exception: Any exception that the application does not handle.
     """
     talk = _Talk(refusals)
     scope = _scope(request, urlsplit(base_url), headers or {})
@@ -58,7 +58,7 @@ async def shake_hands(
 
 
 class _Talk:
-    """Both directions of one connection, and what is to be said of them."""
+    """Both directions of one connection, and the verdict on them."""
 
     def __init__(self, refusals: frozenset[int]) -> None:
         self.over = asyncio.Event()
@@ -70,13 +70,13 @@ class _Talk:
         self._refused = False
 
     def verdict(self, otherwise: str) -> str | None:
-        """What was found, or None for a refusal."""
+        """Return the application's reaction, or None for a refusal."""
         if self._refused:
             return None
         return self._found or (f"accepted and {otherwise}" if self._accepted else otherwise)
 
     async def receive(self) -> dict[str, Any]:
-        """The connection, and then silence until the client hangs up."""
+        """Return the connect event; then wait until the client hangs up."""
         if not self._connected:
             self._connected = True
             return {"type": "websocket.connect"}
@@ -86,7 +86,7 @@ class _Talk:
         return {"type": "websocket.disconnect", "code": 1000, "reason": ""}
 
     async def send(self, message: dict[str, Any]) -> None:
-        """What the application says."""
+        """Take a message from the application."""
         kind = message["type"]
         if kind == "websocket.accept":
             self._accepted = True
@@ -107,7 +107,7 @@ class _Talk:
 
 
 async def _hang_up(task: asyncio.Future[Any], talk: _Talk) -> None:
-    """Let the application notice that the client is gone; after that, it is stopped."""
+    """Let the application notice that the client is gone, then stop it."""
     talk.gone.set()
     await asyncio.wait({task}, timeout=1)
     task.cancel()

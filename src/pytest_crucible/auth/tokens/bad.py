@@ -17,7 +17,10 @@ MALFORMED = "not-a-token"
 
 
 def is_jwt(token: str) -> bool:
-    """Whether *token* is a signed JSON web token: three parts, the first of which is a JSON object with ``alg``."""
+    """Return whether *token* is a signed JSON web token.
+
+    It has three parts, the first of which is a JSON object with ``alg``.
+    """
     parts = token.split(".")
     try:
         return len(parts) == 3 and "alg" in json.loads(_decode(parts[0]))
@@ -26,12 +29,12 @@ def is_jwt(token: str) -> bool:
 
 
 def bad_tokens(token: str, *, expired: str | None = None, function: Callable[..., Any] | None = None) -> dict[str, str]:
-    """Tokens to refuse, by what is wrong with them.
+    """Return tokens to refuse, by the names of their faults.
 
     Args:
-        token: A good one. Of a JSON web token all of these are made; of any other ``malformed`` and ``tampered``.
+        token: A good one. A JSON web token gives all of these; any other token only ``malformed`` and ``tampered``.
         expired: One that has expired, if there is one.
-        function: What made *token*. If the key that it signs with is within its reach, tokens for another audience
+        function: The function that made *token*. If its signing key is within its reach, tokens for another audience
             and from another issuer are made too, where *token* names one.
 
     Returns:
@@ -53,7 +56,7 @@ def bad_tokens(token: str, *, expired: str | None = None, function: Callable[...
 
 
 def expired_token(token: str, function: Callable[..., Any]) -> str | None:
-    """*token*, signed anew with a time of expiry in the past; None if its key is not within reach of *function*."""
+    """Sign *token* anew with an expiry in the past; return None if its key is not within reach of *function*."""
     if not is_jwt(token):
         return None
     jwt = library()
@@ -66,18 +69,18 @@ def expired_token(token: str, function: Callable[..., Any]) -> str | None:
 
 
 def sign(claims: dict[str, Any], key: Any, header: dict[str, Any]) -> str:
-    """A JSON web token of *claims*, signed with *key* by the algorithm of *header*."""
+    """Return a JSON web token of *claims*, signed with *key* by the algorithm of *header*."""
     import jwt
 
     rest = {name: value for name, value in header.items() if name != "alg"}
     with warnings.catch_warnings():
-        # Keys shorter than they should be: the application's matter.
+        # PyJWT warns of short keys: that is for the application to decide.
         warnings.simplefilter("ignore")
         return jwt.encode(claims, key, algorithm=header["alg"], headers=rest)
 
 
 def library() -> Any:
-    """PyJWT.
+    """Return the module of PyJWT.
 
     Raises:
         UsageError: If it is not installed.
@@ -94,13 +97,13 @@ def library() -> Any:
 
 
 def expiry(token: str) -> float | None:
-    """When the JSON web token *token* expires, in seconds since the epoch; None if it says nothing of it."""
+    """Return the expiry of the JSON web token *token*, in seconds since the epoch; None if it has none."""
     found = _claims(token).get("exp")
     return float(found) if found is not None else None
 
 
 def tampered(token: str) -> str:
-    """*token* with one character in its middle changed."""
+    """Return *token* with one character in its middle changed."""
     middle = len(token) // 2
     return token[:middle] + ("A" if token[middle : middle + 1] != "A" else "B") + token[middle + 1 :]
 
@@ -117,7 +120,7 @@ def _wrong_claims(
 
 
 def _other_key(algorithm: str) -> Any:
-    """A key that the application has never seen, for the same algorithm."""
+    """Return a key that the application does not know, for the same algorithm."""
     if algorithm.startswith("HS"):
         return secrets.token_hex(64)
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -131,7 +134,7 @@ def _other_key(algorithm: str) -> Any:
 
 
 def _later(claims: dict[str, Any]) -> dict[str, Any]:
-    """The claims of somebody who would like to stay longer."""
+    """Return the claims with an expiry one year from now."""
     return claims | {"exp": int(datetime.now(timezone.utc).timestamp()) + 365 * 86400}
 
 

@@ -1,6 +1,6 @@
-"""The key that a token was signed with, found by trying what the token function can reach.
+"""The key that a token was signed with, found by trying every text that the token function can reach.
 
-A signature that verifies is proof: nothing else than the key can have made it. So what is found is never a guess.
+A signature that verifies is proof: only the key can have made it. So the result is never a guess.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-# A list of globals, a module, its settings, a section of them, a secret in it.
+# The levels on the way: a list of globals, a module, its settings, a section of them, a secret in it.
 DEEPEST = 6
 
 
 def key_of(token: str, function: Callable[..., Any] | None) -> Any:
-    """The key that signed the JSON web token *token*, or None if it is not within reach.
+    """Return the key that signed the JSON web token *token*, or None if it is not within reach.
 
     Args:
         token: A JSON web token.
-        function: The function that made it: its module's globals and its closure are looked through, settings objects
+        function: The function that made it. The search covers its module's globals and its closure, settings objects
             among them, and the environment.
     """
     import jwt
@@ -47,7 +47,7 @@ def _verifies(algorithm: Any, candidate: str | bytes, message: bytes, signature:
     try:
         key = algorithm.prepare_key(candidate)
         public = key.public_key() if hasattr(key, "public_key") else key
-        # A public key verifies too, and cannot sign.
+        # A public key verifies as well, but cannot sign.
         signs = isinstance(key, bytes) or hasattr(key, "sign")
         return signs and bool(algorithm.verify(message, public, base64url_decode(signature)))
     except Exception:  # noqa: BLE001 - whatever is no key for this algorithm
@@ -55,7 +55,7 @@ def _verifies(algorithm: Any, candidate: str | bytes, message: bytes, signature:
 
 
 def _candidates(function: Callable[..., Any] | None) -> Iterator[str | bytes]:
-    """Every text within reach, the nearest first."""
+    """Yield every text within reach, the nearest first."""
     seen: dict[int, Any] = {}  # kept, or another object might come to have the same id
     unwrapped = inspect.unwrap(function) if function is not None else None
     while isinstance(unwrapped, functools.partial):
@@ -83,7 +83,7 @@ def _texts(value: Any, seen: dict[int, Any], depth: int = 0) -> Iterator[str | b
 
 
 def _inside(value: Any) -> list[Any]:
-    """What *value* holds; nothing that its own code would have to compute is asked for."""
+    """Return the values inside *value*, without running code of its own that would compute them."""
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, (list, tuple, set)):
@@ -92,7 +92,7 @@ def _inside(value: Any) -> list[Any]:
         if _has(value, "get_secret_value"):
             return [value.get_secret_value()]
         if _has(value, "cache_info"):
-            # get_settings(), with functools.cache: what it has returned is there already.
+            # get_settings() under functools.cache: the call returns the stored result.
             with suppress(TypeError):
                 return [value()] if value.cache_info().currsize == 1 else []
         if callable(value):
@@ -101,5 +101,5 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _has(value: Any, name: str) -> bool:
-    """Statically: objects that answer every name, such as ``pytest.mark``, are not asked."""
+    """Return whether *value* has the attribute *name*, statically: ``pytest.mark`` and the like have every name."""
     return inspect.getattr_static(value, name, None) is not None

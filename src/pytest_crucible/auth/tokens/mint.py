@@ -1,7 +1,7 @@
-"""The application's own token function, called for a user: its signature says with what.
+"""The application's own token function, called for a user with arguments that follow from its signature.
 
-Nothing is guessed at: a parameter whose meaning does not follow from its name or its type is an error, which shows the
-wrapper to write.
+Crucible does not guess: a parameter whose meaning does not follow from its name or its type is an error, which shows
+the wrapper to write.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ and crucible_access_token = "tests.tokens:mint"."""
 
 
 class Mint:
-    """Mints tokens for users by the application's own function.
+    """The application's own function, which mints tokens for users.
 
     Args:
-        function: What ``crucible_access_token`` names. It returns a token, or a mapping: what is in a Starlette
-            session of such a user.
-        path: As it was written, for errors.
+        function: The function that ``crucible_access_token`` names. It returns a token, or a mapping: the contents of
+            the user's Starlette session.
+        path: The option's value, for errors.
     """
 
     def __init__(self, function: Callable[..., Any], path: str) -> None:
@@ -53,15 +53,15 @@ class Mint:
 
     @property
     def sets_expiry(self) -> bool:
-        """Whether the function takes the time until a token expires."""
+        """True if the function takes the lifetime of a token."""
         return self._expiry is not None
 
     def __call__(self, user: Any, expires: timedelta | None = None) -> Any:
-        """What the function returns for *user*.
+        """Return the function's result for *user*.
 
         Args:
             user: The test's user.
-            expires: From now on; only where `sets_expiry`.
+            expires: The lifetime, counted from now; only where `sets_expiry`.
 
         Raises:
             UsageError: If a parameter of the function cannot be filled in.
@@ -109,7 +109,7 @@ class Mint:
 
 
 def mint_of(settings: Settings) -> Mint | None:
-    """What ``crucible_access_token`` names, or None if it is not set.
+    """Return the function that ``crucible_access_token`` names, or None if the option is not set.
 
     Raises:
         UsageError: If it names something that cannot be called.
@@ -127,7 +127,10 @@ def mint_of(settings: Settings) -> Mint | None:
 
 
 def identity(user: Any) -> Any:
-    """What names *user* in a token: its ``id``, or the first that it has of what is usual; itself if it is a value."""
+    """Return the value that names *user* in a token.
+
+    This is its ``id``, or its first attribute among the usual ones; *user* itself if it is a plain value.
+    """
     if isinstance(user, (str, int)) or type(user).__name__ == "UUID":
         return user
     for name in IDENTITIES:
@@ -143,7 +146,7 @@ def identity(user: Any) -> Any:
 
 
 def finished(result: Any) -> Any:
-    """What *result* becomes; an awaitable is awaited in a thread of its own, for this one may be running a loop."""
+    """Return *result*; await an awaitable first, in a thread of its own, since this one may be running a loop."""
     if not inspect.isawaitable(result):
         return result
 
@@ -181,7 +184,7 @@ def _is_timedelta(parameter: inspect.Parameter) -> bool:
 
 
 def _lifetime(parameter: inspect.Parameter, lifetime: timedelta) -> Any:
-    """*lifetime* as *parameter* takes it: a timedelta, a moment, or a number in the unit that its name says."""
+    """Return *lifetime* in the form that *parameter* takes: a timedelta, a moment, or a number in the named unit."""
     name, kind = parameter.name.lower(), str(parameter.annotation)
     if _is_timedelta(parameter) or "delta" in name:
         return lifetime

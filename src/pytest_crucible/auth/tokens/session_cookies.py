@@ -1,4 +1,4 @@
-"""Starlette's sessions: a cookie that `SessionMiddleware` signs, minted with the middleware's own key."""
+"""Cookies of Starlette's `SessionMiddleware`, signed with the middleware's own key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SessionCookies:
     Args:
         secret: Its ``secret_key``.
         cookie: The name of its cookie.
-        max_age: How long a session lives, in seconds; None for as long as the browser is open.
+        max_age: The lifetime of a session in seconds; None for as long as the browser is open.
     """
 
     def __init__(self, secret: str, cookie: str = "session", max_age: int | None = 14 * 24 * 60 * 60) -> None:
@@ -28,14 +28,14 @@ class SessionCookies:
         self._max_age = max_age
 
     def sign(self, session: Mapping[str, Any], expires: timedelta | None = None) -> str:
-        """The cookie of a session that holds *session*, which may have expired."""
+        """Return the cookie of a session with the contents *session*, which may have expired."""
         age = 0.0
         if expires is not None and self._max_age is not None:
             age = self._max_age - expires.total_seconds()
         return str(self._signer(age).sign(_packed(session)).decode())
 
     def bad(self, good: str) -> dict[str, str]:
-        """Cookies that the middleware must refuse, by what is wrong with them.
+        """Return cookies that the middleware must refuse, by the names of their faults.
 
         Args:
             good: One that it accepts.
@@ -48,7 +48,7 @@ class SessionCookies:
 
     @property
     def expire(self) -> bool:
-        """Whether a session ends by itself."""
+        """True if a session expires."""
         return self._max_age is not None
 
     def _signer(self, age: float) -> Any:
@@ -62,7 +62,7 @@ class SessionCookies:
 
 
 def sessions_of(application: Any) -> SessionCookies:
-    """The sessions of *application*, which has Starlette's `SessionMiddleware`.
+    """Return the session cookies of *application*, which has Starlette's `SessionMiddleware`.
 
     Raises:
         UsageError: If it has none.

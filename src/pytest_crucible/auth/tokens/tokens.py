@@ -1,4 +1,4 @@
-"""The tokens of a user of the application: good ones, expired ones, and all that must be refused."""
+"""The tokens of a user of the application: good, expired, and bad ones that must be refused."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .session_cookies import SessionCookies, sessions_of
 
 
 class NoToken(UsageError):
-    """There is no such token, and nothing that could make it."""
+    """The error for a token that does not exist and cannot be made."""
 
 
 class Tokens:
     """Tokens for users of one application.
 
     Args:
-        application: Gives the ASGI application where something must be read of it.
+        application: A function that returns the ASGI application, called only where it is needed.
         mint: The application's own token function, or None if ``crucible_access_token`` is not set.
-        scheme: What the fixture ``auth_scheme`` says, or None.
+        scheme: The value of the fixture ``auth_scheme``, or None.
     """
 
     def __init__(self, application: Callable[[], Any], mint: Mint | None, scheme: str | None = None) -> None:
@@ -35,7 +35,7 @@ class Tokens:
         self._sessions: SessionCookies | None = None
 
     def good(self, user: Any) -> str:
-        """A token by which the application knows *user*.
+        """Return a token by which the application knows *user*.
 
         Raises:
             NoToken: If the application's function is not known.
@@ -43,7 +43,7 @@ class Tokens:
         return self._signed(self._need_mint()(user))
 
     def expired(self, user: Any) -> str:
-        """A token of *user* that ended an hour ago.
+        """Return a token of *user* that expired an hour ago.
 
         Raises:
             NoToken: If the application's function is not known, or takes no lifetime and its key is out of reach.
@@ -70,7 +70,7 @@ class Tokens:
         return made
 
     def bad(self, good: str, malformed: str = MALFORMED, expired: str | None = None) -> dict[str, str]:
-        """What must be refused, by what is wrong with it; see `bad_tokens`."""
+        """Return tokens that must be refused, by the names of their faults; see `bad_tokens`."""
         if self._sessions is None:
             found = bad_tokens(good, function=self._mint.function if self._mint else None)
         else:
@@ -78,7 +78,7 @@ class Tokens:
         return found | {"malformed": malformed} | ({"expired": expired} if expired else {})
 
     def schemes(self) -> list[Scheme]:
-        """How a token is carried.
+        """Return the schemes by which a token is carried.
 
         Raises:
             UsageError: If the application takes credentials in several ways.
@@ -86,14 +86,14 @@ class Tokens:
         return self.extra() or the_one(schemes_of(self._application()))
 
     def fit(self, schemes: Collection[Scheme]) -> bool:
-        """Whether a route that takes *schemes* takes a user's token, and not a key of another kind only."""
+        """Return whether a route with *schemes* takes a user's token, and not only a key of another kind."""
         own = self.extra() or list(dict.fromkeys(schemes_of(self._application())))
         if len(own) > 1:
             own = [scheme for scheme in own if not scheme.is_key]
         return not schemes or any(not scheme.is_key or scheme in own for scheme in schemes)
 
     def extra(self) -> list[Scheme]:
-        """How a token is carried though no route declares it: as the project says, or in a session."""
+        """Return the scheme that no route declares: the one that the project names, or the session's cookie."""
         if self._scheme is not None:
             return [read_scheme(self._scheme, schemes_of(self._application()))]
         return [Scheme("cookie", self._sessions.cookie)] if self._sessions is not None else []
