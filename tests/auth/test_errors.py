@@ -75,8 +75,8 @@ def test_what_cannot_be_made_is_told_from_what_is_wrong():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"public": "GET /health"}, r"public is a list: write public=\['GET /health'\]"),
-        ({"secured": "*"}, r"secured is a list: write secured=\['\*'\]"),
+        ({"public": "GET /health"}, r"public must be a list: write public=\['GET /health'\]"),
+        ({"secured": "*"}, r"secured must be a list: write secured=\['\*'\]"),
         ({"credentials": ["expierd"]}, "there are no credentials expierd. There are missing, malformed, expired"),
         ({"publc": []}, "unexpected keyword argument 'publc'"),
     ],

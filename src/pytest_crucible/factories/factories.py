@@ -1,4 +1,4 @@
-"""The factories of one run: bound while it lasts, seeded where each place begins."""
+"""The factories of one run: bound while it lasts, and seeded at the beginning of each scope."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .seeds import Sources, State, number, restore
 
 
 class Factories:
-    """What one run does for factories.
+    """The binding and the seeds of factories in one run.
 
     Args:
-        settings: What the user set.
+        settings: The run's settings.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,10 +37,10 @@ class Factories:
         )
 
     def begin(self, *, python: bool = True) -> None:
-        """Bind Polyfactory's classes as soon as they are there; where it is not installed, listen to no imports.
+        """Bind Polyfactory's classes when the project imports them; do nothing if Polyfactory is not installed.
 
         Args:
-            python: Whether Python's own ``random`` is seeded too.
+            python: True to seed Python's own ``random`` too.
         """
         self._python = python
         if sys.modules.get("polyfactory") or find_spec("polyfactory"):
@@ -69,11 +69,11 @@ class Factories:
 
     @contextmanager
     def at(self, place: Place, *, lasting: bool = False) -> Iterator[Place]:
-        """Data that is made in here is of *place*.
+        """Draw and store data for *place* inside the block.
 
         Args:
             place: A test, or a fixture.
-            lasting: Whether its rows outlast it; call `gone` when they go.
+            lasting: True if its rows outlive the block; call `gone` when they are removed.
         """
         outer = PLACES[-1] if PLACES else None
         before = self._sources.state() if self._sources and outer else None
@@ -112,7 +112,7 @@ class Factories:
             self._sources.seed(number(place.seed, place.id))
 
     def report(self, place: Place) -> str | None:
-        """What to say of *place* where it failed; None where it drew nothing."""
+        """Return the line for the report of a failed *place*; None if it drew nothing."""
         if self._sources is None or not self._sources.drew(number(place.seed, place.id)):
             return None
         return (
@@ -121,7 +121,7 @@ class Factories:
         )
 
     def close(self) -> None:
-        """Leave Polyfactory as it was."""
+        """Restore Polyfactory and the state of all random sources."""
         self._on_import.remove()
         self._patches.undo()
         if self._before:

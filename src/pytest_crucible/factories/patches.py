@@ -1,4 +1,4 @@
-"""Replacing attributes of classes for a while."""
+"""Temporary replacement of class attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ABSENT = object()
 
 
 class Patches:
-    """Attributes of classes that are replaced, and how they were before."""
+    """Replaced attributes of classes, with their original values."""
 
     def __init__(self) -> None:
         self._were: list[tuple[type, str, Any]] = []
@@ -19,7 +19,7 @@ class Patches:
         setattr(home, name, value)
 
     def undo(self) -> None:
-        """Put everything back, the last one first."""
+        """Restore every attribute, the last one first."""
         while self._were:
             home, name, was = self._were.pop()
             delattr(home, name) if was is _ABSENT else setattr(home, name, was)

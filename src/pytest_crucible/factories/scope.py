@@ -1,4 +1,4 @@
-"""Where data is made: a test, or a fixture of a wider scope while it comes up."""
+"""Scopes of drawn data: a test, or a wide fixture during its setup."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .patches import Patches
 
 
 class Seen(dict[Hashable, set[Hashable]]):
-    """The values drawn for unique columns in one place, by the columns."""
+    """The values drawn for unique columns in one scope, by the columns."""
 
-    # Those whose rows are there: of the places that run, and of the wide fixtures that are up.
+    # The scopes whose rows exist: those that run, and the wide fixtures that are set up.
     alive: ClassVar[list[Seen]] = []
 
 
 @dataclass(eq=False)
 class Place:
-    """A test or a wide fixture.
+    """A test or a wide fixture that draws data.
 
     Attributes:
-        id: What its data is seeded by, beside the seed: pytest's node id, or the fixture's name.
-        asynchronous: The ``AsyncSession`` to store with, opened at the first call.
+        id: The name that its data is seeded by, beside the seed: pytest's node id, or the fixture's name.
+        asynchronous: A function that returns the ``AsyncSession`` to store with, opened at the first call.
         synchronous: The same for a ``Session``.
-        persists: Whether a database may be touched here.
+        persists: True if the scope may use a database.
         seed: The seed, as the user knows it.
-        source: Where the seed comes from.
+        source: The source of the seed.
         seen: The values drawn here for unique columns.
-        patches: What is undone where it ends.
+        patches: The replacements that are undone at its end.
     """
 
     id: str
@@ -42,12 +42,12 @@ class Place:
     patches: Patches = field(default_factory=Patches)
 
 
-# Of the whole process: Polyfactory's classes, which ask here, are of the process too.
+# One list for the whole process, like Polyfactory's classes, which read it.
 PLACES: list[Place] = []
 
 
 def current() -> Place:
-    """The place that runs now.
+    """Return the scope that runs now.
 
     Raises:
         UsageError: If there is none.
@@ -63,5 +63,5 @@ def current() -> Place:
 
 
 def gone(place: Place) -> None:
-    """The rows that were made in *place* are there no more."""
+    """Forget the values of *place*, whose rows no longer exist."""
     Seen.alive[:] = [one for one in Seen.alive if one is not place.seen]

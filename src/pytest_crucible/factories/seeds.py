@@ -1,4 +1,4 @@
-"""Seeding everything that factories draw from, and putting it back as it was."""
+"""The seeding of everything that factories draw from, and the restoration of its state."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ State = list[tuple[Any, Any]]
 
 
 def number(seed: object, place: str) -> int:
-    """The same for the same seed and place, on every machine and under every ``PYTHONHASHSEED``."""
+    """Return a number that depends only on *seed* and *place*, not on the machine or ``PYTHONHASHSEED``."""
     return int.from_bytes(hashlib.sha256(f"{seed}\0{place}".encode()).digest()[:8], "big")
 
 
 class Sources:
     """All sources of randomness: Polyfactory's, Faker's, and Python's own.
 
-    Each is seeded in place and never replaced: ``Use(UserFactory.__random__.choice, …)`` holds on to the object that
-    was there when the class was made.
+    Each is seeded in place and never replaced: ``Use(UserFactory.__random__.choice, …)`` keeps the object that existed
+    when the class was made.
 
     Args:
         base: Polyfactory's ``BaseFactory``.
-        patches: Notes what factories are given of their own.
-        python: Whether the module ``random`` is seeded too.
+        patches: The record of the sources that factories get for themselves.
+        python: True to seed the module ``random`` too.
     """
 
     def __init__(self, base: Any, patches: Patches, *, python: bool) -> None:
@@ -38,7 +38,7 @@ class Sources:
         self._python = python
 
     def seed(self, value: int) -> None:
-        """Begin anew with *value*; factories with a seed of their own begin anew with that."""
+        """Seed all sources with *value*, and factories that have a seed of their own with that one."""
         if self._python:
             random.seed(value)
         self._shared().seed(value)
@@ -75,7 +75,7 @@ class Sources:
             waiting += new
 
     def _shared(self) -> Random:
-        """What the Fakers that nobody seeded share."""
+        """Return the source that unseeded Fakers share."""
         from faker import generator
 
         shared: Random = generator.random
@@ -91,19 +91,19 @@ class Sources:
         yield self._shared()
 
     def state(self) -> State:
-        """The state of every source."""
+        """Return the state of every source."""
         states = [(one, one.getstate()) for one in {id(one): one for one in self._randoms()}.values()]
         return [*states, (random, random.getstate())] if self._python else states
 
     def drew(self, value: int) -> bool:
-        """Whether anything was drawn since `seed` was called with *value*."""
+        """Return whether anything was drawn since `seed` was called with *value*."""
         begun = Random(value).getstate()  # noqa: S311 # not for cryptography
         sources = [self.base.__random__, *_of_faker(self.base.__faker__), self._shared()]
         return any(one.getstate() != begun for one in sources if isinstance(one, Random))
 
 
 def separate(factory: Any, patches: Patches) -> None:
-    """Give *factory* sources of its own, so that its seed is no other factory's."""
+    """Give *factory* sources of its own, so that its seed affects no other factory."""
     if "__random__" not in vars(factory):
         patches.put(factory, "__random__", Random())  # noqa: S311 # not for cryptography
     if "__faker__" not in vars(factory):
@@ -111,7 +111,7 @@ def separate(factory: Any, patches: Patches) -> None:
 
 
 def restore(state: State) -> None:
-    """Put every source back to *state*."""
+    """Restore every source to *state*."""
     for source, was in state:
         source.setstate(was)
 

@@ -1,1 +1,1 @@
-"""Large data of a factory, by COPY."""
+"""Large data of a factory, stored with COPY."""

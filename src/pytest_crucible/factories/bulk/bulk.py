@@ -1,7 +1,7 @@
-"""Large data: what a factory draws, copied into its table.
+"""Large data: instances that a factory builds, copied into their table.
 
-Instances are built as ever, so that ``__init__`` and validators have their say; but no session keeps them, no event of
-the mapper fires for them, and the keys that the database makes are not read back.
+Instances are built as usual, so that ``__init__`` and validators run; but no session keeps them, no event of the mapper
+fires for them, and the keys that the database generates are not read back.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Row = dict[Column[Any], Any]
 
 
 async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
-    """Make *size* rows by *factory* and store them with COPY, over the session that ``create_batch_async`` uses.
+    """Make *size* rows by *factory* and store them with COPY, over the session of ``create_batch_async``.
 
-    Collections (``posts`` of a user) are not drawn; a parent that a row cannot do without is, one for each row, unless
-    it is given. Where COPY cannot be used (joined-table inheritance, row-level security, a driver without it), rows
-    are inserted many at a time.
+    Collections (``posts`` of a user) are not drawn. A parent that a row requires is drawn, one for each row, unless it
+    is given. Where COPY cannot be used (joined-table inheritance, row-level security, a driver without it), rows are
+    inserted many at a time.
 
     Args:
         factory: A ``SQLAlchemyFactory``.
-        size: How many rows.
+        size: The number of rows.
         given: Values that are the same in each row, as for ``create_batch_async``.
 
     Returns:
         The number of rows.
 
     Raises:
-        UsageError: Outside of a test and of fixtures, or if the factory is none of SQLAlchemy's.
+        UsageError: Outside of tests and fixtures, or if the factory is no ``SQLAlchemyFactory``.
     """
     session, close = _session(factory, "__async_session__")
     try:
@@ -56,7 +56,7 @@ async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
 
 
 def bulk_create_sync(factory: Any, size: int, /, **given: Any) -> int:
-    """The same over the session that ``create_batch_sync`` uses."""
+    """Do the same as `bulk_create`, over the session of ``create_batch_sync``."""
     session, close = _session(factory, "__session__")
     try:
         fill(session, factory, size, given)
@@ -67,7 +67,7 @@ def bulk_create_sync(factory: Any, size: int, /, **given: Any) -> int:
 
 
 def _session(factory: Any, name: str) -> tuple[Any, bool]:
-    """The session, and whether it was made for this call."""
+    """Return the session, and whether it was made for this call."""
     own = getattr(factory, name, factory)
     if own is factory:
         raise UsageError(
@@ -94,7 +94,7 @@ def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) ->
 
 
 def _collections(factory: Any) -> Iterator[str]:
-    """The relationships that are not drawn: all but those to a parent, and what the factory declares."""
+    """Yield the relationships that are not drawn: all but those to a parent and those that the factory declares."""
     mapper: Mapper[Any] = inspect(factory.__model__)
     for name, one in mapper.relationships.items():
         if one.direction.name != "MANYTOONE" and not declares(factory, name):
@@ -123,14 +123,14 @@ def _has_children(one: Any) -> bool:
 
 
 def _store_parents(session: Session, objects: list[Any], mapper: Mapper[Any]) -> list[Row]:
-    """Store the parents of *objects*, and answer with the foreign keys."""
+    """Store the parents of *objects*, and return the foreign keys."""
     relationships = [one for one in mapper.relationships if one.direction.name == "MANYTOONE" and not one.viewonly]
     parents: list[list[tuple[RelationshipProperty[Any], Any]]] = []
     for one in objects:
         there = vars(one)
         parents.append([(rel, there[rel.key]) for rel in relationships if there.get(rel.key) is not None])
         for rel, _ in parents[-1]:
-            setattr(one, rel.key, None)  # or the parent would bring its child into the session
+            setattr(one, rel.key, None)  # otherwise the parent would add its child to the session
     session.add_all({id(parent): parent for own in parents for _, parent in own}.values())
     session.flush()
     return [{key: value for rel, parent in own for key, value in _keys(rel, parent)} for own in parents]
@@ -142,7 +142,7 @@ def _keys(rel: RelationshipProperty[Any], parent: Any) -> Iterator[tuple[Any, An
 
 
 class _Columns:
-    """What the session would INSERT of an object: a None is left out where a default is to be put there."""
+    """The columns that a session would INSERT for an object, without a None where a default applies."""
 
     def __init__(self, mapper: Mapper[Any]) -> None:
         pairs = [(one.key, column) for one in mapper.column_attrs for column in one.columns]
@@ -162,21 +162,21 @@ class _Columns:
 
 
 def _default(column: Column[Any], mapper: Mapper[Any]) -> Callable[[], Any] | None:
-    """What the value is where there is none; None where PostgreSQL or an INSERT of SQLAlchemy's has to say it."""
+    """Return a function that makes the missing value; None if PostgreSQL or SQLAlchemy's INSERT has to provide it."""
     if column is mapper.version_id_col and callable(generate := mapper.version_id_generator):
         return lambda: generate(None)
     if column.default is not None:
         made: Any = getattr(column.default, "arg", None)
         if column.default.is_scalar:
             return lambda: made
-        # Wrapped is what asks for no context.
+        # SQLAlchemy wraps a function that takes no context.
         return (lambda: made(None)) if column.default.is_callable and hasattr(made, "__wrapped__") else None
     generated = column.server_default is not None or column is getattr(column.table, "autoincrement_column", None)
     return None if generated else lambda: None
 
 
 def _insert(connection: Connection, columns: Sequence[Column[Any]], rows: list[Row]) -> None:
-    """Copy *rows*; or insert them, where that cannot be done, or fails: SQLAlchemy's error says more."""
+    """Copy *rows*; insert them if COPY is impossible or fails, since SQLAlchemy's error says more."""
     table = columns[0].table
     target = CopyTarget(connection, table, columns)
     computed = any(one.default is not None for one in table.columns if one not in set(columns))

@@ -1,4 +1,4 @@
-"""COPY over each driver: rows to a table, as fast as PostgreSQL takes them."""
+"""COPY into a table, over each driver."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True)
 class CopyTarget:
-    """Where rows are copied to.
+    """The table that rows are copied to.
 
     Attributes:
         connection: The connection.
         table: The table.
-        columns: Those that each row has a value for.
+        columns: The columns that each row has a value for.
     """
 
     connection: Connection
@@ -45,7 +45,7 @@ class CopyTarget:
 
 
 def can_copy(target: CopyTarget) -> bool:
-    """Whether the driver can COPY, and no column needs an expression of SQL around its values."""
+    """Return whether the driver supports COPY, and no column needs an SQL expression around its values."""
     return target.connection.dialect.driver in DRIVERS and not any(map(_wraps, target.columns))
 
 
@@ -55,7 +55,7 @@ def _wraps(column: Column[Any]) -> bool:
 
 
 def copy(target: CopyTarget, rows: Iterable[Row]) -> None:
-    """Copy *rows*, whose values are bound as SQLAlchemy binds them."""
+    """Copy *rows*; bind their values as SQLAlchemy does."""
     bound = list(_bound(target, rows))
     dialect = target.connection.dialect
     driver = target.connection.connection.dbapi_connection
@@ -112,7 +112,7 @@ ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def _field(value: Any) -> str:
-    """*value* in COPY's text format."""
+    """Return *value* in COPY's text format."""
     return r"\N" if value is None else _text(value).translate(ESCAPES)
 
 

@@ -1,1 +1,1 @@
-"""What is replaced in Polyfactory while a run lasts."""
+"""The replacements in Polyfactory during a run."""

@@ -1,7 +1,7 @@
-"""While a batch is drawn: what is the same for each of its rows is looked up once.
+"""A cache for the drawing of a batch: everything that is the same for each row is looked up once.
 
-Polyfactory describes the model, and lists all its providers, anew for each row and each field: more than half of what
-drawing costs.
+Polyfactory describes the model, and lists all its providers, anew for each row and each field: this takes more than
+half of the time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 @dataclass
 class Batch:
-    """What is known while a batch is drawn.
+    """The cache of one batch.
 
     Attributes:
         without: Attributes that are not drawn.
-        known: The description of the model, and the providers, once somebody has asked.
+        known: The description of the model, and the providers, after the first look-up.
     """
 
     without: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ BATCHES: dict[type, Batch] = {}
 
 @contextmanager
 def batching(factory: type, without: frozenset[str] = frozenset()) -> Iterator[None]:
-    """A batch of *factory* is drawn in here."""
+    """Cache look-ups for *factory* while a batch is drawn inside the block."""
     outer = BATCHES.get(factory)
     BATCHES[factory] = Batch(without)
     try:
@@ -43,7 +43,7 @@ def batching(factory: type, without: frozenset[str] = frozenset()) -> Iterator[N
 
 
 def known(factory: type, what: str, find: Any) -> Any:
-    """What *find* answers for *factory*; within a batch, what it answered first."""
+    """Return the result of *find* for *factory*; within a batch, a copy of the first result."""
     batch = BATCHES.get(factory)
     if batch is None:
         return find(factory)

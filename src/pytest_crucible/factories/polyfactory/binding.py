@@ -1,4 +1,4 @@
-"""The binding to Polyfactory: the one module that knows its classes. Only their public hooks are replaced."""
+"""The binding to Polyfactory, the one module that knows its classes. It replaces only their public hooks."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .storing import AsyncStorage, Storage
 
 
 def class_method(function: Callable[..., Any]) -> Any:
-    """*function* as a class method; its arguments may be given by name, as before."""
+    """Return *function* as a class method; callers may still pass its arguments by name."""
     return classmethod(function)
 
 
 class PerFactory:
-    """A class attribute whose value is made for the class that it is asked of.
+    """A class attribute whose value is made for the class that it is read from.
 
-    Polyfactory looks for ``__async_persistence__`` where a factory has no ``__async_session__``, or None: so whatever
-    session a user assigns wins, and whoever declared ``__async_session__ = None`` gets the test's.
+    Polyfactory looks for ``__async_persistence__`` if a factory has no ``__async_session__``, or None. So a session
+    that the user assigns wins, and a factory with ``__async_session__ = None`` gets the test's session.
     """
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
@@ -37,7 +37,7 @@ class PerFactory:
 
 
 def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
-    """Let a factory that is seeded by the user seed itself only, and not what all factories share."""
+    """Let a seed that the user sets on a factory apply to this factory only, and not to what all factories share."""
 
     def seed_random(cls: Any, seed: int) -> None:
         if PLACES and cls is sources.base:
@@ -53,7 +53,7 @@ def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
 
 
 def bind_dates(base: Any, patches: Patches) -> None:
-    """Let no date follow the clock."""
+    """Draw dates that do not depend on the clock."""
     provider_map, constrained = base.get_provider_map.__func__, base.get_constrained_field_value.__func__
 
     def get_provider_map(cls: Any) -> Any:
@@ -68,7 +68,7 @@ def bind_dates(base: Any, patches: Patches) -> None:
 
 
 def bind_pydantic(factory: Any, patches: Patches) -> None:
-    """The same for ``ModelFactory``."""
+    """Draw the same dates in ``ModelFactory``."""
     provider_map = factory.get_provider_map.__func__
 
     def get_provider_map(cls: Any) -> Any:
@@ -82,7 +82,7 @@ def bind_sessions(factory: Any, patches: Patches) -> None:
 
     Args:
         factory: ``SQLAlchemyFactory``.
-        patches: Notes what is replaced.
+        patches: The record of what is replaced.
     """
     patches.put(factory, "__sync_persistence__", PerFactory(Storage))
     patches.put(factory, "__async_persistence__", PerFactory(AsyncStorage))
@@ -93,11 +93,11 @@ def bind_keys(factory: Any, patches: Patches) -> None:
 
     Args:
         factory: ``SQLAlchemyFactory``.
-        patches: Notes what is replaced.
+        patches: The record of what is replaced.
     """
     from polyfactory.field_meta import FieldMeta
 
-    # A value of the base class's own: what a factory sets itself is another object.
+    # A distinct object marks the default: a value that a factory sets itself is another object.
     patches.put(factory, "__set_primary_key__", DEFAULT)
     patches.put(factory, "__set_foreign_keys__", DEFAULT)
     should_set = factory.should_set_field_value.__func__
@@ -137,7 +137,7 @@ def bind_batches(factory: Any, patches: Patches) -> None:
 
     Args:
         factory: ``SQLAlchemyFactory``.
-        patches: Notes what is replaced.
+        patches: The record of what is replaced.
     """
     draw = factory.batch.__func__
 
@@ -149,16 +149,16 @@ def bind_batches(factory: Any, patches: Patches) -> None:
 
 
 def _persists() -> bool:
-    """Where no database may be touched, objects are only built, and have keys as Polyfactory draws them."""
+    """Return whether the current scope may use a database; if not, objects get keys as Polyfactory draws them."""
     return not PLACES or PLACES[-1].persists
 
 
 def bind_types(factory: Any, patches: Patches) -> None:
-    """Draw values that PostgreSQL takes.
+    """Draw values that PostgreSQL accepts.
 
     Args:
         factory: ``SQLAlchemyFactory``.
-        patches: Notes what is replaced.
+        patches: The record of what is replaced.
     """
     of_column, of_types = factory.get_type_from_column.__func__, factory.get_sqlalchemy_types.__func__
     provider_map = factory.get_provider_map.__func__

@@ -1,4 +1,4 @@
-"""Types of columns of which Polyfactory makes what PostgreSQL does not take."""
+"""Column types for which Polyfactory makes values that PostgreSQL does not accept."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Map = dict[Any, Callable[[], Any]]
 
 
 class Aware(datetime):
-    """Stands for ``timestamp with time zone``: a naive value would be read in the time zone of the machine."""
+    """The annotation for ``timestamp with time zone``: a naive value would be read in the machine's time zone."""
 
 
 def annotation_of(column: Column[Any], theirs: Container[Any]) -> Any:
-    """The annotation for *column*; None where Polyfactory's own is right.
+    """Return the annotation for *column*; None if Polyfactory's own is right.
 
     Args:
         column: The column.
-        theirs: The types of columns that the factory has providers for.
+        theirs: The column types that the factory has providers for.
     """
     array = isinstance(column.type, ARRAY)
     item: Any = getattr(column.type, "item_type", None) if array else column.type
@@ -37,7 +37,7 @@ def annotation_of(column: Column[Any], theirs: Container[Any]) -> Any:
 
 
 def plain(kind: Any) -> Any:
-    """What a ``TypeDecorator`` decorates, unless it says of itself what its values are."""
+    """Return the type that a ``TypeDecorator`` decorates, unless the decorator names its ``python_type``."""
     if not isinstance(kind, TypeDecorator):
         return kind
     try:
@@ -48,7 +48,7 @@ def plain(kind: Any) -> Any:
 
 
 def undecorated(column: Column[Any], theirs: Container[Any]) -> Column[Any]:
-    """*column* with the type beneath its decorator, whose length and precision Polyfactory does not see otherwise."""
+    """Return *column* with the decorated type: Polyfactory would not see its length and precision otherwise."""
     kind = plain(column.type)
     if kind is column.type or type(column.type) in theirs or column.computed is not None:
         return column
@@ -64,7 +64,7 @@ def _of_type(kind: Any) -> Any:
 
 
 def aware(providers: Map) -> Map:
-    """*providers*, with one for `Aware` by what there is for ``datetime``, which may be the project's own."""
+    """Add a provider for `Aware` that uses the one for ``datetime``, which may be the project's own."""
     naive = providers[datetime]
 
     def provide() -> Any:
@@ -76,7 +76,7 @@ def aware(providers: Map) -> Map:
 
 
 def ranges(faker: Any) -> Map:
-    """Ranges as SQLAlchemy has them."""
+    """Return providers of SQLAlchemy's range types."""
 
     def numbers() -> Any:
         return Range(*sorted((faker.pyint(), faker.pyint())))

@@ -1,7 +1,7 @@
-"""Dates and times that do not follow the clock: the same data tomorrow as today.
+"""Dates and times that do not depend on the clock: the same data tomorrow as today.
 
-Polyfactory draws them relative to now. Here they lie in a fixed span of the past; what has to be in the future lies
-far ahead. Whoever calls Faker directly gets what Faker gives.
+Polyfactory draws them relative to now. Here they lie in a fixed span of the past; dates that must be in the future lie
+far ahead. Direct calls of Faker are unchanged.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ EARLIEST = datetime(1995, 1, 1)  # noqa: DTZ001 # what Polyfactory draws is naiv
 LATEST = datetime(2025, 1, 1)  # noqa: DTZ001
 FUTURE = datetime(2100, 1, 1)  # noqa: DTZ001
 DAYS = timedelta(days=30)
-# What Polyfactory takes where there is no bound: a hundred days before today to a hundred days after.
+# Polyfactory's default without bounds: from a hundred days before today to a hundred days after.
 SPAN = timedelta(days=200)
 
 MONTH = 30 * 24 * 60 * 60
-# What Faker fills collections with whose contents are not declared, but for dates.
+# The types, without dates, that Faker fills collections of undeclared contents with.
 CONTENTS = ("str", "float", "int", "decimal", "uri", "email")
 
 Map = dict[Any, Callable[[], Any]]
@@ -42,7 +42,7 @@ def _time(faker: Any) -> time:
 
 
 def settled(providers: Map, faker: Any) -> Map:
-    """*providers* of Polyfactory, those that follow the clock replaced; a project's own stay."""
+    """Replace those of Polyfactory's *providers* that depend on the clock; keep a project's own."""
     _replace(providers, datetime, faker.date_time_between, lambda: _moment(faker))
     _replace(providers, date, faker.date_this_decade, lambda: _day(faker, EARLIEST, LATEST))
     _replace(providers, time, faker.time_object, lambda: _time(faker))
@@ -53,7 +53,7 @@ def settled(providers: Map, faker: Any) -> Map:
 
 
 def settled_for_pydantic(providers: Map, faker: Any) -> Map:
-    """The same for the types that Pydantic adds."""
+    """Do the same for the types that Pydantic adds."""
     import pydantic
 
     future = FUTURE + DAYS
@@ -74,7 +74,7 @@ def _replace(providers: Map, kind: Any, polyfactorys: Callable[..., Any], ours: 
 
 
 def bounded(annotation: Any, field: Any) -> Any:
-    """*field*, whose constraints leave a bound of a date open, with that bound."""
+    """Return *field*; if its constraints leave a bound of a date open, add that bound."""
     found = field.constraints or {}
     if not (isinstance(annotation, type) and issubclass(annotation, date)):
         return field
@@ -92,7 +92,7 @@ def bounded(annotation: Any, field: Any) -> Any:
 
 
 def uuid1(annotation: Any, field: Any, faker: Any) -> UUID | None:
-    """A UUID of version 1 where one is asked for: Python's own is made of the clock and the network card."""
+    """Return a UUID of version 1 if *field* requires one: Python's own depends on the clock and the network card."""
     if annotation is UUID and (field.constraints or {}).get("uuid_version") == 1:
         return UUID(int=UUID(str(faker.uuid4())).int, version=1)
     return None

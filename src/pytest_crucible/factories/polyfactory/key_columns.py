@@ -1,12 +1,12 @@
-"""What a model leaves to the database and to its relationships: keys, above all.
+"""Columns that are left to the database and to relationships, above all keys.
 
-Polyfactory draws a random number for every key. A random primary key meets another one sooner or later, and the
-sequence knows nothing of it; a random foreign key refers to no row. So, unless the user says otherwise:
+Polyfactory draws a random number for every key. A random primary key sooner or later equals another one, and the
+sequence does not know it; a random foreign key refers to no row. So, unless the user says otherwise:
 
-* a primary key that the database (or the model) makes by itself is left to it, and so is what may not be written at
-  all: computed columns and GENERATED ALWAYS AS IDENTITY;
+* a primary key that the database or the model generates is left to it, and so are columns that cannot be written:
+  computed columns and GENERATED ALWAYS AS IDENTITY;
 * a foreign key follows from the parent that its relationship is given, or draws; a nullable one stays NULL;
-* what SQLAlchemy sets (the discriminator of an inheritance, the version counter) is left to SQLAlchemy.
+* columns that SQLAlchemy sets (the discriminator of an inheritance, the version counter) are left to SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from sqlalchemy.types import TypeEngine
 
 @dataclass(frozen=True)
 class Keys:
-    """What a factory has to know of a model; every name is that of an attribute.
+    """The facts about a model that a factory needs; every name is that of an attribute.
 
     Attributes:
-        written: What may never be written: computed and always generated columns, discriminator, version.
+        written: The columns that a factory must not write: computed and always generated ones, discriminator, version.
         primary: The primary keys that are made without a factory.
-        foreign: The foreign keys, and whether each is nullable.
+        foreign: The foreign keys, and for each whether it is nullable.
         parents: The relationships to a parent, each with the foreign keys that it fills in.
-        required: Those among the parents without which there is no row.
+        required: The parents that a row cannot exist without.
         ignored: Relationships that are never drawn: they write nothing, or another one fills in the same keys.
         unique: The sets of drawn attributes that must differ from row to row.
-        limits: How long the strings may be, and how high the integers.
+        limits: The greatest length of the strings, and the greatest value of the integers.
         nullable: The attributes that may be NULL.
-        demanded: The arguments that a dataclass cannot be made without.
-        refused: The attributes that a dataclass does not take as arguments.
+        demanded: The required arguments of a dataclass.
+        refused: The attributes that a dataclass does not accept as arguments.
     """
 
     written: frozenset[str]
@@ -60,7 +60,7 @@ _KNOWN: WeakKeyDictionary[Any, Keys] = WeakKeyDictionary()
 
 
 def keys_of(model: Any) -> Keys:
-    """The keys of *model*, a mapped class."""
+    """Return the keys of *model*, a mapped class."""
     if model not in _KNOWN:
         _KNOWN[model] = _keys_of(model)
     return _KNOWN[model]
@@ -90,7 +90,7 @@ def _keys_of(model: Any) -> Keys:
 
 
 def attribute_columns(model: type, name: str) -> list[Column[Any]]:
-    """The columns that the attribute *name* of *model* is mapped to."""
+    """Return the columns that the attribute *name* of *model* is mapped to."""
     return _columns(inspect(model).attrs[name])
 
 
@@ -99,7 +99,7 @@ def _columns(attribute: MapperProperty[Any]) -> list[Column[Any]]:
 
 
 def _refers(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
-    """Whether *columns* refer to another row: not to the base table of the same one."""
+    """Return whether *columns* refer to another row, and not to the base table of the same row."""
     own = set(mapper.tables)
     return any(
         key.column.table not in own or key.column.table is one.table or not one.primary_key
@@ -144,16 +144,16 @@ def _made(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
 
 
 def _by_model(column: Column[Any]) -> bool:
-    """Whether the model has a default of its own; ``uuid4`` is none: a factory draws a UUID by the test's seed."""
+    """Return whether the model has a default; ``uuid4`` does not count: a factory draws a UUID by the test's seed."""
     default = column.default
     if default is None:
         return False
-    made = getattr(default, "arg", None)  # wrapped, so that it takes an argument
+    made = getattr(default, "arg", None)  # SQLAlchemy wraps it, so that it takes a context
     return getattr(made, "__wrapped__", made) is not uuid.uuid4
 
 
 def attributes(mapper: Mapper[Any], columns: Iterable[Any]) -> Iterator[str]:
-    """The names of the attributes that *columns* are mapped to."""
+    """Yield the names of the attributes that *columns* are mapped to."""
     for column in columns:
         with suppress(UnmappedColumnError):
             yield mapper.get_property_by_column(column).key
@@ -197,7 +197,7 @@ def _demanded(model: type) -> Iterator[str]:
 
 
 class _Default:
-    """Stands for yes, where nobody said so: what Polyfactory's base class has until a factory says something itself."""
+    """True as a default: the value in Polyfactory's base class, which shows that a factory has not set its own."""
 
     def __bool__(self) -> bool:
         return True
@@ -210,9 +210,9 @@ DEFAULT = _Default()
 
 
 def leaves(factory: Any, name: str, given: Collection[str]) -> bool:
-    """Whether *factory* draws nothing for the attribute *name*, called with the arguments *given*.
+    """Return whether *factory* draws nothing for the attribute *name* when it is called with the arguments *given*.
 
-    What the factory declares for itself is never left out.
+    An attribute that the factory itself declares is never left out.
     """
     if declares(factory, name):
         return False
@@ -226,6 +226,6 @@ def leaves(factory: Any, name: str, given: Collection[str]) -> bool:
 
 
 def declares(factory: Any, name: str) -> bool:
-    """Whether the user's class has something to say of the attribute *name*."""
+    """Return whether the user's class declares the attribute *name*."""
     polyfactorys = next(one for one in factory.__mro__ if one.__name__ == "BaseFactory")
     return hasattr(factory, name) and not hasattr(polyfactorys, name)

@@ -1,4 +1,4 @@
-"""Parents that a row cannot do without, and that nothing else would make."""
+"""Parents that a row requires, and that nothing else would make."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .key_columns import DEFAULT, attributes, keys_of
 
 
 def parents_to_add(factory: Any, present: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The required parents of a factory that draws no relationships, and their classes."""
+    """Yield the required parents of a factory that draws no relationships, and their classes."""
     if factory.__set_relationships__ or factory.__set_foreign_keys__ is not DEFAULT:
         return
     mapper: Mapper[Any] = inspect(factory.__model__)
@@ -23,16 +23,16 @@ def parents_to_add(factory: Any, present: Iterable[str]) -> Iterator[tuple[str, 
 
 
 def complete(factory: Any, values: dict[str, Any], given: Iterable[str], make: Any) -> None:
-    """Give the children that were drawn the further parents that they need.
+    """Give the drawn children the further parents that they need.
 
-    Polyfactory builds no class inside of an object of the same class, so that it ends. A child that refers to that
-    class twice (the author and the editor of a post, drawn for a user) would lack one of the two.
+    Polyfactory builds no class inside an object of the same class, to avoid endless recursion. A child that refers to
+    that class twice (the author and the editor of a post, drawn for a user) would lack one of the two.
 
     Args:
-        factory: What drew *values*.
-        values: By attribute.
-        given: What was not drawn.
-        make: Makes a factory for a class.
+        factory: The factory that drew *values*.
+        values: The values by attribute.
+        given: The names of the values that were not drawn.
+        make: A function that makes a factory for a class.
     """
     mapper: Mapper[Any] = inspect(factory.__model__)
     for name, one in mapper.relationships.items():
@@ -60,6 +60,6 @@ def _complete(child: Any, by: RelationshipProperty[Any], make: Any) -> None:
 
 
 def demanded(factory: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """*values*, with None for the arguments that a dataclass cannot be made without, and that were left out."""
+    """Return *values*, with None for the required arguments of a dataclass that were left out."""
     missing = keys_of(factory.__model__).demanded - values.keys()
     return {**values, **dict.fromkeys(sorted(missing))} if missing else values

@@ -1,4 +1,4 @@
-"""Storing what a factory has built: one INSERT for the batch, and one SELECT for what the database made of it."""
+"""Storage of built objects: one INSERT for the batch, and one SELECT for the values that the database generated."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ AT_ONCE = 5000  # keys in one SELECT; the protocol allows 32,767 parameters
 
 
 class Storage:
-    """What a factory stores with: Polyfactory's ``SyncPersistenceProtocol``.
+    """The storage of a factory, as Polyfactory's ``SyncPersistenceProtocol``.
 
     Args:
-        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+        factory: The factory, whose ``__persistence_method__`` decides whether to commit.
     """
 
     def __init__(self, factory: Any) -> None:
@@ -44,10 +44,12 @@ class Storage:
 
 
 class AsyncStorage:
-    """The ``AsyncPersistenceProtocol``. A session serves one task at a time, so that factories may be gathered.
+    """The storage of a factory, as Polyfactory's ``AsyncPersistenceProtocol``.
+
+    A session serves one task at a time, so that tests may gather factories.
 
     Args:
-        factory: The factory, whose ``__persistence_method__`` says whether to commit.
+        factory: The factory, whose ``__persistence_method__`` decides whether to commit.
     """
 
     def __init__(self, factory: Any) -> None:
@@ -66,7 +68,7 @@ class AsyncStorage:
 
 
 def commits(factory: Any) -> bool:
-    """Whether *factory* commits what it stores, or flushes it only."""
+    """Return whether *factory* commits what it stores, and does not only flush it."""
     method = getattr(factory, "__persistence_method__", None)
     return getattr(method, "value", "commit") == "commit"
 
@@ -75,7 +77,7 @@ _TURNS: weakref.WeakKeyDictionary[Any, tuple[Any, asyncio.Lock]] = weakref.WeakK
 
 
 def turn(session: Any) -> asyncio.Lock:
-    """A lock for *session*, which serves one task at a time."""
+    """Return the lock of *session*, which serves one task at a time."""
     loop = asyncio.get_running_loop()
     if session not in _TURNS or _TURNS[session][0] is not loop:
         _TURNS[session] = (loop, asyncio.Lock())
@@ -83,13 +85,13 @@ def turn(session: Any) -> asyncio.Lock:
 
 
 def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: bool = False) -> None:
-    """Store *objects*, which afterwards hold what the database holds, and can be used without another statement.
+    """Store *objects*, and load the stored values, so that reading them needs no further statement.
 
     Args:
-        session: Stores them.
-        objects: What to store.
-        commit: Whether to commit, or to flush only.
-        lazily: Whether an object may ask the database when an attribute of it is used.
+        session: The session that stores them.
+        objects: The objects to store.
+        commit: True to commit, False to flush only.
+        lazily: True if an object may query the database when one of its attributes is read.
     """
     session.add_all(objects)
     try:
@@ -97,9 +99,9 @@ def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: boo
     except IntegrityError as error:
         explain(objects, error)
         raise
-    # Who changes a value in place is told by an event of loading, which only a refresh makes.
+    # SQLAlchemy tracks in-place changes of such a value by a load event, which only a refresh fires.
     watched = {name for one in objects for name, value in vars(one).items() if isinstance(value, MutableBase)}
-    # Where the session expires what it commits, reading has to come after; else no transaction is left open.
+    # If the session expires what it commits, read after the commit; else before, so that no transaction stays open.
     if commit and session.expire_on_commit and lazily:
         _commit_expiring(session, objects, watched)
         return
@@ -111,10 +113,10 @@ def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: boo
 
 
 def explain(objects: Iterable[Any], error: IntegrityError) -> None:
-    """Say what to do where a parent is missing.
+    """Explain the error if a parent is missing.
 
     Raises:
-        UsageError: If one of *objects* lacks a foreign key that it cannot do without.
+        UsageError: If one of *objects* lacks a required foreign key.
     """
     is_null = error.orig is not None and sqlstate(error.orig) == NOT_NULL_VIOLATION
     for one in objects if is_null else ():
@@ -137,10 +139,10 @@ def _no_parent(model: type, name: str) -> UsageError:
 
 
 def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]) -> None:
-    """Commit *objects*, which the session expires: a change that the application commits later is seen.
+    """Commit *objects*, which the session expires, so that a later commit of the application is visible.
 
-    One object asks the database when it is next used. A batch would ask once for each object, so it is read in one
-    statement before the commit, and expires when the session next asks the database for anything.
+    A single object queries the database when it is next used. A batch would send one query for each object, so it is
+    read in one statement before the commit, and expires when the session next queries the database.
     """
     rows = list(_rows(session, objects)) if len(objects) > 1 else []
     session.commit()
@@ -159,7 +161,7 @@ def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]
 
 
 def _reread(session: Session, objects: Iterable[Any], watched: set[str]) -> None:
-    """Columns only: a refresh would unload the relationships, and ask once for each object."""
+    """Read the columns again; a refresh would unload the relationships, and send one query for each object."""
     for one, values in _rows(session, objects):
         _set(session, one, values, watched)
 

@@ -1,7 +1,7 @@
-"""Values of unique columns: none twice among the rows that are there at once.
+"""Distinct values for unique columns among all rows that exist at the same time.
 
-What was drawn before, in this test or in a wide fixture whose rows are there, is drawn again. Where that does not help,
-since there are hardly any values left to draw, a string gets a number at its end and a number is counted up.
+A value that was drawn before, in this test or in a wide fixture whose rows still exist, is drawn again. If hardly any
+values are left to draw, a string gets a number at its end, and an integer is counted up.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Values = dict[str, Any]
 
 
 def distinct(factory: Any, values: Values, given: Iterable[str], redraw: Callable[[Values], Values]) -> Values:
-    """*values*, changed so that none of the unique ones was drawn before.
+    """Return *values*, changed so that no unique value was drawn before.
 
     Args:
-        factory: Whose model says what is unique.
-        values: What was drawn and given.
-        given: The names of what was given: never changed.
-        redraw: Draws what is not in its argument.
+        factory: The factory, whose model declares the unique columns.
+        values: The drawn and the given values.
+        given: The names of the given values, which are never changed.
+        redraw: A function that draws the values missing in its argument.
     """
     if not PLACES:
         return values
@@ -101,13 +101,13 @@ def _numbered(value: str, first: int, limit: int) -> Iterator[str]:
 
 
 def _home(model: type, names: tuple[str, ...]) -> Hashable:
-    """Whose columns they are: subclasses of a model share the columns of its table."""
+    """Return the table of the columns: subclasses of a model share the columns of its table."""
     attribute: Any = getattr(model, names[0])
     return str(attribute.property.columns[-1].table)
 
 
 def _plain(value: Any) -> Hashable:
-    """As a case-insensitive column or an index on lower() may see it."""
+    """Return *value* as a case-insensitive column, or an index on lower(), may compare it."""
     if isinstance(value, str):
         return value.casefold()
     try:
