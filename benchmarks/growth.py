@@ -34,8 +34,8 @@ class Layered(Suite):
     """Every tenth test is the first of a module, whose fixture commits rows."""
 
     def module(self) -> None:
-        self.run.torn_down("module")
-        with self.run.layers.coming_up("module", "catalogue"), self.engine.begin() as connection:
+        self.run.end_fixture("module")
+        with self.run.isolation.layers.coming_up("module", "catalogue"), self.engine.begin() as connection:
             connection.execute(text("INSERT INTO t0 (name) SELECT 'row ' || n FROM generate_series(1, 20) n"))
 
 

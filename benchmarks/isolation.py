@@ -52,10 +52,10 @@ class Suite:
         """One test; how long its isolation took, or what stands in its place."""
         if dirty == QUIET:
             for _ in range(2):  # the first finds the WAL moved by the reset before it
-                with self.run.around(Test("benchmark", "reset", keep=False)):
+                with self.run.isolated(Test("benchmark", "reset", keep=False)):
                     self.work(0)
             dirty = 0
-        around = self.run.around(Test("benchmark", "reset", keep=False))
+        around = self.run.isolated(Test("benchmark", "reset", keep=False))
         took = self.clock(around.__enter__)
         self.work(dirty)
         if measure == "unit":

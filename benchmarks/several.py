@@ -33,7 +33,7 @@ class Suite:
 
     def test(self, *, write: bool, further: int) -> float:
         """One test, which uses so many further databases; how long its isolation took."""
-        around = self.run.around(Test("benchmark", "reset", keep=False))
+        around = self.run.isolated(Test("benchmark", "reset", keep=False))
         took = timed(around.__enter__)
         for engine in [self.main, *[self.engines[name] for name in FURTHER[:further]]]:
             work(engine, write=write)

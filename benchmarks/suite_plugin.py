@@ -17,7 +17,7 @@ import processor
 import pytest
 
 from pytest_crucible.fixtures import RUN
-from pytest_crucible.isolation import restore
+from pytest_crucible.isolation import database_reset
 from pytest_crucible.run import Run, Test
 
 # Rows and DDL are not marked any more; as a superuser's session, on the control connection.
@@ -93,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Switch isolation off if that is wanted, and start the clock."""
     if os.environ["SUITE_ISOLATION"] == "off":
         Run.around = not_isolated
-        restore.Restore.run = lambda self: []
+        database_reset.DatabaseReset.reset = lambda self: []
     config.pluginmanager.register(Clock(config.stash[RUN]))
 
 

@@ -275,28 +275,28 @@ class Hooks:
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
-        self.run.wide_lifespans.check(getattr(item, "fixturenames", ()))
+        self.run.isolation.wide_lifespans.check(getattr(item, "fixturenames", ()))
         if "crucible_test" not in getattr(item, "fixturenames", ()):
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
-            item.stash[AROUND].enter_context(self.run.around(test))
-        with self.run.watchdog.watching(item.nodeid):
+            item.stash[AROUND].enter_context(self.run.isolated(test))
+        with self.run.isolation.watchdog.watching(item.nodeid):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """What cannot go on as in production fails the test, whatever the application made of the error."""
-        with self.run.watchdog.watching(item.nodeid), self.run.explaining():
+        with self.run.isolation.watchdog.watching(item.nodeid), self.run.explaining():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """The same in what fixtures and the reset do afterwards."""
-        with item.stash.setdefault(AROUND, ExitStack()), self.run.watchdog.watching(item.nodeid):
+        with item.stash.setdefault(AROUND, ExitStack()), self.run.isolation.watchdog.watching(item.nodeid):
             return (yield)
 
     def pytest_collection_finish(self) -> None:
         """Note that the project is imported."""
-        self.run.children.collected = True
+        self.run.isolation.children.collected = True
 
     def _test(self, item: pytest.Item) -> Test:
         from .handle import Test
@@ -337,12 +337,12 @@ class Hooks:
             return (yield)
         try:
             with (
-                self.run.coming_up(fixturedef, fixturedef.argname),
+                self.run.isolation.fixture(fixturedef, fixturedef.argname),
                 self.run.overridden.coming_up(fixturedef) as see,
             ):
                 value = yield
                 see(value)
-                self.run.fixtures[fixturedef] = fixturedef.argname, value
+                self.run.isolation.fixtures[fixturedef] = fixturedef.argname, value
                 return value
         except CrucibleError:
             # It was set up, and shall be again for a test that asks for it in time.
@@ -352,7 +352,7 @@ class Hooks:
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture of a wider scope is gone: so is its layer."""
         if fixturedef.scope != "function":
-            self.run.torn_down(fixturedef)
+            self.run.end_fixture(fixturedef)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import os
 import weakref
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,15 +21,9 @@ from .app.overrides import Overridden, owners
 from .errors.hints import Hints
 from .factories import Factories
 from .handle import Test
-from .isolation.child_processes import Children
-from .isolation.layers import Layers
-from .isolation.leaks import Circumstances, Ended, Leak, is_active, report
+from .isolation.isolation import Isolation
 from .isolation.lifespan import Lifespan
-from .isolation.lifespan_libraries import Libraries
-from .isolation.pending_tasks import Pending
-from .isolation.restore import ENDED, Restore, give_time_while
-from .isolation.watchdog import Watchdog
-from .isolation.wide_lifespans import WideLifespans
+from .isolation.pending_tasks import PendingTasks
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
 from .sessions import own_sessions as sessions
@@ -42,7 +34,6 @@ from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
 from .settings import Settings
 from .settings.lookup import loaded
-from .worker.database import Database
 from .worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -61,62 +52,46 @@ class Run:
     def __init__(self, settings: Settings, run: str, worker: str) -> None:
         self.settings = settings
         self.worker = Worker(settings, run, worker)
-        self.layers = Layers(self.worker)
         self.sessionmakers = Sessionmakers(settings, self._dependencies)
         self.sessions = SessionCloser(self.worker.redirect)
         self.factories = Factories(settings)
-        self.test: Test | None = None
-        self.fixtures: dict[Hashable, tuple[str, Any]] = {}
-        self.ended = Ended()
-        absent = AbsentHints(settings, lambda: self.worker.templates.tables)
-        self.hints = Hints(
-            [SuperuserHints(settings.server).explain, absent.explain, direct.explain, self.ended.explain]
-        )
         self._figures = Figures()
-        self._environ: dict[str, str | None] = {}
-        self.lifespans: set[Lifespan] = set()
-        self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
-        self.wide_lifespans = WideLifespans(self.layers, self.worker.redirect, self.worker.notes)
-        self.layers.before_copy = lambda database: self._suspend([database], copied=True)
-        self._libraries = Libraries(self.wide_lifespans)
-        self.watchdog = Watchdog(
-            lambda: self.worker.server.connect().address if self.worker.started else None,
-            lambda: self.worker.names,
-            self.worker.redirect.connections,
-            lambda: math.inf if self.test is None else self.test.began,
-            self.worker.redirect.holders.let_go_of,
+        self.isolation = Isolation(settings, self.worker, self._figures)
+        absent = AbsentHints(settings, self.worker.templates.tables)
+        self.hints = Hints(
+            [SuperuserHints(settings.server).explain, absent.explain, direct.explain, self.isolation.ended.explain]
         )
+        self._environ: dict[str, str | None] = {}
+        self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
         self.uncommitted = Uncommitted()
         self.unawaited = Unawaited()
         self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
-        self.children = Children(self.worker, self.layers, self._settle)
         self.overridden = Overridden(self.applications)
-        self.loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
-        self.pending = Pending(self.worker.redirect.owner, lambda: {*self.loops, *self.worker.redirect.loops()})
+        self.pending_tasks = PendingTasks(self.worker.redirect)
 
     def install(self) -> None:
         """Redirect every engine, and hear of every lifespan, from now on."""
         self.worker.redirect.install()
-        self._libraries.install()
+        self.isolation.install()
         self.uncommitted.install()
         self.unawaited.install()
 
     def announce(self) -> None:
         """Set the variables that other processes read, before anything of the user's is imported."""
-        self.children.open()
+        self.isolation.children.open()
         for variable, drivername, asked in self.settings.variables():
             self._environ.setdefault(variable, os.environ.get(variable))
             os.environ[variable] = self.worker.planned_url(drivername, asked)
 
     @contextmanager
-    def around(self, test: Test) -> Iterator[Test]:
-        """Everything that *test* commits or overrides in here is put back at the end."""
+    def isolated(self, test: Test) -> Iterator[Test]:
+        """Isolate *test*: what it commits in here is reset at the end, and what it overrides is restored."""
         redirect = self.worker.redirect
         self._begin(test)
         redirect.begin_test()
         try:
             try:
-                with self.pending.around(), self.overridden.around():
+                with self.pending_tasks.reported(), self.overridden.around():
                     yield test
             finally:
                 redirect.end_test()
@@ -224,7 +199,7 @@ class Run:
 
     def lifespan(self, *, wide: bool) -> Lifespan:
         """The application's lifespan, on a loop that is or is not *wide*: does it outlive a single test?"""
-        lifespan = Lifespan(self.worker, self.layers if wide else None, self.lifespans)
+        lifespan = Lifespan(self.worker, self.isolation.layers if wide else None, self.isolation.lifespans)
         self._lifespans.add(lifespan)
         self.overridden.learn()
         return lifespan
@@ -246,24 +221,10 @@ class Run:
         )
         return self._figures.merged([worker])
 
-    @contextmanager
-    def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
-        """Set a wide fixture up in here: what it commits is its layer."""
-        try:
-            with self.layers.coming_up(key, name):
-                yield
-        finally:
-            self.wide_lifespans.resume()
-
-    def torn_down(self, key: Hashable) -> None:
-        """A wide fixture was torn down: take its layer off, and put back what its teardown did."""
+    def end_fixture(self, key: Hashable) -> None:
+        """Restore what a wide fixture overrode that was torn down, and take its rows away."""
         self.overridden.gone(key)
-        self.fixtures.pop(key, None)
-        if self.layers.gone(key):
-            if stale := [database for database in self.worker.databases if database.stale]:
-                self._suspend(stale)
-            self._settle(self.worker.databases)
-            self.wide_lifespans.resume()
+        self.isolation.end_fixture(key)
 
     def not_done(self, test: Test, named: Mapping[str, object]) -> str:
         """What *test*, which failed, did not commit or await; *named* are its fixtures and variables."""
@@ -272,115 +233,23 @@ class Run:
         return "\n".join(lines)
 
     def _begin(self, test: Test) -> None:
-        self.children.reset_after_end()
-        self.test = test
         self.uncommitted.begin()
         self.unawaited.begin()
         test.address = self.worker.address
         test.applications = self.applications
-        self.layers.in_test = True
         self.worker.redirect.forbid(test.forbidden)
-        for _, _, asked in self.settings.variables():
-            # A raw driver that reads its URL from the environment starts nothing by itself.
-            self.worker.ready(asked)
-        for database in self.worker.databases:
-            test.began = database.connect().now()
-        if not self.worker.redirect.test:  # what modules have left open; later, fixtures are looked at
-            self.worker.note_open()
+        self.isolation.begin_test(test)
 
     def _end(self, test: Test) -> None:
-        self.test = None
-        self.layers.in_test = False
         self.worker.redirect.forbid(None)
-        if self.worker.parent is not None:
-            self.worker.parent.settle()
-        if not self.worker.started:
-            return
-        now = self._circumstances(test)
-        if test.isolation == "clone" or (test.failed and test.keep):
-            test.leaks += self._for_each(self.worker.databases, Restore.look, now)
-        else:
-            test.leaks += self._for_each(self.children.touched(), Restore.run, now)
-            self._note_clones(test.id)
-        if test.failed and test.keep:
-            self._suspend(self.worker.databases)
-            test.kept = self.worker.keep(test.id)
-        elif test.isolation == "clone":
-            self.worker.discard()
-        if self.worker.stale:
-            self.ended.note_clone(test.id)
-            self._suspend([database for database in self.worker.databases if database.stale])
-            # A fresh clone has no rows of the layers that went with the applications; the others have them still.
-            self._settle([database for database in self.worker.databases if not database.stale])
-        self.worker.redirect.after_test()
-        self.wide_lifespans.resume()
-        if test.leaks:
-            self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
-            report(test.leaks)
-
-    def _circumstances(self, test: Test | None) -> Circumstances:
-        redirect = self.worker.redirect
-        return Circumstances(
-            math.inf if test is None else test.began,  # between tests, everything open is older
-            redirect.test,
-            self.worker.before,
-            test is not None and self.settings.leaks == "all",
-            dict(self.fixtures.values()),
-            {} if test is None else test.names,
-            redirect.holders.first,
-        )
-
-    def _for_each(
-        self, databases: Iterable[Database], act: Callable[[Restore], list[Leak]], now: Circumstances
-    ) -> list[Leak]:
-        """Have *act* done to each of *databases*, whatever happens to one of them; return the leaks."""
-        leaks: list[Leak] = []
-
-        def act_on(database: Database) -> None:
-            leaks.extend(act(Restore(database, self.worker.redirect, now)))
-
-        with ExitStack() as each:
-            for database in reversed([*databases]):
-                each.callback(act_on, database)
-        return leaks
-
-    def _settle(self, databases: Iterable[Database]) -> None:
-        """Put *databases* back to what is left after layers were taken off."""
-        self.worker.note_open()
-        self._for_each(databases, Restore.run, self._circumstances(None))
-        self._note_clones("")
-
-    def _note_clones(self, test: str) -> None:
-        for reason in self.worker.clones():
-            self._figures.add_clone(reason, test)
-
-    def _suspend(self, databases: Collection[Database], *, copied: bool = False) -> None:
-        """Shut applications down, and have open connections given up, before *databases* go.
-
-        With *copied*, their rows stay.
-        """
-        gone = {(database.name, database.generation) for database in databases}
-        self.worker.leaving = True
-        try:
-            self.wide_lifespans.suspend(databases, copied=copied)
-            for lifespan in list(self.lifespans):
-                lifespan.suspend()
-        finally:
-            self.worker.leaving = False
-        redirect = self.worker.redirect
-        give_time_while(
-            lambda: bool(redirect.connecting) or any(map(is_active, redirect.holders.in_use(gone))), redirect
-        )
-        redirect.holders.let_go(gone)
+        self.isolation.end_test(test)
 
     def close(self) -> None:
         """Leave nothing behind; a forked child leaves everything to its parent."""
         if self.worker.parent is not None:
             return
-        self.children.close()
-        self._libraries.remove()
+        self.isolation.close()
         self.factories.close()
-        self.watchdog.close()
         self.uncommitted.remove()
         self.unawaited.remove()
         if "rollback" in vars(self):

@@ -52,7 +52,7 @@ class Twins:
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
-            with self.run.around(Test("program", "reset", keep=False)):
+            with self.run.isolated(Test("program", "reset", keep=False)):
                 for seat, statement in program:
                     self.seats[seat].execute(statement)
                 for number in used - leaks:

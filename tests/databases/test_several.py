@@ -73,12 +73,12 @@ def test_only_databases_that_were_used_are_looked_at(shop):
 
         @pytest.fixture(autouse=True, scope="module")
         def looking(crucible_run):
-            put_back = type(crucible_run.worker.main).put_back
+            reset = type(crucible_run.worker.main).reset
             def look(self, *args, **kwargs):
                 LOOKED.append(self.name)
-                return put_back(self, *args, **kwargs)
+                return reset(self, *args, **kwargs)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(type(crucible_run.worker.main), "put_back", look)
+                patch.setattr(type(crucible_run.worker.main), "reset", look)
                 yield
 
         def looked(run):
@@ -318,7 +318,7 @@ def test_the_watchdog_watches_all_databases(shop):
 
         @pytest.fixture(autouse=True)
         def impatient(crucible_run, monkeypatch):
-            monkeypatch.setattr(crucible_run.watchdog, "limit", 0.2)
+            monkeypatch.setattr(crucible_run.isolation.watchdog, "limit", 0.2)
 
         async def test_waits_for_itself(async_client):
             async with shop.stats.connect() as connection:

@@ -56,7 +56,7 @@ ONE_EACH = [
 
 def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: World):
     """A background task may commit at any moment: what one reset does not see, the next one does."""
-    put_back = world.run.worker.main.put_back
+    reset = world.run.worker.main.reset
     with psycopg.connect(**world.run.worker.address().libpq(), autocommit=True) as background:
 
         def work() -> None:
@@ -67,8 +67,8 @@ def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: Wor
             thread = threading.Thread(target=work)
             thread.start()
             while thread.is_alive():
-                put_back((background.info.backend_pid,))
+                reset((background.info.backend_pid,))
             thread.join()
-            while put_back(()).done == "open":
+            while reset(()).done == "open":
                 pass
             assert world.differences() == []

@@ -12,7 +12,7 @@ from test_reset import QUICK
 from wide import Child, Wide, WideThread
 from world import World
 
-from pytest_crucible.isolation import restore
+from pytest_crucible.isolation import database_reset
 
 # The numbers of the seats, after the four of the world.
 WIDE, THREAD, CHILD = 4, 5, 6
@@ -39,8 +39,8 @@ def wide(world: World) -> Iterator[tuple[Wide, WideThread, Child]]:
     seats = Wide(), WideThread(world.run.worker.redirect), Child()
     with pytest.MonkeyPatch.context() as patch:
         # Every program may leave the thread inside a transaction that never ends by itself.
-        patch.setattr(restore, "BUSY_SECONDS", 0.01)
-        patch.setattr(restore, "LOOKS", (0.001,))
+        patch.setattr(database_reset, "BUSY_SECONDS", 0.01)
+        patch.setattr(database_reset, "LOOKS", (0.001,))
         yield seats
     for seat in seats:
         seat.close()

@@ -76,7 +76,7 @@ class World:
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
-            with self.run.around(Test("program", "reset", keep=False)):
+            with self.run.isolated(Test("program", "reset", keep=False)):
                 results = [seats[seat].execute(statement) for seat, statement in program]
                 for number in used - set(leaks):
                     seats[number].end()

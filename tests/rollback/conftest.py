@@ -114,7 +114,7 @@ def rolled_back(run: Run, engine: AsyncEngine, models: Any, count: Callable[[str
     def test(body: Body, *, isolation: str = "rollback") -> Any:
         loop = asyncio.new_event_loop()
         try:
-            with run.around(Test("test_x", isolation, False)) as test, run.async_session(engine, test) as session:
+            with run.isolated(Test("test_x", isolation, False)) as test, run.async_session(engine, test) as session:
                 return loop.run_until_complete(body(session))
         finally:
             loop.close()
@@ -134,7 +134,10 @@ def sync_rolled_back(
     engine = create_engine(f"postgresql+{request.param}://")
 
     def test(body: Callable[[Session], Any]) -> Any:
-        with run.around(Test("test_x", "rollback", False)), run.rollback.sync_session(engine, lambda: False) as session:
+        with (
+            run.isolated(Test("test_x", "rollback", False)),
+            run.rollback.sync_session(engine, lambda: False) as session,
+        ):
             return body(session)
 
     yield test

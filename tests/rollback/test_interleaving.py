@@ -405,7 +405,7 @@ def test_no_connection_yet(rolled_back):
 def test_two_loops(run, engine, rolled_back):
     """A session goes from one event loop to another: the error names the settings."""
     first, other = asyncio.new_event_loop(), asyncio.new_event_loop()
-    with run.around(Test("test_x", "rollback", False)) as test, run.async_session(engine, test) as session:
+    with run.isolated(Test("test_x", "rollback", False)) as test, run.async_session(engine, test) as session:
         first.run_until_complete(names(session))
         with pytest.raises(IsolationError, match="asyncio_default_test_loop_scope"):
             other.run_until_complete(names(session))

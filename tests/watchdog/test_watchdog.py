@@ -20,7 +20,7 @@ from app import Session, User
 
 @pytest.fixture(autouse=True)
 def impatient(crucible_run):
-    crucible_run.watchdog.limit = 0.4
+    crucible_run.isolation.watchdog.limit = 0.4
 
 
 async def nothing_is_left(db_session):
@@ -161,7 +161,7 @@ def test_a_queue_behind_a_flushed_row(project):
         HEAD
         + """
 async def test_queue(db_session, crucible_run):
-    watchdog = crucible_run.watchdog
+    watchdog = crucible_run.isolation.watchdog
     watchdog.limit = 60
     db_session.add(User(name="x"))
     await db_session.flush()
@@ -271,7 +271,7 @@ def test_what_it_costs(project):
         UNTIL
         + """
 def connected(crucible_run):
-    return crucible_run.watchdog._connection is not None
+    return crucible_run.isolation.watchdog._connection is not None
 
 def test_short(sync_session, crucible_run):
     sync_session.execute(text("SELECT 1"))
@@ -281,7 +281,7 @@ def test_short(sync_session, crucible_run):
 def test_long(sync_session, crucible_run):
     sync_session.execute(text("SELECT 1"))
     until(lambda: connected(crucible_run))
-    assert crucible_run.watchdog._watched.age >= 1
+    assert crucible_run.isolation.watchdog._watched.age >= 1
 
 def test_after(sync_session, crucible_run):
     until(lambda: not connected(crucible_run))
@@ -296,7 +296,7 @@ def test_a_server_that_is_gone(project):
         UNTIL
         + """
 def test_cut_off(sync_session, crucible_run):
-    watchdog = crucible_run.watchdog
+    watchdog = crucible_run.isolation.watchdog
     sync_session.execute(text("SELECT 1"))
     watchdog.limit = 0.4
     until(lambda: watchdog._connection is not None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -34,10 +34,10 @@ class AbsentHints:
 
     Args:
         settings: What the user set.
-        tables: Returns the names of the tables that metadata had when the templates were built.
+        tables: The names of the tables that metadata had when the templates were built.
     """
 
-    def __init__(self, settings: Settings, tables: Callable[[], Collection[str]]) -> None:
+    def __init__(self, settings: Settings, tables: Collection[str]) -> None:
         self._settings = settings
         self._tables = tables
 
@@ -74,7 +74,7 @@ class AbsentHints:
                         f"{path} has {name!r}, in the database {asked!r}, and this engine leads to another one.\n"
                         f"Use an engine whose URL names the database {asked!r}."
                     )
-                if name in self._tables():
+                if name in self._tables:
                     return (
                         f"The template has the table {name!r}: DDL has dropped or renamed it since, in this test or in"
                         " a wide fixture, or search_path leads past its schema."

@@ -23,16 +23,16 @@ class Layers:
     """The layers on the worker database.
 
     Args:
-        worker: The worker database.
+        worker: The worker databases.
+        before_copy: Called before a database is copied and all connections to it end, because a fixture changed it.
 
     Attributes:
         in_test: Whether a test is under way.
-        before_copy: Called before a database is copied and all connections to it end, because a fixture changed it.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, before_copy: Callable[[Database], None]) -> None:
         self.in_test = False
-        self.before_copy: Callable[[Database], None] = lambda database: None
+        self._before_copy = before_copy
         self._worker = worker
         self._open: list[int] = []
         self._of: dict[Hashable, int] = {}
@@ -60,7 +60,7 @@ class Layers:
         finally:
             self._open.remove(number)
             if self._worker.started and written is None:
-                self._worker.capture(number, self.before_copy)
+                self._worker.capture(number, self._before_copy)
             self._worker.note_open()
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
@@ -93,7 +93,7 @@ class Layers:
             return None
         if self.in_test and not self._open:
             return marks
-        self._worker.capture(self._open[-1] if self._open else IMPORT, self.before_copy)
+        self._worker.capture(self._open[-1] if self._open else IMPORT, self._before_copy)
         return None
 
 

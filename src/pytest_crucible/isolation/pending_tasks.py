@@ -15,13 +15,14 @@ import asyncio
 import gc
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import Context, ContextVar
+from contextvars import Context
 from typing import Any
 
 from ..errors import PendingTaskWarning
 from ..errors.locations import innermost
+from ..redirect import Redirect
 from ..redirect.loops import is_runner
 
 Task = asyncio.Task[Any]
@@ -32,21 +33,24 @@ PATIENCE_SECONDS = 0.03
 CANCEL_SECONDS = 1.0
 
 
-class Pending:
+class PendingTasks:
     """The tasks of one test, on every loop that outlives it.
 
     Args:
-        owner: Whose code runs; None for a test's.
-        loops: The loops that are known.
+        redirect: The redirect, which knows the owner of the code that runs, and the loops of connections.
+
+    Attributes:
+        loops: Further loops that tests run on.
     """
 
-    def __init__(self, owner: ContextVar[str | None], loops: Callable[[], Iterable[Loop]]) -> None:
-        self._owner = owner
-        self._loops = loops
+    def __init__(self, redirect: Redirect) -> None:
+        self.loops: weakref.WeakSet[Loop] = weakref.WeakSet()
+        self._redirect = redirect
+        self._owner = redirect.owner
         self._known: weakref.WeakSet[Task] = weakref.WeakSet()
 
     @contextmanager
-    def around(self) -> Iterator[None]:
+    def reported(self) -> Iterator[None]:
         """Report the tasks that are created in here and left pending."""
         for loop in self._idle():
             for task in asyncio.all_tasks(loop):
@@ -57,7 +61,9 @@ class Pending:
         self._report(self._left())
 
     def _idle(self) -> list[Loop]:
-        return [loop for loop in {*self._loops()} if not loop.is_closed() and not loop.is_running()]
+        return [
+            loop for loop in {*self.loops, *self._redirect.loops()} if not loop.is_closed() and not loop.is_running()
+        ]
 
     def _disown(self, task: Task) -> None:
         """A runner that a wide fixture's set-up has started is not the fixture's: the tests run in it."""

@@ -27,8 +27,9 @@ quarter of a second: a connection to the worker database would stand in the way 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +39,7 @@ from ..control import connect
 from ..errors import BlockedError, CrucibleError
 from ..redirect import Opened
 from ..redirect.forks import Background
-from ..server.address import Address
+from ..worker.worker import Worker
 
 # A statement that has waited so long for an idle transaction is taken to wait for ever.
 LIMIT_SECONDS = 5.0
@@ -120,30 +121,17 @@ class Watchdog:
     """Cancels statements of a test that would wait for ever.
 
     Args:
-        address: The administrator's address, or None while there is no database yet.
-        databases: The names of this process's databases.
-        connections: What this process knows of its connections.
-        began: Returns when the test began, by the server's clock.
-        let_go: Has the holder of a connection let it go.
+        worker: The worker databases.
 
     Attributes:
         limit: For how long a statement may wait for an idle transaction, in seconds.
+        test_began: When the test began, by the server's clock; infinite while there is none.
     """
 
-    def __init__(
-        self,
-        address: Callable[[], Address | None],
-        databases: Callable[[], list[str]],
-        connections: Callable[[], Iterable[Opened]],
-        began: Callable[[], float],
-        let_go: Callable[[Iterable[int]], None],
-    ) -> None:
+    def __init__(self, worker: Worker) -> None:
         self.limit = LIMIT_SECONDS
-        self._address = address
-        self._databases = databases
-        self._connections = connections
-        self._began = began
-        self._let_go = let_go
+        self.test_began = math.inf
+        self._worker = worker
         self._watched: Watched | None = None
         self._lock = threading.Lock()
         self._end = threading.Event()
@@ -208,13 +196,13 @@ class Watchdog:
         return min(PAUSE_SECONDS, self.limit / 4)
 
     def _look(self, watched: Watched | None) -> None:
-        address = self._address() if watched is not None and watched.age >= min(QUIET_SECONDS, self.limit) else None
-        if watched is None or address is None:
+        is_due = watched is not None and watched.age >= min(QUIET_SECONDS, self.limit)
+        if watched is None or not is_due or not self._worker.started:
             self._rest()
             return
         if self._connection is None:
-            self._connection = connect(address)
-        rows = self._connection.execute(WHO_WAITS, (self._databases(),)).fetchall()
+            self._connection = connect(self._worker.server.connect().address)
+        rows = self._connection.execute(WHO_WAITS, (self._worker.names,)).fetchall()
         now = rows[0][0] if rows else 0.0
         edges = [(Side(*row[1:5]), Side(*row[5:10])) for row in rows]
         self._clear(blocker for _, blocker in edges)
@@ -226,10 +214,10 @@ class Watchdog:
 
     def _clear(self, blockers: Iterable[Side]) -> None:
         """Have older transactions that only read give way."""
-        began = self._began()
+        began = self.test_began
         pids = {side.pid for side in blockers if side.reads_since is not None and side.reads_since < began}
         if pids and self._connection is not None:
-            self._let_go(pids)
+            self._worker.redirect.holders.let_go_of(pids)
             for pid in pids:  # a driver closes its connection when its event loop runs next
                 self._connection.execute(END, (pid,))
 
@@ -240,7 +228,7 @@ class Watchdog:
                 return
             # Before: the phase may be over as soon as its statement is.
             before = watched.error
-            watched.error = before or blocked(watched.name, over, self._connections(), self.limit)
+            watched.error = before or blocked(watched.name, over, self._worker.redirect.connections(), self.limit)
             done = [connection.execute(CANCEL, (wait.waiter.pid, wait.waiter.since)).fetchone() for wait in over]
             if not any(done):
                 watched.error = before

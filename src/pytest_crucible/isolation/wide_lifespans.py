@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from ..errors import ApplicationError
 from ..redirect import LIFESPAN, Redirect
 from ..worker.database import Database
+from .database_reset import give_time
 from .layers import Layers
 from .lifespan_libraries import EnteredLifespan
-from .restore import give_time
 
 # How often a connection in use is looked at again: a poller may return it.
 LOOKS = 3

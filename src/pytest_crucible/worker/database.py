@@ -265,7 +265,7 @@ class Database:
         """Have the next user of the database get a fresh clone."""
         self._stale = self._control is not None
 
-    def put_back(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
+    def reset(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
         """Put the database back, or discard it where only a clone can; see `Control.reset`."""
         try:
             answer = self.connect().reset(allowed, held=held, every_one=every_one)

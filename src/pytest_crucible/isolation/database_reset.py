@@ -30,7 +30,7 @@ ROLLED_BACK = "The transaction has been rolled back."
 ENDED = "Its backend has been ended."
 
 
-class Restore:
+class DatabaseReset:
     """One reset of one worker database.
 
     Args:
@@ -50,15 +50,15 @@ class Restore:
         self._patience = BUSY_SECONDS
         self._every = now.every
 
-    def run(self) -> list[Leak]:
+    def reset(self) -> list[Leak]:
         """Reset the database; return what was left open and had to give way.
 
         Raises:
             ResetError: If new transactions come up as fast as they are ended.
         """
-        return self._until_done(self._reset)
+        return self._until_done(self._ask_for_reset)
 
-    def look(self) -> list[Leak]:
+    def end_leaks(self) -> list[Leak]:
         """Have leaks give way without a reset: the database is about to go."""
         return self._until_done(self._other_backends)
 
@@ -79,9 +79,9 @@ class Restore:
             do="Stop it at the end of the test, or give it to a fixture of a wider scope.",
         )
 
-    def _reset(self) -> Answer:
+    def _ask_for_reset(self) -> Answer:
         held = self._redirect.holders.is_held(self._database.name)
-        return self._database.put_back(tuple(self._allowed), held=held, every_one=self._every)
+        return self._database.reset(tuple(self._allowed), held=held, every_one=self._every)
 
     def _other_backends(self) -> Answer:
         open_ = self._database.connect().others_in_transactions()
