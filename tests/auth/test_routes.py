@@ -31,7 +31,7 @@ from pytest_crucible import UsageError
 from pytest_crucible.auth import bad_tokens, check_routes, route_matrix, routes_of
 from pytest_crucible.auth.matrix.checks import check_probe
 from pytest_crucible.auth.matrix.matrix import matrix_of
-from pytest_crucible.auth.matrix.probe import Stranger
+from pytest_crucible.auth.matrix.probe import ProbeClient
 from pytest_crucible.auth.routes import schemes_of
 from pytest_crucible.auth.schemes import carry, read_scheme, the_one
 
@@ -130,7 +130,7 @@ def test_a_user_who_may_not():
     assert findings(app) == []
     matrix = matrix_of(route_matrix())
     probes = [probe for probe in matrix.probes(app) if probe.credential == "valid"]
-    found = [asyncio.run(check_probe(Stranger(app), matrix, probe, TOKENS)) for probe in probes]
+    found = [asyncio.run(check_probe(ProbeClient(app), matrix, probe, TOKENS)) for probe in probes]
     assert [one and one.unclear for one in found] == [None, True]
 
 

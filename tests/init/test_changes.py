@@ -6,7 +6,7 @@ import pytest
 
 from pytest_crucible import UsageError
 from pytest_crucible.scaffold import draft as changes
-from pytest_crucible.scaffold.draft import Change, Draft, write
+from pytest_crucible.scaffold.draft import Draft, FileChange, write
 
 
 def test_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -21,7 +21,7 @@ def test_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return stage(path, text)
 
     monkeypatch.setattr(changes, "_stage", refuse)
-    wanted = [Change(tmp_path / "a.txt", "before", "after"), Change(blocked / "b.txt", None, "new")]
+    wanted = [FileChange(tmp_path / "a.txt", "before", "after"), FileChange(blocked / "b.txt", None, "new")]
     with pytest.raises(UsageError, match=r"b\.txt cannot be written: Permission denied") as refused:
         write(wanted)
     assert "Nothing has been changed" in refused.value.why
@@ -110,5 +110,5 @@ def test_a_folder_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(changes.tempfile, "mkstemp", refuse)
     with pytest.raises(UsageError) as refused:
-        write([Change(tmp_path / "pytest.toml", None, "[pytest]\n")])
+        write([FileChange(tmp_path / "pytest.toml", None, "[pytest]\n")])
     assert refused.value.found == f"{tmp_path / 'pytest.toml'} cannot be written: Permission denied."

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .clients import Clients
 from .matrix.checks import check_routes
 from .matrix.matrix import route_matrix
-from .matrix.probe import Finding
+from .matrix.probe import RouteFinding
 from .routes import Route, routes_of
 from .tokens.bad import bad_tokens
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clients",
-    "Finding",
     "Route",
+    "RouteFinding",
     "bad_tokens",
     "check_routes",
     "route_matrix",

@@ -49,7 +49,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Place:
+class MountPoint:
     """A position in the tree of mounted applications.
 
     Attributes:
@@ -73,7 +73,7 @@ def routes_of(application: Any, guards: Iterable[Any] = ()) -> list[Route]:
         guards: Further dependencies that refuse requests, beside those of ``fastapi.security``.
     """
     seen: dict[tuple[str, str], Route] = {}
-    for route in _walk(application, Place(guards=tuple(guards))):
+    for route in _walk(application, MountPoint(guards=tuple(guards))):
         # If a path is registered twice, the first route answers.
         seen.setdefault((route.method, str(route)), route)
     return list(seen.values())
@@ -96,10 +96,10 @@ def schemes_of(application: Any) -> list[Scheme]:
     return list(dict.fromkeys(scheme for route in routes_of(application) for scheme in route.schemes))
 
 
-def _walk(application: Any, place: Place) -> Iterator[Route]:
-    if application is None or any(application is one for one in place.around):
+def _walk(application: Any, mount: MountPoint) -> Iterator[Route]:
+    if application is None or any(application is one for one in mount.around):
         return
-    inside = replace(place, around=(*place.around, application))
+    inside = replace(mount, around=(*mount.around, application))
     routes = getattr(application, "routes", None)
     if routes is None:  # middleware: the application is inside
         inner = getattr(application, "app", None)
@@ -118,20 +118,20 @@ def _flat(routes: Iterable[Any]) -> Iterable[Any]:
     return iter_route_contexts(list(routes))
 
 
-def _of(source: Any, place: Place) -> Iterator[Route]:
-    path = place.prefix + (getattr(source, "path", None) or "")
+def _of(source: Any, mount: MountPoint) -> Iterator[Route]:
+    path = mount.prefix + (getattr(source, "path", None) or "")
     if getattr(source, "endpoint", None) is None:  # mounted, or chosen by host
         mounted = getattr(source, "app", None)
         if mounted is not None:
-            host = getattr(source, "host", place.host)
-            inside = list(_walk(mounted, replace(place, prefix=path, host=host)))
+            host = getattr(source, "host", mount.host)
+            inside = list(_walk(mounted, replace(mount, prefix=path, host=host)))
             # Static files, and applications of another framework, do not declare their routes.
             yield from inside or [Route("*", f"{path}/…", host)]
         return
-    schemes, guard = _security(dependant_of(source), place.guards)
+    schemes, guard = _security(dependant_of(source), mount.guards)
     methods = getattr(source, "methods", None)
     for method in _asked(methods, source) if methods or _is_http(source) else [WEBSOCKET]:
-        yield Route(method, path, place.host, schemes, guard, source)
+        yield Route(method, path, mount.host, schemes, guard, source)
 
 
 def _is_http(source: Any) -> bool:

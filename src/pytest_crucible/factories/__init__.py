@@ -15,6 +15,6 @@ wins. This package never imports Polyfactory: the binding waits until the projec
 from __future__ import annotations
 
 from .factories import Factories
-from .scope import Place
+from .scope import FactoryScope
 
-__all__ = ["Factories", "Place"]
+__all__ = ["Factories", "FactoryScope"]

@@ -11,7 +11,7 @@ from types import ModuleType
 from ..project.on_import import OnImport
 from ..settings import Settings
 from .patches import Patches
-from .scope import PLACES, Place, Seen, gone
+from .scope import SCOPES, FactoryScope, Seen, gone
 from .seeds import Sources, State, number, restore
 
 
@@ -53,8 +53,8 @@ class Factories:
         self._before = self._sources.state()
         bind_seeds(module.BaseFactory, self._sources, self._patches)
         bind_dates(module.BaseFactory, self._patches)
-        if PLACES:
-            self._sources.seed(number(PLACES[-1].seed, PLACES[-1].id))
+        if SCOPES:
+            self._sources.seed(number(SCOPES[-1].seed, SCOPES[-1].id))
 
     def _dated(self, module: ModuleType) -> None:
         from .polyfactory.binding import bind_pydantic
@@ -68,27 +68,27 @@ class Factories:
             bind(module.SQLAlchemyFactory, self._patches)
 
     @contextmanager
-    def at(self, place: Place, *, lasting: bool = False) -> Iterator[Place]:
-        """Draw and store data for *place* inside the block.
+    def at(self, scope: FactoryScope, *, lasting: bool = False) -> Iterator[FactoryScope]:
+        """Draw and store data for *scope* inside the block.
 
         Args:
-            place: A test, or a fixture.
+            scope: A test, or a fixture.
             lasting: True if its rows outlive the block; call `gone` when they are removed.
         """
-        outer = PLACES[-1] if PLACES else None
+        outer = SCOPES[-1] if SCOPES else None
         before = self._sources.state() if self._sources and outer else None
-        place.seed = self._settings.seed
-        place.source = self._source()
-        PLACES.append(place)
-        Seen.alive.append(place.seen)
-        self._seed(place)
+        scope.seed = self._settings.seed
+        scope.source = self._source()
+        SCOPES.append(scope)
+        Seen.alive.append(scope.seen)
+        self._seed(scope)
         try:
-            yield place
+            yield scope
         finally:
-            PLACES.remove(place)
+            SCOPES.remove(scope)
             if not lasting:
-                gone(place)
-            place.patches.undo()
+                gone(scope)
+            scope.patches.undo()
             if before:
                 restore(before)
             elif outer:
@@ -100,23 +100,23 @@ class Factories:
             kind or "", "default"
         )
 
-    def follow(self, place: Place, seed: object) -> None:
-        """Seed *place* by Faker's fixture ``faker_seed`` instead, unless the user has set ``crucible_seed``."""
-        if "crucible_seed" in self._settings.sources or seed == place.seed:
+    def follow(self, scope: FactoryScope, seed: object) -> None:
+        """Seed *scope* by Faker's fixture ``faker_seed`` instead, unless the user has set ``crucible_seed``."""
+        if "crucible_seed" in self._settings.sources or seed == scope.seed:
             return
-        place.seed, place.source = seed, "faker_seed"
-        self._seed(place)
+        scope.seed, scope.source = seed, "faker_seed"
+        self._seed(scope)
 
-    def _seed(self, place: Place) -> None:
+    def _seed(self, scope: FactoryScope) -> None:
         if self._sources:
-            self._sources.seed(number(place.seed, place.id))
+            self._sources.seed(number(scope.seed, scope.id))
 
-    def report(self, place: Place) -> str | None:
-        """Return the line for the report of a failed *place*; None if it drew nothing."""
-        if self._sources is None or not self._sources.drew(number(place.seed, place.id)):
+    def report(self, scope: FactoryScope) -> str | None:
+        """Return the line for the report of a failed *scope*; None if it drew nothing."""
+        if self._sources is None or not self._sources.drew(number(scope.seed, scope.id)):
             return None
         return (
-            f"The data of {place.id} was drawn with the seed {place.seed} ({place.source}), and is the same in every"
+            f"The data of {scope.id} was drawn with the seed {scope.seed} ({scope.source}), and is the same in every"
             " run. --crucible-seed=N draws other data."
         )
 

@@ -18,7 +18,7 @@ class Seen(dict[Hashable, set[Hashable]]):
 
 
 @dataclass(eq=False)
-class Place:
+class FactoryScope:
     """A test or a wide fixture that draws data.
 
     Attributes:
@@ -43,17 +43,17 @@ class Place:
 
 
 # One list for the whole process, like Polyfactory's classes, which read it.
-PLACES: list[Place] = []
+SCOPES: list[FactoryScope] = []
 
 
-def current() -> Place:
+def current() -> FactoryScope:
     """Return the scope that runs now.
 
     Raises:
         UsageError: If there is none.
     """
-    if PLACES:
-        return PLACES[-1]
+    if SCOPES:
+        return SCOPES[-1]
     raise UsageError(
         "A factory was asked to store an object outside of a test.",
         why="Crucible gives factories the session of the test, or of the fixture, that runs; here none does.",
@@ -62,6 +62,6 @@ def current() -> Place:
     )
 
 
-def gone(place: Place) -> None:
-    """Forget the values of *place*, whose rows no longer exist."""
-    Seen.alive[:] = [one for one in Seen.alive if one is not place.seen]
+def gone(scope: FactoryScope) -> None:
+    """Forget the values of *scope*, whose rows no longer exist."""
+    Seen.alive[:] = [one for one in Seen.alive if one is not scope.seen]

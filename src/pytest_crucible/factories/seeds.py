@@ -14,9 +14,9 @@ from .patches import Patches
 State = list[tuple[Any, Any]]
 
 
-def number(seed: object, place: str) -> int:
-    """Return a number that depends only on *seed* and *place*, not on the machine or ``PYTHONHASHSEED``."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\0{place}".encode()).digest()[:8], "big")
+def number(seed: object, scope: str) -> int:
+    """Return a number that depends only on *seed* and *scope*, not on the machine or ``PYTHONHASHSEED``."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{scope}".encode()).digest()[:8], "big")
 
 
 class Sources:

@@ -17,7 +17,7 @@ from ..errors import UsageError
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """One file, before and after.
 
     Attributes:
@@ -67,17 +67,17 @@ class Draft:
         self.read(path)
         self._after[path] = text
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[FileChange]:
         """What differs, the files at the root first."""
         found = [
-            Change(path, before, self._after[path])
+            FileChange(path, before, self._after[path])
             for path, before in self._before.items()
             if before != self._after[path]
         ]
         return sorted(found, key=lambda change: (len(change.path.parts), change.path))
 
 
-def write(changes: Iterable[Change]) -> None:
+def write(changes: Iterable[FileChange]) -> None:
     """Write all of them: every new text lies on the disk before the first file is replaced.
 
     Raises:
@@ -93,7 +93,7 @@ def write(changes: Iterable[Change]) -> None:
 
 
 class _staged:  # noqa: N801 # a context manager, used as a function
-    def __init__(self, changes: list[Change]) -> None:
+    def __init__(self, changes: list[FileChange]) -> None:
         self._changes = changes
         self._ready: dict[Path, Path] = {}
         self._made: list[Path] = []

@@ -53,7 +53,7 @@ def require(draft: Draft, finds: Finds, choices: Choices, ask: Questions) -> str
     return place.command
 
 
-class Place:
+class RequirementList:
     """Somewhere that requirements are listed.
 
     Args:
@@ -121,7 +121,7 @@ class Place:
         draft.put(self.file, toml.change(text, table, values) if values else text)
 
 
-def _places(finds: Finds) -> list[Place]:
+def _places(finds: Finds) -> list[RequirementList]:
     """Where the project lists its test requirements already; otherwise, where it should."""
     root = finds.project.root
     testing = [one for one in finds.requirements if one.name in ("pytest", "pytest-crucible")]
@@ -129,21 +129,21 @@ def _places(finds: Finds) -> list[Place]:
     groups = list(found) or [
         (one.file, one.kind, one.group) for one in finds.requirements if one.group in GROUPS and one.kind != "file"
     ]
-    places = [Place(root, *group) for group in dict.fromkeys(groups)]
+    places = [RequirementList(root, *group) for group in dict.fromkeys(groups)]
     places.sort(key=lambda place: (place.kind == "dependencies", place.group not in GROUPS))
     return places or [_new(finds)]
 
 
-def _new(finds: Finds) -> Place:
+def _new(finds: Finds) -> RequirementList:
     root = finds.project.root
     pyproject = root / "pyproject.toml"
     kinds = {one.kind for one in finds.requirements}
     files = [one.group for one in finds.requirements if one.kind == "file"]
     if pyproject.is_file() and (not files or kinds != {"file"}):
         kind = "poetry" if "poetry" in kinds else "optional" if "optional" in kinds else "group"
-        return Place(root, pyproject, kind, "test")
+        return RequirementList(root, pyproject, kind, "test")
     name = next((name for name in files if "dev" in name or "test" in name), "requirements-dev.txt")
-    return Place(root, root / name, "file", name)
+    return RequirementList(root, root / name, "file", name)
 
 
 def _compare(there: list[str], needed: dict[str, str]) -> tuple[list[str], dict[str, str]]:

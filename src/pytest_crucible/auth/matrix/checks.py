@@ -10,7 +10,7 @@ from ..routes import WEBSOCKET, Route, schemes_of
 from ..schemes import read_scheme
 from ..tokens.bad import MALFORMED
 from .matrix import MISSING, PUBLIC, VALID, Matrix, Probe, matrix_of, route_matrix
-from .probe import Finding, Outcome, Stranger, Terms, ask
+from .probe import Outcome, ProbeClient, RouteFinding, Terms, ask
 from .row_changes import RowWatch
 
 Watching = Callable[[], AbstractContextManager["RowWatch | None"]]
@@ -24,7 +24,7 @@ async def check_routes(
     client_options: Mapping[str, Any] | None = None,
     watching: Watching = nullcontext,
     **says: Any,
-) -> list[Finding]:
+) -> list[RouteFinding]:
     """Request every route with every credential that it must refuse: the matrix as a plain function.
 
     Args:
@@ -41,9 +41,9 @@ async def check_routes(
     """
     matrix = matrix_of(route_matrix(**says)) or Matrix()
     extra = (read_scheme(scheme, schemes_of(application)),) if scheme else ()
-    stranger = Stranger(application, client_options or {}, extra)
+    client = ProbeClient(application, client_options or {}, extra)
     found = [
-        await check_probe(stranger, matrix, probe, tokens, watching)
+        await check_probe(client, matrix, probe, tokens, watching)
         for probe in matrix.probes(application)
         if probe.route is not None and probe.credential in {MISSING, PUBLIC, *tokens}
     ]
@@ -52,12 +52,12 @@ async def check_routes(
 
 
 async def check_probe(
-    stranger: Stranger, matrix: Matrix, probe: Probe, tokens: Mapping[str, str], watching: Watching = nullcontext
-) -> Finding | None:
+    client: ProbeClient, matrix: Matrix, probe: Probe, tokens: Mapping[str, str], watching: Watching = nullcontext
+) -> RouteFinding | None:
     """Carry out one test of the matrix.
 
     Args:
-        stranger: The client that sends the request.
+        client: The client that sends the request.
         matrix: The project's declarations about its routes.
         probe: One of the matrix's probes.
         tokens: Tokens by the names of the credentials.
@@ -65,26 +65,26 @@ async def check_probe(
     """
     route, name = probe.route, probe.credential
     if route is None:
-        return matrix.listing(stranger.application)
+        return matrix.listing(client.application)
     if name == PUBLIC:
-        return await _is_public(stranger, route)
+        return await _is_public(client, route)
     if name == VALID:
-        return await _is_accepted(stranger, route, tokens[VALID])
+        return await _is_accepted(client, route, tokens[VALID])
     with watching() as watch:
-        return await ask(stranger, route, name, tokens.get(name), matrix.terms, watch)
+        return await ask(client, route, name, tokens.get(name), matrix.terms, watch)
 
 
-async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding | None:
+async def _is_accepted(client: ProbeClient, route: Route, token: str) -> RouteFinding | None:
     """Check that the route accepts a good credential: otherwise its other refusals would mean nothing."""
     complete = route.method in {"GET", WEBSOCKET}
-    answer = await _answer(stranger, route, token, complete=complete)
+    answer = await _answer(client, route, token, complete=complete)
     if answer.found is not None:
         return None
     if answer.status == 403:
-        bad = await _answer(stranger, route, MALFORMED, complete=complete)
+        bad = await _answer(client, route, MALFORMED, complete=complete)
         found = "answers a good token as it answers a bad one: the user may not do this, or the token is not understood"
-        return Finding(route, VALID, found, unclear=True) if answer.body == bad.body else None
-    return Finding(
+        return RouteFinding(route, VALID, found, unclear=True) if answer.body == bad.body else None
+    return RouteFinding(
         route,
         VALID,
         "refused, so that its other refusals say nothing",
@@ -95,11 +95,11 @@ async def _is_accepted(stranger: Stranger, route: Route, token: str) -> Finding 
     )
 
 
-async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
+async def _is_public(client: ProbeClient, route: Route) -> RouteFinding | None:
     """Check that a route that reads credentials, and is listed as public, accepts a request without any."""
-    if (await _answer(stranger, route, None)).found is not None:
+    if (await _answer(client, route, None)).found is not None:
         return None
-    return Finding(
+    return RouteFinding(
         route,
         MISSING,
         "refused, and it is listed as public",
@@ -108,8 +108,8 @@ async def _is_public(stranger: Stranger, route: Route) -> Finding | None:
     )
 
 
-async def _answer(stranger: Stranger, route: Route, token: str | None, *, complete: bool = True) -> Outcome:
+async def _answer(client: ProbeClient, route: Route, token: str | None, *, complete: bool = True) -> Outcome:
     try:
-        return await stranger.ask(route, token, Terms(), complete=complete)
+        return await client.ask(route, token, Terms(), complete=complete)
     except Exception as error:  # noqa: BLE001 - a failure is no refusal, and no matter of this test
         return Outcome(repr(error))

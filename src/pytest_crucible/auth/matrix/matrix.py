@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..routes import WEBSOCKET, Route, routes_of
-from .probe import Finding, Terms
+from .probe import RouteFinding, Terms
 from .requests import needs_body
 
 MISSING = "missing"
@@ -67,14 +67,14 @@ class Matrix:
         claimed = (Probe(route, PUBLIC) for route in routes if self._is_secured(route) and str(route) in self.public)
         return [Probe(None, UNLISTED), *asked, *claimed]
 
-    def listing(self, application: Any) -> Finding | None:
+    def listing(self, application: Any) -> RouteFinding | None:
         """Check that every route declares security or is listed as public, and that every listed route exists."""
         routes = routes_of(application, self.guards)
         names = [str(route) for route in routes]
         silent = [str(route) for route in routes if not self._is_secured(route) and route.method != WEBSOCKET]
         unlisted = [name for name in silent if name not in self.public]
         if unlisted:
-            return Finding(
+            return RouteFinding(
                 None,
                 UNLISTED,
                 f"declare no security dependency and are not listed as public: {', '.join(unlisted)}",
@@ -84,7 +84,7 @@ class Matrix:
             )
         stale = [name for name in self.public if name not in names]
         if stale:
-            return Finding(
+            return RouteFinding(
                 None,
                 UNLISTED,
                 f"listed as public, and not there: {', '.join(stale)}",

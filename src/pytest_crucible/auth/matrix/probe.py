@@ -11,7 +11,7 @@ from ...errors import RefusalError
 from ..routes import WEBSOCKET, Route
 from ..schemes import Scheme, carry
 from .requests import Request, likely_places, request_for
-from .row_changes import Change, RowWatch
+from .row_changes import RowChange, RowWatch
 from .websockets import REFUSALS, shake_hands
 
 UNAUTHORIZED = frozenset({401, 403})
@@ -33,7 +33,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RouteFinding:
     """A route that did not refuse.
 
     Attributes:
@@ -79,7 +79,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Stranger:
+class ProbeClient:
     """A client that no user has logged in to.
 
     Attributes:
@@ -130,12 +130,12 @@ class Stranger:
 
 
 async def ask(
-    stranger: Stranger, route: Route, credential: str, token: str | None, terms: Terms, watch: RowWatch | None = None
-) -> Finding | None:
+    client: ProbeClient, route: Route, credential: str, token: str | None, terms: Terms, watch: RowWatch | None = None
+) -> RouteFinding | None:
     """Send a request to *route* with a credential that it must refuse.
 
     Args:
-        stranger: The client that sends it.
+        client: The client that sends it.
         route: One of `routes_of` the application.
         credential: The fault of the credential.
         token: The credential, or None to send none.
@@ -146,9 +146,9 @@ async def ask(
         The fault, or None if the route refused and wrote nothing.
     """
     try:
-        outcome = await stranger.ask(route, token, terms)
+        outcome = await client.ask(route, token, terms)
     except Exception as error:  # noqa: BLE001 - whatever the application does not handle
-        return Finding(
+        return RouteFinding(
             route,
             credential,
             f"the application raised {type(error).__name__}: {error}",
@@ -157,14 +157,14 @@ async def ask(
             cause=error,
         )
     if outcome.found is not None:
-        return Finding(route, credential, outcome.found, *_advice(outcome.status))
+        return RouteFinding(route, credential, outcome.found, *_advice(outcome.status))
     changes = watch.changes(terms.may_write) if watch is not None else []
     return _wrote(route, credential, changes) if changes else None
 
 
-def _wrote(route: Route, credential: str, changes: list[Change]) -> Finding:
+def _wrote(route: Route, credential: str, changes: list[RowChange]) -> RouteFinding:
     tables = ", ".join(change.table for change in changes)
-    return Finding(
+    return RouteFinding(
         route,
         credential,
         f"refused, and {tables} changed all the same",
@@ -178,7 +178,7 @@ def _wrote(route: Route, credential: str, changes: list[Change]) -> Finding:
 
 def _advice(status: int) -> tuple[str, str]:
     if not status:
-        why = "A stranger is connected, or cannot tell that they are refused."
+        why = "A client without valid credentials is connected, or cannot tell that it is refused."
         do = (
             "Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Other"
             " codes are named in route_matrix(codes=[…]); if everybody may connect, list it in public."

@@ -20,7 +20,7 @@ from ...control import Control, connect
 
 
 @dataclass(frozen=True)
-class Change:
+class RowChange:
     """The differences in the rows of one table.
 
     Attributes:
@@ -45,7 +45,7 @@ class RowWatch:
     def __init__(self, snapshots: list[Snapshot]) -> None:
         self._snapshots = snapshots
 
-    def changes(self, ignore: Iterable[str] = ()) -> list[Change]:
+    def changes(self, ignore: Iterable[str] = ()) -> list[RowChange]:
         """Return the changes of all tables whose rows differ, except those in *ignore*.
 
         Args:
@@ -70,7 +70,7 @@ class Snapshot:
         connection.execute("SELECT 1")  # the first statement takes the snapshot
         self._before = control.marked()
 
-    def changes(self, ignored: set[str]) -> list[Change]:
+    def changes(self, ignored: set[str]) -> list[RowChange]:
         """Return the changes of the tables whose rows differ."""
         now = self._control.marked()
         names = {name for name, count in now.items() if count != self._before.get(name, 0)}
@@ -78,7 +78,7 @@ class Snapshot:
         old = {name: (self._rows(name), self._file(name)) for name in written}
         self._connection.rollback()
         found = [self._compared(name, *old[name]) for name in written]
-        schema = [Change("the schema")] if "" in names else []
+        schema = [RowChange("the schema")] if "" in names else []
         return schema + [change for change in found if change.added or change.removed]
 
     def _rows(self, table: str) -> Counter[str]:
@@ -89,18 +89,18 @@ class Snapshot:
         row = self._connection.execute("SELECT relfilenode FROM pg_class WHERE oid = %s::regclass", (table,)).fetchone()
         return row and row[0]
 
-    def _compared(self, table: str, old: Counter[str], file: object) -> Change:
+    def _compared(self, table: str, old: Counter[str], file: object) -> RowChange:
         new = self._rows(table)
         removed = tuple(sorted((old - new).elements()))
         if not old and self._file(table) != file:
             # TRUNCATE hides the rows from older transactions, too (PostgreSQL manual, 13.6).
             removed = ("every row, by TRUNCATE",)
-        return Change(table, tuple(sorted((new - old).elements())), removed)
+        return RowChange(table, tuple(sorted((new - old).elements())), removed)
 
 
 @contextmanager
 def watching(controls: Iterable[Control]) -> Iterator[RowWatch]:
-    """RowWatch the databases of *controls* for changes that are committed inside the block."""
+    """Watch the databases of *controls* for changes that are committed inside the block."""
     with ExitStack() as opened:
         yield RowWatch([Snapshot(control, opened.enter_context(_connected(control))) for control in controls])
 

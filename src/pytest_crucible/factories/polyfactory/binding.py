@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from ..patches import Patches
-from ..scope import PLACES
+from ..scope import SCOPES
 from ..seeds import Sources, separate
 from . import column_types as types
 from . import parents, uniques
@@ -40,12 +40,12 @@ def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
     """Let a seed that the user sets on a factory apply to this factory only, and not to what all factories share."""
 
     def seed_random(cls: Any, seed: int) -> None:
-        if PLACES and cls is sources.base:
+        if SCOPES and cls is sources.base:
             sources.seed(seed)
             return
-        if not PLACES:
+        if not SCOPES:
             sources.fixed[cls] = seed
-        separate(cls, PLACES[-1].patches if PLACES else patches)
+        separate(cls, SCOPES[-1].patches if SCOPES else patches)
         cls.__random__.seed(seed) if isinstance(cls.__random__, Random) else None
         cls.__faker__.seed_instance(seed)
 
@@ -150,7 +150,7 @@ def bind_batches(factory: Any, patches: Patches) -> None:
 
 def _persists() -> bool:
     """Return whether the current scope may use a database; if not, objects get keys as Polyfactory draws them."""
-    return not PLACES or PLACES[-1].persists
+    return not SCOPES or SCOPES[-1].persists
 
 
 def bind_types(factory: Any, patches: Patches) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..scope import PLACES, Seen
+from ..scope import SCOPES, Seen
 from .key_columns import declares, keys_of
 
 ATTEMPTS = 25
@@ -28,14 +28,14 @@ def distinct(factory: Any, values: Values, given: Iterable[str], redraw: Callabl
         given: The names of the given values, which are never changed.
         redraw: A function that draws the values missing in its argument.
     """
-    if not PLACES:
+    if not SCOPES:
         return values
     for names in keys_of(factory.__model__).unique:
         free = [name for name in names if name in values and name not in given]
         if not free:
             continue
         key = (_home(factory.__model__, names), names)
-        values = _unseen(factory, values, _Taken(key, PLACES[-1].seen), free, redraw)
+        values = _unseen(factory, values, _Taken(key, SCOPES[-1].seen), free, redraw)
     return values
 
 
