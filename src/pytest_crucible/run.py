@@ -138,7 +138,7 @@ class Run:
 
     def _new_sync_session(self) -> Session:
         making = self.sessionmakers.synchronous()
-        return sync_session_class(making.kind)(self.sync_engine, **making.words)
+        return sync_session_class(making.kind)(self.sync_engine, **making.kwargs)
 
     @cached_property
     def async_engine(self) -> AsyncEngine:

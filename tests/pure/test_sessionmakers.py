@@ -125,7 +125,7 @@ def test_arguments_of_the_class_s_own(application):
         "class Own(Session):\n    def __init__(self, *, tenant, **words): super().__init__(**words)\n"
         "Local = sessionmaker(engine, class_=Own, tenant='acme', autoflush=False)"
     ).synchronous()
-    assert making.words == {"tenant": "acme", "expire_on_commit": True}
+    assert making.kwargs == {"tenant": "acme", "expire_on_commit": True}
 
 
 def test_sessionmakers_that_do_not_count(application):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import locations as places
+from ..errors import locations
 from ..errors.hints import chain, sqlstate
 
 FAILED = re.compile(
@@ -23,7 +23,7 @@ def explain(error: BaseException) -> Iterator[str]:
     for part in parts:
         driver = _driver(part)
         if driver is not None:
-            place = places.of_error(error)
+            place = locations.of_error(error)
             yield (
                 f"Crucible leads SQLAlchemy's engines to its database; {driver} opened this connection by itself"
                 f"{f' ({place})' if place else ''}.\n"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Enum, MetaData
 
-from ..errors import locations as places
+from ..errors import locations
 from ..errors.hints import Refusal, refusals
 from ..settings import Settings
 from ..settings.lookup import loaded
@@ -130,7 +130,7 @@ class AbsentHints:
             name
             for name, module in list(sys.modules.items())
             if (file := getattr(module, "__file__", None))
-            and (name.partition(".")[0] in self._settings.packages or not places.is_library(file))
+            and (name.partition(".")[0] in self._settings.packages or not locations.is_library(file))
         ]
 
     # -- what is not loaded ------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import locations as places
+from ..errors import locations
 from ..errors.hints import Refusal, refusals
 from ..server.embedded.missing import missing_extension
 
@@ -153,7 +153,7 @@ class SuperuserHints:
         for case in CASES:
             match = re.search(case.text, refusal.text) if case.state == refusal.state else None
             if match and re.match(case.statement, refusal.statement or "", re.IGNORECASE):
-                place = places.of_error(refusal.error)
+                place = locations.of_error(refusal.error)
                 words = {"where": f" ({place})" if place else "", **match.groupdict()}
                 return Advice(case.why or self._role(), case.do.format(**words))
         return None

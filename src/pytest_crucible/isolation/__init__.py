@@ -1,1 +1,1 @@
-"""What begins and ends with each test."""
+"""The isolation of tests from one another: layers, rollback, leaks, lifespans and tasks."""

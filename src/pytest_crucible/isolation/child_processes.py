@@ -1,4 +1,4 @@
-"""Child processes of the tests: what they mean for this process's databases."""
+"""Child processes of the tests, which use this process's databases."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .layers import Layers
 
 
 class Children:
-    """The child processes, which use the databases of *worker* and own nothing.
+    """The child processes, which use the databases of *worker* and own none.
 
     Args:
         worker: The databases of this process.
-        layers: Knows whether a wide fixture is being set up.
+        layers: The layers, which know whether a wide fixture is being set up.
         settle: Resets databases while no test runs.
 
     Attributes:
@@ -37,34 +37,34 @@ class Children:
         forks.watch(self)
 
     def touched(self) -> list[Database]:
-        """Return the databases that may have changed since this was last asked: all of them, while children live."""
+        """Return the databases that may have changed since the last call: all of them, while children live."""
         touched = self._worker.touched()
         return self._worker.databases if self._service.active() else touched
 
     def reset_after_end(self) -> None:
-        """Reset what a child wrote that has ended since the last test."""
+        """Reset the databases if a child has ended since the last test."""
         if self._service.ended():
             self._reset()
 
     # -- forks -------------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Make ready what a child may use."""
+        """Make the databases ready that a child may use."""
         worker = self._worker
         if not self._service.is_open or worker.parent is not None or worker.preparing or worker.redirect.forbidden:
             return
-        if not self.collected:  # the recipe would import modules that are being imported
+        if not self.collected:  # the recipe would import modules whose import is under way
             return
-        with suppress(Exception):  # the child gets the error, when it connects
+        with suppress(Exception):  # the child gets the error when it connects
             worker.make_ready()
             if not self._layers.in_test and not self._layers.are_coming_up:
                 self.reset_after_end()  # a plugin runs each test in a child, and one has crashed
 
     def after_fork_in_parent(self) -> None:
-        """Nothing: `Service` and `Watchdog` go on by themselves."""
+        """Do nothing: `Service` and `Watchdog` resume by themselves."""
 
     def after_fork_in_child(self) -> None:
-        """Leave everything to the parent."""
+        """Leave the databases to the parent."""
         self._worker.leave_to_parent(Parent(self._service.path))
 
     # -- in the thread of the service --------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
-"""Layers: rows that fixtures of wider scopes commit belong to those fixtures, not to the test that came first.
+"""Layers: the rows that fixtures of wider scopes commit.
 
-While a session-, package-, module- or class-scoped fixture is set up, whatever is committed is taken into its
-layer: a difference to the baseline (rows added, rows removed, sequences), which becomes part of the baseline until
-the fixture is torn down. Layers are no stack: a session fixture that the second test requests first comes up after
-a module fixture and outlives it. So each can be taken off by itself, in any order.
+They belong to those fixtures, not to the first test that requests them. Commits during the set-up of a session-,
+package-, module- or class-scoped fixture become its layer: a difference to the baseline (rows added, rows removed,
+sequences), which is part of the baseline until the fixture is torn down. Layers are no stack: a session fixture that
+only the second test requests is set up after a module fixture and outlives it. So each layer can be taken off by
+itself, in any order.
 
-What was committed before any fixture (an application that seeds its tables at import) is a layer that stays.
+Rows committed before any fixture (an application that seeds its tables at import) are a layer that stays.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ class Layers:
 
     @property
     def are_coming_up(self) -> bool:
-        """Whether a wide fixture is being set up."""
+        """True while a wide fixture is being set up."""
         return bool(self._open)
 
     @contextmanager
     def coming_up(self, key: Hashable, name: str) -> Iterator[None]:
-        """What is committed in here belongs to the layer of the wide fixture *key*.
+        """Attribute commits in the block to the layer of the wide fixture *key*.
 
         Raises:
-            UsageError: If the test has already written: its rows and the fixture's could not be told apart.
+            UsageError: If the test has already written: its rows and the fixture's cannot be told apart.
         """
         written = self._settle()
         number = self._of.setdefault(key, next(self._numbers))
@@ -65,18 +66,13 @@ class Layers:
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
 
-    @property
-    def is_coming_up(self) -> bool:
-        """Whether a wide fixture is being set up."""
-        return bool(self._open)
-
     def part_coming_up(self, key: Hashable, name: str) -> AbstractContextManager[None]:
-        """Like `coming_up`, for a layer of its own that goes with the wide fixture that is being set up."""
+        """Return a context like `coming_up`, for a separate layer that ends with the fixture being set up now."""
         self._parts.setdefault(self._open[-1], []).append(key)
         return self.coming_up(key, name)
 
     def gone(self, key: Hashable) -> bool:
-        """Take the layer of *key* off, whose fixture was torn down; whether it was ever set up."""
+        """Take off the layer of *key*, a fixture that was torn down; return whether it was ever set up."""
         number = self._of.pop(key, None)
         if number is None:
             return False
@@ -87,7 +83,7 @@ class Layers:
         return True
 
     def _settle(self) -> int | None:
-        """Attribute what was written before a wide fixture comes up; if the test wrote it, return how often."""
+        """Attribute the writes before a wide fixture's set-up; return their number if the test made them."""
         marks = self._worker.marks()
         if not marks:
             return None
@@ -100,7 +96,7 @@ class Layers:
 def _too_late(name: str) -> UsageError:
     return UsageError(
         f"The fixture {name!r} of a wider scope has written to the database after the test had.",
-        why="Its rows shall stay for other tests and the test's shall not, and by now nobody can tell which is"
-        " which. This happens with request.getfixturevalue() in the middle of a test.",
-        do=f"Request {name!r} as an argument of the test or of its first fixture, so that it comes up first.",
+        why="Its rows must stay for other tests and the test's must not, and Crucible can no longer tell them apart."
+        " This happens with request.getfixturevalue() in the middle of a test.",
+        do=f"Request {name!r} as an argument of the test or of its first fixture, so that it is set up first.",
     )

@@ -1,12 +1,13 @@
 """Leaks: transactions that are open at the end of a test and must not stay.
 
-Crucible never breaks what it did not make. An open transaction that is *harmless* stays, whoever owns it: it is idle,
-has no transaction id, and holds no lock above ACCESS SHARE, so the reset never waits for it. One that has rolled back
-all that it wrote to a savepoint stays as well; a lock on a sequence is all that it may still hold. Of the others
+Crucible ends no transaction that does not disturb the reset or later tests. An open transaction that is *harmless*
+stays, whatever its owner: it is idle, has no transaction id, and holds no lock above ACCESS SHARE, so the reset never
+waits for it. A transaction that has rolled back all its writes to a savepoint stays as well; it can still hold a lock
+on a sequence only. Of the others
 
-* what wrote before the test stays, and gives way only where it blocks the reset;
-* what a thread or a task of a wide fixture or of the lifespan has under way gets a bounded wait, and stays;
-* everything else is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
+* a transaction that wrote before the test stays, and is ended only if it blocks the reset;
+* a transaction under way in a thread or a task of a wide fixture or of the lifespan gets a bounded wait, and stays;
+* every other one is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
   that left it gets a warning.
 """
 
@@ -36,16 +37,16 @@ Key = tuple[int, "float | None"]
 
 @dataclass
 class Circumstances:
-    """What is known of the test at whose end transactions are open.
+    """The facts about a test by which `judge` judges the transactions that are open at its end.
 
     Attributes:
-        began: When the test began, by the server's clock.
+        began: The time at which the test began, by the server's clock.
         number: The number of the test in this process.
         before: The transactions that had written, or locked, before the test.
         every: Whether harmless transactions of the test are reported, too (``crucible_leaks = "all"``).
         fixtures: The values of wide fixtures that are up, by their names.
-        names: The names that outlive the test, by where they are: its module, its class.
-        first: Returns the first use of a session.
+        names: The names that outlive the test, by their namespace: its module, its class.
+        first: The first use of each session.
     """
 
     began: float
@@ -62,12 +63,12 @@ class Leak:
     """One transaction, or session-level advisory lock, that a test left open.
 
     Attributes:
-        backend: What the server says of it.
-        opened: What this process knows of its connection; None for a raw driver's or another process's.
-        owner: Whose it seems to be, as a phrase.
-        first: Where its session was first used, or None.
-        in_the_way: Whether it held a lock on what had to be reset.
-        outcome: What became of it.
+        backend: The server's account of it.
+        opened: This process's account of its connection; None for a raw driver's or another process's.
+        owner: Its probable owner, as a phrase.
+        first: The place of its session's first use, or None.
+        in_the_way: Whether it held a lock on tables that had to be reset.
+        outcome: The sentence that says how it ended.
     """
 
     backend: OtherBackend
@@ -133,13 +134,13 @@ class Leak:
 
 @dataclass
 class Verdict:
-    """What becomes of the transactions that are open.
+    """The decision on the transactions that are open at a test's end.
 
     Attributes:
-        leaks: These are ended.
-        stay: Backends whose transactions stay.
-        busy: Of those, the transactions that write under a thread or task of their own.
-        harmless: These stay, and are reported.
+        leaks: The leaks, which are ended.
+        stay: The backends whose transactions stay.
+        busy: The transactions among those that write or lock, and that a thread or task of a wide owner works on.
+        harmless: The harmless ones that are reported, and stay.
     """
 
     leaks: list[Leak] = field(default_factory=list)
@@ -149,7 +150,7 @@ class Verdict:
 
 
 def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: Circumstances) -> Verdict:
-    """Divide what is open into leaks, and backends that may stay.
+    """Divide the open transactions into leaks and those that may stay.
 
     Args:
         backends: What the server reports open.
@@ -182,15 +183,15 @@ def _may_stay(backend: OtherBackend, opened: Opened | None, now: Circumstances) 
     if backend.is_prepared:
         return False
     if not backend.open or backend.key in now.before:
-        # An advisory lock without a transaction: one that an older test left has been ended.
+        # An advisory lock without a transaction: any that an earlier test left has been ended already.
         return is_owned or backend.open
     if is_active(opened):
         return True
     if backend.is_aborted:
         return False
     if backend.wrote or backend.locks:
-        # Begun before the test, and written in it: by a session, which goes on after a rollback. A transaction that
-        # a fixture has begun on a connection is that fixture's to end.
+        # Begun before the test, and written in it. A session stays usable after a rollback, so its transaction is a
+        # leak; a transaction that a fixture began on a connection stays, since only the fixture may end it.
         return not _is_new(backend, now) and (opened is None or opened.session is None or opened.has_joined)
     return is_owned or not _is_new(backend, now)
 
@@ -209,7 +210,7 @@ def is_active(opened: Opened | None) -> bool:
 def in_the_way(
     backends: Iterable[OtherBackend], connections: Iterable[Opened], pids: frozenset[int], now: Circumstances
 ) -> list[Leak]:
-    """Return those whose locks stopped the reset: *pids*, or all that lock where the server names none."""
+    """Return the leaks whose locks stopped the reset: those of *pids*, or all that lock if no pid matches."""
     known = {opened.pid: opened for opened in connections}
     holding = [backend for backend in backends if not backend.harmless]
     blocking = [backend for backend in holding if backend.pid in pids] or holding
@@ -266,13 +267,13 @@ def _is_session(value: Any, opened: Opened) -> bool:
 
 
 def report(leaks: Iterable[Leak]) -> None:
-    """Warn of *leaks* in one warning: where it is an error, it must name them all."""
+    """Warn of *leaks* in one warning: a filter that makes it an error must show them all."""
     text = "\n".join(map(str, leaks))
     if text:
         warnings.warn(LeakWarning(text), stacklevel=3)
 
 
-# What drivers say of a connection whose backend is gone, beside the SQLSTATE 57P01 (admin_shutdown).
+# The drivers' messages for a connection whose backend is gone, beside the SQLSTATE 57P01 (admin_shutdown).
 GONE = re.compile(
     r"terminating connection due to administrator|connection (is|was|already) closed|closed the connection unexpectedly"
 )
@@ -281,12 +282,12 @@ GONE = re.compile(
 CLONED = (
     "Crucible made the worker database anew after {}, which had changed the schema or is isolated by a clone. Sessions"
     " and connections of SQLAlchemy connect anew by themselves; a connection of a raw driver does not: open it in a"
-    " fixture of the scope of a function."
+    " function-scoped fixture."
 )
 
 
 class Ended:
-    """The backends that Crucible has ended in this run, for the tests that suffer from it."""
+    """The backends that Crucible has ended in this run, to explain the errors of later tests."""
 
     def __init__(self) -> None:
         self._last: list[tuple[str, Leak]] = []

@@ -1,8 +1,8 @@
 """An application's start-up and shutdown, once per scope of event loops.
 
 A lifespan may hold connections for as long as it runs: a LISTEN, a poller. They cannot outlive their database. So
-where a test's DDL makes a fresh clone necessary, the lifespan is shut down before and started up after, on its own
-loop, and what it writes at start-up is written anew.
+if a test's DDL makes a fresh clone necessary, the lifespan is shut down before and started up after it, on its own
+loop, and writes its start-up rows anew.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Lifespan:
 
     Args:
         worker: The worker database, whose settings name the application.
-        layers: What the start-up writes is one of them, unless the loop belongs to a single test.
-        running: Where this object enters itself while the application runs on a loop that outlives its tests.
+        layers: The layers, one of which holds the start-up's rows; None if the loop belongs to a single test.
+        running: The lifespans that run on loops which outlive their tests; this object adds and removes itself.
     """
 
     def __init__(self, worker: Worker, layers: Layers | None, running: set[Lifespan]) -> None:
@@ -37,7 +37,7 @@ class Lifespan:
         self.app: Any = self.application
 
     async def start(self) -> None:
-        """Start the application up, on the running loop."""
+        """Start the application up on the running loop."""
         from asgi_lifespan import LifespanManager, LifespanNotSupported
 
         self._loop = running_loop()  # none on trio, whose applications have no connections of SQLAlchemy's
@@ -53,7 +53,7 @@ class Lifespan:
             self._running.add(self)
 
     async def stop(self) -> None:
-        """Shut the application down, on its loop."""
+        """Shut the application down on its loop."""
         manager, self._manager = self._manager, None
         self._running.discard(self)
         if manager is not None:
@@ -62,12 +62,12 @@ class Lifespan:
             self._layers.gone(self)
 
     def suspend(self) -> None:
-        """Shut down until `resume`, because the database is about to go."""
+        """Shut down until `resume`, because the database is about to be dropped."""
         if self._loop is not None and not self._loop.is_closed() and not self._loop.is_running():
             self._loop.run_until_complete(self.stop())
 
     def resume(self) -> None:
-        """Start up again after `suspend`; nothing where it runs."""
+        """Start up again after `suspend`; do nothing if the application runs."""
         loop = self._loop
         if self._manager is None and loop is not None and not loop.is_closed() and not loop.is_running():
             loop.run_until_complete(self.start())
@@ -77,7 +77,7 @@ class Lifespan:
 
 
 def _with_state(application: Any) -> Any:
-    """*application*, whose lifespan's state each request gets a copy of: as the specification of ASGI has it."""
+    """Return *application* wrapped so that each request gets a copy of the lifespan's state, as ASGI specifies."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         __tracebackhide__ = True

@@ -1,6 +1,6 @@
 """Lifespans as Starlette's TestClient and asgi-lifespan's LifespanManager run them.
 
-One adapter: it knows these libraries by their public names. A project enters both by ``with`` or ``async with``, so
+This adapter uses these libraries by their public names. A project enters both by ``with`` or ``async with``, so
 Crucible wraps the methods that these statements call, as soon as the project has imported the library.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ..project.on_import import OnImport
 from ..redirect.loops import running_loop
 
-# For what runs in another thread: the libraries have timeouts of their own.
+# The limit for a loop in another thread; otherwise the libraries' own timeouts apply.
 SECONDS = 60
 
 Method = Callable[..., Any]
@@ -26,7 +26,7 @@ class EnteredLifespan(Protocol):
     """A lifespan that a project's code has started, and that can be stopped and started again."""
 
     def obstacle(self) -> str | None:
-        """Return why it cannot be stopped now, or None."""
+        """Return the reason why it cannot be stopped now, or None."""
 
     def stop(self) -> None:
         """Shut the application down."""
@@ -36,13 +36,13 @@ class EnteredLifespan(Protocol):
 
 
 class LifespanListener(Protocol):
-    """Hears of the lifespans that a project's code starts and stops."""
+    """A listener for the lifespans that a project's code starts and stops."""
 
     def starting(self, lifespan: EnteredLifespan) -> AbstractContextManager[None]:
         """Return the context in which *lifespan* starts."""
 
     def stopping(self, lifespan: EnteredLifespan) -> bool:
-        """Forget *lifespan*; return whether it runs, and so is to be stopped."""
+        """Forget *lifespan*; return whether it runs, and so must be stopped."""
 
 
 class ClientLifespan:
@@ -55,9 +55,10 @@ class ClientLifespan:
         self._websockets = websockets
 
     def obstacle(self) -> str | None:
-        """Return that a websocket is open: the client would wait for its end."""
+        """Return the reason if a websocket is open: the client would wait for its end."""
         portal = self._client.portal
-        return "a websocket of the client is open" if any(one.portal is portal for one in self._websockets) else None
+        is_open = any(websocket.portal is portal for websocket in self._websockets)
+        return "a websocket of the client is open" if is_open else None
 
     def stop(self) -> None:
         """Leave the client, which keeps its cookies, headers and state."""
@@ -80,7 +81,7 @@ class ManagedLifespan:
         self._loop = asyncio.get_running_loop()
 
     def obstacle(self) -> str | None:
-        """Return that its loop cannot run now."""
+        """Return the reason if its loop cannot run now."""
         if self._loop.is_closed():
             return "its event loop is closed"
         return "an event loop is running" if running_loop() is not None else None
@@ -90,12 +91,12 @@ class ManagedLifespan:
         self._run(lambda: self._leave(self.manager, None, None, None))
 
     def start(self) -> None:
-        """Start the application up on that loop, by another manager: none can be entered twice."""
+        """Start the application up on that loop, by another manager: a manager cannot be entered twice."""
         self._run(self._start)
 
     async def _start(self) -> None:
         first = self._first
-        # Through the first one's `app`, as requests go: so they see the state that this start-up yields.
+        # Through the first manager's `app`, as requests go: so they see the state that this start-up yields.
         manager = self._class(first.app, startup_timeout=first.startup_timeout, shutdown_timeout=first.shutdown_timeout)
         await self._enter(manager)
         self.manager = manager
@@ -108,20 +109,20 @@ class ManagedLifespan:
 
 
 class Libraries:
-    """Tells a *watch* of the lifespans that a project's code runs by one of the libraries."""
+    """The wrappers that tell *listener* of the lifespans that a project's code runs by one of the libraries."""
 
-    def __init__(self, watch: LifespanListener) -> None:
-        self._watch = watch
+    def __init__(self, listener: LifespanListener) -> None:
+        self._listener = listener
         self._entered: dict[int, Any] = {}
         self._replaced: list[tuple[type, str, Any, Any]] = []
         self._on_import = OnImport({"starlette.testclient": self._wrap_client, "asgi_lifespan": self._wrap_manager})
 
     def install(self) -> None:
-        """Wrap the libraries' methods, those of a library that is not imported yet after its import."""
+        """Wrap the libraries' methods, now or right after a library's import."""
         self._on_import.install()
 
     def remove(self) -> None:
-        """Put the libraries' methods back."""
+        """Restore the libraries' methods."""
         self._on_import.remove()
         while self._replaced:
             cls, name, method, wrapper = self._replaced.pop()
@@ -141,7 +142,7 @@ class Libraries:
         def entering(client: Any) -> Any:
             __tracebackhide__ = True
             lifespan = ClientLifespan(client, enter, leave, websockets)
-            with self._watch.starting(lifespan):
+            with self._listener.starting(lifespan):
                 entered = enter(client)
             self._entered[id(client)] = lifespan
             return entered
@@ -149,7 +150,7 @@ class Libraries:
         def leaving(client: Any, *args: Any) -> Any:
             __tracebackhide__ = True
             lifespan = self._entered.pop(id(client), None)
-            return leave(client, *args) if lifespan is None or self._watch.stopping(lifespan) else None
+            return leave(client, *args) if lifespan is None or self._listener.stopping(lifespan) else None
 
         def opening(websocket: Any) -> Any:
             __tracebackhide__ = True
@@ -176,7 +177,7 @@ class Libraries:
             if running_loop() is None:  # trio, whose applications have no connections of SQLAlchemy's
                 return await enter(manager)
             lifespan = ManagedLifespan(manager, manager_class, enter, leave)
-            with self._watch.starting(lifespan):
+            with self._listener.starting(lifespan):
                 entered = await enter(manager)
             self._entered[id(manager)] = lifespan
             return entered
@@ -186,7 +187,7 @@ class Libraries:
             lifespan = self._entered.pop(id(manager), None)
             if lifespan is None:
                 return await leave(manager, *args)
-            return await leave(lifespan.manager, *args) if self._watch.stopping(lifespan) else None
+            return await leave(lifespan.manager, *args) if self._listener.stopping(lifespan) else None
 
         self._replace(manager_class, "__aenter__", entering)
         self._replace(manager_class, "__aexit__", leaving)

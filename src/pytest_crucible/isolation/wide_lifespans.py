@@ -1,11 +1,11 @@
 """Lifespans that a project's own wide fixtures run.
 
-An application may keep connections while it runs: a LISTEN, a poller. None of them outlives its database. So where a
-worker database is thrown away, such a lifespan is shut down before and started up after, like Crucible's own, on the
-loop on which its fixture has started it. What it writes at start-up is a layer of the fixture, and is written anew. An
-application that keeps none goes on running: its pools connect anew.
+An application may keep connections while it runs: a LISTEN, a poller. None of them outlives its database. So before a
+worker database is dropped, such a lifespan is shut down, and started up after it, like Crucible's own, on the loop on
+which its fixture has started it. Its start-up rows are a layer of the fixture, and are written anew. An application
+that keeps no connections goes on running: its pools connect anew.
 
-Where that cannot be done, the tests that use the fixture fail, and the error says why.
+If that is impossible, the tests that use the fixture fail, and the error says why.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .database_reset import give_time
 from .layers import Layers
 from .lifespan_libraries import EnteredLifespan
 
-# How often a connection in use is looked at again: a poller may return it.
+# The number of looks at a connection in use: a poller may return it.
 LOOKS = 3
 LOOK_SECONDS = 0.005
 
@@ -32,7 +32,7 @@ class WideLifespan:
         lifespan: The lifespan.
         fixture: The fixture's name.
         is_up: Whether the application runs.
-        error: Why it does not run as it should.
+        error: The error for tests that use the fixture, if the application could not be restarted.
     """
 
     def __init__(self, lifespan: EnteredLifespan, fixture: str) -> None:
@@ -46,9 +46,9 @@ class WideLifespans:
     """The lifespans that wide fixtures run now.
 
     Args:
-        layers: What a start-up writes is one of them.
-        redirect: Knows the wide fixture whose code runs now, and the connections that each has in use.
-        notes: Where a failed shutdown is told.
+        layers: The layers, which get the start-ups' rows.
+        redirect: The redirect, which knows the owner of running code and of each connection in use.
+        notes: The list that gets a line for each failed shutdown.
     """
 
     def __init__(self, layers: Layers, redirect: Redirect, notes: list[str]) -> None:
@@ -59,9 +59,9 @@ class WideLifespans:
 
     @contextmanager
     def starting(self, lifespan: EnteredLifespan) -> Iterator[None]:
-        """Start *lifespan* in here: where a wide fixture does, take it to those that run."""
+        """Register *lifespan*, which starts in the block, if a wide fixture starts it."""
         fixture = self._redirect.owner.get()
-        if fixture in (None, LIFESPAN) or not self._layers.is_coming_up:
+        if fixture in (None, LIFESPAN) or not self._layers.are_coming_up:
             yield
             return
         wide = WideLifespan(lifespan, fixture)
@@ -75,11 +75,11 @@ class WideLifespans:
         return wide is None or wide.is_up
 
     def suspend(self, databases: Collection[Database], *, copied: bool) -> None:
-        """Shut down what keeps connections to *databases*, because these are about to go: the last one first.
+        """Shut down lifespans that keep connections to *databases*, which are about to be dropped, the last one first.
 
         Args:
             databases: The databases.
-            copied: Whether what the start-ups wrote is there afterwards, too.
+            copied: Whether the new databases will contain the start-ups' rows.
         """
         kept = self._kept(databases) if self._running else frozenset()
         for wide in reversed(self._running.values()):
@@ -91,28 +91,28 @@ class WideLifespans:
                 continue
             try:
                 wide.lifespan.stop()
-            except Exception as error:  # noqa: BLE001 - the application's; without Crucible it would go on running
+            except Exception as error:  # noqa: BLE001 - any error of the application; it becomes a note
                 self._notes.append(f"{wide.fixture}: the application's shutdown failed before a fresh clone: {error!r}")
             wide.is_up = False
             if not copied:
                 self._layers.gone(wide)
 
     def resume(self) -> None:
-        """Start up what is suspended, in the order in which it was started."""
+        """Start up the suspended lifespans, in the order of their first start."""
         for wide in self._running.values():
             if wide.is_up or wide.error is not None:
                 continue
             try:
                 with self._layers.coming_up(wide, wide.fixture):
                     wide.lifespan.start()
-            except Exception as error:  # noqa: BLE001 - the application's; raised to those who ask for it
+            except Exception as error:  # noqa: BLE001 - any error of the application; raised in tests of the fixture
                 wide.error = _failed(wide.fixture)
                 wide.error.__cause__ = error
             else:
                 wide.is_up = True
 
     def _kept(self, databases: Collection[Database]) -> frozenset[str | None]:
-        """Return which wide fixtures keep connections in use; None stands for code that Crucible does not see."""
+        """Return the wide fixtures that keep connections in use; None stands for code that Crucible does not see."""
         kept: frozenset[str | None] = frozenset()
         for look in range(LOOKS):
             connections = self._redirect.connections()
@@ -128,10 +128,10 @@ class WideLifespans:
         return kept
 
     def check(self, fixtures: Iterable[str]) -> None:
-        """Raise an error where one of *fixtures* runs an application that is not as it should be.
+        """Raise an error if one of *fixtures* runs an application that could not be restarted.
 
         Raises:
-            ApplicationError: If it is so.
+            ApplicationError: If that is so.
         """
         names = frozenset(fixtures)
         for wide in self._running.values():
@@ -141,11 +141,11 @@ class WideLifespans:
 
 def _stranded(fixture: str, obstacle: str) -> ApplicationError:
     return ApplicationError(
-        f"The application that the fixture {fixture!r} runs is connected to a database that is gone.",
+        f"The application that the fixture {fixture!r} runs is connected to a database that was dropped.",
         why="An earlier test has changed the schema, or was isolated by a clone, so the database was made anew. The"
         f" application could not be shut down and started up for it: {obstacle}.",
-        do="Open websockets in the test, give the fixture the scope of a function, or run the tests that change the"
-        " schema after those that use it.",
+        do='Open websockets in the test, give the fixture scope="function", or run the tests that change the schema'
+        " after those that use it.",
     )
 
 
@@ -154,6 +154,5 @@ def _failed(fixture: str) -> ApplicationError:
         f"The application that the fixture {fixture!r} runs could not be started a second time.",
         why="An earlier test has changed the schema, or was isolated by a clone, so the database was made anew, and the"
         " application was shut down and started up for it. The error above is what its start-up raised.",
-        do="Make the start-up repeatable, as a restart in production needs it, or give the fixture the scope of a"
-        " function.",
+        do='Make the start-up repeatable, as a restart in production needs it, or give the fixture scope="function".',
     )

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy.engine.interfaces import Dialect
 
-from ..errors import OtherDialectWarning, RedirectError
-from ..errors import locations as places
+from ..errors import OtherDialectWarning, RedirectError, locations
 from ..errors.locations import CodeLocation
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ class OtherEngines:
 
     def _is_own(self, frame: FrameType) -> bool:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
-        return package in self._packages or not places.is_library(frame.f_code.co_filename)
+        return package in self._packages or not locations.is_library(frame.f_code.co_filename)
 
 
 def _sentence(engine: OtherEngine) -> str:

@@ -15,8 +15,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
-from ..errors import RedirectError
-from ..errors import locations as places
+from ..errors import RedirectError, locations
 from ..errors.masking import without_frames
 from ..server.libpq_environment import hide_service, show_service
 from . import drivers, forks
@@ -253,7 +252,7 @@ class Redirect:
         watch(driver, connection)
         loop = running_loop() if dialect.is_async else None
         # Only events that make each statement of an engine slower would pass the engine.
-        entry = ConnectionEntry(driver, connection, loop, origin, target, places.caller(Engine))
+        entry = ConnectionEntry(driver, connection, loop, origin, target, locations.caller(Engine))
         self._registry.add(entry, record)
         if record is not None:  # a pool class of the application may pass none
             record.info[KEY] = entry
@@ -314,7 +313,7 @@ class Redirect:
         self._refuse_forbidden()
         is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
         # Noted before the target is read: a thread that discards the database must see this connection in use.
-        entry.checked_out_by(self.owner_now(), places.here(), proxy)
+        entry.checked_out_by(self.owner_now(), locations.here(), proxy)
         target = self._targets.of(entry.origin, self.owner.get())
         moved = entry.target is not target and entry.target != target
         if entry.condemned or moved or is_dead:

@@ -45,7 +45,7 @@ class Making:
     own: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def words(self) -> dict[str, Any]:
+    def kwargs(self) -> dict[str, Any]:
         """The arguments that it is made with."""
         return {**dict(self.own), "expire_on_commit": self.expire_on_commit}
 

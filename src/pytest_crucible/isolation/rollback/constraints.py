@@ -1,8 +1,8 @@
 """Deferred constraints, checked where production checks them: at the session's commit.
 
-A transaction that is rolled back never gets to its deferred constraints. So the commit of a session, which is only a
-RELEASE SAVEPOINT here, checks them by itself, and afterwards every constraint has its initial mode again, as in the
-new transaction that begins in production: ``SET CONSTRAINTS`` of the application's ends with the commit.
+A transaction that is rolled back never checks its deferred constraints. So the commit of a session, which is only a
+RELEASE SAVEPOINT here, checks them explicitly, and afterwards every constraint has its initial mode again, as in the
+new transaction that begins in production: the application's ``SET CONSTRAINTS`` ends with the commit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-# Marks a statement as ours, for whoever counts or watches statements.
+# Marks a statement as Crucible's, for the listeners that count or watch statements.
 OWN = {"crucible_own": True}
 
 DEFERRABLE = text(
@@ -27,10 +27,10 @@ class Constraints:
         self._afterwards: str | None = None
 
     def check(self, connection: Connection, savepoint: str) -> None:
-        """Check what is deferred, before *savepoint* is released.
+        """Check the deferred constraints, before *savepoint* is released.
 
         Raises:
-            IntegrityError: As COMMIT does; what was done since the savepoint is undone, as by a COMMIT that fails.
+            IntegrityError: As by COMMIT; the work since the savepoint is undone, as by a COMMIT that fails.
         """
         if self._afterwards is None:
             self._afterwards = _initial_modes(connection)
@@ -48,13 +48,13 @@ class Constraints:
 
 
 def _initial_modes(connection: Connection) -> str:
-    """The statement that gives each constraint its initial mode; nothing where no constraint can be deferred."""
-    found = connection.execute(DEFERRABLE, execution_options=OWN).all()
-    immediate = sorted({name for name, deferred in found if not deferred})
-    if not found or not immediate:
-        return "SET CONSTRAINTS ALL DEFERRED" if found else ""
-    # By name after ALL, since a name may stand for several constraints, some of which cannot be deferred. In a block,
-    # which is one round trip over every driver.
+    """Return the statement that gives each constraint its initial mode; "" if no constraint can be deferred."""
+    constraints = connection.execute(DEFERRABLE, execution_options=OWN).all()
+    immediate = sorted({name for name, deferred in constraints if not deferred})
+    if not constraints or not immediate:
+        return "SET CONSTRAINTS ALL DEFERRED" if constraints else ""
+    # IMMEDIATE by name after ALL, since a name may stand for several constraints, some of which cannot be deferred. In
+    # a block, which is one round trip over every driver.
     return (
         "DO $crucible$ BEGIN SET CONSTRAINTS ALL DEFERRED;"
         f" SET CONSTRAINTS {', '.join(immediate)} IMMEDIATE; END $crucible$"

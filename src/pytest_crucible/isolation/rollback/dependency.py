@@ -1,4 +1,4 @@
-"""The application's session dependency, overridden to give out the test's session."""
+"""The override of the application's session dependency, which returns the test's session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...settings.lookup import lookup
 
 @contextmanager
 def overriding(applications: Iterable[Any], dependency: Any, session: Any) -> Iterator[None]:
-    """*dependency* gives out *session* in here; afterwards, everything is overridden as it was before.
+    """Override *dependency* with *session* in the block; restore the overrides afterwards.
 
     Raises:
         UsageError: If an application has no overrides.
@@ -34,14 +34,14 @@ def overriding(applications: Iterable[Any], dependency: Any, session: Any) -> It
 
 
 def dependency_of(settings: Settings) -> Any:
-    """What ``crucible_get_session`` names, or None if it is not set."""
+    """Return the object that ``crucible_get_session`` names, or None if it is not set."""
     if settings.get_session is None:
         return None
     return lookup(settings.get_session, option="crucible_get_session", root=settings.root)
 
 
 def fixture_for(dependency: Any, requested: Iterable[str]) -> str:
-    """The fixture whose session *dependency* shall give out.
+    """Return the name of the fixture whose session replaces that of *dependency*.
 
     Args:
         dependency: The function that the application depends on.
@@ -49,19 +49,19 @@ def fixture_for(dependency: Any, requested: Iterable[str]) -> str:
     """
     if inspect.isasyncgenfunction(dependency) or inspect.iscoroutinefunction(dependency):
         return "db_session"
-    named = str(inspect.signature(dependency).return_annotation) if callable(dependency) else ""
-    if "Session" in named:
-        return "db_session" if "AsyncSession" in named else "sync_session"
-    if (makes := is_asynchronous(dependency)) is not None:
-        return "db_session" if makes else "sync_session"
-    asked = {"db_session", "sync_session"} & set(requested)
-    return asked.pop() if len(asked) == 1 else "sync_session"
+    annotation = str(inspect.signature(dependency).return_annotation) if callable(dependency) else ""
+    if "Session" in annotation:
+        return "db_session" if "AsyncSession" in annotation else "sync_session"
+    if (is_async := is_asynchronous(dependency)) is not None:
+        return "db_session" if is_async else "sync_session"
+    sessions = {"db_session", "sync_session"} & set(requested)
+    return sessions.pop() if len(sessions) == 1 else "sync_session"
 
 
 def _nothing_to_override(application: Any) -> UsageError:
     return UsageError(
         f"crucible_get_session: the application is {type(application).__name__} and has no dependency_overrides.",
-        why="In rollback isolation the session is handed to the application as FastAPI's tests do it, by"
-        " overriding a dependency.",
-        do='Drop crucible_get_session and write crucible_isolation = "reset": it needs nothing of the application.',
+        why="In rollback isolation the application gets the test's session as in FastAPI's own tests: by overriding a"
+        " dependency.",
+        do='Remove crucible_get_session and write crucible_isolation = "reset": it needs no dependency.',
     )

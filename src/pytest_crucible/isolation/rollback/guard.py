@@ -1,4 +1,4 @@
-"""Listens to the one connection: savepoints, what would end the outer transaction, errors that need explaining."""
+"""The guard of the outer transaction: listeners for savepoints, for its end, and for errors to explain."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...errors import IsolationError
 from ...errors.hints import sqlstate
 from ...errors.locations import here
 from .constraints import Constraints
-from .savepoints import RESET, Savepoints, Who
+from .savepoints import RESET, Participant, Savepoints
 from .statement_kinds import ends_transaction, is_ddl, savepoint_in, sets, writes
-from .turns import whose_turn
+from .turns import current_holder
 
-# Whose statement runs: per task, or two sessions on one connection would be taken for one another.
-CURRENT: ContextVar[Who | None] = ContextVar("crucible_session", default=None)
+# The session whose statement runs: per task, else two sessions on one connection would be confused.
+CURRENT: ContextVar[Participant | None] = ContextVar("crucible_session", default=None)
 
-# What PostgreSQL says where a transaction of its own is needed (PostgreSQL manual, appendix A).
+# The SQLSTATEs of statements that need a transaction of their own (PostgreSQL manual, appendix A).
 _NEEDS_ITS_OWN = {
     "25001": "it cannot run inside a transaction, or only at its beginning",
     "25P01": "it needs a transaction of its own",
@@ -33,24 +33,24 @@ _NO_SAVEPOINT = "3B001"
 
 
 class Guarded(Protocol):
-    """The outer transaction, as far as its guard must know it."""
+    """The outer transaction, as its guard sees it."""
 
     connection: Connection | None
     savepoints: Savepoints
     constraints: Constraints
     is_ending: bool
     error: IsolationError | None
-    failed: Who | None
+    failed: Participant | None
 
     def found(self, error: IsolationError) -> IsolationError:
-        """Remember *error*, which the application may swallow."""
+        """Remember *error*, which the application may swallow, and return it."""
 
 
 class Guard:
     """Listeners on engines and sessions; each does nothing for a connection that is not an outer transaction's.
 
     Args:
-        outer: Finds the outer transaction on a connection.
+        outer: Returns the outer transaction on a connection, or None.
     """
 
     def __init__(self, outer: Callable[[Connection], Guarded | None]) -> None:
@@ -75,7 +75,7 @@ class Guard:
                 event.listen(engine, name, listener)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._engines:
             event.remove(Session, "after_begin", self._begun)
         for engine in self._engines:
@@ -91,15 +91,15 @@ class Guard:
             return
         is_new = outer.savepoints.who(session) is None
         place = str(here() or "an unknown place")
-        who = outer.savepoints.began(session, place, whose_turn(), root=not transaction.nested)
+        who = outer.savepoints.began(session, place, current_holder(), root=not transaction.nested)
         CURRENT.set(who)
         if is_new:
 
-            def speaks(*_: Any) -> None:
+            def make_current(*_: Any) -> None:
                 CURRENT.set(who)
 
-            event.listen(session, "do_orm_execute", speaks)
-            event.listen(session, "before_flush", speaks)
+            event.listen(session, "do_orm_execute", make_current)
+            event.listen(session, "before_flush", make_current)
 
     # -- savepoints --------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Guard:
         # SQLAlchemy's own event for a savepoint comes before it has a name.
         name = savepoint_in(statement)
         if name is not None:
-            outer.savepoints.opened(name, whose_turn())
+            outer.savepoints.opened(name, current_holder())
         elif ends_transaction(statement):
             raise outer.found(_would_end(f"ended by {' '.join(statement.split())[:60]!r}"))
         elif writes(statement):
@@ -178,7 +178,7 @@ class Guard:
 
 
 def _drop(connection: Connection, outer: Guarded, name: str) -> None:
-    """Roll back what sessions above the savepoint *name* have left open that nobody holds any more."""
+    """Roll back transactions above the savepoint *name* whose sessions were collected without a close."""
     while outer.savepoints.is_dropped_above(name) and (nested := connection.get_nested_transaction()) is not None:
         nested.close()
 
@@ -187,9 +187,9 @@ def _would_end(how: str) -> IsolationError:
     return IsolationError(
         f"The outer transaction of this test would be {how}.",
         why="In rollback isolation all sessions of a test share one connection, whose transaction ends with the test."
-        " A session that joins it in another way than by a savepoint, or the connection's own commit() and rollback(),"
-        " would end it before.",
-        do='Give a session of your own join_transaction_mode="create_savepoint", and end transactions by way of it. '
+        " A session that joins it without a savepoint, or the connection's own commit() and rollback(), would end it"
+        " before.",
+        do='Give a session of your own join_transaction_mode="create_savepoint", and end transactions through it. '
         + RESET,
     )
 
@@ -203,10 +203,10 @@ def _needs_its_own(context: ExceptionContext, why: str) -> IsolationError:
     )
 
 
-def _poisoned(failed: Who) -> IsolationError:
+def _poisoned(failed: Participant) -> IsolationError:
     return IsolationError(
         f"A session's statement was refused because another session's statement had failed before.\n  failed: {failed}",
-        why="In rollback isolation all sessions of a test share one connection, and after an error nothing goes on"
-        " there before a rollback. In production each session has a connection of its own.",
+        why="In rollback isolation all sessions of a test share one connection, and after an error PostgreSQL refuses"
+        " every statement on it before a rollback. In production each session has a connection of its own.",
         do=RESET,
     )

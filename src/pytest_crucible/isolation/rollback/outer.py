@@ -14,7 +14,7 @@ from ...errors.locations import CodeLocation, here
 from ...redirect.loops import Loop, running_loop
 from .constraints import Constraints
 from .guard import CURRENT
-from .savepoints import RESET, Savepoints, Who
+from .savepoints import RESET, Participant, Savepoints
 from .turns import Turns
 
 
@@ -22,7 +22,7 @@ class OuterTransaction:
     """One connection and the transaction around everything that a test does on it.
 
     Args:
-        engine: Where the connection comes from.
+        engine: The engine that opens the connection.
         constraints: The deferrable constraints of the schema.
         opening: Called before the connection is opened.
     """
@@ -38,12 +38,12 @@ class OuterTransaction:
         self.is_opening = False
         self.is_ending = False
         self.error: IsolationError | None = None
-        self.failed: Who | None = None
+        self.failed: Participant | None = None
         self._opening = opening
         self._transaction: RootTransaction | None = None
 
     def joined_by(self, session: Session) -> Connection:
-        """The connection, opened at the first call; *session* is about to use it."""
+        """Return the connection, opened at the first call, for *session*, which is about to use it."""
         self.turns.check()
         loop = running_loop() if self.engine.dialect.is_async else None
         if loop is None and self.engine.dialect.is_async:
@@ -62,26 +62,26 @@ class OuterTransaction:
 
     @property
     def fixture(self) -> str:
-        """The fixture whose session it is."""
+        """The name of the fixture whose session uses this transaction."""
         return "db_session" if self.engine.dialect.is_async else "sync_session"
 
     def found(self, error: IsolationError) -> IsolationError:
-        """Remember the first *error*: the application may swallow it."""
+        """Remember the first *error*, which the application may swallow; return *error*."""
         self.error = self.error or error
         return error
 
     def end(self, *, keep: bool = False) -> None:
-        """Roll back, or commit to *keep*, and give the connection back."""
+        """Roll back, or commit to *keep*, and return the connection to its pool."""
         self.is_ending = True
         connection, transaction = self.connection, self._transaction
         self.connection = self._transaction = None
         if connection is None:
             return
-        with contextlib.suppress(Exception):  # what cannot be kept is rolled back
+        with contextlib.suppress(Exception):  # a refused commit is rolled back below
             if keep and transaction is not None:
                 transaction.commit()
         try:
-            # Not the transaction's: once a commit was refused, it is inactive and does nothing.
+            # Not the transaction's rollback(): after a refused commit it is inactive and does nothing.
             connection.connection.rollback()
             connection.close()
         except Exception:  # noqa: BLE001 # in the middle of a statement that was cancelled, or with a dead backend
@@ -91,7 +91,7 @@ class OuterTransaction:
 
     def _open(self) -> None:
         if self.loop is not None and getcurrent().parent is None:
-            raise _too_early()  # asked outside of what SQLAlchemy runs in a greenlet
+            raise _too_early()  # asynchronous drivers connect only in SQLAlchemy's greenlet
         self.is_opening = True
         try:
             connection = self.engine.connect()

@@ -1,4 +1,4 @@
-"""What one run knows of its outer transactions."""
+"""The outer transactions of one run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Rollback:
     def async_session(
         self, engine: AsyncEngine, keep: Callable[[], bool], *, expire_on_commit: bool = False
     ) -> Iterator[AsyncSession]:
-        """An asynchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
+        """Yield an asynchronous session on *engine*; roll its work back, or commit it if *keep* returns true."""
         outer = self._outer(engine.sync_engine)
         kind = async_session_class()
         session = kind(sync_session_class=joined_class(), outer=outer, expire_on_commit=expire_on_commit)
@@ -63,9 +63,9 @@ class Rollback:
         keep: Callable[[], bool],
         making: Making = Making(),  # noqa: B008 # it is frozen
     ) -> Iterator[JoinedSession]:
-        """A synchronous session on *engine*; what it did is rolled back, or committed if *keep* says so."""
+        """Yield a synchronous session on *engine*; roll its work back, or commit it if *keep* returns true."""
         outer = self._outer(engine)
-        session = joined_class(making.kind)(outer=outer, **making.words)
+        session = joined_class(making.kind)(outer=outer, **making.kwargs)
         with self._current_is(outer):
             try:
                 yield session
@@ -75,18 +75,18 @@ class Rollback:
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """What could not be kept in here fails at the end, whatever the application made of the error."""
+        """Raise the error that the outer transaction met in the block, even if the application swallowed it."""
         try:
             yield
         except Exception as error:
-            found = self._error()
-            if found is None or found is error:
+            cause = self._error()
+            if cause is None or cause is error:
                 self._annotate(error)
                 raise
-            raise found from error
-        found = self._error()
-        if found is not None:
-            raise found
+            raise cause from error
+        cause = self._error()
+        if cause is not None:
+            raise cause
 
     def _annotate(self, error: Exception) -> None:
         note = self._elsewhere.note(is_overridden=self._worker.settings.get_session is not None)
@@ -98,7 +98,7 @@ class Rollback:
         return next((outer.error for outer in self._current if outer.error is not None), None)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._guard.close()
         self._elsewhere.close()
 
@@ -115,9 +115,9 @@ class Rollback:
         return self._constraints[1]
 
     def _is_apart(self, connection: Connection) -> bool:
-        """Return whether the test does not expect to see on *connection* what it has written.
+        """Return whether *connection* need not be noted as one that does not see the test's rows.
 
-        It leads to another database, or is the test's own, or that of a fixture of a wider scope or a lifespan.
+        It leads to another database, or is the test's own, or belongs to a fixture of a wider scope or a lifespan.
         """
         is_main = self._worker.redirect.database_of(connection) == self._worker.database
         is_own = any(outer.is_opening or outer.connection is connection for outer in self._current)
@@ -167,13 +167,13 @@ class Rollback:
 async def _end(outer: OuterTransaction, *, keep: bool = False) -> None:
     outer.is_ending = True
     await outer.turns.interrupt()
-    # A session's run_sync() is the public way to speak to an asynchronous driver as its synchronous core does.
+    # A session's run_sync() is SQLAlchemy's public way to call an asynchronous driver from synchronous code.
     await AsyncSession().run_sync(lambda _: outer.end(keep=keep))
 
 
 def _forget(session: Session) -> None:
     """Close *session*, whose transactions have ended: nothing is sent."""
-    with contextlib.suppress(SQLAlchemyError):  # a task is still in the middle of something
+    with contextlib.suppress(SQLAlchemyError):  # a task is still in the middle of an operation
         session.close()
 
 
@@ -181,8 +181,8 @@ def _two(first: OuterTransaction, second: OuterTransaction) -> IsolationError:
     uses = "".join(f"\n  {outer.fixture}: {outer.place or 'an unknown place'}" for outer in (first, second))
     return IsolationError(
         f"The test or the application uses both db_session and sync_session.{uses}",
-        why="They have drivers, and so connections, of their own. In rollback isolation neither would ever see what"
-        " the other has written. The application has the one that its dependency is overridden with, a factory stores"
-        " with sync_session in create_sync() and with db_session in create_async().",
+        why="They have different drivers, and so different connections: in rollback isolation neither sees the rows"
+        " that the other has written. The application uses the one that overrides its dependency; a factory uses"
+        " sync_session in create_sync() and db_session in create_async().",
         do=f"Use one of them. {RESET}",
     )

@@ -1,8 +1,8 @@
-"""Whose savepoint lies where on the one connection, and when a commit or rollback would do something else (pure).
+"""The stack of savepoints on the one connection, and the errors for sessions that interleave (pure).
 
-Savepoints form a stack. Releasing one destroys those above it; rolling back to one takes everything away that was
-written since, also what another session has "committed" meanwhile. Both are right as long as sessions are nested
-properly, and both are errors here as soon as they are not: in production each session has a connection of its own.
+Releasing a savepoint destroys those above it; rolling back to one undoes everything written since, including what
+another session has "committed" meanwhile. Both are right while sessions are nested properly, and both are errors here
+if they are not: in production each session has a connection of its own.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ RESET = 'Write @pytest.mark.crucible(isolation="reset") on this test: there, eac
 
 
 @dataclass(eq=False)
-class Who:
+class Participant:
     """One session on the connection.
 
     Attributes:
-        place: Where its current transaction began.
-        session: The session, as long as anybody holds it.
+        place: The line at which its current transaction began.
+        session: A weak reference to the session.
     """
 
     place: str
@@ -39,20 +39,20 @@ class Savepoint:
         name: Its name in SQL.
         opener: The task or thread that made it.
         who: The session that it belongs to; None for one that code made by itself on the connection.
-        root: Whether releasing it is a commit of the session's.
-        writers: Who has written since, also within savepoints that were released.
+        root: Whether releasing it is a commit of the session.
+        writers: The sessions that have written since, also within savepoints that were released.
         wrote: Whether a commit has anything to check.
     """
 
     name: str
     opener: object = None
-    who: Who | None = None
+    who: Participant | None = None
     root: bool = False
-    writers: set[Who] = field(default_factory=set)
+    writers: set[Participant] = field(default_factory=set)
     wrote: bool = False
 
     def is_dropped(self) -> bool:
-        """Whether nobody holds its session any more, which was never closed."""
+        """Return whether its session was collected without a close."""
         return self.who is not None and self.who.session() is None
 
 
@@ -61,44 +61,44 @@ class Savepoints:
 
     def __init__(self) -> None:
         self._stack: list[Savepoint] = []
-        self._whos: weakref.WeakKeyDictionary[object, Who] = weakref.WeakKeyDictionary()
+        self._participants: weakref.WeakKeyDictionary[object, Participant] = weakref.WeakKeyDictionary()
 
     def opened(self, name: str, opener: object) -> None:
-        """A savepoint is about to be made, by the task or thread *opener*."""
+        """Note that the task or thread *opener* is about to make the savepoint *name*."""
         self._stack.append(Savepoint(name, opener))
 
-    def began(self, session: object, place: str, opener: object, *, root: bool) -> Who:
-        """The savepoint that *opener* made last is the transaction of *session*, or one that it nested."""
-        who = self._whos.get(session)
+    def began(self, session: object, place: str, opener: object, *, root: bool) -> Participant:
+        """Note that the savepoint that *opener* made last is the transaction of *session*, or nested in it."""
+        who = self._participants.get(session)
         if who is None:
-            who = self._whos[session] = Who(place, weakref.ref(session))
+            who = self._participants[session] = Participant(place, weakref.ref(session))
         if root:
             who.place = place
-        # Not simply the last one: several tasks may be waiting for theirs.
+        # Not simply the last one: several tasks may wait for their savepoints.
         for savepoint in reversed(self._stack):
             if savepoint.opener is opener:
                 savepoint.who, savepoint.root, savepoint.opener = who, root, None
                 break
         return who
 
-    def who(self, session: object) -> Who | None:
-        """What is known of *session*."""
-        return self._whos.get(session)
+    def who(self, session: object) -> Participant | None:
+        """Return the entry for *session*, or None."""
+        return self._participants.get(session)
 
-    def wrote(self, who: Who | None) -> None:
-        """Rows were written by *who*; None where only modes were set."""
+    def wrote(self, who: Participant | None) -> None:
+        """Note that *who* wrote rows; None if a statement only set modes."""
         for savepoint in self._stack[-1:]:
             savepoint.wrote = True
             if who is not None:
                 savepoint.writers.add(who)
 
     def is_dropped_above(self, name: str) -> bool:
-        """Whether the savepoint on top, above *name*, was dropped; in production its connection is rolled back."""
+        """Return whether the savepoint on top, above *name*, was dropped: production rolls its connection back."""
         index = self._index(name)
         return index is not None and index < len(self._stack) - 1 and self._stack[-1].is_dropped()
 
     def releasing(self, name: str) -> Savepoint | None:
-        """A savepoint is about to be released: a commit, if it is a session's root.
+        """Note that a savepoint is about to be released, and return it: a commit, if it is a session's root.
 
         Raises:
             IsolationError: If that would destroy the savepoint of another session.
@@ -117,10 +117,10 @@ class Savepoints:
         return mine
 
     def rolling_back(self, name: str) -> None:
-        """A savepoint is about to be rolled back to.
+        """Note that a savepoint is about to be rolled back to.
 
         Raises:
-            IsolationError: If that would destroy another session's savepoint, or take its rows away.
+            IsolationError: If that would destroy another session's savepoint, or undo its rows.
         """
         index = self._index(name)
         if index is None:
@@ -137,7 +137,7 @@ class Savepoints:
         return next((i for i, savepoint in enumerate(self._stack) if savepoint.name == name), None)
 
     def _foreign(self, index: int) -> list[Savepoint]:
-        """The savepoints above that belong to another session."""
+        """Return the savepoints above that belong to another session."""
         mine = self._stack[index].who
         return [above for above in self._stack[index + 1 :] if mine and above.who and above.who is not mine]
 
@@ -159,17 +159,17 @@ def _rollback_below(mine: Savepoint, other: Savepoint) -> IsolationError:
         f"  rolls back: {mine.who}\n"
         f"  is open:    {other.who}",
         why="In rollback isolation all sessions of a test share one connection, and a rollback is a ROLLBACK TO"
-        " SAVEPOINT: it would undo what the other session does, whose savepoint lies above.",
+        " SAVEPOINT: it would undo the work of the other session, whose savepoint lies above.",
         do=RESET,
     )
 
 
-def _rollback_over(mine: Who, other: Who) -> IsolationError:
+def _rollback_over(mine: Participant, other: Participant) -> IsolationError:
     return IsolationError(
         "A session is rolled back or closed that began before another one wrote on the same connection.\n"
         f"  rolls back: {mine}\n"
         f"  wrote:      {other}",
         why="In rollback isolation all sessions of a test share one connection. Rolling back to the first session's"
-        " savepoint would take away what the other has written since, even what it has committed.",
+        " savepoint would undo the other's writes since then, even those that it has committed.",
         do=RESET,
     )

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Joinable(Protocol):
-    """What a session asks of the outer transaction."""
+    """The outer transaction, as its sessions see it."""
 
     turns: Turns
 
     def joined_by(self, session: Session) -> Connection:
-        """The connection, with the outer transaction on it."""
+        """Return the connection, with the outer transaction on it."""
 
     def found(self, error: IsolationError) -> IsolationError:
-        """Remember *error*, which the application may swallow."""
+        """Remember *error*, which the application may swallow, and return it."""
 
 
 class JoinedSession(Session):
@@ -36,19 +36,19 @@ class JoinedSession(Session):
     It has no bind before its first statement: connecting is asynchronous for some drivers, and a fixture is not.
     """
 
-    def __init__(self, outer: Joinable, **words: Any) -> None:
-        super().__init__(join_transaction_mode="create_savepoint", **words)
+    def __init__(self, outer: Joinable, **kwargs: Any) -> None:
+        super().__init__(join_transaction_mode="create_savepoint", **kwargs)
         self.outer = outer
 
-    def get_bind(self, mapper: Any = None, *, bind: Engine | Connection | None = None, **words: Any) -> Any:
-        """The one connection; opens it at the first call."""
+    def get_bind(self, mapper: Any = None, *, bind: Engine | Connection | None = None, **kwargs: Any) -> Any:
+        """Return the one connection, opened at the first call."""
         return self.outer.joined_by(self) if bind is None else bind
 
     def begin(self, nested: bool = False) -> SessionTransaction:
         """Begin a transaction.
 
         Raises:
-            IsolationError: If the session, which the test and the application share, is in one already.
+            IsolationError: If the session, which the test and the application share, is in a transaction already.
         """
         if not nested and self.in_transaction():
             raise self.outer.found(_begun())
@@ -59,10 +59,10 @@ class JoinedSession(Session):
         bind_arguments: Any = None,
         execution_options: CoreExecuteOptionsParameter | None = None,
     ) -> Connection:
-        """The one connection.
+        """Return the one connection.
 
         Raises:
-            IsolationError: If a level of isolation is asked for.
+            IsolationError: If an isolation level is requested.
         """
         if execution_options and "isolation_level" in execution_options:
             raise self.outer.found(_level(execution_options["isolation_level"]))
@@ -70,13 +70,13 @@ class JoinedSession(Session):
 
 
 def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    """*method* of a session, by one task or thread at a time."""
+    """Return *method* of a session, which only one task or thread at a time can run."""
 
     @wraps(method)
-    def taking_turns(self: JoinedSession, *arguments: Any, **words: Any) -> Any:
+    def taking_turns(self: JoinedSession, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         with self.outer.turns.turn():
-            return method(self, *arguments, **words)
+            return method(self, *args, **kwargs)
 
     return taking_turns
 
@@ -91,31 +91,31 @@ for _name in IN_TURN:
 
 
 def joined_class(kind: type[Session] = Session) -> type[JoinedSession]:
-    """The class of a session within the outer transaction, with the methods of *kind*, the application's own."""
-    theirs: Any = sync_session_class(kind)
-    return JoinedSession if theirs is Session else _joined(theirs)
+    """Return the class of a session within the outer transaction, with the methods of the application's *kind*."""
+    base: Any = sync_session_class(kind)
+    return JoinedSession if base is Session else _joined(base)
 
 
 @cache
-def _joined(theirs: Any) -> type[JoinedSession]:
-    own = [name for name in IN_TURN if getattr(theirs, name) is not getattr(Session, name)]
-    own += ["exec"] if hasattr(theirs, "exec") else []
-    return type("JoinedSession", (JoinedSession, theirs), {name: _in_turn(getattr(theirs, name)) for name in own})
+def _joined(base: Any) -> type[JoinedSession]:
+    own = [name for name in IN_TURN if getattr(base, name) is not getattr(Session, name)]
+    own += ["exec"] if hasattr(base, "exec") else []
+    return type("JoinedSession", (JoinedSession, base), {name: _in_turn(getattr(base, name)) for name in own})
 
 
 def _begun() -> IsolationError:
     return IsolationError(
         "session.begin() was called on a session whose transaction has begun already.",
         why="In rollback isolation the test and the application share db_session, and the test has used it before"
-        " (a SELECT is enough). In production the application has a session of its own, which is fresh.",
+        " (a SELECT is enough). In production the application has a new session of its own.",
         do=f"Write `await db_session.commit()` in the test before the application is called. {RESET}",
     )
 
 
 def _level(level: object) -> IsolationError:
     return IsolationError(
-        f"The isolation level {level!r} was asked for on db_session.",
-        why="In rollback isolation every transaction of a test is a part of one that has begun already, and its level"
-        " cannot be changed any more.",
+        f"The isolation level {level!r} was requested on db_session.",
+        why="In rollback isolation every transaction of a test is part of one that has begun already, whose level can"
+        " no longer be changed.",
         do=RESET,
     )

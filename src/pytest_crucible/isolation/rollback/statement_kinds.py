@@ -1,4 +1,4 @@
-"""What a statement does, by its first word (pure)."""
+"""The kinds of statements, by their first words (pure)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PREPARE = re.compile(r"\s*PREPARE\s+TRANSACTION\b", re.IGNORECASE)
 
 
 def first_word(statement: str) -> str:
-    """The first word in capitals; nothing where a statement begins with something else."""
-    found = _WORD.match(statement)
-    return "" if found is None else found[1].upper()
+    """Return the first word in capitals; "" if the statement does not begin with a word."""
+    match = _WORD.match(statement)
+    return "" if match is None else match[1].upper()
 
 
 def writes(statement: str) -> bool:
-    """Whether *statement* may change rows or schema. A function that writes, called by a SELECT, is not seen."""
+    """Return whether *statement* may change rows or schema; a SELECT of a function that writes goes unnoticed."""
     word = first_word(statement)
     return bool(_DATA.search(statement)) if word == "WITH" else word not in _READING
 
 
 def ends_transaction(statement: str) -> bool:
-    """Whether *statement* commits or rolls back a whole transaction."""
+    """Return whether *statement* commits or rolls back a whole transaction."""
     word = first_word(statement)
     if word == "ROLLBACK":
         return not _TO_SAVEPOINT.match(statement)
@@ -40,15 +40,15 @@ def ends_transaction(statement: str) -> bool:
 
 
 def sets(statement: str) -> bool:
-    """Whether *statement* may change the modes of constraints."""
+    """Return whether *statement* may change the modes of constraints."""
     return first_word(statement) == "SET"
 
 
 def is_ddl(statement: str) -> bool:
-    """Whether *statement* may change the schema."""
+    """Return whether *statement* may change the schema."""
     return first_word(statement) in ("CREATE", "ALTER", "DROP")
 
 
 def savepoint_in(statement: str) -> str | None:
-    """The name of the savepoint that *statement* makes, if it makes one."""
+    """Return the name of the savepoint that *statement* makes, or None."""
     return statement.split()[1].strip('"; ') if first_word(statement) == "SAVEPOINT" else None
