@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = sorted((REPOSITORY / "src" / "pytest_crucible" / "rollback").glob("*.py"))
+SOURCES = sorted((REPOSITORY / "src" / "pytest_crucible" / "isolation" / "rollback").glob("*.py"))
 
 
 def beginnings() -> Iterator[str]:
-    """The first piece of text of each IsolationError: what was found."""
+    """Yield the first piece of text of each IsolationError."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "IsolationError":

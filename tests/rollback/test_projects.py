@@ -397,7 +397,7 @@ def test_no_overrides(project):
     result.stdout.fnmatch_lines(
         [
             "*UsageError: crucible_get_session: the application is function and has no dependency_overrides.",
-            '*Drop crucible_get_session and write crucible_isolation = "reset"*',
+            '*Remove crucible_get_session and write crucible_isolation = "reset"*',
         ]
     )
 

@@ -107,7 +107,7 @@ class OuterTransaction:
 
 def _too_early() -> IsolationError:
     return IsolationError(
-        "db_session was asked for its connection, which it does not have yet, by code that cannot wait for it.",
+        "db_session is not connected yet, and the code that uses its connection cannot await.",
         why="It connects with its first statement, on the test's event loop.",
         do="Write `await db_session.connection()` first.",
     )
