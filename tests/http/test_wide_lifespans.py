@@ -308,7 +308,7 @@ def test_after(client):
     done.assert_outcomes(passed=1, errors=1)
     done.stdout.fnmatch_lines(
         [
-            "*ApplicationError: The application that the fixture 'client' runs is connected to a database that *gone.*",
+            "*ApplicationError: The application that the fixture 'client' runs is connected to a database that was*",
             "*a websocket of the client is open*",
         ]
     )
