@@ -1,0 +1,127 @@
+"""Undocumented names of other libraries that Crucible uses: each with its reason, and still there."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.util import greenlet_spawn
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+def anyio_runner() -> object:
+    from anyio._backends._asyncio import TestRunner
+
+    return TestRunner._run_tests_and_fixtures
+
+
+def portal_of_client() -> object:
+    from starlette.testclient import TestClient
+
+    return TestClient.portal is None
+
+
+def polyfactory_context() -> object:
+    from polyfactory.factories.base import BaseFactory
+
+    return "_build_context" in inspect.getsource(BaseFactory.process_kwargs)
+
+
+def fastapi_contexts() -> object:
+    """Only where routers are included lazily; older versions have a flat list of routes."""
+    import fastapi
+    from fastapi.routing import APIRouter
+
+    version = tuple(map(int, fastapi.__version__.split(".")[:2]))
+    return version < (0, 160) or hasattr(fastapi.routing, "iter_route_contexts") or APIRouter().routes == []
+
+
+NAMES: dict[str, tuple[str, Callable[[], object]]] = {
+    "_warn_unawaited_coroutine": (
+        "CPython calls it with a coroutine that was never awaited; there is no public hook",
+        lambda: callable(warnings._warn_unawaited_coroutine),
+    ),
+    "_getframe": (
+        "it costs less than inspect.stack(): the caller's line is looked for at each checkout",
+        lambda: sys._getframe(0),
+    ),
+    "_initializing": (
+        "importlib sets it on the spec of a module that is being imported; there is no public way to ask",
+        lambda: json.__spec__ is not None and json.__spec__._initializing is False,
+    ),
+    "_max_overflow": (
+        "SQLAlchemy's QueuePool has no public name for it",
+        lambda: create_engine("postgresql+psycopg://").pool._max_overflow == 10,
+    ),
+    "_run_tests_and_fixtures": (
+        "anyio keeps one task per event loop, which no test has left behind",
+        lambda: anyio_runner().__qualname__ == "TestRunner._run_tests_and_fixtures",
+    ),
+    "_build_context": ("Polyfactory passes it to process_kwargs(), which Crucible wraps", polyfactory_context),
+    "portal": ("Starlette's TestClient tells by it on which event loop a websocket runs", portal_of_client),
+    "iter_route_contexts": ("FastAPI tells by it what applies to the routes of included routers", fastapi_contexts),
+    "greenlet_spawn": (
+        "SQLAlchemy runs synchronous code over asynchronous drivers by it; AsyncSession.run_sync() needs a session",
+        lambda: callable(greenlet_spawn),
+    ),
+    "dispatch": (
+        "SQLAlchemy's event.contains() needs the listener; Crucible looks for all that emit DDL",
+        lambda: list(MetaData().dispatch.before_create) == [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_still_there(name: str):
+    """Each name exists, and the package still uses it; what is needed no more leaves this list."""
+    reason, exists = NAMES[name]
+    assert exists(), reason
+    assert any(name in path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+
+
+def test_the_text_of_a_scope_mismatch(pytester: pytest.Pytester):
+    """pytest has no class for the error of a fixture that asks for one of a smaller scope: its text tells."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def small(): ...
+
+        @pytest.fixture(scope="session")
+        def wide(small): ...
+
+        def test_it(wide): ...
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:crucible", "-p", "no:asyncio")
+    result.stdout.fnmatch_lines(["*ScopeMismatch*"])
+
+
+def test_no_other_private_name_is_used():
+    """A private name of another library is used only where it is on the list."""
+    own = {"_replace", "_exit"}  # documented: of named tuples, of os
+    used = {
+        (path.name, node.attr)
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+        if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    }
+    defined = {
+        name
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in [getattr(node, "name", None) or getattr(node, "attr", None)]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    }
+    assert {(file, name) for file, name in used if name not in defined | own | set(NAMES)} == set()
