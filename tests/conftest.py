@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import textwrap
@@ -17,7 +18,7 @@ collect_ignore = ["projects", "docs/projects", "plain/projects"]
 
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """
-asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
+asgi_lifespan asyncpg fastapi httpx hypothesis psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
 sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
 pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 """
@@ -80,6 +81,17 @@ async def careful(name: str, db: AsyncSession = Depends(get_db)):
 """
 
 
+def pytest_collection_finish() -> None:
+    """Take our own modules and tests out of what each run inside goes through."""
+    hide_from_collector()
+
+
+def hide_from_collector() -> None:
+    """Have the garbage collector leave out what exists by now: each run inside asks it for engines, and runs it."""
+    gc.collect()
+    gc.freeze()
+
+
 class Project:
     """A project whose tests run in this process, on a server that is kept running between runs."""
 
@@ -113,6 +125,7 @@ def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[P
     """A project's folder, and a share in its server."""
     for name in MODULES.split():
         importlib.import_module(name)
+    hide_from_collector()
     root = tmp_path_factory.mktemp("project")
     (root / "pyproject.toml").write_text(CONFIGURATION, "utf-8")
     (root / "app.py").write_text(APP, "utf-8")
