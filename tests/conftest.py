@@ -123,6 +123,7 @@ def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
     """A project's folder, and a share in its server."""
+    gc.unfreeze()  # Hypothesis asks the collector who holds what it finds
     for name in MODULES.split():
         importlib.import_module(name)
     hide_from_collector()

@@ -65,6 +65,6 @@ async def test_database(db_session):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines([
         "E *RedirectError: An asynchronous engine connects on trio.",
-        "E   SQLAlchemy and its drivers know *",
+        "E   SQLAlchemy and its drivers support asyncio only*",
         'E   Write a fixture anyio_backend in conftest.py that returns "asyncio".',
     ])  # fmt: skip

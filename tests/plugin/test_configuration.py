@@ -160,7 +160,7 @@ def test_markers_and_fixtures_are_listed(suite):
     result = suite.run("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.crucible(isolation=None, keep=None, *): how this test is isolated*"])
     result = suite.run("--fixtures")
-    result.stdout.fnmatch_lines(["db_session*", "*An ``AsyncSession`` on the worker database*"])
+    result.stdout.fnmatch_lines(["db_session*", "*Yield an ``AsyncSession`` on the worker database*"])
 
 
 def test_the_plugin_can_be_switched_off(suite):
