@@ -93,7 +93,7 @@ def test_the_command_keeps_it_running_between_runs(root):
         run_pytest(root)
         assert (root / "built").read_text() == "x"
         [(name, how)] = re.findall(r"^crucible: kept (\w+); open it with: (.*)$", done.stdout, re.MULTILINE)
-        assert how.startswith(f"crucible psql --server 'container' {name} (while its container is there")
+        assert how.startswith(f"crucible psql --server 'container' {name} (while its container runs")
         shown = crucible(root, "psql", "--server", "container", name, "-Atc", "SELECT name FROM items ORDER BY 1")
         assert shown.stdout.split("\n")[:2] == ["seed", "the last one"], shown.stderr
         assert "crucible_t_project_" in crucible(root, "templates", "--server", "container").stdout

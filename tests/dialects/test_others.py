@@ -99,7 +99,7 @@ def test_a_suite_that_refuses_it(mixed):
 def test_a_misspelt_choice(project):
     """The error names the choices."""
     result = project.run("def test_it(): pass", "--crucible-other-dialects=alow")
-    result.stderr.fnmatch_lines(["*'alow' does not say what an engine of another dialect *", "*allow*"])
+    result.stderr.fnmatch_lines(["*'alow' does not say what to do about an engine *", "*allow*"])
 
 
 @pytest.mark.slow

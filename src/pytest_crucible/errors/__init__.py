@@ -5,21 +5,21 @@
     CrucibleError
     ├── UsageError         a setting or a call is wrong
     ├── ServerError        no server, or it went away
-    ├── PermissionMissing  the server's role may not do what is needed
+    ├── PermissionMissing  the server's role lacks a privilege that Crucible needs
     ├── TemplateError      the template could not be built or cloned
-    ├── MigrationError     a migration failed, or does not do what a check asks
-    ├── RedirectError      an engine goes past its dialect, or no database is allowed here
-    ├── ResetError         the worker database could not be put back
+    ├── MigrationError     a migration failed, or does not meet what a check requires
+    ├── RedirectError      an engine bypasses its dialect, or no database is allowed here
+    ├── ResetError         the worker database could not be reset
     ├── LeakError          a test left a transaction open
-    ├── ApplicationError   the application does not speak ASGI to its end, or does not start again
-    ├── BlockedError       a test waits for a row that it holds itself
-    ├── IsolationError     rollback isolation cannot keep what this test relies on
-    ├── RefusalError       a route lets in whom it must refuse
-    └── QueryCountError    a block executed more statements than it may, or others
+    ├── ApplicationError   the application breaks the ASGI protocol, or does not start again
+    ├── BlockedError       a test waits for a row that it locks itself
+    ├── IsolationError     rollback isolation cannot provide what this test relies on
+    ├── RefusalError       a route accepts a request that it must refuse
+    └── QueryCountError    a block executed more statements than allowed, or fewer than required
 
     UserWarning
     ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
-    ├── OtherDialectWarning  an engine of the project's own does not speak PostgreSQL
+    ├── OtherDialectWarning  an engine of the project does not speak PostgreSQL
     └── PendingTaskWarning  a test left an asyncio task behind
 
 A message is a short paragraph in three parts: what was found, the probable cause, and what to write instead.
@@ -49,11 +49,11 @@ class UsageError(CrucibleError):
 
 
 class ServerError(CrucibleError):
-    """There is no server, or it went away."""
+    """No server is available, or it stopped during the run."""
 
 
 class PermissionMissing(CrucibleError):
-    """The role on the server may not do what is needed."""
+    """The role on the server lacks a privilege that Crucible needs."""
 
 
 class TemplateError(CrucibleError):
@@ -61,7 +61,7 @@ class TemplateError(CrucibleError):
 
 
 class MigrationError(CrucibleError):
-    """A migration failed, or does not do what a check asks of it.
+    """A migration failed, or does not meet what a check requires.
 
     Attributes:
         revision: The revision that failed, where it is known.
@@ -71,15 +71,15 @@ class MigrationError(CrucibleError):
 
 
 class RedirectError(CrucibleError):
-    """An engine goes past its dialect, or a test may not touch a database."""
+    """An engine bypasses its dialect, or a test may not use a database."""
 
 
 class ResetError(CrucibleError):
-    """The worker database could not be put back to its baseline."""
+    """The worker database could not be reset to its baseline."""
 
 
 class ApplicationError(CrucibleError):
-    """The application does not speak ASGI to its end, or does not start again."""
+    """The application breaks the ASGI protocol, or does not start again."""
 
 
 class LeakError(CrucibleError):
@@ -87,30 +87,30 @@ class LeakError(CrucibleError):
 
 
 class BlockedError(CrucibleError):
-    """A test waits for a row that it holds itself."""
+    """A test waits for a row that it locks itself."""
 
 
 class IsolationError(CrucibleError):
-    """Rollback isolation cannot keep what this test relies on."""
+    """Rollback isolation cannot provide what this test relies on."""
 
 
 class RefusalError(CrucibleError):
-    """A route lets in whom it must refuse, or writes before it refuses."""
+    """A route accepts a request that it must refuse, or writes before it refuses."""
 
 
 class QueryCountError(CrucibleError, AssertionError):
-    """A block executed more statements than it may, or fewer than it should."""
+    """A block executed more statements than allowed, or fewer than required."""
 
 
 class LeakWarning(UserWarning):
-    """A test left a transaction or an advisory lock open; it has been ended.
+    """A test left a transaction or an advisory lock open; Crucible has ended it.
 
     ``filterwarnings = ["error::pytest_crucible.LeakWarning"]`` makes it an error of that test.
     """
 
 
 class OtherDialectWarning(UserWarning):
-    """An engine of the project's own does not speak PostgreSQL: what it writes stays from test to test."""
+    """An engine of the project does not speak PostgreSQL: what it writes stays from test to test."""
 
 
 class PendingTaskWarning(UserWarning):

@@ -1,7 +1,7 @@
-"""Hints: what Crucible adds to an error that the application, a driver or PostgreSQL raised in a test.
+"""Hints that Crucible adds to an error that the application, a driver or PostgreSQL raised in a test.
 
-An error of Crucible says what to do. One of PostgreSQL's does not know that there is a Crucible: "permission denied to
-create database" is true, and no help. An `Explain` function looks at such an error and returns what there is to add.
+An error of Crucible says what to do. An error of PostgreSQL cannot: "permission denied to create database" does not
+mention that Crucible chose the role. An `Explain` function examines such an error and returns the hints on it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What PostgreSQL refused, as one of the drivers tells it.
+    """A refusal by PostgreSQL, as one of the drivers reports it.
 
     Attributes:
         state: The SQLSTATE (PostgreSQL manual, appendix A).
-        text: What PostgreSQL says.
+        text: PostgreSQL's message.
         statement: The statement, where the error came through SQLAlchemy.
         error: The exception that holds all this: SQLAlchemy's, or the driver's own.
     """
@@ -47,7 +47,7 @@ class Refusal:
 
 
 def refusals(error: BaseException | None) -> Iterator[Refusal]:
-    """Yield what PostgreSQL refused in *error* and its causes; each refusal once, with its statement if it is known."""
+    """Yield PostgreSQL's refusals in *error* and its causes, each once, with its statement if known."""
     seen: list[BaseException] = []
     for part in chain(error):
         driver = _of_driver(part)
@@ -60,7 +60,7 @@ def refusals(error: BaseException | None) -> Iterator[Refusal]:
 
 
 def _of_driver(error: BaseException) -> BaseException:
-    """The driver's own exception where *error* is one of SQLAlchemy's, or one of its adapter's for asyncpg."""
+    """Return the driver's exception that *error* wraps, if SQLAlchemy or its adapter for asyncpg raised it."""
     orig: BaseException = vars(error).get("orig") or error
     cause = orig.__cause__
     return cause if cause is not None and sqlstate(orig) is not None and sqlstate(cause) is not None else orig
@@ -76,26 +76,26 @@ class Hints:
     """The hints on errors of one run.
 
     Attributes:
-        explain: The functions that are asked, in this order. Each gets the error as pytest reports it.
+        explain: The functions to call, in this order. Each gets the error as pytest reports it.
     """
 
     def __init__(self, explain: Iterable[Explain] = ()) -> None:
         self.explain = list(explain)
 
     def on(self, error: BaseException | None) -> list[str]:
-        """Return the hints on *error* that do not stand in its text or its notes yet."""
-        if not isinstance(error, Exception):  # an outcome of pytest's (skip, exit), or the user's ^C
+        """Return the hints on *error* that its text and its notes do not contain yet."""
+        if not isinstance(error, Exception):  # an outcome of pytest (skip, exit), or Ctrl-C
             return []
         hints: list[str] = []
         for explain in self.explain:
-            # A hint that cannot be found must not hide the error that it is about.
+            # An error in a hint must not hide the error that the hint is about.
             with suppress(Exception):
                 hints += explain(error)
-        there = "\n".join([str(error), *getattr(error, "__notes__", ())])
-        return [hint for hint in dict.fromkeys(hints) if hint not in there]
+        present = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        return [hint for hint in dict.fromkeys(hints) if hint not in present]
 
     def attach(self, error: BaseException | None) -> list[str]:
-        """Add the hints on *error* as notes of it; return those that this Python cannot add (before 3.11)."""
+        """Add the hints on *error* as its notes; return those that this Python cannot add (before 3.11)."""
         hints = self.on(error)
         if sys.version_info < (3, 11) or error is None:
             return hints

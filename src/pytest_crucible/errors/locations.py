@@ -1,4 +1,4 @@
-"""Where in the user's code something happens: cheap enough for every checkout."""
+"""Locations in the user's code: cheap enough to find for every checkout of a connection."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ _FOLDERS = tuple(
         str(Path(__file__).parent.parent),
     )
 )
-# What runs an event loop; uvloop has no frames of its own.
+# The functions that run an event loop; uvloop has no Python frames.
 _LOOPS = {
     running.__code__
     for running in (asyncio.BaseEventLoop.run_forever, getattr(getattr(asyncio, "Runner", None), "run", None))
     if running is not None
 }
 _library: dict[str, bool] = {}
-# The request that code runs in, where it came through a transport of ours.
+# The request that code runs in, if it came through one of Crucible's transports.
 REQUEST: ContextVar[object] = ContextVar("crucible_request", default=None)
 
 
 class CodeLocation(NamedTuple):
-    """A line of code; the text is made when somebody asks."""
+    """A line of code; its text is made on demand."""
 
     code: CodeType
     line: int
 
     def __str__(self) -> str:
-        """For example ``tests/test_x.py:12 in test_x``."""
+        """Return for example ``tests/test_x.py:12 in test_x``."""
         path = self.code.co_filename
         near = os.path.relpath(path)
         return f"{path if near.startswith(os.pardir) else near}:{self.line} in {self.code.co_name}"
 
 
 def here(*, across_loops: bool = True) -> CodeLocation | None:
-    """The innermost line of the user's own code that led here, or None.
+    """Return the innermost line of the user's own code on the call stack, or None.
 
     Args:
-        across_loops: Whether what runs the event loop led here, too.
+        across_loops: Whether to look beyond the frames that run the event loop, too.
     """
     place = innermost(sys._getframe(1), across_loops=across_loops)
     greenlet = sys.modules.get("greenlet")
     if place is not None or greenlet is None:
         return place
-    # SQLAlchemy runs its synchronous core in a greenlet; who awaits it is in the parent's frames.
+    # SQLAlchemy runs its synchronous core in a greenlet; the code that awaits it is in the parent's frames.
     parent = greenlet.getcurrent().parent
     while place is None and parent is not None:
         place = innermost(parent.gr_frame, across_loops=across_loops)
@@ -66,16 +66,16 @@ def here(*, across_loops: bool = True) -> CodeLocation | None:
 
 
 def cause() -> CodeLocation | None:
-    """Like `here`, but rather a line that awaits the running task than one that runs the event loop: dearer."""
+    """Return `here`, but prefer a line that awaits the running task to one that runs the event loop; slower."""
     return here(across_loops=False) or awaiting() or here()
 
 
 def awaiting() -> CodeLocation | None:
-    """The line of the user's own code that awaits the running task, or None.
+    """Return the line of the user's own code that awaits the running task, or None.
 
-    SQLAlchemy commits at the end of ``async with session.begin()`` in a task of its own, so that a cancellation cannot
-    interrupt it; above that task's frames is nothing. Who awaits it holds it in a local variable. Too dear for anything
-    but what somebody wants to see.
+    SQLAlchemy commits at the end of ``async with session.begin()`` in a separate task, so that a cancellation cannot
+    interrupt it; that task's stack ends with itself. The coroutine that awaits it holds it in a local variable. The
+    search is slow: use it only for locations that a user asked to see.
     """
     try:
         running = asyncio.current_task()
@@ -89,7 +89,7 @@ def awaiting() -> CodeLocation | None:
 
 
 def _suspended(coroutine: Any) -> Iterator[FrameType]:
-    """The frames in which *coroutine* is suspended, the outermost first."""
+    """Yield the frames in which *coroutine* is suspended, the outermost first."""
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:
@@ -98,7 +98,7 @@ def _suspended(coroutine: Any) -> Iterator[FrameType]:
 
 
 def innermost(frame: FrameType | None, *, across_loops: bool = True) -> CodeLocation | None:
-    """The first line of the user's own code from *frame* outwards, or None."""
+    """Return the first line of the user's own code from *frame* outwards, or None."""
     while frame is not None:
         code = frame.f_code
         if not across_loops and code in _LOOPS:
@@ -114,7 +114,7 @@ def innermost(frame: FrameType | None, *, across_loops: bool = True) -> CodeLoca
 
 
 def of_error(error: BaseException) -> str:
-    """Return the user's own line that raised *error*, and the one that led there if it is another; "" for none."""
+    """Return the user's line that raised *error*, and the outermost one if it is another; "" for none."""
     places = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -127,7 +127,7 @@ def of_error(error: BaseException) -> str:
 
 
 def caller(cls: type[T]) -> T | None:
-    """The innermost object of *cls* one of whose methods led here; too dear for anything but a new connection."""
+    """Return the innermost *cls* object with a method on the call stack; too slow for all but a new connection."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         subject = frame.f_locals.get("self")
@@ -138,5 +138,5 @@ def caller(cls: type[T]) -> T | None:
 
 
 def is_library(filename: str) -> bool:
-    """Whether the file is one of Python, of an installed library, or of Crucible."""
+    """Return whether the file belongs to Python, an installed library, or Crucible."""
     return filename.startswith(_FOLDERS) or any(part in filename for part in _PARTS)

@@ -1,11 +1,11 @@
-"""Passwords, in texts that people see and in values whose repr they see, as with ``pytest --showlocals``."""
+"""Masks for passwords, in texts that users see and in values whose repr they see (``pytest --showlocals``)."""
 
 from __future__ import annotations
 
 import re
 from typing import TypeVar
 
-# A password that is not quoted may hold any character: what is masked reaches to the last @ of its URL.
+# A password that is not quoted may hold any character: the mask reaches to the last @ of its URL.
 URL = re.compile(r"""(//[^:/?#@\s]*):(?:\S*|[^/\n"']*)@""")
 KEYWORD = re.compile(r"""(\w*(?:password|passwd|pwd)\s*=\s*)(?:'(?:\\.|[^'\\])*(?:'|$)|[^\s&]+)""", re.IGNORECASE)
 
@@ -38,7 +38,7 @@ class Password(str):
 def without_frames(error: Failure) -> Failure:
     """Return *error* without the frames of the driver that raised it: their variables hold passwords.
 
-    The frame that has caught it stays, so that it has a traceback.
+    The frame that has caught it stays, so that the error keeps a traceback.
     """
     if error.__traceback__ is not None:
         error.__traceback__.tb_next = None

@@ -1,4 +1,4 @@
-"""What is said at the end of a run: figures, which each process collects, and the summary that merges them."""
+"""The report at the end of a run: figures, which each process collects, and the summary that merges them."""
 
 from __future__ import annotations
 

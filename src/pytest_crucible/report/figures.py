@@ -1,4 +1,4 @@
-"""What one process has to say at the end of a run. It travels from a worker to the controller as plain values."""
+"""The figures of a run. They travel from a worker of pytest-xdist to the controller as plain values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Repetition:
     """A statement that one test executed several times from one place.
 
     Attributes:
-        times: How often.
+        times: The number of executions.
         what: The statement and the place.
         test: The test's id.
     """
@@ -32,14 +32,14 @@ class Figures:
     """The figures of one process, or of several.
 
     Attributes:
-        notes: What is worth knowing, such as a role that joined the schema's owner.
-        built: How many templates were built.
-        clones: Why only a fresh clone could restore a database, and after which tests; "" stands for a wide fixture.
-        logs: How many tests asked for a query log.
-        statements: How many statements they executed.
+        notes: Lines for the user, for example on a role that joined the schema's owner.
+        built: The number of templates built.
+        clones: The reasons why a reset took a fresh clone, each with its tests; "" stands for a wide fixture.
+        logs: The number of tests that used a query log.
+        statements: The number of statements that they executed.
         repeated: The worst repetitions among them.
         others: The engines that do not speak PostgreSQL, each with whether a test used it.
-        postgresql: Whether anything has used PostgreSQL.
+        postgresql: Whether any test has used PostgreSQL.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -52,86 +52,86 @@ class Figures:
     postgresql: bool = False
 
     def add_log(self, statements: int, repeated: Iterable[Repetition]) -> None:
-        """Add what one test executed."""
+        """Add the statements of one test."""
         self.logs += 1
         self.statements += statements
         self.repeated = _worst([*self.repeated, *repeated])
 
     def add_clone(self, reason: str, test: str) -> None:
-        """Add a fresh clone that *test* has cost."""
+        """Add a fresh clone that *test* made necessary."""
         self.clones.setdefault(reason, []).append(test)
 
     def plain(self) -> dict[str, Any]:
-        """As values that travel."""
+        """Return the figures as plain values."""
         return asdict(self)
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> Figures:
-        """From values that have travelled."""
-        return cls(**{**plain, "repeated": [Repetition(**one) for one in plain["repeated"]]})
+        """Return the figures that `plain` made these values of."""
+        return cls(**{**plain, "repeated": [Repetition(**repetition) for repetition in plain["repeated"]]})
 
     def merged(self, others: Iterable[Figures]) -> Figures:
-        """These and *others* as one; a note that several have is there once."""
-        everybody = [self, *others]
+        """Return the sum of these figures and *others*; a note that several have appears once."""
+        processes = [self, *others]
         return Figures(
-            notes=list(dict.fromkeys(note for one in everybody for note in one.notes)),
-            built=sum(one.built for one in everybody),
-            clones=_joined(one.clones for one in everybody),
-            logs=sum(one.logs for one in everybody),
-            statements=sum(one.statements for one in everybody),
-            repeated=_worst([repetition for one in everybody for repetition in one.repeated]),
+            notes=list(dict.fromkeys(note for figures in processes for note in figures.notes)),
+            built=sum(figures.built for figures in processes),
+            clones=_joined(figures.clones for figures in processes),
+            logs=sum(figures.logs for figures in processes),
+            statements=sum(figures.statements for figures in processes),
+            repeated=_worst([repetition for figures in processes for repetition in figures.repeated]),
             others={
-                other: any(figures.others.get(other) for figures in everybody)
-                for figures in everybody
-                for other in figures.others
+                engine: any(figures.others.get(engine) for figures in processes)
+                for process in processes
+                for engine in process.others
             },
-            postgresql=any(one.postgresql for one in everybody),
+            postgresql=any(figures.postgresql for figures in processes),
         )
 
     @property
     def missed(self) -> list[str]:
-        """The engines that tests used instead of PostgreSQL, where none used PostgreSQL."""
-        return [] if self.postgresql else [other for other, tested in self.others.items() if tested]
+        """The engines that tests used instead of PostgreSQL, if none used PostgreSQL."""
+        return [] if self.postgresql else [engine for engine, is_tested in self.others.items() if is_tested]
 
     def lines(self) -> Iterator[str]:
-        """What a person reads of it."""
+        """Yield the summary lines printed at the end of the run."""
         yield from self.notes
-        for other in self.others:
-            yield f"{other}: what it writes is not isolated"
+        for engine in self.others:
+            yield f"{engine}: what it writes is not isolated"
         clones = sum(map(len, self.clones.values()))
-        made = [
-            *([_many(self.built, "template", "built")] if self.built else []),
-            *([_many(clones, "fresh clone", "after changes that a reset cannot undo")] if clones else []),
+        databases = [
+            *([_count(self.built, "template", "built")] if self.built else []),
+            *([_count(clones, "fresh clone", "after changes that a reset cannot undo")] if clones else []),
         ]
-        if made:
-            yield ", ".join(made)
+        if databases:
+            yield ", ".join(databases)
         yield from self._reasons()
         if self.logs:
-            yield f"{_many(self.statements, 'statement', 'in')} {_many(self.logs, 'test', 'with query_log')}"
-        for one in self.repeated:
-            yield f"{one.times} times {one.what} ({one.test})"
+            yield f"{_count(self.statements, 'statement', 'in')} {_count(self.logs, 'test', 'with query_log')}"
+        for repetition in self.repeated:
+            yield f"{repetition.times} times {repetition.what} ({repetition.test})"
 
     def _reasons(self) -> Iterator[str]:
-        reasons = sorted(self.clones.items(), key=lambda one: -len(one[1]))
+        reasons = sorted(self.clones.items(), key=lambda item: -len(item[1]))
         for reason, tests in reasons[:REASONS]:
             named = [test or "a wide fixture" for test in dict.fromkeys(tests)]
             more = f" and {len(named) - TESTS} more" if len(named) > TESTS else ""
-            yield f"{_many(len(tests), 'clone', 'after')} {reason} ({', '.join(named[:TESTS])}{more})"
+            yield f"{_count(len(tests), 'clone', 'after')} {reason} ({', '.join(named[:TESTS])}{more})"
         if len(reasons) > REASONS:
-            yield f"and clones for {len(reasons) - REASONS} more reasons"
+            yield f"and clones for {_count(len(reasons) - REASONS, 'more reason')}"
 
 
 def _joined(clones: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
     joined: dict[str, list[str]] = {}
-    for one in clones:
-        for reason, tests in one.items():
+    for reasons in clones:
+        for reason, tests in reasons.items():
             joined.setdefault(reason, []).extend(tests)
     return joined
 
 
 def _worst(repeated: list[Repetition]) -> list[Repetition]:
-    return sorted(set(repeated), key=lambda one: (-one.times, one.test, one.what))[:WORST]
+    return sorted(set(repeated), key=lambda repetition: (-repetition.times, repetition.test, repetition.what))[:WORST]
 
 
-def _many(number: int, thing: str, how: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'} {how}"
+def _count(number: int, noun: str, rest: str = "") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'} {rest}".rstrip()

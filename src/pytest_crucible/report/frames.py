@@ -1,4 +1,4 @@
-"""Which frames of an error the report shows: those of the project's own code."""
+"""A filter for the frames of an error: the report shows those of the project's own code."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 import pytest
 
-# Folders of libraries, wherever they lie.
+# Folders of libraries, at any depth.
 LIBRARIES = {"site-packages", "dist-packages", "__pypackages__", ".venv", "venv", ".tox", ".nox", ".eggs"}
 
 
 def only_frames_of_project(config: pytest.Config, error: pytest.ExceptionInfo[BaseException]) -> Any:
-    """Return a short report of *error*, which is Crucible's and says what to do: the frames of drivers do not.
+    """Return a short report of *error*, one of Crucible's, without the frames of drivers and libraries.
 
-    None with ``--full-trace``.
+    The message says what to do; those frames do not help. The result is None with ``--full-trace``.
     """
     if config.getoption("fulltrace"):
         return None
 
-    def own(found: pytest.ExceptionInfo[BaseException]) -> Any:
-        return found.traceback.filter(lambda entry: is_of_project(Path(entry.path), config.rootpath))
+    def own(info: pytest.ExceptionInfo[BaseException]) -> Any:
+        return info.traceback.filter(lambda entry: is_of_project(Path(entry.path), config.rootpath))
 
     cause = error.value.__cause__
     chain = cause is not None and bool(own(pytest.ExceptionInfo.from_exception(cause)))
-    # Here too, or pytest would spend a second on the sources of all those frames before its report is replaced.
+    # Filtered here too, since pytest would spend a second on the sources of all frames before its report is replaced.
     error.traceback = own(error) or error.traceback
     return error.getrepr(style="short", tbfilter=own, chain=chain)
 
 
 def is_of_project(path: Path, root: Path, prefix: Path = Path(sys.prefix)) -> bool:
-    """Whether *path* is code of the project in *root*, and not of a library that is installed inside that folder.
+    """Return whether *path* is code of the project in *root*, and not of a library installed inside that folder.
 
     Args:
         path: A file of Python.
@@ -46,11 +46,11 @@ def is_of_project(path: Path, root: Path, prefix: Path = Path(sys.prefix)) -> bo
 
 def named(item: pytest.Item, error: pytest.ExceptionInfo[BaseException] | None) -> dict[str, object]:
     """Return the fixtures of *item*, and the variables of its file in the frames of *error*, by their names."""
-    found: dict[str, object] = {}
+    variables: dict[str, object] = {}
     frame = None if error is None else error.tb
     while frame is not None:
         if Path(frame.tb_frame.f_code.co_filename).name.startswith(("test_", "conftest", item.path.name)):
-            found |= frame.tb_frame.f_locals
+            variables |= frame.tb_frame.f_locals
         frame = frame.tb_next
     fixtures = getattr(item, "funcargs", {})
-    return found | {name: fixtures[name] for name in fixtures if not name.startswith("crucible_")}
+    return variables | {name: fixtures[name] for name in fixtures if not name.startswith("crucible_")}

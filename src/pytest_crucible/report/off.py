@@ -1,4 +1,4 @@
-"""A test asks for a fixture of Crucible, in a project that has not switched it on."""
+"""The advice for a test that requests a fixture of Crucible in a project that has not switched it on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-# A test proves that these are all of them; the modules that define them are not loaded here.
+# A test checks that the list is complete; the modules that define the fixtures are not loaded here.
 FIXTURES = frozenset(
     (
         *("access_token", "async_client", "async_engine", "auth_scheme", "authenticated_client", "bad_tokens"),
@@ -29,7 +29,7 @@ class Followed:
         return f"{self._part}\n{self._paragraph}"
 
     def toterminal(self, writer: Any) -> None:
-        """Write both, the first as pytest does."""
+        """Write the part as pytest does, and then the paragraph."""
         self._part.toterminal(writer)
         for line in self._paragraph.splitlines():
             writer.line(line, red=True)

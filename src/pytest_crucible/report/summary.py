@@ -1,4 +1,4 @@
-"""The end of a run: each process's figures, those of pytest-xdist's workers merged in the controller."""
+"""The summary of a run: the figures of its processes, merged in the controller of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from .figures import Figures
 
-# The key in what a worker sends to the controller when it ends.
+# The key of the figures in the output that a worker sends to the controller when it ends.
 SENT = "pytest_crucible"
 
 
 class Summary:
-    """Collects and prints. Registered as a plugin where Crucible is on.
+    """The plugin that collects figures and prints the summary, registered if Crucible is on.
 
-    A worker that crashes sends nothing: its figures are lost, and only they.
+    A worker that crashes sends nothing: only its figures are lost.
 
     Args:
         figures: This process's own figures.
@@ -30,12 +30,12 @@ class Summary:
         self._workers: list[Figures] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect what was kept; a worker's report arrives in the controller too, also if the worker crashes later."""
+        """Collect the kept databases; a worker's report reaches the controller even if the worker crashes later."""
         self._kept += [str(value) for name, value in report.user_properties if name == "crucible_kept"]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """In a worker, hand the figures over; else fail a run in which tests used another database only."""
+        """Send a worker's figures; elsewhere, fail a run whose tests used only databases of other dialects."""
         output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[SENT] = self._figures().plain()
@@ -44,13 +44,13 @@ class Summary:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """In the controller, take a worker's figures."""
+        """Take a worker's figures, in the controller."""
         sent = getattr(node, "workeroutput", {}).get(SENT)
         if sent is not None:
             self._workers.append(Figures.of(sent))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say how to open what was kept, and what is worth knowing."""
+        """Print how to open the kept databases, and the figures."""
         for line in self._lines():
             terminalreporter.write_line(f"crucible: {line}")
         missed = ", ".join(self._merged().missed)
@@ -79,9 +79,9 @@ def _how_to_open(name: str, server: str) -> str:
     """
     kind = server.partition(":")[0]
     if kind == "container-per-worker":
-        return f"{name} went with its container; one that is shared can be kept running by crucible server"
+        return f"{name} is gone with its container; a shared container can be kept running with crucible server"
     where = "" if server == "embedded" else f"--server '{server}' "
     line = f"kept {name}; open it with: crucible psql {where}{name}"
     if kind == "container":
-        line += f" (while its container is there: crucible server {where}keeps that running)"
+        line += f" (while its container runs: crucible server {where}keeps it running)"
     return line

@@ -10,9 +10,9 @@ import pytest
 
 
 def line_writer(config: pytest.Config) -> Callable[[str], None]:
-    """Return what writes a line to the terminal, past pytest's capture and from a worker of pytest-xdist.
+    """Return a function that writes a line to the terminal, past pytest's capture, in workers of pytest-xdist too.
 
-    To be called while pytest is configured: then it captures nothing.
+    Call it while pytest is being configured: pytest does not capture yet.
     """
     stderr = os.dup(2)
     config.add_cleanup(lambda: os.close(stderr))

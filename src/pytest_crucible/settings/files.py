@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import iniconfig  # pytest's own dependency, as tomli is: what it reads, we read alike
+import iniconfig  # pytest depends on it and on tomli: Crucible reads files exactly as pytest does
 
 from ..errors import UsageError
 
@@ -21,7 +21,7 @@ def toml(file: Path) -> dict[str, Any]:
     """Return the plain values of a TOML file.
 
     Raises:
-        UsageError: If it is none.
+        UsageError: If it cannot be parsed.
     """
     try:
         document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
@@ -34,7 +34,7 @@ def sections(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the sections of an INI file by name.
 
     Raises:
-        UsageError: If it is none.
+        UsageError: If it cannot be parsed.
     """
     try:
         parsed = iniconfig.IniConfig(str(file))

@@ -1,4 +1,4 @@
-"""Find what a dotted path names, or say what was found instead."""
+"""Lookup of the object that a dotted path names, with errors that list what exists instead."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
 
     Args:
         dotted: The path, ``package.module:attribute.of.it``.
-        option: The option it was given for, for the error.
+        option: The option that holds it, for the error.
         root: The project's root folder.
 
     Raises:
@@ -30,15 +30,15 @@ def lookup(dotted: str, *, option: str, root: Path) -> object:
     """
     module, attribute = split_path(dotted, option)
     make_importable(dotted, root)
-    found = _import(module, f"{option} = {dotted!r}", root)
+    result = _import(module, f"{option} = {dotted!r}", root)
     for depth, name in enumerate(attribute.split(".")):
         owner = ".".join([module, *attribute.split(".")[:depth]])
-        found = _take(found, name, owner, f"{option} = {dotted!r}")
-    return found
+        result = _take(result, name, owner, f"{option} = {dotted!r}")
+    return result
 
 
 def refuse_missing(dotted: str, *, option: str, root: Path) -> None:
-    """Raise an error if the package that *dotted* begins with is nowhere; imports nothing.
+    """Raise an error if the package that *dotted* begins with exists nowhere; import nothing.
 
     A module anywhere in the project counts as found: pytest makes it importable when it collects the tests beside it.
 
@@ -61,19 +61,19 @@ def _is_below(root: Path, package: str) -> bool:
 
 
 def loaded(dotted: str) -> object | None:
-    """What ``"app.main:app"`` names if its module has been imported, or None; imports nothing."""
+    """Return the object that ``"app.main:app"`` names if its module is imported, or None; import nothing."""
     module, _, attribute = dotted.partition(":")
-    found: object | None = sys.modules.get(module)
+    result: object | None = sys.modules.get(module)
     for name in attribute.split("."):
-        found = getattr(found, name, None)
-    return found
+        result = getattr(result, name, None)
+    return result
 
 
 def make_importable(dotted: str, root: Path) -> None:
-    """Put *root*, or its ``src``, on `sys.path` if the package that *dotted* begins with is there, and only there.
+    """Put *root*, or its ``src``, on `sys.path` if only that folder has the package that *dotted* begins with.
 
-    pytest does so for the folder of a test file, or where ``pythonpath`` says so; an application that is not
-    installed is found by neither.
+    pytest does so for the folder of a test file, and for the folders of ``pythonpath``; neither finds an application
+    that is not installed.
     """
     package = dotted.partition(":")[0].partition(".")[0]
     if package in sys.modules or importlib.util.find_spec(package) is not None:
@@ -98,7 +98,7 @@ def _import(module: str, place: str, root: Path) -> object:
             do=f"Install what provides {error.name!r} in the environment that runs the tests ({sys.executable}).",
         ) from error
     except CrucibleError:
-        raise  # it says already what to do: an engine with a creator of its own, for one
+        raise  # it says already what to do, for example on an engine with its own creator
     except Exception as error:
         raise UsageError(
             f"{place}: importing {module} raises {type(error).__name__}: {error}",
@@ -112,17 +112,17 @@ def _no_module(error: ModuleNotFoundError, module: str, place: str, root: Path) 
     parent, _, name = missing.rpartition(".")
     if "is not a package" in str(error):
         why = f"{parent} is a module, not a package: {_origin(parent)}."
-        do = f'Write "{parent}:{name}" if {name} is something in that module.'
+        do = f'Write "{parent}:{name}" if {name} is an attribute of that module.'
     elif parent:
         folders = [str(folder) for folder in getattr(sys.modules.get(parent), "__path__", [])]
-        there = _siblings(folders)
-        why = f"Looked in {', '.join(folders)}. {_listing(name, there)}"
-        do = _advice(name, there, "Correct the path, or create the module.")
+        siblings = _siblings(folders)
+        why = f"Looked in {', '.join(folders)}. {_listing(name, siblings)}"
+        do = _advice(name, siblings, "Correct the path, or create the module.")
     else:
         why = f"Looked in {root}, {root / 'src'} and in sys.path: {', '.join(entry or '.' for entry in sys.path)}."
-        there = _siblings([str(root), str(root / "src")])
+        siblings = _siblings([str(root), str(root / "src")])
         do = _advice(
-            name, there, "Write the path as the application imports it, or install the project: `pip install -e .`."
+            name, siblings, "Write the path as the application imports it, or install the project: `pip install -e .`."
         )
     return UsageError(f"{place}: there is no module {missing!r}.", why=why, do=do)
 
@@ -131,29 +131,29 @@ def _take(owner: object, name: str, path: str, place: str) -> object:
     try:
         return getattr(owner, name)
     except AttributeError as error:
-        there = [word for word in dir(owner) if not word.startswith("_")]
+        attributes = [attribute for attribute in dir(owner) if not attribute.startswith("_")]
         raise UsageError(
             f"{place}: {path} has no {name!r}.",
-            why=_listing(name, there),
-            do=_advice(name, there, "Correct what stands after the colon."),
+            why=_listing(name, attributes),
+            do=_advice(name, attributes, "Correct the name after the colon."),
         ) from error
 
 
-def _listing(name: str, there: list[str], limit: int = 20) -> str:
-    """What exists, the likeliest first."""
-    close = get_close_matches(name, there, n=5)
-    words = close + [word for word in there if word not in close]
-    more = f" and {len(words) - limit} more" if len(words) > limit else ""
-    return f"What exists there: {', '.join(words[:limit])}{more}." if words else "Nothing exists there."
+def _listing(name: str, existing: list[str], limit: int = 20) -> str:
+    """Return the *existing* names as a sentence, the likeliest first."""
+    close = get_close_matches(name, existing, n=5)
+    listed = close + [other for other in existing if other not in close]
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return f"What exists there: {', '.join(listed[:limit])}{more}." if listed else "Nothing exists there."
 
 
-def _advice(name: str, there: list[str], default: str) -> str:
-    close = get_close_matches(name, there, n=1)
+def _advice(name: str, existing: list[str], default: str) -> str:
+    close = get_close_matches(name, existing, n=1)
     return f"Did you mean {close[0]!r}?" if close else default
 
 
 def _siblings(folders: list[str]) -> list[str]:
-    """The names of the modules and packages in *folders*."""
+    """Return the names of the modules and packages in *folders*."""
     paths = [path for folder in folders if Path(folder).is_dir() for path in sorted(Path(folder).iterdir())]
     return [
         path.stem

@@ -1,6 +1,6 @@
-"""Options at a place where nothing reads them: a misspelt key, variable or flag, or a table of Crucible's own.
+"""Refusal of options that nothing reads: a misspelt key, variable or flag, or a table named after Crucible.
 
-Everything here runs at the start of each pytest run in an environment with this plugin, so a file is parsed only if
+Everything here runs at the start of each pytest run in an environment with this plugin. So a file is parsed only if
 its text looks as if it named an option.
 """
 
@@ -16,9 +16,9 @@ from .option import Option
 from .table import OPTIONS
 
 PREFIX = "crucible_"
-# Of pytest: the names of its tables and sections.
+# The names of pytest's tables and sections.
 READ = ("tool.pytest", "tool.pytest.ini_options", "pytest", "tool:pytest")
-# How a table of Crucible's own may be named, which does not exist.
+# Names that a user may give to a table of Crucible, which does not exist.
 OWN = re.compile(r"(tool[.:])?(pytest[-_.])?crucible")
 # The variables that belong to the machine, and to no project.
 VARIABLES = ("CRUCIBLE_CACHE", "CRUCIBLE_POSTGRES")
@@ -26,7 +26,7 @@ LOOKS_LIKE_ONE = re.compile(r"cru|cibl", re.IGNORECASE)
 
 
 def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) -> None:
-    """Refuse keys of configuration files that are near to an option and are none, or that stand in a wrong table.
+    """Refuse keys of configuration files that misspell an option, or that stand in a wrong table.
 
     Args:
         root: The project's root folder.
@@ -48,7 +48,7 @@ def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) ->
 
 
 def refuse_variables(environ: Mapping[str, str]) -> None:
-    """Refuse variables of the environment that are near to one of Crucible's and are none.
+    """Refuse variables of the environment that misspell one of Crucible's.
 
     Raises:
         UsageError: If there is such a variable.
@@ -62,7 +62,7 @@ def refuse_variables(environ: Mapping[str, str]) -> None:
 
 
 def refuse_flags(unknown: Iterable[str]) -> None:
-    """Refuse flags, *unknown* to pytest and its plugins, that are near to one of Crucible's.
+    """Refuse flags, *unknown* to pytest and its plugins, that misspell one of Crucible's.
 
     Raises:
         UsageError: If there is such a flag.
@@ -75,7 +75,7 @@ def refuse_flags(unknown: Iterable[str]) -> None:
 
 
 def looks_like_one(words: Iterable[str]) -> bool:
-    """Whether any of *words* may be a flag of Crucible's, misspelt or not."""
+    """Return whether any of *words* may be a flag of Crucible, misspelt or not."""
     return any(word.startswith("--") and LOOKS_LIKE_ONE.search(word) for word in words)
 
 
@@ -86,16 +86,16 @@ def _refuse_misspelt(key: str, place: str) -> None:
 
 
 def _closest(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str | None:
-    """The one of *known* that is probably meant: what they all begin with says nothing."""
-    from difflib import get_close_matches  # not for every project that has the plugin installed
+    """Return the one of *known* that is probably meant, compared without the prefix that all share."""
+    from difflib import get_close_matches  # imported only here: most runs do not need it
 
     plain = {_plain(word): word for word in known}
     rest = _plain(name)
-    # Another beginning, as in cruicble_seed, counts in full.
+    # A misspelt prefix, as in cruicble_seed, is compared too.
     close = get_close_matches(rest, plain, n=1, cutoff=cutoff)
     if not close:
         whole = {PREFIX + word: word for word in plain}
-        close = [whole[found] for found in get_close_matches(rest, whole, n=1, cutoff=0.85)]
+        close = [whole[match] for match in get_close_matches(rest, whole, n=1, cutoff=0.85)]
     return plain[close[0]] if close else None
 
 
@@ -104,13 +104,13 @@ def _plain(name: str) -> str:
 
 
 def _misplaced(table: str, key: str) -> Option | None:
-    """The option that *key* is outside of pytest's tables, if it is one there."""
+    """Return the option that *key* names in *table*, which is not one of pytest's; None if it names none."""
     is_own = OWN.fullmatch(table) is not None
     return next((option for option in OPTIONS if key == option.name or (is_own and key == option.field)), None)
 
 
 def _tables(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The tables of *file* by their names, if it may name an option of Crucible's."""
+    """Yield the tables of *file* with their names, if the file may name an option of Crucible."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -122,7 +122,7 @@ def _tables(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         yield from _nested("", toml(file)) if file.suffix == ".toml" else sections(file)
     except CrucibleError:
-        return  # pytest says so itself, if it reads this file
+        return  # pytest reports the error itself, if it reads this file
 
 
 def _nested(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -135,7 +135,7 @@ def _nested(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[
 def _misspelt(name: str, place: str, meant: str) -> UsageError:
     return UsageError(
         f"{name} in {place} is no option of Crucible.",
-        why=f"Probably {meant} is meant. Nothing would read the value.",
+        why=f"Probably {meant} is meant. Nothing reads this one.",
         do=f"Write {meant}.",
     )
 
@@ -143,6 +143,6 @@ def _misspelt(name: str, place: str, meant: str) -> UsageError:
 def _in_a_wrong_table(option: Option, key: str, table: str, file: Path) -> UsageError:
     return UsageError(
         f"{key} stands in [{table}] of {file.name}, where nothing reads it.",
-        why="Crucible has no table of its own: its options are pytest's.",
+        why="Crucible has no table of its own: its options are options of pytest.",
         do=f"Write {option.name} in [tool.pytest] of pyproject.toml, or in the table where pytest's own options stand.",
     )

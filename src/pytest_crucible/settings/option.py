@@ -1,4 +1,4 @@
-"""One option: its names, and how a value of it is read from a flag, the environment or a file."""
+"""One option: its names, and the reading of its value from a flag, the environment or a file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Option:
 
     Attributes:
         name: The key in the configuration file, ``crucible_app``.
-        kind: What its value is.
-        default: The value where nobody sets one.
-        metavar: What stands for the value in ``pytest --help`` and the docs.
+        kind: The type of its value.
+        default: The value if the user sets none.
+        metavar: The example of a value in ``pytest --help`` and the docs.
         help: One line, a noun phrase.
-        check: Called with each string of the value and the place it came from; returns the value to use.
+        check: Called with each string of the value and the place that it came from; returns the value to use.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Option:
         return self.name.upper()
 
     def source(self, kind: str) -> str:
-        """Where a value came from, in words."""
+        """Return the place that a value came from, in words."""
         return {"flag": f"flag {self.flag}", "environment": f"environment {self.env}"}.get(kind, "configuration file")
 
     def read(self, given: object, kind: str) -> Value:
-        """The value of *given*, which was found in a ``"flag"``, the ``"environment"`` or the ``"file"``."""
+        """Return the value of *given*, which stands in a ``"flag"``, the ``"environment"`` or the ``"file"``."""
         place = f"{self.name} ({self.source(kind)})"
         if self.kind == "list":
             return tuple(self.check(item, place) for item in self._items(given, kind, place))
@@ -107,16 +107,16 @@ class Option:
         raise self._wrong(given, place, "an integer")
 
     def unreadable(self, error: str, *, is_ini: bool) -> UsageError:
-        """The error for a value that pytest could not read from the configuration file; *error* is what it says."""
+        """Return the error for a value that pytest could not read from the configuration file: pytest's *error*."""
         value = self.in_ini() if is_ini else self.metavar
         return UsageError(
             f"{self.name} ({self.source('file')}): {error.rstrip('.')}.",
-            why="Its kind of value is another.",
+            why="The option takes another type of value.",
             do=f"Write {self.name} = {value}",
         )
 
     def in_ini(self) -> str:
-        """The value of `metavar`, as pytest.ini, tox.ini and setup.cfg have it."""
+        """Return `metavar` as it is written in pytest.ini, tox.ini and setup.cfg."""
         value = json.loads(self.metavar)
         return shlex.join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
 

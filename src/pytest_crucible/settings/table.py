@@ -1,11 +1,11 @@
-"""What the user set: one table of options, and how their values come about.
+"""The table of options, and the settings that their values make.
 
 `OPTIONS` is the only place that names an option. The flags, the keys of the configuration file, the
-environment variables, the header and the page in the docs all come from it. `resolve` is pure: it is
-given what was found in each place and answers with frozen `Settings`, or raises a `UsageError`.
+environment variables, the header and the page in the docs all come from it. `resolve` is pure: it takes
+the values from each place and returns frozen `Settings`, or raises a `UsageError`.
 
 Precedence: flag, environment, file, default. An environment variable that is set and empty counts as
-not set (continuous integration likes to export such); an empty flag clears what the file says.
+not set (continuous integration often exports such); an empty flag clears the value of the file.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ OPTIONS: tuple[Option, ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user set, checked and frozen. The attributes are the options without their prefix."""
+    """The user's settings, checked and frozen. The attributes are the options without their prefix."""
 
     root: Path
     app: str | None = None
@@ -180,16 +180,16 @@ class Settings:
 
     @property
     def on(self) -> bool:
-        """Whether the plugin has anything to do: without a schema it pays and prints nothing."""
+        """Whether the plugin is active: without a schema it costs nothing and prints nothing."""
         return bool(self.metadata or self.alembic or self.databases)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every dotted path that was given."""
+        """Every dotted path in the settings."""
         return tuple(path for _, path in self.named_paths())
 
     def named_paths(self) -> list[tuple[str, str]]:
-        """Return every dotted path that was given, each with its option."""
+        """Return every dotted path in the settings, each with its option."""
         metadata = [("crucible_metadata", path) for path in self.metadata]
         further = [("crucible_databases", path) for _, path in self._entries() if not spelling.is_alembic(path)]
         options = ("app", "load", "get_session", "access_token")
@@ -202,31 +202,31 @@ class Settings:
         return frozenset(path.partition(":")[0].partition(".")[0] for path in self.paths)
 
     def by_database(self) -> dict[str | None, Settings]:
-        """What shapes each database, by the name in the application's URLs; the main one comes first.
+        """Return the settings of each database, by its name in the application's URLs, the main one first.
 
         Several entries of ``crucible_databases`` with one name are several bases in one database. Without
-        ``crucible_metadata`` and ``crucible_alembic``, the first entry is the main database; otherwise its name is
-        None: every name that stands nowhere leads to it.
+        ``crucible_metadata`` and ``crucible_alembic``, the first entry is the main database. Otherwise the main
+        database has the name None, and every name that no entry has leads to it.
         """
         paths: dict[str | None, tuple[str, ...]] = {}
         for name, path in self._entries():
             paths[name] = (*paths.get(name, ()), path)
         shapes: dict[str | None, Settings] = {None: self} if self.metadata or self.alembic or not paths else {}
-        for asked, own in paths.items():
+        for database, own in paths.items():
             load = None if shapes else self.load
             alembic = next(filter(spelling.is_alembic, own), None)
             metadata = tuple(path for path in own if not spelling.is_alembic(path))
-            shapes[asked] = replace(self, metadata=metadata, alembic=alembic, load=load)
+            shapes[database] = replace(self, metadata=metadata, alembic=alembic, load=load)
         return shapes
 
     def variables(self) -> list[tuple[str, str, str | None]]:
-        """Each variable of ``crucible_url_env``, how its URL begins, and its database's name; None for the main one."""
+        """Return each variable of ``crucible_url_env``, its driver name, and its database; None for the main one."""
         entries = [entry.partition("=") for entry in self.url_env]
         parts = [(variable, value.partition("/")) for variable, _, value in entries]
-        return [(variable, drivername, asked or None) for variable, (drivername, _, asked) in parts]
+        return [(variable, drivername, database or None) for variable, (drivername, _, database) in parts]
 
     def option_of(self, path: str) -> str:
-        """The option in which the *path* of a metadata stands."""
+        """Return the option in which the *path* of a metadata stands."""
         return "crucible_databases" if path in {own for _, own in self._entries()} else "crucible_metadata"
 
     def _entries(self) -> list[tuple[str, str]]:
@@ -234,7 +234,7 @@ class Settings:
         return [(name, path) for name, _, path in parts]
 
     def header(self) -> list[str]:
-        """The lines of the run's header: the server, the isolation, and each value that is not the default."""
+        """Return the lines of the run's header: server, isolation, and each value that is not the default."""
         if not self.on:
             return []
         kind = "external" if "://" in self.server else self.server.partition(":")[0]
@@ -252,7 +252,7 @@ class Settings:
 def resolve(
     root: Path, *, flags: Mapping[str, object], environ: Mapping[str, str], file: Mapping[str, object]
 ) -> Settings:
-    """Settle every option.
+    """Return the settings, with a value for every option.
 
     Args:
         root: The project's root folder.
@@ -267,14 +267,14 @@ def resolve(
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for option in OPTIONS:
-        found = {
+        candidates = {
             "flag": flags.get(option.name),
             "environment": environ.get(option.env) or None,
             "file": file.get(option.name),
         }
-        for kind, given in found.items():
-            if given is not None:
-                values[option.field] = option.read(given, kind)
+        for kind, value in candidates.items():
+            if value is not None:
+                values[option.field] = option.read(value, kind)
                 sources[option.name] = kind
                 break
     return Settings(root=root, sources=sources, **values)

@@ -1,5 +1,7 @@
-"""How the strings of the options are spelled: each function takes what the user wrote and the place where
-it stands, and returns the value to use, or raises a `UsageError` that says what to write.
+"""Checks of the strings that options take.
+
+Each check gets the user's string and the place where it stands. It returns the value to use, or raises a `UsageError`
+that says what to write.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ def split_path(dotted: str, place: str) -> tuple[str, str]:
     """Split ``"app.main:app"`` into module and attribute.
 
     Args:
-        dotted: What the user wrote.
-        place: Where it was written, for the error.
+        dotted: The user's string.
+        place: The place where it stands, for the error.
 
     Raises:
         UsageError: If it is not of the form ``package.module:attribute``.
@@ -33,7 +35,7 @@ def split_path(dotted: str, place: str) -> tuple[str, str]:
         return module, attribute
     raise UsageError(
         f"{place}: {mask(dotted)!r} is not a dotted path.",
-        why="A dotted path names a module and, after a colon, what to take from it: package.module:attribute.",
+        why="A dotted path names a module and, after a colon, an attribute of it: package.module:attribute.",
         do=f"Write {_likely_path(dotted)!r}.",
     )
 
@@ -43,7 +45,7 @@ def _is_dotted(text: str) -> bool:
 
 
 def _likely_path(dotted: str) -> str:
-    """What was probably meant by something like ``app.main.app`` or ``app/main.py:app``."""
+    """Return the path that is probably meant by something like ``app.main.app`` or ``app/main.py:app``."""
     text = re.sub(r"\.py(?=[:.]|$)", "", dotted.strip("\"'[] ")).replace("/", ".").replace("\\", ".").strip(".")
     module, colon, attribute = text.partition(":")
     if not colon:
@@ -53,7 +55,11 @@ def _likely_path(dotted: str) -> str:
 
 
 def dotted(text: str, place: str) -> str:
-    """A dotted path."""
+    """Return *text* if it is a dotted path.
+
+    Raises:
+        UsageError: If it is not.
+    """
     split_path(text, place)
     return text
 
@@ -79,30 +85,33 @@ def _one_of(choices: Sequence[str], wrong: str, why: str) -> Callable[[str, str]
 isolation = _one_of(
     ISOLATIONS,
     "there is no isolation {}.",
-    why="The isolations are reset (real commits, then what changed is put back), rollback (one outer transaction) and"
-    " clone (a database of the test's own).",
+    why="The isolations are reset (real commits, then the database is reset to its baseline), rollback (one outer"
+    " transaction) and clone (a database of the test's own).",
 )
 leaks = _one_of(
     LEAKS,
     "{} is not a kind of leaks.",
-    why="Reported are harmful ones (a transaction that wrote, is aborted, or locks), or all, which are open reads as"
-    " well.",
+    why='"harmful" reports transactions that wrote, are aborted, or hold locks; "all" reports open reads as well.',
 )
 expiry = _one_of(
     EXPIRIES,
     "{} does not say which sessions expire what they commit.",
-    why='"auto" is as the application\'s own for sync_session and never for db_session, "application" is as the'
-    ' application\'s own for both; "always" and "never" are for both, too.',
+    why='"auto" follows the application\'s sessions for sync_session and never expires for db_session;'
+    ' "application" follows them for both; "always" and "never" apply to both, too.',
 )
 other_dialects = _one_of(
     OTHER_DIALECTS,
-    "{} does not say what an engine of another dialect than PostgreSQL's is.",
-    why="It is a warning (warn), an error where it connects (error), or meant (allow).",
+    "{} does not say what to do about an engine whose dialect is not PostgreSQL's.",
+    why="Crucible can warn of it (warn), raise an error where it connects (error), or accept it (allow).",
 )
 
 
 def server(text: str, place: str) -> str:
-    """A kind of server, or the URL of one; normalised to ``postgresql://``."""
+    """Return a kind of server, or the URL of one, normalised to ``postgresql://``.
+
+    Raises:
+        UsageError: If *text* is neither.
+    """
     scheme, separator, rest = text.partition("://")
     if separator:
         check_postgresql(scheme, place)
@@ -123,7 +132,7 @@ def server(text: str, place: str) -> str:
 
 
 def beginning(server: str) -> str:
-    """Return as much of a *server* that is not one as surely holds no password."""
+    """Return as much of the wrong value *server* as certainly holds no password."""
     return server if re.fullmatch(r"[\w.:+-]*", server) else f"{re.split(r'[^a-zA-Z+-]', server)[0]}…"
 
 
@@ -146,12 +155,16 @@ def check_postgresql(scheme: str, place: str) -> None:
 
 
 def is_alembic(path: str) -> bool:
-    """Whether *path* names a configuration of Alembic's, as ``crucible_alembic`` does, and not a metadata."""
+    """Return whether *path* names a configuration of Alembic, as ``crucible_alembic`` does, and not a metadata."""
     return path.partition(":")[0].endswith((".ini", ".toml"))
 
 
 def database(text: str, place: str) -> str:
-    """``name=package.module:attribute``, or ``name=alembic.ini``."""
+    """Return an entry of the form ``name=package.module:attribute`` or ``name=alembic.ini``.
+
+    Raises:
+        UsageError: If *text* has another form.
+    """
     name, equals, path = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(
@@ -164,28 +177,36 @@ def database(text: str, place: str) -> str:
 
 
 def url_env(text: str, place: str) -> str:
-    """``VARIABLE=postgresql+driver``, for a further database ``VARIABLE=postgresql+driver/analytics``."""
+    """Return an entry ``VARIABLE=postgresql+driver``; for a further database with ``/analytics`` at its end.
+
+    Raises:
+        UsageError: If *text* has another form.
+    """
     name, equals, value = text.partition("=")
-    scheme, slash, asked = value.partition("/")
-    if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(asked):
+    scheme, slash, database_name = value.partition("/")
+    if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(database_name):
         return text
     raise UsageError(
         f"{place}: {mask(text)!r} does not say which variable gets which kind of URL.",
-        why="An entry is the name of an environment variable, an equals sign, and how its URL begins.",
+        why="An entry is the name of an environment variable, an equals sign, and the beginning of its URL.",
         do=f'Write "{name if name.isidentifier() else "DATABASE_URL"}=postgresql+asyncpg", or "=postgresql" for a '
         "URL that libpq, asyncpg and psycopg read.",
     )
 
 
 def word(text: str, place: str) -> str:
-    """Any text but none."""
+    """Return *text* unless it is blank.
+
+    Raises:
+        UsageError: If it is.
+    """
     if text.strip():
         return text
     raise UsageError(f"{place}: an entry is empty.", do="Remove it.")
 
 
 def _closest(text: str, words: Iterable[str], *, default: str) -> str:
-    from difflib import get_close_matches  # loaded with the plugin by every project, used by none that is right
+    from difflib import get_close_matches  # imported only here: correct settings never need it
 
     close = get_close_matches(text.lower(), list(words), n=1)
     return f'Did you mean "{close[0]}"?' if close else default
