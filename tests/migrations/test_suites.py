@@ -52,7 +52,7 @@ def test_what_a_failure_looks_like(users):
     text = done.stdout.str()
     assert "The downgrade of revision 0002 (migrations/versions/0002.py) leaves traces" in text
     assert "+ table public.users: column family text" in text
-    assert "revision 0002 (migrations/versions/0002.py) can be upgraded once, and not again" in text.replace(
+    assert "revision 0002 (migrations/versions/0002.py) can be upgraded once, but not again" in text.replace(
         "Revision", "revision"
     )
     assert "site-packages" not in text

@@ -1,4 +1,4 @@
-"""What is in a database, as lines that can be compared."""
+"""The schema of a database, as lines that can be compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-# For the session: every name is written with its schema, whatever a migration set for the database.
+# An empty search_path for the session: every name has its schema, whatever a migration set for the database.
 OPTIONS = "-c search_path="
 
 
@@ -19,12 +19,12 @@ def _query() -> str:
 
 
 def catalog(connection: psycopg.Connection[tuple[Any, ...]]) -> list[str]:
-    """Every fact of the schema in the database of *connection*: see ``catalog.sql`` for which they are."""
+    """Return every fact of the schema in the database of *connection*, as ``catalog.sql`` defines them."""
     return [line for (line,) in connection.execute(_query().encode()).fetchall()]
 
 
 def difference(before: list[str], after: list[str]) -> str:
-    """What is only in *before* (``-``) and only in *after* (``+``); nothing where they are alike."""
+    """Return the lines that only *before* (``-``) or only *after* (``+``) has; "" if both are alike."""
     lines: list[str] = []
     for tag, old, old_end, new, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag != "equal":

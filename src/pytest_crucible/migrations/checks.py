@@ -1,4 +1,4 @@
-"""The checks: plain functions, and tests wherever a test module imports them."""
+"""The checks: plain functions, which are tests in every test module that imports them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from .walks import walk
 
 
 def test_single_head(migrations: Migrations) -> None:
-    """No two revisions are the newest: ``alembic upgrade head`` knows where to go.
+    """Check that only one revision is the newest, so that ``alembic upgrade head`` has one destination.
 
     Raises:
-        MigrationError: If several are.
+        MigrationError: If there are several.
     """
     heads = migrations.revisions.heads
     if len(heads) > 1:
         raise MigrationError(
             f"There are {len(heads)} heads: {', '.join(map(str, heads))}.",
             why=f"The revisions branch after {_branching(migrations, heads)}: probably two were made at the same"
-            " time, each in a branch of its own.",
-            do="Write the one as down_revision of the other, or join them: alembic merge heads",
+            " time, each on its own branch.",
+            do="Make one the down_revision of the other, or join them: alembic merge heads",
         )
 
 
 def test_upgrade(migrations: Migrations) -> None:
-    """An empty database can be upgraded to the newest revision, in one go.
+    """Check that an empty database can be upgraded to the newest revision.
 
     Raises:
         MigrationError: If a migration fails.
@@ -41,74 +41,74 @@ def test_upgrade(migrations: Migrations) -> None:
 
 @each_revision
 def test_stairway(migrations: Migrations, revision: str) -> None:
-    """The revision goes up, down and up again, and makes the same schema both times.
+    """Check that the revision goes up, down and up again, and makes the same schema both times.
 
-    Skipped where its ``downgrade()`` raises `NotImplementedError`: it says that it cannot be undone.
+    The test is skipped if ``downgrade()`` raises `NotImplementedError`, the sign that the revision cannot be undone.
 
     Raises:
         MigrationError: If one of the three steps fails, or if the schemas differ.
     """
-    found = walk(migrations, revision)
-    if found.undone is None:
-        raise _irreversible(found.revision)
-    if isinstance(found.again, MigrationError):
+    result = walk(migrations, revision)
+    if result.undone is None:
+        raise _irreversible(result.revision)
+    if isinstance(result.again, MigrationError):
         raise MigrationError(
-            f"{found.revision} can be upgraded once, and not again after its downgrade: {found.again.found}",
+            f"{result.revision} can be upgraded once, but not again after its downgrade: {result.again.found}",
             why="Its downgrade() leaves behind what upgrade() makes.",
             do="Undo it in downgrade(); test_downgrade_leaves_no_trace lists what is left.",
-        ) from found.again.__cause__
-    changes = difference(found.done, found.again)
+        ) from result.again.__cause__
+    changes = difference(result.done, result.again)
     if changes:
         raise MigrationError(
-            f"The second upgrade of {found.revision}, after its downgrade, makes another schema than the first, (-) and"
-            f" (+):\n{changes}",
-            why="Its downgrade() leaves something behind, or takes away too much, and upgrade() builds on that.",
+            f"The upgrade of {result.revision} made one schema at first (-), and another one (+) after its"
+            f" downgrade:\n{changes}",
+            why="Its downgrade() leaves something behind, or removes too much, and upgrade() builds on that.",
             do="Correct downgrade(): it has to undo exactly what upgrade() does.",
         )
 
 
 @each_revision
 def test_downgrade_leaves_no_trace(migrations: Migrations, revision: str) -> None:
-    """After the revision was undone, the schema is what it was before it.
+    """Check that the downgrade of the revision restores the schema from before its upgrade.
 
-    Skipped where its ``downgrade()`` raises `NotImplementedError`.
+    The test is skipped if ``downgrade()`` raises `NotImplementedError`.
 
     Raises:
         MigrationError: If the schemas differ.
     """
-    found = walk(migrations, revision)
-    if found.undone is None:
-        raise _irreversible(found.revision)
-    changes = difference(found.before, found.undone)
+    result = walk(migrations, revision)
+    if result.undone is None:
+        raise _irreversible(result.revision)
+    changes = difference(result.before, result.undone)
     if changes:
         raise MigrationError(
-            f"The downgrade of {found.revision} leaves traces: what was there only before the upgrade (-), and only"
-            f" after the downgrade (+):\n{changes}",
+            f"The downgrade of {result.revision} leaves traces: the schema before the upgrade (-), and after the"
+            f" downgrade (+):\n{changes}",
             why=_reason(changes),
-            do="Undo in downgrade() what is listed with +, and put back what is listed with -.",
+            do="In downgrade(), remove what is listed with +, and create again what is listed with -.",
         )
 
 
 def test_models_match(migrations: Migrations) -> None:
-    """The migrations make the tables that the models say: ``alembic check`` finds nothing to do.
+    """Check that the migrations make the tables of the models: ``alembic check`` finds no difference.
 
     Raises:
-        MigrationError: If it does, or if ``env.py`` does not know all of ``crucible_metadata``.
+        MigrationError: If it finds one, or if ``env.py`` does not know all of ``crucible_metadata``.
     """
     with migrations.copy("heads") as database:
         operations = differences(migrations, database)
     if operations:
         raise MigrationError(
             f"Models and migrations differ. A revision that makes the tables match the models would do:\n{operations}",
-            why="A model was changed without a migration, or a migration makes something else than the model says.",
+            why="A model was changed without a migration, or a migration makes something different from the model.",
             do="alembic revision --autogenerate",
         )
 
 
 def _reason(changes: str) -> str:
     if "+ type " in changes:
-        return "PostgreSQL drops no type with the last column that has it, and Alembic writes no DROP TYPE."
-    return "Its downgrade() does not undo all that its upgrade() does, or more than that."
+        return "PostgreSQL does not drop a type with its last column, and Alembic writes no DROP TYPE."
+    return "Its downgrade() undoes less than its upgrade() does, or more."
 
 
 def _irreversible(revision: Revision) -> SkipTest:

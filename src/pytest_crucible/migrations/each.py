@@ -7,12 +7,12 @@ from typing import TypeVar
 
 Check = TypeVar("Check", bound=Callable[..., object])
 
-# Looked for on each test function that is collected, so this module imports nothing that takes time.
+# The plugin looks for it on each collected test function, so this module imports nothing that takes time.
 EACH_REVISION = "__crucible_each_revision__"
 
 
 def each_revision(test: Check) -> Check:
-    """Run a test once for each revision, whose identifier it gets as the argument ``revision``.
+    """Run a test once for each revision, with its identifier as the argument ``revision``.
 
     ::
 

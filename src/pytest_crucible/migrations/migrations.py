@@ -24,7 +24,7 @@ PYPROJECT = "pyproject.toml"
 
 @dataclass
 class Stock:
-    """A database that only upgrades have made; others are copied from it, and it goes on from where it stands."""
+    """A database that only upgrades have changed; others are copied from it, and it is upgraded further."""
 
     database: Scratch
     applied: frozenset[str]
@@ -34,11 +34,11 @@ class Migrations:
     """The migrations of a project, and databases that stand at any of their revisions.
 
     Args:
-        worker: The server, and the redirect.
-        settings: ``alembic`` names the scripts.
+        worker: The worker, with its server and its redirect.
+        settings: The settings; ``alembic`` names the scripts.
 
     Attributes:
-        walks: What checks have found out of single revisions, for other checks.
+        walks: The results of walks over single revisions, shared by the checks.
     """
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
@@ -56,7 +56,7 @@ class Migrations:
 
     @cached_property
     def revisions(self) -> Revisions:
-        """Every revision.
+        """All revisions.
 
         Raises:
             MigrationError: If they cannot be read.
@@ -65,12 +65,12 @@ class Migrations:
 
     @cached_property
     def owner(self) -> str:
-        """The role that migrates: the one that owns the template."""
+        """The role that migrates: the owner of the template."""
         return self._worker.find_owner()
 
     @contextmanager
     def at(self, *revisions: str) -> Iterator[Scratch]:
-        """A database of one's own that was upgraded to *revisions*, to which every engine is led meanwhile.
+        """Yield a new database upgraded to *revisions*, and redirect every engine to it meanwhile.
 
         ::
 
@@ -80,7 +80,7 @@ class Migrations:
                 assert database.execute("SELECT name FROM users") == [("ada",)]
 
         Args:
-            *revisions: As Alembic takes them: an identifier, ``head``, ``base``.
+            *revisions: Revisions as Alembic takes them: an identifier, ``head``, ``base``.
 
         Raises:
             MigrationError: If a migration on the way there fails, or there is no such revision.
@@ -90,7 +90,7 @@ class Migrations:
 
     @contextmanager
     def copy(self, *revisions: str) -> Iterator[Scratch]:
-        """The same, without leading anybody there."""
+        """Yield such a database without redirecting any engine to it."""
         stock = self._stock_at(self._resolved(revisions))
         stock.close()
         self._worker.server.connect().empty(stock.name)
@@ -100,10 +100,10 @@ class Migrations:
                 yield database
 
     def refuse_unreachable(self, *revisions: str) -> None:
-        """Nothing, unless a revision is known to fail that comes before *revisions*, or is one of them.
+        """Refuse *revisions* if one of them, or one that comes before them, is known to fail.
 
         Raises:
-            MigrationError: If so.
+            MigrationError: If one is.
         """
         for broken, error in self._broken.items():
             if broken in revisions:
@@ -112,7 +112,7 @@ class Migrations:
                 raise _unreachable(revisions, broken, error)
 
     def catalog_at(self, *revisions: str) -> list[str]:
-        """The schema after the upgrade to *revisions*."""
+        """Return the schema after the upgrade to *revisions*."""
         applied = self.revisions.applied_at(*revisions)
         if applied not in self._catalogs:
             self._catalogs[applied] = self._stock_at(revisions).catalog()
@@ -120,20 +120,20 @@ class Migrations:
 
     @contextmanager
     def empty(self) -> Iterator[Scratch]:
-        """A database with nothing in it but ``crucible_extensions``; nobody else is led there."""
+        """Yield a database that has only ``crucible_extensions``; no engine is redirected to it."""
         with self._dropping() as name, closing(self._create(name)) as database:
             yield database
 
     def before(self, revision: Revision) -> tuple[str, ...]:
-        """What is applied right before *revision* is."""
+        """Return the revisions to be applied right before *revision*."""
         return (*revision.parents, *revision.needs)
 
     def below(self, revision: Revision) -> str:
-        """What ``alembic downgrade`` takes to undo *revision* alone, where nothing was upgraded after it."""
+        """Return the argument of ``alembic downgrade`` that undoes only *revision*, the last one applied."""
         return revision.parents[0] if revision.parents else f"{revision.id}@{BASE}"
 
     def close(self) -> None:
-        """Drop what is kept for copies."""
+        """Drop the database that is kept for copies."""
         if self._stock is not None:
             self._stock.database.close()
             self._worker.server.connect().drop(self._stock.database.name)
@@ -142,7 +142,7 @@ class Migrations:
     # -- the stock ---------------------------------------------------------------------------------------------------
 
     def _resolved(self, revisions: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(found for given in revisions if given != BASE for found in self.scripts.resolve(given))
+        return tuple(revision for name in revisions if name != BASE for revision in self.scripts.resolve(name))
 
     def _stock_at(self, revisions: tuple[str, ...]) -> Scratch:
         self.refuse_unreachable(*revisions)
@@ -162,7 +162,7 @@ class Migrations:
             for revision in revisions:
                 stock.database.upgrade(revision)
         except MigrationError as error:
-            self.close()  # nobody knows what is applied in it
+            self.close()  # it is unknown which revisions are applied in it
             if error.revision is not None:
                 self._broken[error.revision] = error
             raise
@@ -196,7 +196,7 @@ def _unreachable(revisions: tuple[str, ...], broken: str, error: MigrationError)
 
 
 def with_scripts(settings: Settings, given: str | None = None) -> Settings:
-    """*settings* that name Alembic's configuration: the *given* one, ``crucible_alembic``, or where Alembic looks.
+    """Return *settings* with Alembic's configuration: *given*, ``crucible_alembic``, or the file that Alembic finds.
 
     A project may build its template from metadata and still have its migrations checked.
 
@@ -210,8 +210,8 @@ def with_scripts(settings: Settings, given: str | None = None) -> Settings:
         raise UsageError(
             f"A check of migrations finds none: there is no alembic.ini in {settings.root}.",
             why="crucible_alembic is not set, and pyproject.toml has no [tool.alembic].",
-            do='Set crucible_alembic = "path/to/alembic.ini"; or, where the template is to be built from metadata, mark'
-            ' the tests: pytestmark = pytest.mark.crucible(alembic="path/to/alembic.ini")',
+            do='Set crucible_alembic = "path/to/alembic.ini"; or, if the template is built from metadata, mark the'
+            ' tests: pytestmark = pytest.mark.crucible(alembic="path/to/alembic.ini")',
         )
     return replace(settings, alembic=name)
 

@@ -1,4 +1,4 @@
-"""What the models say, and what of it ``env.py`` knows."""
+"""The comparison of models and migrations, for the models that ``env.py`` knows and for those that it does not."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .scratch import Scratch
 
 
 def differences(migrations: Migrations, database: Scratch) -> str:
-    """What a revision would do to make the tables in *database* match the models.
+    """Return the operations of a revision that makes the tables in *database* match the models.
 
-    The models are those of ``env.py``, compared as it says; where it has none, those of ``crucible_metadata``.
+    The models are those of ``env.py``, compared with its options; if it has none, those of ``crucible_metadata``.
 
     Raises:
         MigrationError: If there are none, or ``env.py`` does not know all of ``crucible_metadata``.
@@ -34,14 +34,17 @@ def differences(migrations: Migrations, database: Scratch) -> str:
 
 
 def _refuse_unknown(metadata: list[MetaData], known: set[str], database: Scratch) -> None:
-    """Tables that ``env.py`` knows are the business of ``alembic check``, which hears what it leaves out on purpose."""
-    there = {line.partition(":")[0] for line in database.catalog()}
+    """Refuse tables of *metadata* that neither ``env.py`` knows nor a migration creates.
+
+    Tables that ``env.py`` knows are left to ``alembic check``, which respects its filters (``include_object``).
+    """
+    existing = {line.partition(":")[0] for line in database.catalog()}
     wanted = {str(key) for each in metadata for key in each.tables} - known
-    missing = sorted(key for key in wanted if _line(key) not in there)
+    missing = sorted(key for key in wanted if _line(key) not in existing)
     if missing:
         raise MigrationError(
             f"No migration creates {', '.join(missing)}, and env.py does not know of it.",
-            why="crucible_metadata knows it. Probably its module is not imported in env.py, so that"
+            why="crucible_metadata has it. Probably env.py does not import its module, so"
             " `alembic revision --autogenerate` does not see it either.",
             do="Import the module of the model in env.py, and make the revision.",
         )

@@ -1,4 +1,4 @@
-"""The revisions of a project, and which come before which."""
+"""The revisions of a project, and their order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Revision:
 
     Attributes:
         id: Its identifier.
-        file: Where it is written, relative to the folder of ``alembic.ini``.
+        file: Its file, relative to the folder of ``alembic.ini``.
         doc: Its message.
-        parents: The revisions that it revises; none where a branch begins.
-        needs: Others that it depends on.
+        parents: The revisions that it revises; none if it begins a branch.
+        needs: The other revisions that it depends on.
     """
 
     id: str
@@ -38,10 +38,10 @@ class Revision:
 
 
 class Revisions:
-    """All of them, each after those that it needs.
+    """All revisions of a project, each after those that it needs.
 
     Args:
-        scripts: Where they are.
+        scripts: The scripts that define them.
 
     Raises:
         MigrationError: If they cannot be read.
@@ -56,20 +56,20 @@ class Revisions:
 
     @property
     def heads(self) -> list[Revision]:
-        """Those that no other revises."""
+        """The revisions that no other one revises."""
         revised = {parent for revision in self.all for parent in revision.parents}
         return [revision for revision in self.all if revision.id not in revised]
 
     def applied_at(self, *ids: str) -> frozenset[str]:
-        """Every revision that is applied in a database that was upgraded to *ids*."""
-        found: set[str] = set()
-        left = list(ids)
-        while left:
-            revision = self._by_id[left.pop()]
-            if revision.id not in found:
-                found.add(revision.id)
-                left += (*revision.parents, *revision.needs)
-        return frozenset(found)
+        """Return every revision that is applied in a database upgraded to *ids*."""
+        applied: set[str] = set()
+        waiting = list(ids)
+        while waiting:
+            revision = self._by_id[waiting.pop()]
+            if revision.id not in applied:
+                applied.add(revision.id)
+                waiting += (*revision.parents, *revision.needs)
+        return frozenset(applied)
 
 
 def _revision(script: Script, scripts: Scripts) -> Revision:
@@ -80,11 +80,11 @@ def _revision(script: Script, scripts: Scripts) -> Revision:
         os.path.relpath(Path(script.path).resolve(), scripts.folder),
         (script.doc or "").strip().partition("\n")[0],
         _ids(script.down_revision),
-        tuple(found.revision for found in needs),
+        tuple(needed.revision for needed in needs),
     )
 
 
-def _ids(given: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    if given is None:
+def _ids(revisions: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    if revisions is None:
         return ()
-    return (given,) if isinstance(given, str) else tuple(given)
+    return (revisions,) if isinstance(revisions, str) else tuple(revisions)

@@ -1,4 +1,4 @@
-"""A database of a check's own: migrated up and down, looked at, and dropped."""
+"""A temporary database for a check: migrated up and down, examined, and dropped."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Scratch:
 
     Args:
         admin: The server's administrator.
-        redirect: Leads every engine here while migrations run, and within `leading`.
+        redirect: The redirect, which leads every engine here while migrations run, and within `leading`.
         scripts: The migrations.
-        name: The database, which is there already.
-        owner: As whom everybody connects.
-        mend: Does something about an error, so that the same may succeed now, or says False.
+        name: The name of the database, which exists already.
+        owner: The role of every connection.
+        mend: A function that removes the cause of an error, so that a retry may succeed, or returns False.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Scratch:
         self._lead: ExitStack | None = None
 
     def upgrade(self, revision: str) -> None:
-        """``alembic upgrade revision``.
+        """Run ``alembic upgrade revision``.
 
         Raises:
             MigrationError: If a migration fails, or a transaction is open that it would wait for.
@@ -64,7 +64,7 @@ class Scratch:
         self._migrate(lambda: self._scripts.upgrade(revision))
 
     def downgrade(self, revision: str) -> None:
-        """``alembic downgrade revision``, likewise."""
+        """Run ``alembic downgrade revision``, with the same errors."""
         self._migrate(lambda: self._scripts.downgrade(revision))
 
     def _migrate(self, migrate: Callable[[], None]) -> None:
@@ -78,7 +78,7 @@ class Scratch:
                     raise
 
     def extend(self, extensions: Iterable[str], *, embedded: bool) -> None:
-        """Create *extensions* where they are missing, on a server that is *embedded* or another one."""
+        """Create those of *extensions* that are missing; *embedded* tells the kind of server."""
         with self._led(), self._engine().begin() as connection:
             for extension in extensions:
                 create_extension(connection, extension, embedded=embedded)
@@ -89,26 +89,26 @@ class Scratch:
             self._scripts.prepare()
 
     def check(self) -> str:
-        """What ``alembic check`` finds, as the operations of a new revision; nothing where models and tables agree."""
+        """Return the differences that ``alembic check`` finds, as operations of a new revision; "" for none."""
         with self._alone():
             return self._scripts.check()
 
     def compare(self, metadata: list[MetaData]) -> str:
-        """The same, but for *metadata* in place of what ``env.py`` gives to Alembic."""
+        """Return the same for *metadata*, in place of the metadata that ``env.py`` gives to Alembic."""
         with self._led(), self._engine().connect() as connection:
             return compare(connection, metadata)
 
     def known_tables(self) -> set[str] | None:
-        """The tables of the metadata that ``env.py`` gives to Alembic, with their schemas; None where it gives none."""
+        """Return the tables of the metadata that ``env.py`` gives to Alembic, with schemas; None if it gives none."""
         with self._alone():
             return self._scripts.known_tables()
 
     def catalog(self) -> list[str]:
-        """Every fact of the schema, as `catalog.catalog` lists them."""
+        """Return every fact of the schema, as `catalog.catalog` lists them."""
         return catalog.catalog(self._control)
 
     def execute(self, statement: str, **parameters: object) -> list[Any]:
-        """Run one statement of SQL and commit; returns its rows, if any.
+        """Run one statement of SQL, commit, and return its rows, if any.
 
         Args:
             statement: With parameters as SQLAlchemy's ``text`` takes them: ``:name``.
@@ -122,7 +122,7 @@ class Scratch:
         return create_engine(URL, poolclass=NullPool)
 
     def close(self) -> None:
-        """Close the connection that looks at the catalog."""
+        """Close the connection that reads the catalog."""
         control = vars(self).pop("_control", None)
         if control is not None:
             control.close()
@@ -132,7 +132,7 @@ class Scratch:
         return connect(self._admin.address.to(self.name), catalog.OPTIONS)
 
     def url(self, drivername: str = "postgresql") -> str:
-        """The database's URL, for example ``database.url("postgresql+asyncpg")``."""
+        """Return the database's URL, for example ``database.url("postgresql+asyncpg")``."""
         return self._address.url(drivername)
 
     @contextmanager
@@ -146,7 +146,7 @@ class Scratch:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else is in the database, and whoever was connects anew: the drivers cache what DDL makes stale."""
+        """Keep other connections out of the database; they connect anew, since DDL makes the drivers' caches stale."""
         self._refuse_open_transactions()
         was_leading = self._lead is not None
         self._lead_off()
@@ -181,6 +181,6 @@ class Scratch:
         if row is not None:
             raise MigrationError(
                 f"A transaction is open in the database that is to be migrated; its last statement was: {row[0]}",
-                why="A migration would wait for its locks for ever.",
+                why="A migration would wait forever for its locks.",
                 do="Commit or close the session before upgrade() and downgrade().",
             )

@@ -1,4 +1,4 @@
-"""One revision up, down and up again, and the schema at each stop."""
+"""Walks over one revision, up, down and up again, with the schema at each stop."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .scratch import Scratch
 
 @dataclass(frozen=True)
 class Walk:
-    """What the schema was at each stop.
+    """The schema at each stop of a walk.
 
     Attributes:
         revision: The revision.
-        before: Before it.
-        done: After its upgrade.
-        undone: After its downgrade; None where it says that it has none.
-        again: After the second upgrade, or why that failed.
+        before: The schema before it.
+        done: The schema after its upgrade.
+        undone: The schema after its downgrade; None if its downgrade() raises `NotImplementedError`.
+        again: The schema after the second upgrade, or the error of that upgrade.
     """
 
     revision: Revision
@@ -30,10 +30,10 @@ class Walk:
 
 
 def walk(migrations: Migrations, name: str) -> Walk:
-    """Walk revision *name*; once, however many checks look at it.
+    """Walk over the revision *name* once, however many checks use the result, and return it.
 
     Raises:
-        MigrationError: If its upgrade or its downgrade fails, or one that comes before it.
+        MigrationError: If its upgrade, its downgrade, or the upgrade of an earlier revision fails.
     """
     known = migrations.walks.get(name)
     if known is None:

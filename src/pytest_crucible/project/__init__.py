@@ -1,4 +1,4 @@
-"""A project, read without importing any of it: its modules, its configuration, and what its code holds."""
+"""A project, read without importing any of it: its modules, its configuration, and the finds in its code."""
 
 from __future__ import annotations
 

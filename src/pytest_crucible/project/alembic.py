@@ -14,9 +14,9 @@ class AlembicEnvironment:
     """One Alembic environment.
 
     Attributes:
-        config: What ``crucible_alembic`` is to name: ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``.
+        config: The value for ``crucible_alembic``: ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``.
         folder: The script directory, absolute, whether it exists or not.
-        versions: Its revisions.
+        versions: The files of its revisions.
     """
 
     config: Path
@@ -25,20 +25,20 @@ class AlembicEnvironment:
 
     @property
     def env(self) -> Path:
-        """Its ``env.py``."""
+        """The path of its ``env.py``."""
         return self.folder / "env.py"
 
 
 def migrations(root: Path) -> list[AlembicEnvironment]:
-    """Every environment that an ``alembic.ini`` of *root* or of a folder in it, or its ``pyproject.toml`` sets up."""
-    found = [
+    """Return the environments that ``alembic.ini``, in *root* or a folder of it, or ``pyproject.toml`` sets up."""
+    environments = [
         _environment(file, script)
         for file in sorted([*root.glob("*alembic*.ini"), *root.glob("*/alembic.ini")])
         for script in _ini(file)
     ]
     pyproject = root / "pyproject.toml"
     script = _toml(pyproject) if pyproject.is_file() else None
-    return [*found, _environment(pyproject, script)] if script else found
+    return [*environments, _environment(pyproject, script)] if script else environments
 
 
 def _ini(file: Path) -> list[str]:
@@ -62,7 +62,7 @@ def _environment(file: Path, script: str) -> AlembicEnvironment:
 
 
 def _folder(beside: Path, script: str) -> Path:
-    """``script_location`` is a path with ``%(here)s``, or a folder inside a package: ``app:migrations``."""
+    """Return the folder of a ``script_location``: a path with ``%(here)s``, or in a package (``app:migrations``)."""
     script = script.replace("%(here)s", str(beside)).replace("%%", "%")
     package, colon, rest = script.partition(":")
     if not colon or not all(part.isidentifier() for part in package.split(".")):

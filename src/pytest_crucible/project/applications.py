@@ -19,11 +19,11 @@ class Application:
     """An application, or a factory of one.
 
     Attributes:
-        place: What ``crucible_app`` is to name.
+        place: Its location, with the value for ``crucible_app``.
         framework: ``"fastapi"`` or ``"starlette"``.
         made_by: The dotted path of the factory that makes it: its own for a factory, empty for a plain object.
         is_factory: Whether *place* is a function.
-        needs: The arguments that the factory cannot do without; with any, `crucible_app` cannot name it.
+        needs: The arguments that the factory requires; with any, `crucible_app` cannot name it.
     """
 
     place: SourceLocation
@@ -34,13 +34,13 @@ class Application:
 
 
 def applications(project: Project) -> list[Application]:
-    """Every application at module level, then every factory; one that calls a factory says which."""
-    factories = [found for module in project.code for found in _factories(project, module)]
-    return [found for module in project.code for found in _objects(project, module, factories)] + factories
+    """Return every application at module level, with the factory that makes it, if any; then every factory."""
+    factories = [factory for module in project.code for factory in _factories(project, module)]
+    return [each for module in project.code for each in _objects(project, module, factories)] + factories
 
 
 def _objects(project: Project, module: Module, factories: list[Application]) -> Iterator[Application]:
-    made = {found.place.path.replace(":", "."): found for found in factories}
+    by_path = {factory.place.path.replace(":", "."): factory for factory in factories}
     for statement in module.top():
         name, value = assigned(statement) or ("", None)
         if not isinstance(value, ast.Call):
@@ -49,8 +49,8 @@ def _objects(project: Project, module: Module, factories: list[Application]) -> 
         called = origin(project, full(module, value))
         if framework := _framework(project, called):
             yield Application(place, framework, "", is_factory=False)
-        elif called in made:
-            factory = made[called]
+        elif called in by_path:
+            factory = by_path[called]
             yield Application(place, factory.framework, factory.place.path, is_factory=False)
 
 
@@ -62,23 +62,23 @@ def _factories(project: Project, module: Module) -> Iterator[Application]:
 
 
 def _returned(project: Project, module: Module, function: Function) -> str | None:
-    """The framework of the application that it returns, if it makes one."""
-    made: dict[str, str] = {}
+    """Return the framework of the application that *function* makes and returns, if it does."""
+    frameworks: dict[str, str] = {}
     for node in own(function):
-        if isinstance(node, ast.stmt) and (found := assigned(node)):
-            name, value = found
+        if isinstance(node, ast.stmt) and (assignment := assigned(node)):
+            name, value = assignment
             if isinstance(value, ast.Call) and (framework := _framework(project, origin(project, full(module, value)))):
-                made[name] = framework
+                frameworks[name] = framework
         elif isinstance(node, ast.Return):
-            if isinstance(node.value, ast.Name) and node.value.id in made:
-                return made[node.value.id]
+            if isinstance(node.value, ast.Name) and node.value.id in frameworks:
+                return frameworks[node.value.id]
             if isinstance(node.value, ast.Call):
                 return _framework(project, origin(project, full(module, node.value)))
     return None
 
 
 def _framework(project: Project, dotted: str, depth: int = 5) -> str | None:
-    """Of the class of this name, or of a class of the project that inherits from one."""
+    """Return the framework of the class *dotted*, also if it is a class of the project that inherits from one."""
     package, _, name = dotted.partition(".")[0], "", dotted.rpartition(".")[2]
     if package in CLASSES.values():
         return CLASSES.get(name)

@@ -30,11 +30,11 @@ class Engine:
     """A call that makes an engine.
 
     Attributes:
-        place: The name it is given at module level, or the function that makes it.
-        module: The module it stands in; tests and Alembic's ``env.py`` are modules too.
+        place: The location of its name at module level, or of the function that makes it.
+        module: The module of the call; tests and Alembic's ``env.py`` are modules too.
         is_async: Whether it is an ``AsyncEngine``.
-        known_url: The URL itself, where a literal or a default of the project's settings says it.
-        has_creator: Whether it is given ``creator=`` or ``async_creator=``, which goes past the redirect.
+        known_url: The URL, if a literal or a default of the project's settings contains it.
+        has_creator: Whether it has ``creator=`` or ``async_creator=``, which bypasses the redirect.
         at_module_level: Whether importing the module makes it.
         node: The call.
     """
@@ -53,7 +53,7 @@ class SessionMaker:
     """A ``sessionmaker`` or ``async_sessionmaker``.
 
     Attributes:
-        place: The name it is given at module level, or the function that makes it.
+        place: The location of its name at module level, or of the function that makes it.
         is_async: Whether its sessions are ``AsyncSession``.
     """
 
@@ -66,9 +66,9 @@ class SessionDependency:
     """A generator function that yields a session.
 
     Attributes:
-        place: What ``crucible_get_session`` is to name.
+        place: Its location, with the value for ``crucible_get_session``.
         is_async: Whether it yields an ``AsyncSession``.
-        is_used: Whether ``Depends`` names it somewhere.
+        is_used: Whether a ``Depends`` names it.
     """
 
     place: SourceLocation
@@ -77,14 +77,14 @@ class SessionDependency:
 
 
 def engines(project: Project) -> list[Engine]:
-    """Every engine that is made anywhere, in tests too."""
+    """Return every engine of the project, those of its tests too."""
     return [
         Engine(
             place,
             module,
             ENGINES[name],
             known_url=_known(project, module, _url(call)),
-            has_creator=any(word.arg in ("creator", "async_creator") for word in call.keywords),
+            has_creator=any(argument.arg in ("creator", "async_creator") for argument in call.keywords),
             at_module_level=at_top,
             node=call,
         )
@@ -94,7 +94,7 @@ def engines(project: Project) -> list[Engine]:
 
 
 def session_makers(project: Project) -> list[SessionMaker]:
-    """Every sessionmaker that is made anywhere, in tests too."""
+    """Return every sessionmaker of the project, those of its tests too."""
     return [
         SessionMaker(place, _is_async_maker(project, module, name, call))
         for module in project.modules
@@ -103,10 +103,10 @@ def session_makers(project: Project) -> list[SessionMaker]:
 
 
 def session_dependencies(project: Project) -> list[SessionDependency]:
-    """The functions of the project's own code that yield a session, those that ``Depends`` names first."""
+    """Return the functions of the project's code that yield a session, those that ``Depends`` names first."""
     used = {dotted for module in project.code for dotted in _depended(project, module)}
     makers = {maker.place.path.replace(":", "."): maker.is_async for maker in session_makers(project)}
-    found = []
+    dependencies = []
     for module in project.code:
         for node in module.top():
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not is_generator(node):
@@ -114,11 +114,11 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
             is_async = _yields_session(project, module, node, makers)
             is_used = f"{module.name}.{node.name}" in used
             if is_async is None and is_used and SESSION_NAME.search(node.name):
-                is_async = isinstance(node, ast.AsyncFunctionDef)  # of a manager of the project's own
+                is_async = isinstance(node, ast.AsyncFunctionDef)  # the session comes from a manager of the project
             if is_async is not None:
                 place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
-                found.append(SessionDependency(place, is_async, is_used))
-    return sorted(found, key=lambda one: not one.is_used)
+                dependencies.append(SessionDependency(place, is_async, is_used))
+    return sorted(dependencies, key=lambda dependency: not dependency.is_used)
 
 
 def _made(
@@ -130,7 +130,7 @@ def _made(
     for node in module.top():
         inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         if isinstance(node, ast.If | ast.Try | ast.With):
-            continue  # its statements come by themselves
+            continue  # top() yields its statements, too
         name = node.name if inside else (assigned(node) or ("", None))[0]  # type: ignore[attr-defined]
         for call in calls(node):
             called = origin(project, full(module, call))
@@ -144,13 +144,13 @@ def _url(call: ast.Call) -> ast.expr | None:
 
 
 def _known(project: Project, module: Module, node: ast.expr | None, depth: int = 6) -> str | None:
-    """The literal that an expression comes to, as far as the project's own code says."""
+    """Return the literal that an expression evaluates to, as far as the project's code tells."""
     if node is None or not depth:
         return None
     if isinstance(constant(node), str):
         return str(constant(node))
     if isinstance(node, ast.Call):
-        # str(url), make_url(url), os.environ.get("DATABASE_URL", default): the last argument is what it comes to.
+        # str(url), make_url(url), os.environ.get("DATABASE_URL", default): the value is the last argument.
         last = node.args[-1] if node.args else keyword(node, "default")
         is_variable = len(node.args) == 1 and full(module, node).endswith(("getenv", "environ.get"))
         return None if is_variable else _known(project, module, last, depth - 1)
@@ -165,14 +165,14 @@ def _known_name(project: Project, module: Module, node: ast.Name, depth: int) ->
     dotted = origin(project, full(module, node))
     owner = project.by_name.get(dotted.rpartition(".")[0])
     for statement in owner.top() if owner else ():
-        if (found := assigned(statement)) and found[0] == dotted.rpartition(".")[2]:
-            return _known(project, owner or module, found[1], depth - 1)
+        if (assignment := assigned(statement)) and assignment[0] == dotted.rpartition(".")[2]:
+            return _known(project, owner or module, assignment[1], depth - 1)
     return None
 
 
 def _default_of_settings(project: Project, name: str, depth: int) -> str | None:
-    """The default of the only class attribute of this name."""
-    found = [
+    """Return the default of the class attribute *name*, if the project has only one of this name."""
+    defaults = [
         (module, value)
         for module in project.code
         for node in module.top()
@@ -180,7 +180,7 @@ def _default_of_settings(project: Project, name: str, depth: int) -> str | None:
         for key, value in filter(None, map(assigned, node.body))
         if key == name
     ]
-    return _known(project, *found[0], depth - 1) if len(found) == 1 else None
+    return _known(project, *defaults[0], depth - 1) if len(defaults) == 1 else None
 
 
 def _is_async_maker(project: Project, module: Module, name: str, call: ast.Call) -> bool:
@@ -197,14 +197,14 @@ def _depended(project: Project, module: Module) -> Iterator[str]:
 
 
 def _yields_session(project: Project, module: Module, function: Function, makers: dict[str, bool]) -> bool | None:
-    """Whether the session that it yields is asynchronous; None if it yields none."""
+    """Return whether the session that *function* yields is asynchronous; None if it yields none."""
     bound: dict[str, ast.expr] = {}
     yielded: list[ast.expr] = []
     for node in own(function):
         if isinstance(node, ast.With | ast.AsyncWith):
             bound |= {text(item.optional_vars): item.context_expr for item in node.items if item.optional_vars}
-        elif isinstance(node, ast.stmt) and (found := assigned(node)):
-            bound[found[0]] = found[1]
+        elif isinstance(node, ast.stmt) and (assignment := assigned(node)):
+            bound[assignment[0]] = assignment[1]
         elif isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             yielded.append(node.value)
     kinds = (_session(project, module, bound.get(text(node), node), bound, makers) for node in yielded)
@@ -224,9 +224,9 @@ def _session(
         return makers[called]
     if called.startswith(LIBRARIES) and called.rpartition(".")[2] in SESSIONS:
         return SESSIONS[called.rpartition(".")[2]]
-    made = bound.get(text(owner))  # a maker that the function makes itself, from an engine of the request
-    if isinstance(made, ast.Call):
-        name = origin(project, full(module, made)).rpartition(".")[2]
+    maker = bound.get(text(owner))  # the function itself makes the sessionmaker, from an engine of the request
+    if isinstance(maker, ast.Call):
+        name = origin(project, full(module, maker)).rpartition(".")[2]
         return MAKERS.get(name)
     return None
 

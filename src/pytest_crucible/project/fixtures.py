@@ -1,4 +1,4 @@
-"""The fixtures that a project's tests define, and what each of them does."""
+"""The fixtures that a project's tests define, with the traits of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .modules import Module, Project
 from .names import full, imported
 from .syntax import Function, calls, constant, keyword, text
 
-# What the body of a fixture calls or names, by the last part of its full name, and the trait that it shows.
+# The traits of a fixture, by the last part of the full name of a function that its body calls.
 CALLED = {
     "create_engine": "engine",
     "create_async_engine": "engine",
@@ -27,7 +27,7 @@ CALLED = {
     "TestClient": "test client",
 }
 NAMED = {
-    "create_all": "create_all",  # handed to run_sync, without a call
+    "create_all": "create_all",  # passed to run_sync without a call
     "dependency_overrides": "overrides",
     "__async_session__": "factories",
     "__sync_session__": "factories",
@@ -39,15 +39,15 @@ class Fixture:
     """A fixture of a conftest, of a module of fixtures, or of a test module.
 
     Attributes:
-        name: What tests ask for.
+        name: The name by which tests request it.
         place: The function, as a dotted path, with the line of its first decorator.
-        module: The module it stands in.
-        scope: Its ``scope=``; ``"function"`` by default, ``"?"`` where it is no literal.
-        loop_scope: pytest-asyncio's ``loop_scope=``, if given.
+        module: The module that defines it.
+        scope: Its ``scope=``; ``"function"`` by default, ``"?"`` if it is no literal.
+        loop_scope: pytest-asyncio's ``loop_scope=``, if set.
         autouse: Whether every test gets it.
-        arguments: The fixtures that it asks for.
-        decorator: The full name of what makes it one: ``"pytest.fixture"``, ``"pytest_asyncio.fixture"``.
-        traits: What its body does, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
+        arguments: The fixtures that it requests.
+        decorator: The full name of its decorator: ``"pytest.fixture"``, ``"pytest_asyncio.fixture"``.
+        traits: The operations in its body, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
             ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``, ``overrides``,
             ``async client``, ``test client``, ``factories``, ``async``.
         node: The function.
@@ -66,12 +66,12 @@ class Fixture:
 
     @property
     def lines(self) -> tuple[int, int]:
-        """Its first line, decorators included, and its last."""
+        """The numbers of its first line, decorators included, and its last."""
         return self.place.line, self.node.end_lineno or self.node.lineno
 
 
 def fixtures(project: Project) -> list[Fixture]:
-    """Every fixture that the tests define, at module level or in a class."""
+    """Return every fixture that the tests define, at module level or in a class."""
     return [
         fixture
         for module in project.modules

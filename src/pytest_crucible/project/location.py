@@ -1,4 +1,4 @@
-"""Where something stands, and the dotted path by which an option names it."""
+"""Locations in a project's files, with the dotted paths by which options name them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """Something with a name, in a file.
+    """The location of a named object in a file.
 
     Attributes:
-        path: The dotted path, ``"app.main:app"``; of something inside a function, the function's.
+        path: The dotted path, ``"app.main:app"``; the function's path for an object inside a function.
         file: The file, absolute.
         line: Its line, from 1.
     """
@@ -22,15 +22,15 @@ class SourceLocation:
 
     @property
     def module(self) -> str:
-        """What stands before the colon."""
+        """The part of the path before the colon."""
         return self.path.partition(":")[0]
 
     @property
     def name(self) -> str:
-        """What stands after the colon."""
+        """The part of the path after the colon."""
         return self.path.partition(":")[2]
 
     def where(self, root: Path) -> str:
-        """``app/main.py:12``, as editors and terminals open it."""
+        """Return ``app/main.py:12``, as editors and terminals open it."""
         file = self.file.relative_to(root) if self.file.is_relative_to(root) else self.file
         return f"{file.as_posix()}:{self.line}"

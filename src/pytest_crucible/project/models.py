@@ -1,4 +1,4 @@
-"""What a project's schema is made from: declarative bases, registries, MetaData, SQLModel, and their models."""
+"""The sources of a project's schema: declarative bases, registries, MetaData, SQLModel, and their models."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Something that ``crucible_metadata`` can name, and what belongs to it.
+    """An object that ``crucible_metadata`` can name, with its models.
 
     Attributes:
-        place: Where it is defined; for SQLModel, the first module that has it and holds a table.
-        kind: What it is.
-        models: What is mapped on it.
+        place: Its definition; for SQLModel, the first module that has it and holds a table.
+        kind: The kind of object.
+        models: The models that are mapped on it.
     """
 
     place: SourceLocation
@@ -53,22 +53,22 @@ class Metadata:
 
     @property
     def modules(self) -> list[str]:
-        """The modules that must be imported, or tables are missing."""
+        """The modules that define its tables: a table is missing unless its module is imported."""
         return list(dict.fromkeys(model.place.module for model in self.models))
 
     def paths(self, project: Project, *imported_first: str) -> list[str]:
-        """What ``crucible_metadata`` is to list so that all models are imported with it.
+        """Return the paths that ``crucible_metadata`` must list so that all models are imported.
 
         Args:
             project: The project that was read.
-            imported_first: Modules that are imported anyway: the application's.
+            imported_first: Modules that are imported in any case: the application's.
         """
         carriers = {name: path for name in project.by_name if (path := self._in(project, project.by_name[name]))}
         whole = [name for name in carriers if set(self.modules) <= reached(project, name)]
         enough = (
             [self.place.module] if set(self.modules) <= reached(project, *imported_first, self.place.module) else []
         )
-        # The package that hands on everything, rather than a module inside it or the application.
+        # Prefer the package that re-exports everything to a module inside it or the application.
         best = min(
             [*whole, *enough],
             key=lambda name: (name in imported_first, name.count("."), name not in whole, name),
@@ -79,7 +79,7 @@ class Metadata:
         return list(self._together(project, carriers)) or [self.place.path]
 
     def _together(self, project: Project, carriers: dict[str, str]) -> Iterator[str]:
-        """The fewest modules that have the base's name, and import every model between them."""
+        """Yield the fewest modules that have the base's name and together import every model."""
         missing = set(self.modules)
         while missing:
             covers = {name: missing & reached(project, name) for name in carriers}
@@ -102,13 +102,13 @@ class Metadata:
 
 
 def metadata(project: Project) -> list[Metadata]:
-    """Every base, registry, MetaData and SQLModel of the project's own code, with its models."""
+    """Return every base, registry, MetaData and SQLModel of the project's code, with its models."""
     classes = {f"{module.name}.{node.name}": (module, node) for module, node in _classes(project)}
-    found = [
+    bases = [
         Metadata(place, kind, tuple(_models(project, classes, place.path.replace(":", "."))))
         for place, kind in _bases(project)
     ]
-    return [*found, *_sqlmodel(project, classes)]
+    return [*bases, *_sqlmodel(project, classes)]
 
 
 def _bases(project: Project) -> Iterator[tuple[SourceLocation, Kind]]:
@@ -142,7 +142,7 @@ Classes = dict[str, tuple[Module, ast.ClassDef]]
 
 
 def _ancestors(project: Project, classes: Classes, dotted: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """The full names of everything that a class inherits from, and of what maps it by decoration."""
+    """Return the full names of the classes that a class inherits from, and of the registries that decorate it."""
     if dotted not in classes or dotted in seen:
         return set()
     module, node = classes[dotted]
@@ -179,7 +179,7 @@ def _is_table(project: Project, module: Module, call: ast.Call, wanted: str) -> 
 def _sqlmodel(project: Project, classes: Classes) -> Iterator[Metadata]:
     models = []
     for dotted, (module, node) in classes.items():
-        is_table = any(word.arg == "table" and constant(word.value) is True for word in node.keywords)
+        is_table = any(argument.arg == "table" and constant(argument.value) is True for argument in node.keywords)
         if is_table and _ancestors(project, classes, dotted).intersection(SQLMODEL):
             models.append(Model(SourceLocation(path_of(project, dotted), module.path, node.lineno)))
     for model in models[:1]:

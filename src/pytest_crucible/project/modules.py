@@ -25,12 +25,12 @@ class Module:
 
     Attributes:
         path: The file, absolute.
-        name: Its dotted name, as it is imported from the root, ``src`` or a like folder; a package has the folder's.
-        source: Its text; empty where it cannot be read.
-        tree: What it says; empty where it does not parse.
-        is_test: Whether it belongs to the tests: a test, a conftest, or what lies in their folder.
-        error: Why it cannot be read, if so.
-        error_line: Where in it, if that is known; else 0.
+        name: Its dotted name, as imported from the root, ``src`` or a similar folder; a package has its folder's name.
+        source: Its text; empty if it cannot be read.
+        tree: Its syntax tree; empty if it does not parse.
+        is_test: Whether it belongs to the tests: a test, a conftest, or a file in their folder.
+        error: The reason why it cannot be read or parsed, if any.
+        error_line: The line of the error, if known; else 0.
     """
 
     path: Path
@@ -43,11 +43,11 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The package that its relative imports begin from."""
+        """The package that its relative imports start from."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
     def top(self) -> Iterator[ast.stmt]:
-        """The statements that run when it is imported, those below ``if`` and ``try`` too."""
+        """Return the statements that run when it is imported, those below ``if`` and ``try`` too."""
         return iter(self._top)
 
     @cached_property
@@ -61,7 +61,7 @@ class Project:
 
     Attributes:
         root: The folder, absolute.
-        modules: By path.
+        modules: Its modules, sorted by path.
     """
 
     root: Path
@@ -69,12 +69,12 @@ class Project:
 
     @cached_property
     def by_name(self) -> dict[str, Module]:
-        """The modules by their dotted name."""
+        """The modules by their dotted names."""
         return {module.name: module for module in reversed(self.modules)}
 
     @property
     def code(self) -> list[Module]:
-        """The modules that are no tests."""
+        """The modules outside the tests."""
         return [module for module in self.modules if not module.is_test]
 
     @property
@@ -86,14 +86,14 @@ class Project:
 def read(root: Path) -> Project:
     """Read every module below *root*, and import none.
 
-    Virtual environments, hidden folders, and what builds leave behind are skipped. A file that cannot be read or does
-    not parse is there with its `Module.error`.
+    Virtual environments, hidden folders and build output are skipped. A file that cannot be read or parsed is
+    included, with its `Module.error`.
 
     Raises:
         UsageError: If a file that configures the project cannot be parsed.
     """
     root = root.resolve()
-    # Tests are named from the folder above theirs, wherever else they can be imported from.
+    # Names of tests begin at the folder above their own, whatever other folder they can be imported from.
     folders = tuple(folder for folder in tops(root) if TEST_FOLDERS.isdisjoint(folder.relative_to(root).parts))
     with _without_collecting():
         return Project(root, tuple(module_at(root, path, folders) for path in sorted(_files(root))))
@@ -101,7 +101,7 @@ def read(root: Path) -> Project:
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """All trees stay: looking for garbage in them takes several times as long as parsing."""
+    """Pause garbage collection: all trees stay, and collecting takes several times as long as parsing them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -120,13 +120,13 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _is_skipped(folder: Path) -> bool:
     name = folder.name
-    is_package = (folder / "__init__.py").exists()  # of the application's, whatever it is called
+    is_package = (folder / "__init__.py").exists()  # a package of the application, whatever its name
     left_behind = name in SKIPPED and not is_package
     return name.startswith(".") or left_behind or name.endswith(".egg-info") or (folder / "pyvenv.cfg").exists()
 
 
 def module_at(root: Path, path: Path, folders: tuple[Path, ...] = ()) -> Module:
-    """One file below *root*, read; what Python warns of in it is not said.
+    """Read one file below *root*, without Python's warnings on its code.
 
     Args:
         root: The project's root folder.

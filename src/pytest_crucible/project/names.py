@@ -1,4 +1,4 @@
-"""What a name in a module stands for: imports followed, through the project's own modules too."""
+"""Resolution of names in a module: imports are followed, through the project's own modules too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .modules import Module, Project
 
 @cache
 def imported(module: Module) -> dict[str, str]:
-    """The names that *module* imports, anywhere in it, each with the full dotted name that it stands for."""
+    """Return the names that *module* imports, anywhere in it, each with its full dotted name."""
     names: dict[str, str] = {}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
@@ -26,9 +26,10 @@ def imported(module: Module) -> dict[str, str]:
 
 
 def full(module: Module, node: ast.AST | None) -> str:
-    """The full dotted name of an expression of names and attributes; of a call or a subscript, of what it is made on.
+    """Return the full dotted name of an expression of names and attributes.
 
-    Empty for anything else. A name that is not imported is one of *module* itself; one in quotes is an annotation.
+    A call or a subscript has the name of its function or container; anything else has an empty name. A name that is
+    not imported belongs to *module* itself; a name in quotes is an annotation.
     """
     attributes: list[str] = []
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
@@ -48,7 +49,10 @@ def _named(module: Module, name: str) -> str:
 
 
 def origin(project: Project, dotted: str) -> str:
-    """Where *dotted* is defined, if a module of the project hands it on: ``app.models.Base`` to ``app.base.Base``."""
+    """Return the definition of *dotted*, if a module of the project re-exports it.
+
+    For example ``app.base.Base`` for ``app.models.Base``.
+    """
     seen = set()
     while dotted not in seen:
         seen.add(dotted)
@@ -62,7 +66,7 @@ def origin(project: Project, dotted: str) -> str:
 
 
 def split(project: Project, dotted: str) -> tuple[Module | None, str]:
-    """The project's module that *dotted* begins with, and what follows; None where it is none of the project's."""
+    """Return the project's module that *dotted* begins with, or None, and the rest of the name."""
     head, tail = dotted, ""
     while head:
         if head in project.by_name:
@@ -73,7 +77,10 @@ def split(project: Project, dotted: str) -> tuple[Module | None, str]:
 
 
 def path_of(project: Project, dotted: str) -> str:
-    """*dotted* as an option names it, with a colon after the module; of what is not the project's, before the last."""
+    """Return *dotted* as an option names it, with a colon after the module.
+
+    The colon stands before the last part if the module is not the project's.
+    """
     module, rest = split(project, dotted)
     if module is not None:
         return f"{module.name}:{rest}"
@@ -82,15 +89,15 @@ def path_of(project: Project, dotted: str) -> str:
 
 
 def reached(project: Project, *names: str) -> set[str]:
-    """The modules of the project that are imported when those of these names are."""
-    found: set[str] = set()
+    """Return the names of the project's modules that importing *names* imports."""
+    imports: set[str] = set()
     waiting = [module for name in names for module in _with_packages(project, name)]
     while waiting:
         module = waiting.pop()
-        if module.name not in found:
-            found.add(module.name)
+        if module.name not in imports:
+            imports.add(module.name)
             waiting += _imports(project, module)
-    return found
+    return imports
 
 
 def _imports(project: Project, module: Module) -> Iterator[Module]:
@@ -106,7 +113,7 @@ def _imports(project: Project, module: Module) -> Iterator[Module]:
 
 
 def _with_packages(project: Project, name: str) -> Iterator[Module]:
-    """The module of this name, if there is one, and the packages that are imported on the way to it."""
+    """Yield the packages that importing *name* imports, and the module itself, if the project has it."""
     if name in project.by_name:
         parts = name.split(".")
         heads = (".".join(parts[:end]) for end in range(1, len(parts) + 1))

@@ -1,4 +1,4 @@
-"""Actions on modules of others, as soon as a project imports them: nothing is imported for their sake."""
+"""Actions on third-party modules, run as soon as a project imports them; no action imports a module itself."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Action = Callable[[ModuleType], None]
 
 
 class OnImport(MetaPathFinder):
-    """Runs an action on each of some modules: at once where it is imported already, else after its import.
+    """An import hook that runs an action on a module, at once if it is imported already, else later.
 
     Args:
-        actions: By the modules' names.
+        actions: The actions, by the modules' names.
     """
 
     def __init__(self, actions: Mapping[str, Action]) -> None:
         self._actions = actions
 
     def install(self) -> None:
-        """Begin."""
+        """Run the actions on the modules that are imported, and install the hook for the others."""
         for name, action in self._actions.items():
             if (module := sys.modules.get(name)) is not None:
                 action(module)
         sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """End; what the actions did stays."""
+        """Remove the hook; the effects of the actions stay."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec that the other finders have, with the action behind the execution of the module."""
+        """Return the spec that the other finders return, with the action added after the module's execution."""
         if fullname not in self._actions:
             return None
         for finder in sys.meta_path:
@@ -54,13 +54,13 @@ class OnImport(MetaPathFinder):
 def _act_after(loader: Any, name: str, action: Action) -> None:
     """Run *action* after *loader* has executed the module *name*, if that is the next one that it executes."""
     execute = getattr(loader, "exec_module", None)
-    if execute is None or "exec_module" in vars(loader):  # an old kind of loader, or one that was asked before
+    if execute is None or "exec_module" in vars(loader):  # an old kind of loader, or one that is wrapped already
         return
 
     def exec_module(module: ModuleType) -> None:
         del loader.exec_module
         execute(module)
-        if module.__name__ == name:  # a loader of several modules may be asked for this one, and load another
+        if module.__name__ == name:  # a loader of several modules may load another one first
             action(module)
 
     loader.exec_module = exec_module

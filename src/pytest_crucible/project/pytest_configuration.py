@@ -1,7 +1,7 @@
 """The configuration of pytest that is in effect in a folder: the file, its kind, and the values.
 
-pytest takes the first of `FILES` that counts, and says nothing of the others. ``pytest.toml`` and ``pytest.ini`` count
-even when they are empty; the other files only with a section of pytest's own
+pytest takes the first of `FILES` that counts, and ignores the others silently. ``pytest.toml`` and ``pytest.ini`` count
+even when they are empty; the other files count only with a section for pytest
 (https://docs.pytest.org/en/stable/reference/customize.html#initialization-determining-rootdir-and-configfile).
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ..settings.files import sections, toml
 
 FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-# Further files that stand in a project's root folder.
+# Further files that mark a project's root folder.
 SIGNS = (*FILES, "setup.py", "requirements.txt")
 
 Kind = Literal["toml", "ini", "none"]
@@ -25,14 +25,14 @@ Kind = Literal["toml", "ini", "none"]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What configures pytest.
+    """The configuration of pytest.
 
     Attributes:
-        file: The file, absolute; None where nothing configures it.
+        file: The file, absolute; None if no file configures pytest.
         kind: ``"toml"`` for native values, ``"ini"`` for strings (``[tool.pytest.ini_options]`` too), or ``"none"``.
         table: The table or section: ``"tool.pytest"``, ``"tool.pytest.ini_options"``, ``"pytest"``, ``"tool:pytest"``.
-        values: As they stand there.
-        ignored: Further files that hold a configuration, which pytest does not read.
+        values: The values, as the file has them.
+        ignored: Further files with a configuration for pytest, which it does not read.
     """
 
     file: Path | None
@@ -42,12 +42,12 @@ class Configuration:
     ignored: tuple[Path, ...] = ()
 
     def text(self, name: str) -> str | None:
-        """A value as one string; None where it is not set."""
+        """Return a value as one string; None if it is not set."""
         value = self.values.get(name)
         return None if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def words(self, name: str) -> list[str]:
-        """A value that is split as a shell does it (``addopts``, ``testpaths``)."""
+        """Return a value that is split as a shell does it (``addopts``, ``testpaths``)."""
         value = self.values.get(name, [])
         return [str(word) for word in value] if isinstance(value, list) else shlex.split(str(value))
 
@@ -55,8 +55,8 @@ class Configuration:
 def root_of(folder: Path) -> Path:
     """Return the root of the project that *folder* lies in.
 
-    It is the nearest folder whose configuration mentions pytest, since pytest looks for one alike; else the nearest
-    with a file of `SIGNS`; else *folder* itself.
+    It is the nearest folder whose configuration mentions pytest, since pytest searches in the same way; else the
+    nearest folder with a file of `SIGNS`; else *folder* itself.
     """
     above = (folder, *folder.parents)
     marked = (place for place in above if any((place / name).is_file() for name in SIGNS))
@@ -69,17 +69,18 @@ def _mentions_pytest(folder: Path) -> bool:
 
 
 def configuration(root: Path) -> Configuration:
-    """What pytest 9.2 takes in *root*; the folders above it are not asked.
+    """Return the configuration that pytest 9.2 uses in *root*; the folders above it are not searched.
 
     Raises:
         UsageError: If a file cannot be parsed; pytest would not start either.
     """
-    found = [place for name in FILES if (file := root / name).is_file() and (place := _read(file))]
-    if not found:
+    existing = (root / name for name in FILES if (root / name).is_file())
+    configurations = [configuration for file in existing if (configuration := _read(file))]
+    if not configurations:
         return Configuration(None, "none", "")
-    first, *others = found
+    first, *others = configurations
     return Configuration(
-        first.file, first.kind, first.table, first.values, tuple(one.file for one in others if one.file)
+        first.file, first.kind, first.table, first.values, tuple(other.file for other in others if other.file)
     )
 
 

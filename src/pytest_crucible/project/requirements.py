@@ -1,4 +1,4 @@
-"""What a project requires, wherever it says so."""
+"""The requirements of a project, from every file that declares some."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Requirement:
 
     Attributes:
         name: The distribution, normalised: ``pytest-asyncio``.
-        text: As it is written: ``"pytest_asyncio>=1.1"``; Poetry's as ``"pytest-asyncio ^1.1"``.
-        file: Where.
+        text: The text in the file: ``"pytest_asyncio>=1.1"``; Poetry's as ``"pytest-asyncio ^1.1"``.
+        file: The file that declares it.
         kind: ``"dependencies"`` of the project, an ``"optional"`` extra, a dependency ``"group"``, Poetry's, uv's own
             list, or a requirements ``"file"``.
         group: The extra's or the group's name, or the file's; empty for the project's own dependencies.
@@ -38,12 +38,12 @@ class Requirement:
 
 
 def requirements(root: Path) -> list[Requirement]:
-    """Those of ``pyproject.toml`` (its groups and extras, Poetry's too) and of every ``requirements*.txt``."""
+    """Return those of ``pyproject.toml`` (its groups and extras, Poetry's too) and of every ``requirements*.txt``."""
     pyproject = root / "pyproject.toml"
     files = sorted([*root.glob("requirements*.txt"), *root.glob("requirements/*.txt")])
     return [
         *(_pyproject(pyproject) if pyproject.is_file() else ()),
-        *(one for file in files for one in _file(root, file)),
+        *(requirement for file in files for requirement in _file(root, file)),
     ]
 
 
@@ -65,15 +65,15 @@ def _pyproject(file: Path) -> Iterator[Requirement]:
 
 def _listed(lines: Iterable[Any], file: Path, kind: Kind, group: str) -> Iterator[Requirement]:
     for line in lines:
-        if isinstance(line, str) and (found := NAME.match(line)):
-            yield Requirement(canonicalize_name(found[1]), line, file, kind, group)
+        if isinstance(line, str) and (match := NAME.match(line)):
+            yield Requirement(canonicalize_name(match[1]), line, file, kind, group)
 
 
 def _poetry(table: dict[str, Any], file: Path, group: str) -> Iterator[Requirement]:
     for name, value in table.items():
-        one = value[0] if isinstance(value, list) and value else value  # several, each for a Python of its own
-        version = one.get("version", "*") if isinstance(one, dict) else one
-        extras = ",".join(one.get("extras", ())) if isinstance(one, dict) else ""
+        first = value[0] if isinstance(value, list) and value else value  # a list has one entry per Python version
+        version = first.get("version", "*") if isinstance(first, dict) else first
+        extras = ",".join(first.get("extras", ())) if isinstance(first, dict) else ""
         if name != "python":
             text = f"{name}{extras and f'[{extras}]'} {version}"
             yield Requirement(canonicalize_name(name), text, file, "poetry", group)

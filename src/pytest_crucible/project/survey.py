@@ -1,4 +1,4 @@
-"""What a project's code holds: every candidate, none chosen."""
+"""The survey of a project's code: every candidate, none chosen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tokens import TokenFunction, token_functions
 
 @dataclass(frozen=True)
 class Finds:
-    """Everything that was found in one project; each list in a stable order, the likeliest first."""
+    """The results of the survey of one project; each list in a stable order, the likeliest first."""
 
     project: Project
     configuration: Configuration
@@ -33,7 +33,7 @@ class Finds:
 
 
 def find(project: Project) -> Finds:
-    """Look for everything; nothing is imported, and nothing written."""
+    """Return the survey of *project*; nothing is imported, and nothing written."""
     return Finds(
         project,
         configuration(project.root),

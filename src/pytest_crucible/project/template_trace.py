@@ -1,4 +1,7 @@
-"""What a template was built from, in short: kept beside it, to say later why another one had to be built."""
+"""The trace of a template: short hashes of its sources.
+
+It is kept with the template, so that a later run can say why it builds another one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# How the parts are named that are found by compiling models, and not in a file.
+# The names of parts that come from compiled models, and not from a file.
 STATEMENT = "statement "
 ORDER = "statement order of DDL"
 TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
@@ -23,8 +26,8 @@ class Trace:
     """The parts of a fingerprint and the project's modules, each with a short hash.
 
     Attributes:
-        parts: What shaped the template, by name; of a statement each line as well.
-        modules: The modules of the project that were loaded at that time, by file.
+        parts: The hashes of the template's sources, by name; of a statement, the hash of each line as well.
+        modules: The hashes of the project's modules that were loaded then, by file.
         database: The database's name in the application's URLs; empty for the main one.
         run: The run that built it.
     """
@@ -50,14 +53,14 @@ class Trace:
 
     @classmethod
     def of_text(cls, text: str) -> Trace | None:
-        """Return the trace that `text` wrote, or None for any other text."""
+        """Return the trace that *text* is the `text` of, or None for any other text."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
             return None
 
     def since(self, earlier: Trace) -> str:
-        """Return why a template was built although that of *earlier* is there."""
+        """Return the reason why a template was built although the one of *earlier* exists."""
         changed = self._changed(earlier)
         names = ", ".join(map(_shown, changed[:NAMED]))
         names += f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
@@ -69,7 +72,7 @@ class Trace:
         return f"template built anew, because of {names}"
 
     def _changed(self, earlier: Trace) -> list[str]:
-        """Return the names of what differs: of a statement that was changed the lines, of a new one the whole."""
+        """Return the names of the parts that differ: the lines of a changed statement, a new statement as a whole."""
         names = [name for name in {**self.parts, **earlier.parts} if self.parts.get(name) != earlier.parts.get(name)]
         whole = {name for name in names if name not in self.parts or name not in earlier.parts}
         by_line = {name.partition("\n")[0] for name in names if "\n" in name} - whole
@@ -77,7 +80,7 @@ class Trace:
         return [name for name in names if name != ORDER] or names
 
     def _same_modules(self, earlier: Trace) -> bool:
-        """Return whether the same modules were loaded, with the same texts; of tests, as far as both have them."""
+        """Return whether both loaded the same modules, with the same texts; tests count only if both loaded them."""
         then, now = earlier.modules, self.modules
         return all(then[file] == now[file] for file in then.keys() & now.keys()) and all(
             TEST.search(file) for file in then.keys() ^ now.keys()
@@ -85,15 +88,15 @@ class Trace:
 
 
 def named(statements: list[str]) -> dict[str, str]:
-    """Return *statements* by names that a person knows them by; of a name that comes again, with a number."""
-    found: dict[str, str] = {}
+    """Return *statements* by readable names; a name that occurs again gets a number."""
+    by_name: dict[str, str] = {}
     for statement in statements:
         name = f"{STATEMENT}{_head(statement)}"
         number = 1
-        while (key := name if number == 1 else f"{name} ({number})") in found:
+        while (key := name if number == 1 else f"{name} ({number})") in by_name:
             number += 1
-        found[key] = statement
-    return found
+        by_name[key] = statement
+    return by_name
 
 
 def _head(text: str) -> str:
@@ -106,7 +109,7 @@ def _lines(name: str, statement: str) -> Iterator[tuple[str, str]]:
     for line in statement.splitlines()[1:]:
         first = line.split(maxsplit=1)[:1]
         if first and first[0] != ")":
-            # CONSTRAINT and PRIMARY are followed by what tells them apart.
+            # The words after CONSTRAINT and PRIMARY distinguish such lines.
             yield f"{name}\n{_head(line) if first[0].isupper() else first[0]}", line
 
 

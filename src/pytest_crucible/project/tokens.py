@@ -18,7 +18,7 @@ NAME = re.compile(
 
 @dataclass(frozen=True)
 class TokenFunction:
-    """What ``crucible_access_token`` can name.
+    """A function that ``crucible_access_token`` can name.
 
     Attributes:
         place: Its dotted path, file and line.
@@ -28,15 +28,15 @@ class TokenFunction:
 
 
 def token_functions(project: Project) -> list[TokenFunction]:
-    """Every candidate; one for access tokens comes before one for refresh tokens and the like."""
-    found = [
+    """Return every candidate; functions for access tokens come before those for refresh tokens and the like."""
+    functions = [
         TokenFunction(SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno))
         for module in project.code
         for node in module.top()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if _encodes(module, node) or NAME.fullmatch(node.name)
     ]
-    return sorted(found, key=lambda one: "access" not in one.place.name)
+    return sorted(functions, key=lambda function: "access" not in function.place.name)
 
 
 def _encodes(module: Module, node: Function) -> bool:
