@@ -1,4 +1,4 @@
-"""This test and its database: what the fixture ``crucible`` hands out."""
+"""The test handle: one test and its database, the value of the fixture ``crucible``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Test:
     applications: Callable[[], list[Any]] = list
 
     def is_kept(self) -> bool:
-        """Whether its database is kept at its end."""
+        """Return whether its database is kept at its end."""
         return self.failed and self.keep
 
     @property
@@ -52,12 +52,12 @@ class Test:
         return self.address(None).database
 
     def url(self, drivername: str = "postgresql", *, database: str | None = None) -> str:
-        """The worker database's URL, for example ``crucible.url("postgresql+asyncpg")``.
+        """Return the worker database's URL, for example by ``crucible.url("postgresql+asyncpg")``.
 
-        It names the role that owns the schema; as whom the application connects is in its own URL.
+        It names the role that owns the schema; the application connects as the role in its own URL.
 
         Args:
-            drivername: How the URL begins.
+            drivername: The beginning of the URL.
             database: One of ``crucible_databases``, by its name; without it, the main one.
 
         Raises:
@@ -69,13 +69,13 @@ class Test:
     def overriding(
         self, replacements: Mapping[Any, Callable[..., Any]], application: Any | None = None
     ) -> Iterator[None]:
-        """Within the block, the application gets *replacements* for its dependencies.
+        """Replace dependencies of the application within the block.
 
         >>> with crucible.overriding({current_user: lambda: ada}):
         ...     response = await async_client.get("/me")
 
         Args:
-            replacements: What to call in place of each dependency.
+            replacements: The callables that replace the dependencies.
             application: By default, that of ``crucible_app``.
 
         Raises:
@@ -86,9 +86,9 @@ class Test:
             raise UsageError(
                 "crucible.overriding() needs the application, and none is known yet.",
                 why="crucible_app is not set, or names a factory that has not been called.",
-                do="Hand it over: crucible.overriding({…}, application=app).",
+                do="Pass the application: crucible.overriding({…}, application=app).",
             )
         with ExitStack() as stack:
-            for one in applications:
-                stack.enter_context(overriding(one, replacements))
+            for each in applications:
+                stack.enter_context(overriding(each, replacements))
             yield

@@ -1,11 +1,10 @@
-"""The statements that a test's engines and the application's execute, while somebody wants to know.
+"""The log of the statements that the test's and the application's engines execute.
 
-Counted is what the application sends for itself, and so the same number in every isolation: not the control of
-transactions (BEGIN, COMMIT, SAVEPOINT and their kin, which rollback isolation exchanges for one another), not what
-Crucible executes (a template may be built in the middle of a test), and not what the tasks of the application's
-lifespan do meanwhile.
+It contains the application's own statements, so their number is the same in every isolation. Transaction control
+(BEGIN, COMMIT, SAVEPOINT and the like, which rollback isolation exchanges for one another) is left out, as are
+Crucible's statements (a template may be built in the middle of a test) and those of the lifespan's tasks.
 
-The listeners are there only as long as a log is: they cost each statement some microseconds.
+The listeners are installed only while a log is recorded: they cost each statement some microseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionCon
 from .errors import QueryCountError, UsageError
 from .errors.locations import REQUEST, CodeLocation, cause
 
-# How much of a statement's parameters is kept, and how much of its text is shown.
+# The number of characters that are kept of a statement's parameters, and shown of its text.
 PARAMETERS, SHOWN = 200, 100
 TRANSACTION = re.compile(
     r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b", re.IGNORECASE
@@ -36,12 +35,12 @@ class Statement:
 
     Attributes:
         sql: Its text, as the driver gets it.
-        parameters: The values it was executed with, as text, cut to 200 characters.
+        parameters: Its parameters, as text, cut to 200 characters.
         place: The line of the project's code that it came from, or None.
-        seconds: How long it took; 0 while it runs.
-        rowcount: How many rows it returned or changed, as the driver says; -1 where that is unknown.
+        seconds: Its duration; 0 while it runs.
+        rowcount: The number of rows that it returned or changed, as the driver reports it; -1 if unknown.
         failed: Whether it raised an error.
-        request: Something that is the same for all statements of one request of the asynchronous client, or None.
+        request: An object that all statements of one request of the asynchronous client share, or None.
     """
 
     sql: str
@@ -54,14 +53,14 @@ class Statement:
 
     @property
     def short(self) -> str:
-        """Its text in one line, cut to 100 characters."""
+        """The text in one line, cut to 100 characters."""
         return cut(" ".join(self.sql.split()), SHOWN)
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
     def __str__(self) -> str:
-        """For example ``SELECT … at app/items.py:12 in items``."""
+        """Return, for example, ``SELECT … at app/items.py:12 in items``."""
         return f"{self.short}  at {self.place or 'an unknown place'}{'  (failed)' if self.failed else ''}"
 
 
@@ -70,7 +69,7 @@ class Repeated:
     """A statement that one request executed several times from one place: a query in a loop, or a lazy load.
 
     Attributes:
-        times: How often.
+        times: The number of executions.
         sql: Its text.
         place: The line of the project's code that it came from, or None.
     """
@@ -81,23 +80,23 @@ class Repeated:
 
     @property
     def text(self) -> str:
-        """For example ``SELECT … at app/items.py:12 in items``."""
+        """The statement and its place, for example ``SELECT … at app/items.py:12 in items``."""
         return str(Statement(self.sql, "", self.place))
 
     def __str__(self) -> str:
-        """For example ``5 times SELECT … at app/items.py:12 in items``."""
+        """Return, for example, ``5 times SELECT … at app/items.py:12 in items``."""
         return f"{self.times} times {self.text}"
 
 
 class QueryLog:
-    """Statements, in the order in which they began."""
+    """The recorded statements, in the order in which they began."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of statements."""
         return len(self.statements)
 
     def __len__(self) -> int:
@@ -110,30 +109,30 @@ class QueryLog:
         return self.statements[at]
 
     def __repr__(self) -> str:
-        return f"<{_so_many(self.count)}: {'; '.join(one.short for one in self.statements)}>"
+        return f"<{_count(self.count)}: {'; '.join(statement.short for statement in self.statements)}>"
 
     def __str__(self) -> str:
-        """A line for each statement."""
+        """Return a line for each statement."""
         return "\n".join(map(str, self.statements))
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Remove all statements."""
         self.statements.clear()
 
     def repeated(self) -> list[Repeated]:
-        """What was executed more than once from one place in one request, the most frequent first.
+        """Return statements that one request executed more than once from one place, the most frequent first.
 
-        What a test itself executes counts as one request, and so do all of a ``TestClient``.
+        The test's own statements count as one request, and so do all requests of a ``TestClient``.
         """
         groups: dict[object, list[Statement]] = {}
-        for one in self.statements:
-            groups.setdefault((one.sql, one.place and str(one.place), one.request), []).append(one)
-        found = [Repeated(len(group), group[0].sql, group[0].place) for group in groups.values() if len(group) > 1]
-        return sorted(found, key=lambda repeated: -repeated.times)
+        for each in self.statements:
+            groups.setdefault((each.sql, each.place and str(each.place), each.request), []).append(each)
+        repeated = [Repeated(len(group), group[0].sql, group[0].place) for group in groups.values() if len(group) > 1]
+        return sorted(repeated, key=lambda statement: -statement.times)
 
     @contextmanager
     def expect(self, *, max: int | None = None, exactly: int | None = None) -> Iterator[QueryLog]:  # noqa: A002
-        """Within the block, at most *max* statements are executed, or *exactly* so many.
+        """Check that the block executes at most *max* statements, or *exactly* that number.
 
         >>> with query_log.expect(max=3):
         ...     await async_client.get("/items")
@@ -142,7 +141,7 @@ class QueryLog:
             The statements of the block.
 
         Raises:
-            QueryCountError: If there were others: an AssertionError that shows them.
+            QueryCountError: If the number is another: an AssertionError that shows the statements.
             UsageError: If neither is given, or both.
         """
         if (max is None) == (exactly is None):
@@ -156,32 +155,32 @@ class QueryLog:
             part.statements = self.statements[begun:]
         fits = part.count == exactly if max is None else part.count <= max
         if not fits:
-            raise _others(part, f"at most {max}" if exactly is None else f"{exactly}")
+            raise _count_error(part, f"at most {max}" if exactly is None else f"{exactly}")
 
 
 def cut(text: str, length: int) -> str:
-    """*text*, or its beginning."""
+    """Return *text*, or its beginning."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _so_many(number: int) -> str:
+def _count(number: int) -> str:
     return f"{number} statement{'' if number == 1 else 's'}"
 
 
-def _others(part: QueryLog, expected: str) -> QueryCountError:
+def _count_error(part: QueryLog, expected: str) -> QueryCountError:
     repeated = part.repeated()
     return QueryCountError(
-        "\n".join([f"{_so_many(part.count)} executed, {expected} expected:", *(f"  {one}" for one in part)]),
-        why="\n".join(["From one place:", *(f"  {one}" for one in repeated)]) if repeated else "",
-        do="Load what a loop asks for at once (selectinload(), a join, one IN), or write the number that it takes.",
+        "\n".join([f"{_count(part.count)} executed, {expected} expected:", *(f"  {each}" for each in part)]),
+        why="\n".join(["From one place:", *(f"  {each}" for each in repeated)]) if repeated else "",
+        do="Load the rows of a loop at once (selectinload(), a join, one IN), or change the expected number.",
     )
 
 
 class Queries:
-    """Writes logs.
+    """The recorder of query logs.
 
     Args:
-        is_test: Whether what runs now is a test or one of its requests.
+        is_test: Returns whether a test or one of its requests runs now.
     """
 
     def __init__(self, is_test: Callable[[], bool]) -> None:
@@ -195,7 +194,7 @@ class Queries:
 
     @contextmanager
     def recording(self) -> Iterator[QueryLog]:
-        """What is executed within the block."""
+        """Record the statements that are executed within the block."""
         log = QueryLog()
         if not self._logs:
             for name, listener in self._listeners:
@@ -204,7 +203,7 @@ class Queries:
         try:
             yield log
         finally:
-            self._logs = [one for one in self._logs if one is not log]
+            self._logs = [other for other in self._logs if other is not log]
             if not self._logs:
                 for name, listener in self._listeners:
                     event.remove(Engine, name, listener)
@@ -239,5 +238,5 @@ class Queries:
             statement.failed = True
 
 
-# Where a statement is kept while it runs: SQLAlchemy's context lives as long.
+# The attribute of SQLAlchemy's execution context that keeps a statement while it runs.
 _KEY = "pytest_crucible_statement"

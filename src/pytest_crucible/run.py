@@ -13,11 +13,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
-from .advice import driver_connections as direct
+from .advice import driver_connections
 from .advice.missing_relations import AbsentHints
 from .advice.superuser_statements import SuperuserHints
 from .app import application
-from .app.overrides import Overridden, owners
+from .app.overrides import DependencyOverrides, owners
 from .errors.hints import Hints
 from .factories import Factories
 from .handle import Test
@@ -26,7 +26,7 @@ from .isolation.lifespan import Lifespan
 from .isolation.pending_tasks import PendingTasks
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
-from .sessions import own_sessions as sessions
+from .sessions import own_sessions
 from .sessions.classes import async_session_class, sync_session_class
 from .sessions.own_sessions import SessionCloser
 from .sessions.sessionmakers import Sessionmakers
@@ -59,14 +59,19 @@ class Run:
         self.isolation = Isolation(settings, self.worker, self._figures)
         absent = AbsentHints(settings, self.worker.templates.tables)
         self.hints = Hints(
-            [SuperuserHints(settings.server).explain, absent.explain, direct.explain, self.isolation.ended.explain]
+            [
+                SuperuserHints(settings.server).explain,
+                absent.explain,
+                driver_connections.explain,
+                self.isolation.ended.explain,
+            ]
         )
         self._environ: dict[str, str | None] = {}
         self._lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
         self.uncommitted = Uncommitted()
         self.unawaited = Unawaited()
         self.queries = Queries(lambda: self.worker.redirect.owner.get() is None and not self.worker.preparing)
-        self.overridden = Overridden(self.applications)
+        self.overridden = DependencyOverrides(self.applications)
         self.pending_tasks = PendingTasks(self.worker.redirect)
 
     def install(self) -> None:
@@ -91,7 +96,7 @@ class Run:
         redirect.begin_test()
         try:
             try:
-                with self.pending_tasks.reported(), self.overridden.around():
+                with self.pending_tasks.reported(), self.overridden.restored():
                     yield test
             finally:
                 redirect.end_test()
@@ -143,12 +148,12 @@ class Run:
     @cached_property
     def async_engine(self) -> AsyncEngine:
         """The engine of the asynchronous sessions."""
-        return sessions.async_engine()
+        return own_sessions.async_engine()
 
     @cached_property
     def sync_engine(self) -> Engine:
         """The engine of the synchronous sessions."""
-        return sessions.sync_engine()
+        return own_sessions.sync_engine()
 
     @cached_property
     def rollback(self) -> Rollback:

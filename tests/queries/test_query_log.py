@@ -100,7 +100,7 @@ async def test_expectations(async_client, users, query_log):
     told = str(raised.value).splitlines()
     assert told[0] == "4 statements executed, at most 3 expected:"
     assert told[5] == "From one place:" and told[6].startswith("  3 times SELECT users.name")
-    assert told[7].startswith("Load what a loop asks for at once")
+    assert told[7].startswith("Load the rows of a loop at once")
     with pytest.raises(AssertionError, match="0 statements executed, 1 expected"):
         with query_log.expect(exactly=1):
             pass

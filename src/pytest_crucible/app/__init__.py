@@ -14,7 +14,7 @@ BASE_URL = "http://test"
 
 
 def application(settings: Settings) -> Any:
-    """The ASGI application that ``crucible_app`` names; a factory is called.
+    """Return the ASGI application that ``crucible_app`` names; call it if it is a factory.
 
     Raises:
         UsageError: If the option is not set, or names something else.
@@ -24,19 +24,19 @@ def application(settings: Settings) -> Any:
             "async_client needs the application, and crucible_app is not set.",
             do='Write crucible_app = "app.main:app" beside crucible_metadata.',
         )
-    found = lookup(settings.app, option="crucible_app", root=settings.root)
-    if not callable(found):
+    named = lookup(settings.app, option="crucible_app", root=settings.root)
+    if not callable(named):
         raise UsageError(
-            f"crucible_app: {settings.app} is {type(found).__name__}, not an ASGI application.",
+            f"crucible_app: {settings.app} is {type(named).__name__}, not an ASGI application.",
             do="Name the application object, or a function without arguments that returns it.",
         )
-    return found() if _is_factory(found) else found
+    return named() if _is_factory(named) else named
 
 
-def _is_factory(found: Any) -> bool:
-    """An ASGI application takes scope, receive and send; a factory takes nothing."""
+def _is_factory(named: Any) -> bool:
+    """Return whether *named* takes no arguments; an ASGI application takes scope, receive and send."""
     try:
-        inspect.signature(found).bind()
+        inspect.signature(named).bind()
     except (TypeError, ValueError):
         return False
     return True
@@ -50,25 +50,25 @@ def client(
     raise_app_exceptions: bool = True,
     **options: Any,
 ) -> Any:
-    """An ``httpx.AsyncClient`` that asks *app* without a network.
+    """Return an ``httpx.AsyncClient`` that calls *app* without a network.
 
     Args:
         app: An ASGI application.
-        headers: Sent with each request, for example an ``Authorization``.
-        cookies: What the client's cookie jar begins with.
+        headers: Headers of each request, for example an ``Authorization``.
+        cookies: The first cookies of the client's jar.
         raise_app_exceptions: Whether an exception that the application does not handle reaches the caller, or is
             answered with 500 as in production.
         options: ``root_path``, ``client`` and ``patience``, of the transport; ``client_class``, such as
-            ``httpx2.AsyncClient``; and whatever that takes: ``base_url``, ``follow_redirects``, ``timeout``.
+            ``httpx2.AsyncClient``; and arguments of that class: ``base_url``, ``follow_redirects``, ``timeout``.
     """
     from .transport import AsgiTransport
 
     client_class = options.pop("client_class", None) or _client_class()
-    ours = {name: options.pop(name) for name in ("root_path", "client", "patience") if name in options}
-    transport = AsgiTransport(app, raise_app_exceptions, **ours)
-    # There is no network that could hang, and a test that stands in a debugger takes its time.
-    words = {"base_url": BASE_URL, "timeout": None, **options}
-    return client_class(transport=transport, headers=headers, cookies=cookies, **words)
+    of_transport = {name: options.pop(name) for name in ("root_path", "client", "patience") if name in options}
+    transport = AsgiTransport(app, raise_app_exceptions, **of_transport)
+    # No time-out: there is no network that could hang, and a test may stop in a debugger.
+    kwargs = {"base_url": BASE_URL, "timeout": None, **options}
+    return client_class(transport=transport, headers=headers, cookies=cookies, **kwargs)
 
 
 def _client_class() -> Any:

@@ -14,18 +14,18 @@ from ..redirect.loops import running_loop
 
 # How long an application that was cancelled may take to stop.
 STOP_SECONDS = 2.0
-# What an application may send before its client has taken it; uvicorn's limit.
+# How many bytes an application may send before its client has read them; uvicorn's limit.
 HIGH_WATER = 65_536
 
 
 class Signal:
-    """Wakes those who wait for something to become true."""
+    """A signal that wakes the tasks that wait for a condition."""
 
     def __init__(self) -> None:
-        self._event: anyio.Event | None = None  # only where somebody waits: an answer of many pieces is noted often
+        self._event: anyio.Event | None = None  # made only when a task waits: a long answer notifies often
 
     def notify(self) -> None:
-        """Have everybody look again."""
+        """Make every waiting task check its condition again."""
         event, self._event = self._event, None
         if event is not None:
             event.set()
@@ -60,7 +60,7 @@ class Call:
             await run()
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 # it is raised where somebody waits for the answer
+        except BaseException as error:  # noqa: BLE001 # it is raised in the task that waits for the answer
             self.error = error
         finally:
             self.ended = True
@@ -82,13 +82,13 @@ class Call:
         return self.ended
 
     def take_error(self) -> BaseException | None:
-        """What the application has raised; the second time, nothing."""
+        """Return the error that the application raised; the second time, None."""
         error, self.error = self.error, None
         return error
 
 
 def _start(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> Callable[[], object]:
-    """Start a task that nobody awaits; returns what cancels it."""
+    """Start a task that is not awaited; return the function that cancels it."""
     loop = running_loop()
     return _start_on_trio(run, name) if loop is None else loop.create_task(run(), name=name).cancel
 
@@ -107,7 +107,7 @@ def _start_on_trio(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> C
 
 
 class Flow:
-    """Bytes on their way to the client: whoever writes faster than it reads has to wait, as on a socket."""
+    """The bytes on their way to the client: an application that writes faster than it reads waits, as on a socket."""
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
@@ -116,7 +116,7 @@ class Flow:
         self.closed = False
 
     async def write(self, chunk: bytes) -> None:
-        """Add *chunk* once there is room; nothing where the flow is closed."""
+        """Add *chunk* once there is room; drop it if the flow is closed."""
         await self._signal.until(lambda: self._size <= HIGH_WATER or self.closed)
         if chunk and not self.closed:
             self.push(chunk)
@@ -128,12 +128,12 @@ class Flow:
         self._signal.notify()
 
     def close(self) -> None:
-        """Nothing comes after what is here."""
+        """Mark the end of the flow."""
         self.closed = True
         self._signal.notify()
 
     async def read(self, size: int | None = None) -> bytes:
-        """The next chunk, of *size* bytes at most; ``b""`` at the end."""
+        """Return the next chunk, of *size* bytes at most; ``b""`` at the end."""
         await self._signal.until(lambda: self._chunks or self.closed)
         if not self._chunks:
             return b""

@@ -1,4 +1,4 @@
-"""A request and its answer over ASGI, while the application runs."""
+"""Exchanges over ASGI: a request and its answer while the application runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Exchange:
-    """What HTTP and websockets have in common.
+    """The common part of exchanges over HTTP and websockets.
 
     Args:
         app: The application.
-        scope: What it is called with.
-        raising: Whether what it raises reaches the client.
+        scope: The scope of its call.
+        raising: Whether its errors reach the client.
 
     Attributes:
-        patience: For how many seconds the application may go on when its client has left.
+        patience: The seconds for which the application may continue after its client has left.
     """
 
     def __init__(self, app: App, scope: Message, *, raising: bool) -> None:
@@ -50,15 +50,15 @@ class Exchange:
         self.over(failed=False)
 
     async def receive(self) -> Message:
-        """What the application is told."""
+        """Return the next message to the application."""
         raise NotImplementedError
 
     async def send(self, message: Message) -> None:
-        """What the application says."""
+        """Take a message of the application."""
         raise NotImplementedError
 
     def over(self, *, failed: bool) -> None:
-        """The application has ended, or *failed*."""
+        """Note that the application has returned, or *failed*."""
         self.flow.close()
 
     def hang_up(self) -> None:
@@ -67,7 +67,7 @@ class Exchange:
         self.flow.close()
 
     def _check_answer(self) -> None:
-        """Raise if the application, which has ended, has not answered."""
+        """Raise an error if the application, which has ended, has not answered."""
         raise NotImplementedError
 
     async def leave(self, patience: float | None = None) -> None:
@@ -76,11 +76,11 @@ class Exchange:
         await self.call.stop(self.patience if patience is None else patience)
 
     def check(self) -> None:
-        """Raise what the application has raised, or that it has not said everything, once, if its client is to know.
+        """Raise the application's error, or one for an incomplete answer, once, if its client is to get it.
 
         Raises:
             ApplicationError: If it has ended without the end of an answer.
-            BaseException: Whatever it raised.
+            BaseException: If it raised one.
         """
         if self._checked or not self.call.ended:
             return
@@ -96,7 +96,7 @@ class Exchange:
         try:
             raise error
         finally:
-            del error  # or the traceback would refer to itself
+            del error  # else the traceback would refer to itself
 
 
 class HttpExchange(Exchange):
@@ -104,9 +104,9 @@ class HttpExchange(Exchange):
 
     Args:
         app: The application.
-        scope: What it is called with.
-        body: The request's.
-        raising: Whether what it raises reaches the client.
+        scope: The scope of its call.
+        body: The request's body.
+        raising: Whether its errors reach the client.
     """
 
     def __init__(self, app: App, scope: Message, body: AsyncIterator[bytes], *, raising: bool) -> None:
@@ -116,7 +116,7 @@ class HttpExchange(Exchange):
         super().__init__(app, scope, raising=raising)
 
     async def receive(self) -> Message:
-        """A piece of the request's body; after it, in time, that the client has left."""
+        """Return a piece of the request's body; after its end, wait until the client has left."""
         if self._body is not None and not self.left:
             async for chunk in self._body:
                 return {"type": "http.request", "body": chunk, "more_body": True}
@@ -126,9 +126,9 @@ class HttpExchange(Exchange):
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """The status, then the body piece by piece; waits while the client has not taken what is there."""
+        """Take the status, then the body piece by piece; wait while the client has too much to read."""
         if self.left:
-            await anyio.lowlevel.checkpoint()  # to nobody, as under uvicorn; others get their turn
+            await anyio.lowlevel.checkpoint()  # dropped, as by uvicorn; other tasks may run
             return
         if message["type"] == "http.response.start":
             self.headers = list(message.get("headers", ()))
@@ -141,9 +141,9 @@ class HttpExchange(Exchange):
                 self.flow.close()
 
     async def answered(self) -> None:
-        """Wait for the beginning of the response; where that is all of it, until the application has ended."""
+        """Wait for the beginning of the response; if that is all of it, wait until the application has ended."""
         await self.signal.until(lambda: self.status is not None or self.call.ended)
-        await anyio.lowlevel.checkpoint()  # what it sends right away is no stream
+        await anyio.lowlevel.checkpoint()  # an answer sent without a pause is no stream
         if self.complete:
             await self.signal.until(lambda: self.call.ended)
 
@@ -158,6 +158,6 @@ class HttpExchange(Exchange):
 
 
 def _says_left(error: BaseException) -> bool:
-    """Whether *error* says that the client has left: starlette.websockets.WebSocketDisconnect and its kin."""
+    """Return whether *error* says that the client has left: starlette.websockets.WebSocketDisconnect and the like."""
     inner = getattr(error, "exceptions", None)
     return all(map(_says_left, inner)) if inner else "Disconnect" in type(error).__name__

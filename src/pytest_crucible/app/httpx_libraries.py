@@ -1,4 +1,4 @@
-"""httpx and httpx2: one is the other's successor, and a transport is asked by both in the same words."""
+"""httpx and its successor httpx2, both of which call a transport in the same way."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .exchange import Exchange
 
 
 def library_of(request: Any) -> Any:
-    """httpx or httpx2, whichever *request* is of."""
+    """Return the library of *request*: httpx or httpx2."""
     modules = [kind.__module__.partition(".")[0] for kind in type(request).__mro__]
     return import_module("httpx2" if "httpx2" in modules else "httpx")
 
 
 @contextmanager
 def reading(request: Any) -> Iterator[None]:
-    """What takes longer in here than the read timeout of *request* is httpx's ReadTimeout."""
+    """Raise httpx's ReadTimeout if the block takes longer than the read timeout of *request*."""
     seconds = request.extensions.get("timeout", {}).get("read")
     if seconds is None:
         yield
@@ -30,23 +30,23 @@ def reading(request: Any) -> Iterator[None]:
         with anyio.fail_after(seconds):
             yield
     except TimeoutError as error:
-        found = f"the application has sent nothing for {seconds} seconds"
-        raise library_of(request).ReadTimeout(found, request=request) from error
+        message = f"the application has sent nothing for {seconds} seconds"
+        raise library_of(request).ReadTimeout(message, request=request) from error
 
 
 def body(request: Any, chunks: AsyncIterator[bytes], exchange: Exchange) -> Any:
-    """The body of the response to *request*: *chunks*, which come as long as *exchange* goes on."""
+    """Return the body of the response to *request*: *chunks*, which come as long as *exchange* lasts."""
     return _body_class(library_of(request))(chunks, exchange)
 
 
 @cache
 def _body_class(library: Any) -> type:
-    class Body(library.AsyncByteStream):  # type: ignore[misc] # whose, is known only now
+    class Body(library.AsyncByteStream):  # type: ignore[misc] # the library is known only at run time
         """A response's body.
 
         Args:
-            chunks: What it consists of.
-            exchange: What it belongs to.
+            chunks: Its content.
+            exchange: The exchange that it belongs to.
         """
 
         def __init__(self, chunks: AsyncIterator[bytes], exchange: Exchange) -> None:
@@ -57,7 +57,7 @@ def _body_class(library: Any) -> type:
             return self._chunks
 
         async def aclose(self) -> None:
-            """The client has what it wanted: the application ends, too."""
+            """End the application, since the client reads no further."""
             if not self._exchange.call.ended:
                 await self._exchange.leave()
             self._exchange.check()

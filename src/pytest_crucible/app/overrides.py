@@ -1,8 +1,8 @@
-"""What applications override: ``app.dependency_overrides``, put back after every test.
+"""The applications' ``dependency_overrides``, restored after every test.
 
-A stack. What a module does when it is imported stays; what a fixture of a wider scope overrides holds as long as that
-fixture; what a test and its own fixtures override is gone after it, whatever failed and whoever called ``clear()``.
-`overriding` is the level on top: for a block of a test.
+They form a stack. Overrides that a module sets at import stay; those of a fixture of a wider scope last as long as the
+fixture; those of a test and its own fixtures end with it, even if it failed or code called ``clear()``. `overriding` is
+the level on top: for a block of a test.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Saved(NamedTuple):
     content: dict[Any, Any]
 
     def restore(self) -> None:
-        """Have them so again."""
+        """Restore them."""
         if self.owner.dependency_overrides is not self.overrides:
             self.owner.dependency_overrides = self.overrides
         if self.overrides != self.content:
@@ -35,7 +35,7 @@ class Saved(NamedTuple):
 
 
 class Override(NamedTuple):
-    """What a fixture overrides: a dependency, by what, and what was there before."""
+    """One override by a fixture: the dependency, and its values before and after."""
 
     owner: Any
     dependency: Any
@@ -43,16 +43,16 @@ class Override(NamedTuple):
     after: Any
 
     def undo(self) -> None:
-        """Have it as before, unless somebody else has changed it since."""
+        """Restore the value before, unless other code has changed it since."""
         if self.owner.dependency_overrides.get(self.dependency, NOTHING) is self.after:
             _put(self.owner.dependency_overrides, self.dependency, self.before)
 
 
-class Overridden:
+class DependencyOverrides:
     """The overrides of all applications that this run knows.
 
     Args:
-        configured: The applications of this run that are there now.
+        configured: Returns the run's configured applications that are imported now.
     """
 
     def __init__(self, configured: Callable[[], Iterable[Any]]) -> None:
@@ -62,28 +62,28 @@ class Overridden:
         self._changes: dict[Hashable, list[Override]] = {}
 
     @contextmanager
-    def around(self) -> Iterator[None]:
-        """A test: everything is overridden afterwards as it was before."""
+    def restored(self) -> Iterator[None]:
+        """Run a test in the block; restore all overrides afterwards."""
         self._saved = self._save()
         try:
             yield
         finally:
             saved, self._saved = self._saved, None
-            for one in saved:
-                one.restore()
+            for overrides in saved:
+                overrides.restore()
 
     def learn(self) -> None:
-        """There may be an application more: what it overrides now holds beyond the running test."""
+        """Look for new applications, whose present overrides outlast the running test."""
         if self._saved is not None:
             known = {id(saved.owner) for saved in self._saved}
             self._saved += [saved for saved in self._save() if id(saved.owner) not in known]
 
     @contextmanager
     def coming_up(self, fixture: Hashable) -> Iterator[Callable[[object], None]]:
-        """A fixture of a wider scope is set up: what it overrides holds until it is `gone`.
+        """Set up a fixture of a wider scope in the block; its overrides hold until it is `gone`.
 
         Yields:
-            What the fixture's value is given to: it may be an application, or a client of one.
+            A function that takes the fixture's value, which may be an application, or a client of one.
         """
         before = self._save()
         yield self._see
@@ -97,39 +97,39 @@ class Overridden:
         self.learn()
 
     def gone(self, fixture: Hashable) -> None:
-        """A fixture of a wider scope is torn down: undo what it left overridden."""
+        """Undo the overrides that a fixture of a wider scope, which was torn down, has left."""
         for change in self._changes.pop(fixture, ()):
             change.undo()
 
     def _see(self, value: object) -> None:
-        for found in (value, getattr(value, "app", None)):
-            if isinstance(getattr(found, "dependency_overrides", None), dict):
-                with suppress(TypeError):  # it cannot be referred to weakly
-                    self._seen.add(found)
+        for candidate in (value, getattr(value, "app", None)):
+            if isinstance(getattr(candidate, "dependency_overrides", None), dict):
+                with suppress(TypeError):  # it does not support weak references
+                    self._seen.add(candidate)
 
     def _save(self) -> list[Saved]:
         known = {id(app): app for app in (*self._configured(), *self._seen)}
-        found = {id(owner): owner for app in known.values() for owner in owners(app)}
-        return [Saved(owner, owner.dependency_overrides, dict(owner.dependency_overrides)) for owner in found.values()]
+        unique = {id(owner): owner for app in known.values() for owner in owners(app)}
+        return [Saved(owner, owner.dependency_overrides, dict(owner.dependency_overrides)) for owner in unique.values()]
 
 
 def owners(application: Any) -> list[Any]:
-    """*application* and those that are mounted in it or that it wraps, as far as they have overrides."""
-    found: list[Any] = []
-    _collect(application, found, set())
-    return found
+    """Return *application* and those mounted in it or wrapped by it, as far as they have overrides."""
+    applications: list[Any] = []
+    _collect(application, applications, set())
+    return applications
 
 
 @contextmanager
 def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]]) -> Iterator[None]:
-    """Within the block, *application* and what is mounted in it get *replacements* for their dependencies.
+    """Replace dependencies of *application*, and of those mounted in it, within the block.
 
     >>> with overriding(app, {current_user: lambda: ada}):
     ...     response = client.get("/me")
 
     Args:
-        application: A FastAPI application, or what is wrapped around one.
-        replacements: What to call in place of each dependency.
+        application: A FastAPI application, or a wrapper around one.
+        replacements: The callables that replace the dependencies.
 
     Raises:
         UsageError: If the application has no overrides, or a replacement cannot be called.
@@ -139,13 +139,13 @@ def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]])
         raise UsageError(
             f"The application is {type(application).__name__} and has no dependency_overrides.",
             why="Only FastAPI's applications have dependencies to override.",
-            do="Give overriding() the FastAPI application, or replace what you mean with monkeypatch.",
+            do="Pass the FastAPI application to overriding(), or replace the object with monkeypatch.",
         )
     for dependency, replacement in replacements.items():
         if not callable(replacement):
             raise UsageError(
                 f"{_named(dependency)} is overridden with {replacement!r}, which cannot be called.",
-                why="FastAPI calls what stands in for a dependency, as it calls the dependency.",
+                why="FastAPI calls an override as it calls the dependency itself.",
                 do=f"Write {{{_named(dependency)}: lambda: …}}.",
             )
     before = [dict(home) for home in homes]
@@ -154,11 +154,11 @@ def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]])
     try:
         yield
     finally:
-        for home, was in zip(homes, before, strict=True):
+        for home, saved in zip(homes, before, strict=True):
             for dependency in replacements:
-                _put(home, dependency, was.get(dependency, NOTHING))
-            # Also what was cleared meanwhile: suites call dependency_overrides.clear().
-            home |= {key: value for key, value in was.items() if key not in home}
+                _put(home, dependency, saved.get(dependency, NOTHING))
+            # Also overrides that were cleared in the block: suites call dependency_overrides.clear().
+            home |= {key: value for key, value in saved.items() if key not in home}
 
 
 def _changes(saved: Saved) -> Iterator[Override]:
@@ -180,15 +180,15 @@ def _named(dependency: Any) -> str:
     return getattr(dependency, "__qualname__", None) or repr(dependency)
 
 
-def _collect(application: Any, found: list[Any], seen: set[int]) -> None:
+def _collect(application: Any, applications: list[Any], seen: set[int]) -> None:
     if id(application) in seen:
         return
     seen.add(id(application))
     if isinstance(getattr(application, "dependency_overrides", None), dict):
-        found.append(application)
+        applications.append(application)
     # Middleware around the application, and applications mounted in it.
     inner = [getattr(application, "app", None)]
     inner += [getattr(route, "app", None) for route in getattr(application, "routes", None) or ()]
-    for one in inner:
-        if one is not None and not isinstance(one, FunctionType | MethodType):
-            _collect(one, found, seen)
+    for candidate in inner:
+        if candidate is not None and not isinstance(candidate, FunctionType | MethodType):
+            _collect(candidate, applications, seen)

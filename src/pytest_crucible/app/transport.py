@@ -1,4 +1,4 @@
-"""An httpx transport that calls an ASGI application, and lets its answer through as it comes."""
+"""An httpx transport that calls an ASGI application, and passes its answer on as it comes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ INTERNAL_ERROR = b"Internal Server Error"
 
 
 class AsgiTransport(httpx.AsyncBaseTransport):
-    """Calls an ASGI application without a network, for ``httpx.AsyncClient`` and ``httpx2.AsyncClient``.
+    """A transport to an ASGI application without a network, for ``httpx.AsyncClient`` and ``httpx2.AsyncClient``.
 
-    Where httpx's own ASGITransport gives the response out when the application has ended, this one gives it out when
-    it begins: server-sent events arrive while the application runs. An answer that is read to its end, as ``get()``
-    and ``post()`` do, still waits for the whole call, background tasks included. A client that leaves before is
-    seen by the application as ``http.disconnect``. Websockets work with httpx-ws: ``aconnect_ws("/chat", client)``.
+    httpx's own ASGITransport returns the response when the application has ended. This one returns it when it begins:
+    server-sent events arrive while the application runs. An answer that is read to its end, as by ``get()`` and
+    ``post()``, still waits for the whole call, background tasks included. If a client leaves before, the application
+    gets ``http.disconnect``. Websockets work with httpx-ws: ``aconnect_ws("/chat", client)``.
 
     Args:
         app: The application. Its lifespan is not run.
         raise_app_exceptions: Whether an exception that the application does not handle reaches the caller, or is
-            answered with 500 as in production. One request says so for itself:
+            answered with 500 as in production. One request sets it for itself:
             ``extensions={"raise_app_exceptions": False}``.
-        root_path: Where the application is mounted.
+        root_path: The path at which the application is mounted.
         client: The address that requests come from.
-        patience: For how many seconds an application may go on when its client has left a stream or a websocket,
+        patience: The seconds for which an application may continue after its client has left a stream or a websocket,
             before it is cancelled.
     """
 
@@ -47,7 +47,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         self.patience = patience
 
     async def handle_async_request(self, request: Any) -> Any:
-        """The response to *request*; its body comes as the application sends it.
+        """Return the response to *request*; its body comes as the application sends it.
 
         Raises:
             ApplicationError: If the application ends without an answer.
@@ -66,7 +66,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             with reading(request):
                 await exchange.answered()
         except BaseException:
-            await exchange.leave(0)  # at once: whoever is cancelled does not want to wait
+            await exchange.leave(0)  # at once: a cancelled task should not wait
             raise
         if exchange.call.ended:
             exchange.check()
@@ -76,7 +76,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         url = request.url
         return {
             "type": "http",
-            # As under uvicorn: of 2.4, an application would not listen for http.disconnect.
+            # As under uvicorn: with 2.4, an application would not listen for http.disconnect.
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": request.method,

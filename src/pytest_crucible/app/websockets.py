@@ -1,4 +1,4 @@
-"""Websockets over ASGI: the server's end, for httpx-ws or httpx2 at the client's."""
+"""Websockets over ASGI: the server's end; the client's end is httpx-ws or httpx2."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENED, REFUSED = 101, 403
 
 
 class ClientDisconnectedError(OSError):
-    """The application sends to a client that has left; Starlette makes a WebSocketDisconnect of it."""
+    """An error for a message to a client that has left; Starlette makes a WebSocketDisconnect of it."""
 
 
 class WebSocketExchange(Exchange):
@@ -43,14 +43,14 @@ class WebSocketExchange(Exchange):
     # -- the application's side --------------------------------------------------------------------------------------
 
     async def receive(self) -> Message:
-        """What the client has sent; at the end, how often one may ask, that it has left."""
+        """Return the client's next message; after its end, always the message that it has left."""
         await self.signal.until(lambda: self._told or self._farewell)
         if self._told:
             return self._told.popleft()
         return dict(self._farewell or {})
 
     async def send(self, message: Message) -> None:
-        """Accept, refuse, send, close."""
+        """Take the application's accept, refusal, data or close."""
         if self.left:
             raise ClientDisconnectedError
         kind = message["type"]
@@ -93,7 +93,7 @@ class WebSocketExchange(Exchange):
         self.flow.close()
 
     def over(self, *, failed: bool) -> None:
-        """What is still open is closed, as a server does."""
+        """Close a websocket that is still open, as a server does."""
         if self.status == OPENED and not self.left:
             self._close(INTERNAL_ERROR if failed else NORMAL, "")
         self.flow.close()
@@ -113,7 +113,7 @@ class WebSocketExchange(Exchange):
         await self.signal.until(lambda: self.status == OPENED or self.answer_complete or self.call.ended)
 
     def take(self, data: bytes) -> None:
-        """Frames of the client's."""
+        """Take frames of the client."""
         if self._wire.state is ConnectionState.CLOSED:
             return
         self._wire.receive_data(data)
@@ -141,7 +141,7 @@ class WebSocketExchange(Exchange):
             self.signal.notify()
 
     def hang_up(self) -> None:
-        """The client leaves, without a word if it has not said one."""
+        """Note that the client leaves, abnormally if it has not closed the websocket."""
         self._say_farewell(ABNORMAL)
         super().hang_up()
 
@@ -161,26 +161,26 @@ class Wire:
     def __init__(self, exchange: WebSocketExchange) -> None:
         self._exchange = exchange
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # httpcore's words
-        """What the application sends; ``b""`` at the end."""
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # httpcore's names
+        """Return the bytes that the application sends; ``b""`` at the end."""
         return await self._exchange.flow.read(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """What the client sends."""
+        """Take the bytes that the client sends."""
         self._exchange.take(buffer)
 
     async def aclose(self) -> None:
-        """The client leaves."""
+        """Leave, for the client."""
         self._exchange.hang_up()
 
     def get_extra_info(self, info: str) -> Any:
-        """Nothing: there is no socket."""
+        """Return None: there is no socket."""
 
 
 async def connect(app: App, scope: Message, request: Any, *, raising: bool, patience: float) -> Any:
-    """Open a websocket: status 101 and a network stream; or 403 where the application closes before it accepts.
+    """Open a websocket: status 101 and a network stream, or 403 if the application closes before it accepts.
 
-    In production a client never sees the code of such a close; here it is in the response's extensions, as
+    In production a client never gets the code of such a close; here it is in the response's extensions, as
     ``websocket_close``.
     """
     exchange = WebSocketExchange(app, _scope(scope, request), raising=raising)
@@ -206,8 +206,8 @@ async def connect(app: App, scope: Message, request: Any, *, raising: bool, pati
 
 def _scope(scope: Message, request: Any) -> Message:
     names = request.headers.get("sec-websocket-protocol", "")
-    words = {key: value for key, value in scope.items() if key != "method"}
-    return words | {
+    common = {key: value for key, value in scope.items() if key != "method"}
+    return common | {
         "type": "websocket",
         "scheme": {"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"]),
         "subprotocols": [name.strip() for name in names.split(",") if name.strip()],

@@ -1,1 +1,1 @@
-"""The sessions of a test: their classes, and what they left undone."""
+"""The sessions of tests: their classes, their closing, and reports on uncommitted rows and calls without await."""

@@ -1,6 +1,7 @@
-"""Which classes the sessions of the tests have: SQLModel's, where the application has models of SQLModel.
+"""The classes of the tests' sessions: SQLModel's, if the application has models of SQLModel.
 
-Those add ``exec()``, and warn of ``execute()``, which SQLAlchemy's own have: here both are there, without a warning.
+SQLModel's classes add ``exec()``, and deprecate ``execute()``, which SQLAlchemy's have. The tests' sessions have both,
+without a warning.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from sqlalchemy.orm import Session
 
 
 def async_session_class() -> type[AsyncSession]:
-    """The class of an asynchronous session."""
+    """Return the class of an asynchronous session."""
     return _async_session_class() if _is_sqlmodel_used() else AsyncSession
 
 
 def sync_session_class(kind: Any = Session) -> type[Session]:
-    """The class of a synchronous session, derived from *kind*, the application's own."""
+    """Return the class of a synchronous session, derived from *kind*, the application's own."""
     return _sync_session_class(kind, _is_sqlmodel_used())
 
 
@@ -31,22 +32,22 @@ def _is_sqlmodel_used() -> bool:
 
 @cache
 def _async_session_class() -> type[AsyncSession]:
-    theirs = import_module("sqlmodel.ext.asyncio.session").AsyncSession
-    words = {"execute": AsyncSession.execute, "sync_session_class": sync_session_class()}
-    return type("AsyncSession", (theirs,), words)
+    base = import_module("sqlmodel.ext.asyncio.session").AsyncSession
+    attributes = {"execute": AsyncSession.execute, "sync_session_class": sync_session_class()}
+    return type("AsyncSession", (base,), attributes)
 
 
 @cache
 def _sync_session_class(kind: Any, is_sqlmodel_used: bool) -> type[Session]:
-    words: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     bases = [kind]
     if is_sqlmodel_used:
-        theirs = import_module("sqlmodel").Session
-        bases += [] if issubclass(kind, theirs) else [theirs]
-        if kind.execute in (theirs.execute, Session.execute):
-            words["execute"] = Session.execute
-        bases = [theirs] if kind is Session else bases
+        sqlmodel_session = import_module("sqlmodel").Session
+        bases += [] if issubclass(kind, sqlmodel_session) else [sqlmodel_session]
+        if kind.execute in (sqlmodel_session.execute, Session.execute):
+            attributes["execute"] = Session.execute
+        bases = [sqlmodel_session] if kind is Session else bases
     if kind.get_bind is not Session.get_bind:
         # A class that chooses its engine would choose one of the application's, which need not be synchronous.
-        words["get_bind"] = Session.get_bind
-    return type(kind.__name__, tuple(bases), words) if words or len(bases) > 1 else kind
+        attributes["get_bind"] = Session.get_bind
+    return type(kind.__name__, tuple(bases), attributes) if attributes or len(bases) > 1 else kind

@@ -20,12 +20,12 @@ from ..settings import ASYNC_DRIVERS, SYNC_DRIVERS
 
 
 def async_engine() -> AsyncEngine:
-    """An engine of the test's own, over the first asynchronous driver that is installed; the redirect leads it."""
+    """Return an engine for tests, over the first asynchronous driver that is installed; the redirect leads it."""
     return create_async_engine(f"postgresql+{_first(ASYNC_DRIVERS)}://")
 
 
 def sync_engine() -> Engine:
-    """An engine of the test's own, over the first synchronous driver that is installed; the redirect leads it."""
+    """Return an engine for tests, over the first synchronous driver that is installed; the redirect leads it."""
     return create_engine(f"postgresql+{_first(SYNC_DRIVERS)}://")
 
 
@@ -43,18 +43,18 @@ async def _close(session: AsyncSession) -> None:
     try:
         await session.close()
     except DBAPIError:
-        # Its backend was ended, or the test was interrupted in a statement: that has been reported already.
+        # Its backend was ended, or the test was interrupted in a statement: both have been reported already.
         await session.invalidate()
 
 
 class SessionCloser:
-    """Closes what tests leave open, each session on the loop that used it.
+    """A closer of the sessions that tests leave open, each on the loop that used it.
 
     A fixture that hands out an AsyncSession cannot close it by itself: it is synchronous, so that it fits tests of
-    every loop scope, and a loop that belongs to the test may be gone before it is torn down.
+    every loop scope, and a loop that belongs to the test may be closed before the fixture is torn down.
 
     Args:
-        redirect: Knows when a loop ends.
+        redirect: The redirect, which runs closers at the end of a loop.
     """
 
     def __init__(self, redirect: Redirect) -> None:
@@ -64,20 +64,20 @@ class SessionCloser:
 
     @contextmanager
     def closing(self, session: AsyncSession) -> Iterator[AsyncSession]:
-        """Hand *session* out, and close it at the end."""
+        """Yield *session*, and close it at the end."""
         last: list[asyncio.AbstractEventLoop] = []
 
-        def begun(*_: Any) -> None:
+        def note_loop(*_: Any) -> None:
             last[:] = [asyncio.get_running_loop()]
             self._note(last[0], session)
 
-        event.listen(session.sync_session, "after_begin", begun)
+        event.listen(session.sync_session, "after_begin", note_loop)
         try:
             yield session
         finally:
-            # Only the loop of its last transaction: whatever it did before on another one has been given back there.
+            # Only the loop of its last transaction: on earlier loops it has returned its connections already.
             if not last:
-                session.sync_session.close()  # it has no connection, so that nothing is sent
+                session.sync_session.close()  # it has no connection, so nothing is sent
             for loop in last:
                 if not loop.is_closed() and not loop.is_running():
                     loop.run_until_complete(_close(session))

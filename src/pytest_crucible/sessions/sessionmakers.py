@@ -1,7 +1,7 @@
-"""The application's sessionmaker: which class its sessions have, and whether they expire what they commit.
+"""The application's sessionmaker: the class of its sessions, and their ``expire_on_commit``.
 
-A test's session that differs from those of the application shows the test what the application never sees: without
-``expire_on_commit``, an object holds for ever what it held when the test committed it.
+A test's session should behave as the application's sessions do: without ``expire_on_commit``, an object keeps forever
+the values that it had when the test committed it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Making:
-    """How a session is made.
+    """The class and the arguments of a session.
 
     Attributes:
         kind: Its class.
         expire_on_commit: As `Session` takes it.
-        own: Arguments of the class's own, which `Session` does not know.
+        own: Additional arguments of the class, which `Session` does not have.
     """
 
     kind: type[Session] = Session
@@ -46,7 +46,7 @@ class Making:
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The arguments that it is made with."""
+        """The keyword arguments of the class."""
         return {**dict(self.own), "expire_on_commit": self.expire_on_commit}
 
 
@@ -55,7 +55,7 @@ class Sessionmakers:
 
     Args:
         settings: What the user set.
-        dependencies: Callables that the application's routes depend on; asked only where sessionmakers disagree.
+        dependencies: Returns callables that the application's routes depend on; called only if sessionmakers disagree.
     """
 
     def __init__(self, settings: Settings, dependencies: Callable[[], Iterable[Any]]) -> None:
@@ -64,39 +64,40 @@ class Sessionmakers:
         self._found: tuple[int, list[Any], list[Any]] = (0, [], [])
 
     def synchronous(self) -> Making:
-        """Return how a test's synchronous session is made."""
+        """Return the class and the arguments of a test's synchronous session."""
         making = self._agreed(_is_synchronous, _making) or self._agreed(_is_asynchronous, self._inner) or Making()
-        said = {"always": True, "never": False}.get(self._settings.expire_on_commit, making.expire_on_commit)
-        return replace(making, expire_on_commit=said)
+        expires = {"always": True, "never": False}.get(self._settings.expire_on_commit, making.expire_on_commit)
+        return replace(making, expire_on_commit=expires)
 
     def asynchronous_expires(self) -> bool:
         """Return whether a test's asynchronous session expires what it commits."""
         if self._settings.expire_on_commit == "application":
-            said = self._agreed(_is_asynchronous, _expires)
-            return True if said is None else said  # SQLAlchemy's default
+            expires = self._agreed(_is_asynchronous, _expires)
+            return True if expires is None else expires  # SQLAlchemy's default
         return self._settings.expire_on_commit == "always"
 
     def _inner(self, maker: Any) -> Making:
-        """How a maker of asynchronous sessions makes the sessions inside of its own.
+        """Return the making of the synchronous session inside each session of an asynchronous *maker*.
 
-        Its ``expire_on_commit`` is not meant for a synchronous session: most say False, since an expired attribute
-        cannot be loaded without ``await``.
+        Its ``expire_on_commit`` is not meant for synchronous sessions: most makers set it to False, since an expired
+        attribute cannot be loaded without ``await``.
         """
         kind = maker.kw.get("sync_session_class") or maker.class_.sync_session_class
         expires = _expires(maker) if self._settings.expire_on_commit == "application" else True
         return Making(kind if _is_made_by(kind, {}) else Session, expires)
 
     def _agreed(self, counts: Callable[[Any], bool], read: Callable[[Any], T]) -> T | None:
-        """What *read* says of those makers that count: of all, or else of those that the routes use, or of the root's.
+        """Return what *read* returns for each maker that *counts*, if all agree; else None.
 
-        A neighbour of the project, such as a library that is installed in editable mode, may have makers as well.
+        If all makers disagree, those that the routes use decide, then those below the root. A neighbour of the project,
+        such as a library that is installed in editable mode, may have makers as well.
         """
         if not any(map(counts, self._all())):
             return None
         for makers in (self._all, self._of_dependencies, self._of_root):
-            said = [read(maker) for maker in makers() if counts(maker)]
-            if said and all(one == said[0] for one in said):
-                return said[0]
+            values = [read(maker) for maker in makers() if counts(maker)]
+            if values and all(value == values[0] for value in values):
+                return values[0]
         return None
 
     def _all(self) -> list[Any]:
@@ -106,7 +107,7 @@ class Sessionmakers:
         return self._search()[2]
 
     def _search(self) -> tuple[int, list[Any], list[Any]]:
-        """The number of modules, the makers in those of the application, and in those below the root."""
+        """Return the number of modules, the makers in those of the application, and in those below the root."""
         if self._found[0] != len(sys.modules):
             modules = list(_modules(self._settings))
             near = [module for module in modules if Path(str(module.__file__)).is_relative_to(self._settings.root)]
@@ -114,7 +115,7 @@ class Sessionmakers:
         return self._found
 
     def _in(self, modules: list[ModuleType]) -> list[Any]:
-        """The makers of *modules*, but for those of other databases."""
+        """Return the makers of *modules*, except those of other databases."""
         values = {id(value): value for module in modules for value in list(vars(module).values())}.values()
         own = {name for name, *_ in (entry.partition("=") for entry in self._settings.databases)}
         return [maker for maker in _makers(values) if _database(maker) not in own or not self._has_main()]
@@ -131,13 +132,13 @@ class Sessionmakers:
 
 
 def is_asynchronous(function: Any) -> bool | None:
-    """Whether the sessions that *function* makes are asynchronous; None where that cannot be told."""
+    """Return whether the sessions that *function* makes are asynchronous; None if that is unknown."""
     kinds = {_is_asynchronous(maker) for maker in _used_by(function, DEPTH)}
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def _modules(settings: Settings) -> Iterator[ModuleType]:
-    """The modules of the project that are imported by now, but for those of its tests."""
+    """Yield the project's imported modules, except those of its tests."""
     own = {path.partition(":")[0].partition(".")[0] for path in settings.paths}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -151,8 +152,8 @@ def _makers(values: Iterable[Any], names: frozenset[str] | None = None) -> Itera
     """Yield each sessionmaker in *values* and in the attributes of the project's own objects among them.
 
     Args:
-        values: What to look through.
-        names: If given, only attributes of these names count.
+        values: The objects to search.
+        names: If not None, only attributes of these names count.
     """
     seen: set[int] = set()
     for value in values:
@@ -169,7 +170,7 @@ SCOPED = (scoped_session, async_scoped_session)
 
 
 def _is_of_project(value: Any, *, modules: bool) -> bool:
-    """Whether *value* is a class of the project's, or an object of one; or a module of it, if *modules* count."""
+    """Return whether *value* is a class of the project, an object of one, or, if *modules* count, a module of it."""
     if isinstance(value, ModuleType):
         file = getattr(value, "__file__", None) if modules else None
     else:
@@ -219,18 +220,18 @@ def _database(maker: Any) -> str | None:
 
 
 def _making(maker: Any) -> Making:
-    # A sessionmaker makes a subclass of the class that it is given, for listeners of its own.
+    # A sessionmaker makes a subclass of its class, for listeners of its own.
     kind = maker.class_.__bases__[0]
-    words = {name: value for name, value in sorted(maker.kw.items()) if name not in OF_SESSION}
-    if not _is_made_by(kind, words):
+    kwargs = {name: value for name, value in sorted(maker.kw.items()) if name not in OF_SESSION}
+    if not _is_made_by(kind, kwargs):
         return Making(Session, _expires(maker))
-    return Making(kind, _expires(maker), tuple(words.items()))
+    return Making(kind, _expires(maker), tuple(kwargs.items()))
 
 
-def _is_made_by(kind: type[Session], words: Mapping[str, Any]) -> bool:
-    """Whether *kind* can be made so, or needs an argument of each caller."""
+def _is_made_by(kind: type[Session], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether *kind* can be called with *kwargs* alone, without an argument that each caller passes."""
     try:
-        inspect.signature(kind).bind(bind=None, expire_on_commit=True, **words)
+        inspect.signature(kind).bind(bind=None, expire_on_commit=True, **kwargs)
     except TypeError:
         return False
     return True

@@ -1,7 +1,7 @@
-"""Calls of an asynchronous session that a test did not await: nothing was done, and Python warns of it elsewhere.
+"""Calls of an asynchronous session that a test did not await: they had no effect, and Python warns far from the test.
 
 Python calls ``warnings._warn_unawaited_coroutine`` with the coroutine that is collected. There is no public way to get
-hold of it: the warning itself is filtered, recorded, and holds a name only. This module is the adapter.
+the coroutine: the warning itself is filtered, recorded, and holds a name only. This module is the adapter.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Unawaited:
         self._warn: Callable[[Any], None] | None = None
 
     def install(self) -> None:
-        """Hear of each coroutine that is collected before it began."""
+        """Start noting coroutines that are collected before they began."""
         self._warn = getattr(warnings, HOOK, None)
         if self._warn is not None:
             setattr(warnings, HOOK, self._collected)
 
     def remove(self) -> None:
-        """Hear of them no more."""
+        """Stop noting coroutines."""
         if getattr(warnings, HOOK, None) == self._collected:
             setattr(warnings, HOOK, self._warn)
 
     def begin(self) -> None:
-        """Forget what earlier tests did."""
+        """Forget the calls of earlier tests."""
         self._calls.clear()
 
     def describe(self, named: Mapping[str, object]) -> list[str]:
@@ -57,15 +57,15 @@ class Unawaited:
         if _is_of_session(coroutine):
             self._calls.append((coroutine.__qualname__, here()))
         if coroutine.cr_origin is not None and self._warn is not None:
-            self._warn(coroutine)  # with all the places that the user has asked Python to remember
+            self._warn(coroutine)  # with the origin that the user has asked Python to record
             return
-        # Not by Python's function, which would take this frame for the one that lost the coroutine.
+        # Not by Python's function, which would show this frame as the one that lost the coroutine.
         text = f"coroutine '{coroutine.__qualname__}' was never awaited"
         warnings.warn(text, RuntimeWarning, stacklevel=2, source=coroutine)
 
 
 def _is_of_session(value: object) -> TypeGuard[CoroutineType[Any, Any, Any]]:
-    """Whether it is a call of an asynchronous session, and has not begun."""
+    """Return whether *value* is a call of an asynchronous session that has not begun."""
     if type(value) is not CoroutineType or inspect.getcoroutinestate(value) != inspect.CORO_CREATED:
         return False
     frame = value.cr_frame

@@ -1,8 +1,8 @@
 """Rows that a failed test did not commit: the application, which has sessions of its own, cannot see them.
 
-Which sessions begin a transaction and what they flush is noted while tests run, at some microseconds each; anything
-else is looked at only where a test has failed. A session that a ``with`` block of the test closed, because the error
-went through it, counts as well: it is found in the variables of the error's frames.
+The sessions that begin a transaction and the rows that they flush are noted while tests run, at some microseconds each;
+the rest is examined only if a test fails. A session that a ``with`` block of the test closed, because the error went
+through it, counts as well: it is found in the variables of the error's frames.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Record:
-    """What a session has written in its transaction, and what it was given and did not write before its end."""
+    """The rows that a session flushed in its transaction, and those added to it that it dropped unflushed."""
 
     transaction: Callable[[], SessionTransaction | None]
     flushed: list[Row] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Record:
 
 
 class Uncommitted:
-    """Listeners on all sessions of the process."""
+    """Listeners on all sessions of the process, which note rows that are not committed."""
 
     def __init__(self) -> None:
         self._records: weakref.WeakKeyDictionary[Session, Record] = weakref.WeakKeyDictionary()
@@ -50,18 +50,18 @@ class Uncommitted:
         )
 
     def install(self) -> None:
-        """Listen from now on."""
+        """Start listening."""
         for name, listener in self._listeners:
             event.listen(Session, name, listener)
 
     def remove(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for name, listener in self._listeners:
             if event.contains(Session, name, listener):
                 event.remove(Session, name, listener)
 
     def begin(self) -> None:
-        """Forget what earlier tests did, but for what is still to be committed."""
+        """Forget the rows of earlier tests, except those whose transactions are still open."""
         self._begun.clear()
         if not self._records:
             return
@@ -73,7 +73,7 @@ class Uncommitted:
         """Return a line for each session with rows that are not committed.
 
         Args:
-            named: The test's fixtures and variables by their names. A session that was closed counts if it is one.
+            named: The test's fixtures and variables by their names. A closed session counts if it is one of them.
         """
         names = {id(session): (name, value) for name, value in named.items() if (session := _session(value))}
         return [
@@ -103,7 +103,7 @@ class Uncommitted:
 
     def _record(self, session: Session) -> Record:
         transaction, record = session.get_transaction(), self._records.get(session)
-        # A session that is closed drops its new objects when its transaction is about to end.
+        # A session that is being closed drops its new objects while its transaction is about to end.
         if record is None or (transaction is not None and record.transaction() is not transaction):
             reference = _nothing if transaction is None else weakref.ref(transaction)
             record = self._records[session] = Record(reference)
@@ -135,7 +135,7 @@ def _is_open(session: Session, record: Record) -> bool:
 
 
 def _is_written(row: Row) -> bool:
-    """Whether no savepoint that was rolled back has taken the row away."""
+    """Return whether the row is still written: no rollback to a savepoint has undone it."""
     instance = row.instance()
     return instance is None or not inspect(instance).transient
 
