@@ -37,7 +37,7 @@ def test_text_names_place_cause_and_remedy(faulty: Path, capsys: pytest.CaptureF
     assert main(["doctor", "--root", str(faulty), *STATIC]) == 1
     shown = capsys.readouterr().out
     assert "tests/conftest.py\n  tests/conftest.py:5: warning [overrides-cleared]\n" in shown
-    assert "    → Take back only your own: app.dependency_overrides.pop(get_db)." in shown
+    assert "    → Remove only your own: app.dependency_overrides.pop(get_db)." in shown
     assert shown.splitlines()[-1].startswith("crucible doctor: 1 warning")
 
 

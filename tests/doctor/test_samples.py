@@ -78,7 +78,7 @@ def test_projects_inside_a_project_are_not_its_own(tmp_path: Path):
 
 # What is wrong in the well-known recipe as it is written, and the finding that says so.
 FAULTS = {
-    1: ("commits-every-test", "trans.rollback() stands behind the block"),
+    1: ("commits-every-test", "trans.rollback() follows the block"),
     2: ("loop-scope-mismatch", "The session-scoped async fixture async_engine runs on a function loop"),
     3: ("event-loop-fixture", "A fixture event_loop is defined."),
     4: ("faker-seed", "faker_seed does not reach Polyfactory."),

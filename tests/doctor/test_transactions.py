@@ -7,7 +7,7 @@ import pytest
 from .conftest import Make
 
 COMMITS = {
-    "the rollback stands behind the block": """
+    "the rollback follows the block": """
         async with engine.connect() as conn:
             async with conn.begin() as trans:
                 session = AsyncSession(bind=conn, join_transaction_mode="create_savepoint")
@@ -80,7 +80,7 @@ def test_fixtures_that_commit_every_test(project_of: Make, case: str, *, sync: b
     """Leaving a begin() block commits, whatever is rolled back behind it."""
     [finding] = project_of(fixture(COMMITS[case], sync=sync)).found("commits-every-test")
     assert finding.severity == "error"
-    assert "each test's rows stay for the next ones" in finding.why
+    assert "each test's rows stay for later tests" in finding.why
 
 
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
@@ -92,9 +92,9 @@ def test_fixtures_that_roll_back(project_of: Make, case: str, *, sync: bool):
 
 def test_the_line_is_the_rollback_s(project_of: Make):
     """The finding points at the rollback that comes too late, and names both."""
-    [finding] = project_of(fixture(COMMITS["the rollback stands behind the block"])).found("commits-every-test")
+    [finding] = project_of(fixture(COMMITS["the rollback follows the block"])).found("commits-every-test")
     assert (finding.file, finding.line) == ("tests/conftest.py", 12)
-    assert finding.found == "trans.rollback() stands behind the block of conn.begin(), which has committed by then."
+    assert finding.found == "trans.rollback() follows the block of conn.begin(), which has committed by then."
 
 
 def test_a_rollback_that_is_expected_to_fail(project_of: Make):

@@ -13,7 +13,7 @@ import pytest
 from pytest_crucible.cli import main
 
 # File, name, first and last line, and the fixture of Crucible's that takes its place.
-NAMED = re.compile(r"(?m)^  (\S+):\d+ (\w+): delete lines (\d+) to (\d+)(?:, and ask for (\w+) in its place)?\.")
+NAMED = re.compile(r"(?m)^  (\S+):\d+ (\w+): delete lines (\d+) to (\d+)(?:, and request (\w+) instead)?\.")
 SAMPLES = Path(__file__).parents[1] / "projects"
 
 

@@ -129,7 +129,7 @@ def test_pytest_reads_what_was_converted(copy):
     assert options["xfail_strict"] is False
     assert options["timeout_of_nobody"] == "30"
     assert "# lines\nmarkers" in text
-    assert "timeout_of_nobody is registered by no plugin" in printed
+    assert "No plugin that is installed here registers timeout_of_nobody" in printed
 
 
 def test_a_value_that_cannot_be_read(tmp_path: Path):

@@ -129,7 +129,7 @@ def test_an_application_on_sqlite(copy):
     project.write(models_py=MODELS, db_py=engine)
     code, printed = project.init("--yes")
     assert code == 1
-    assert "The application's engine speaks SQLite: db.py:4." in printed
+    assert "The application's engine uses SQLite: db.py:4." in printed
     assert "crucible_url_env" in printed
     project.write(pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\n')
     assert project.init("--yes")[0] == 0
@@ -160,7 +160,7 @@ def test_an_application_that_looks_at_the_host(copy):
     project.write(models_py=MODELS, main_py=app + "app = FastAPI()\napp.add_middleware(TrustedHostMiddleware)\n")
     code, printed = project.init("--yes")
     assert code == 0
-    assert "No test asks the application, which uses TrustedHostMiddleware" in printed
+    assert "No test calls the application, which uses TrustedHostMiddleware" in printed
     assert "tests/integration/test_api.py" not in project.files()
 
 

@@ -96,7 +96,7 @@ def test_no_project(copy):
     code, printed = project.init("--yes")
     assert code == 1
     assert "There is no declarative base, MetaData or SQLModel table in" in printed
-    assert "Looked in 2 modules, without importing any of them." in printed
+    assert "Crucible read 2 modules without importing any." in printed
     assert "broken.py could not be read: SyntaxError" in printed
     assert "crucible init --root PATH" in printed
 

@@ -27,7 +27,7 @@ def test_a_second_run_changes_nothing(copy, name: str):
     files = project.files()
     code, printed = project.init("--yes")
     assert (code, project.files()) == (0, files)
-    assert "Everything is there: nothing to write." in printed
+    assert "Everything is set up: nothing to write." in printed
     assert project.init("--check")[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""The command ``crucible``: what outlives a run, seen and opened from a shell."""
+"""The command ``crucible``: set-up and checks of a suite, and access to databases that outlive a run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The words after ``crucible``; the process's own by default.
+        argv: The arguments after ``crucible``; those of the process by default.
 
     Returns:
-        The exit code: 0, 1 for an error that a message explained, 2 for a wrong call, 130 after Ctrl-C, 141
-        where nothing reads the output any more.
+        The exit code: 0; 1 for an error that a message explains; 2 for invalid arguments; 130 after Ctrl-C; 141 if the
+        reader of the output has closed the pipe.
     """
     try:
         try:
             return _run(argv)
         finally:
-            sys.stdout.flush()  # or Python itself would find the pipe closed, at its exit
+            sys.stdout.flush()  # otherwise Python itself would report the closed pipe at its exit
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its exit
-        return 141  # as a shell reports a program that SIGPIPE has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its exit
+        return 141  # a shell's code for a program that SIGPIPE has ended
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -51,27 +51,29 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="crucible", description="Set up and check a suite; its databases.")
+    parser = argparse.ArgumentParser(
+        prog="crucible", description="Set up and check a test suite, and open its databases."
+    )
     parser.add_argument("--version", action="version", version=f"crucible {pytest_crucible.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _init(commands)
     _doctor(commands)
-    psql = _command(commands, "psql", databases.psql, "open a kept database with psql; list them without a name")
-    last = "open the one that was kept last; what follows is for psql"
+    psql = _command(commands, "psql", databases.psql, "open a kept database with psql; without a name, list them")
+    last = "open the most recently kept database; further arguments are for psql"
     psql.add_argument("--last", nargs=argparse.REMAINDER, help=last, metavar="...")
-    psql.add_argument("name", nargs="?", help="its name, or the beginning of it")
+    psql.add_argument("name", nargs="?", help="the name, or its beginning")
     psql.add_argument("words", nargs=argparse.REMAINDER, help="arguments for psql, as in: -c 'select 1'")
     _command(commands, "server", databases.server, "keep the project's server running until Ctrl-C")
     _command(commands, "templates", databases.show, "list the templates and kept databases")
     gc = _command(commands, "gc", databases.gc, "drop kept databases, and the worker databases of dead processes")
     gc.add_argument("--templates", action="store_true", help="drop the templates as well")
-    gc.add_argument("--cache", action="store_true", help="instead remove what the cache holds and no run uses any more")
-    gc.add_argument("--days", type=float, default=7, metavar="N", help="for --cache: not used for N days; here: 7")
+    gc.add_argument("--cache", action="store_true", help="clean the cache instead: remove unused images and programs")
+    gc.add_argument("--days", type=float, default=7, metavar="N", help="for --cache: unused for N days (default: 7)")
     return parser
 
 
 def _diagnose(options: argparse.Namespace) -> int:
-    """Print what the checks found."""
+    """Print the findings of the checks."""
     from ..doctor import as_json, as_text, diagnose  # SQLAlchemy and psycopg, which `crucible init` has no use for
 
     without = [what for what in ("import", "server") if getattr(options, f"no_{what}")]
@@ -81,21 +83,25 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _doctor(commands: Any) -> None:
-    text = "say what is wrong with the project's tests and with this machine; 1 if anything is"
+    text = "check the project's tests and this machine; exit with 1 if there is an error or a warning"
     parser = _named(commands, "doctor", _diagnose, text)
-    parser.add_argument("--json", action="store_true", help="as JSON (docs/doctor.md says what is in it)")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 for a note, too")
-    parser.add_argument("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of this code")
+    parser.add_argument("--json", action="store_true", help="print JSON (described in docs/doctor.md)")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for a note as well")
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="CODE", help="leave out findings with this code"
+    )
     parser.add_argument("--no-import", action="store_true", help="do not import the project")
-    parser.add_argument("--no-server", action="store_true", help="do not start or ask the server")
+    parser.add_argument("--no-server", action="store_true", help="do not start or query the server")
 
 
 def _init(commands: Any) -> None:
-    text = "set up the project's tests: configuration, requirements, first tests; shown as a diff before it is written"
+    text = "set up the project's tests: configuration, requirements, first tests; show a diff before writing"
     parser = _named(commands, "init", init.run, text)
-    parser.add_argument("--yes", action="store_true", help="answer every question: yes, and the first choice")
+    parser.add_argument("--yes", action="store_true", help="answer every question with yes and the first choice")
     parser.add_argument("--dry-run", action="store_true", help="only show the diff")
-    parser.add_argument("--check", action="store_true", help="the same, and exit with 1 if there is something to write")
+    parser.add_argument(
+        "--check", action="store_true", help="only show the diff, and exit with 1 if there is something to write"
+    )
 
 
 def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:
@@ -109,7 +115,9 @@ def _command(commands: Any, name: str, run: databases.Command, text: str) -> arg
     parser = _named(commands, name, run, text)
     default = Masked(os.environ.get("CRUCIBLE_SERVER") or "embedded")
     here = mask(default).replace("%", "%%")
-    parser.add_argument("--server", type=Masked, default=default, help=f"as crucible_server; here: {here}")
+    parser.add_argument(
+        "--server", type=Masked, default=default, help=f"the server, as in crucible_server (default: {here})"
+    )
     return parser
 
 
@@ -123,5 +131,6 @@ def _root() -> Path:
         return root_of(Path.cwd())
     except PermissionError as error:
         raise UsageError(
-            f"{error.filename} cannot be read: {error.strerror}.", do="Make it readable, or name the folder by --root."
+            f"{error.filename} cannot be read: {error.strerror}.",
+            do="Make it readable, or name the folder with --root.",
         ) from error

@@ -1,4 +1,4 @@
-"""``crucible gc --cache``: what the cache holds and no run has used for some days."""
+"""``crucible gc --cache``: the removal of files in the cache that no run has used for some days."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Part:
     """A file or a folder of the cache.
 
     Attributes:
-        path: Where it lies.
-        used: When it was used last, in seconds since the epoch.
-        size: How many bytes it takes.
+        path: Its path.
+        used: The time of its last use, in seconds since the epoch.
+        size: Its size in bytes.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Part:
     size: int
 
     def remove(self) -> None:
-        """Remove it."""
+        """Remove the file or the folder."""
         if self.path.is_dir():
             shutil.rmtree(self.path, ignore_errors=True)
         else:
@@ -41,7 +41,7 @@ class Part:
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove images and copies of PostgreSQL's programs that no run has used for some days, and what is damaged."""
+    """Remove damaged images, and images and copies of PostgreSQL's programs that no run has used for some days."""
     before = time.time() - options.days * DAY
     freed = 0
     for part in _parts():
@@ -57,7 +57,7 @@ def _parts() -> Iterator[Part]:
     for folder in dict.fromkeys([image_folder(None), spare_folder()]):
         images.clear(str(folder))
         for file, status in images.files(str(folder)):
-            # One that is being saved now is not to be removed.
+            # A run is saving this image now: keep it.
             if not file.endswith(images.STAGE):
                 yield Part(Path(file), status.st_mtime, status.st_size)
     for place in copies.places():

@@ -1,4 +1,4 @@
-"""Commands on the databases that outlive a run: kept failures and templates."""
+"""Commands on the databases that outlive a run: templates, and kept databases of failed tests."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Command = Callable[[argparse.Namespace], int]
 def _leased(options: argparse.Namespace) -> Iterator[tuple[Lease, Admin]]:
     if options.server.partition(":")[0] == "container-per-worker":
         raise UsageError(
-            "A container per worker cannot be shared, and so not be looked into from outside the run.",
-            why="Each is there for one process, and goes with it.",
-            do='Name one that is shared: --server container, as in crucible_server = "container".',
+            "A container per worker is not shared, and cannot be reached from outside the run.",
+            why="Each container belongs to one process, and is removed with it.",
+            do='Name a shared one: --server container, as in crucible_server = "container".',
         )
     share = lease(options.server, root=options.root)
     for note in share.notes:
@@ -59,7 +59,7 @@ def psql(options: argparse.Namespace) -> int:
 
 
 def _run(program: str, words: list[str], address: Address) -> int:
-    # psql handles Ctrl-C itself: it cancels a query. We must outlive it, since our share keeps the server up.
+    # psql handles Ctrl-C itself: it cancels a query. This process must outlive psql: its lease keeps the server up.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         url, environment = address.without_secrets().url(), _environment(address)
@@ -69,16 +69,16 @@ def _run(program: str, words: list[str], address: Address) -> int:
 
 
 def _environment(address: Address) -> dict[str, str]:
-    """Return the environment for psql: with the password, which every user of the machine sees in an argument."""
+    """Return the environment for psql with the password, which in an argument every user of the machine could see."""
     password = {} if address.password is None else {"PGPASSWORD": str(address.password)}
     return {**os.environ, **password}
 
 
 def server(options: argparse.Namespace) -> int:
-    """Keep the server running, so that every run only has to join it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # sigwait() is for signals that are blocked
+    """Keep the server running, so that runs need not start it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # sigwait() needs blocked signals
     with _leased(options) as (share, _):
-        print(f"{share.note}: {share.admin.without_secrets().url()}\nCtrl-C gives it back.", flush=True)
+        print(f"{share.note}: {share.admin.without_secrets().url()}\nCtrl-C releases it.", flush=True)
         signal.sigwait(ENDS)
     return 0
 
@@ -102,7 +102,7 @@ def _list(admin: Admin, entries: list[DatabaseEntry]) -> None:
 
 
 def gc(options: argparse.Namespace) -> int:
-    """Drop what no run needs any more.
+    """Drop databases that no run needs any more.
 
     Returns:
         0; 1 if a database could not be dropped.
@@ -115,7 +115,7 @@ def gc(options: argparse.Namespace) -> int:
             doomed += _of(admin, "template")
         dropped = [_drop(admin, entry) for entry in doomed]
         if any(dropped):
-            share.keep_image()  # or the next server would start from an image that still holds them
+            share.keep_image()  # otherwise the next server would start from an image that still contains them
         _name_unmarked(admin)
     return 0 if all(dropped) else 1
 
@@ -125,13 +125,13 @@ def _is_dead(admin: Admin, entry: DatabaseEntry) -> bool:
 
 
 def _drop(admin: Admin, entry: DatabaseEntry) -> bool:
-    """Drop one database and say so, or why not; another one may still be dropped."""
+    """Drop one database and print it; print the reason if that fails, so that others are still dropped."""
     try:
         if not all(map(admin.is_dead, (templates.in_use(entry.name), templates.building(entry.name)))):
             raise UsageError("a run uses it.")
         admin.drop(entry.name)
     except (psycopg.Error, CrucibleError) as error:
-        print(f"crucible: {entry.name} is not dropped: {str(error).strip()}", file=sys.stderr)
+        print(f"crucible: {entry.name} cannot be dropped: {str(error).strip()}", file=sys.stderr)
         return False
     print(f"dropped {entry.name}")
     return True
@@ -140,7 +140,7 @@ def _drop(admin: Admin, entry: DatabaseEntry) -> bool:
 def _name_unmarked(admin: Admin) -> None:
     for entry in admin.entries(names.PREFIX):
         if not entry.is_marked and names.parse(entry.name):
-            print(f"left {entry.name}, which does not bear Crucible's mark; if it may go: {entry.drop_by_hand()}")
+            print(f"left {entry.name}, which lacks Crucible's mark; to drop it: {entry.drop_by_hand()}")
 
 
 def _of(admin: Admin, kind: str) -> list[DatabaseEntry]:
@@ -154,13 +154,13 @@ def _chosen(beginning: str, there: list[str]) -> str:
         return found[0]
     raise UsageError(
         f"{'No' if not found else 'More than one'} database begins with {beginning!r}.",
-        why=f"There are: {', '.join(found or there) or 'none'}.",
-        do="Run `crucible psql` without a name for the kept ones.",
+        why=f"{'The databases are' if not found else 'These do'}: {', '.join(found or there) or 'none'}.",
+        do="Run `crucible psql` without a name to list the kept ones.",
     )
 
 
 def _newest(kept: list[DatabaseEntry]) -> str:
-    """Return the name of the database that was kept last; of a test's several, that of the main one."""
+    """Return the name of the most recently kept database; if the test has several, that of the main one."""
     if not kept:
         raise UsageError("No database is kept.", do="Run pytest with --crucible-keep-failed.")
     last = max(kept, key=lambda entry: entry.used or OLD)

@@ -1,4 +1,4 @@
-"""``crucible init``: a project is given a suite on PostgreSQL, or the suite that it has is led there."""
+"""``crucible init``: the set-up of a test suite on PostgreSQL, or the conversion of an existing one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..errors.counting import counted
 from ..project import Finds, find, read
 from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
@@ -22,13 +23,13 @@ PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find, ask, show, write.
+    """Read the project, ask, show the diff, and write.
 
     Returns:
         0; with ``--check``, 1 if there is something to write.
 
     Raises:
-        UsageError: If this is no project of an application on SQLAlchemy, or nobody is there to answer.
+        UsageError: If this is no project of an application on SQLAlchemy, or the questions need a terminal.
     """
     root = options.root.resolve()
     if not root.is_dir():
@@ -52,10 +53,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuse_nested(finds: Finds) -> None:
-    """An application in a folder that is a project of its own is imported from there, and tested there.
+    """Refuse a root whose applications all lie in nested projects: they are imported and tested there.
 
     Raises:
-        UsageError: If there is none outside such a folder.
+        UsageError: If there is no application outside such folders.
     """
     root = finds.project.root
     places = [*(one.place for one in finds.applications), *(one.place for one in finds.metadata)]
@@ -64,19 +65,19 @@ def _refuse_nested(finds: Finds) -> None:
         names = ", ".join(sorted({home.relative_to(root).as_posix() for home in homes}))
         raise UsageError(
             f"The application lies in a project of its own: {names}.",
-            why=f"That folder has a {', or a '.join(PROJECTS)}; what is in it is not imported from {root}.",
+            why=f"That folder has a {', or a '.join(PROJECTS)}; its modules are not imported from {root}.",
             do=f"Run `crucible init --root {min(homes).relative_to(root).as_posix()}`.",
         )
 
 
 def _home(root: Path, file: Path) -> Path:
-    """The project that a file belongs to."""
+    """Return the root of the project that a file belongs to."""
     inside = [folder for folder in file.parents if root in folder.parents]
     return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
 
 
 def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str], list[str]]:
-    """Return the files as they are going to be, notes on them, and the fixtures that are to be deleted by hand."""
+    """Return the planned files, notes on them, and the fixtures to delete by hand."""
     draft = Draft(finds.project.root)
     choices = settle(finds, ask)
     _say(finds, choices)
@@ -88,7 +89,7 @@ def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str], list[str]]:
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
-    """Return the option that keeps the unit tests from the database, if there are any and none asks for it."""
+    """Return the option that keeps the unit tests from the database, if there are any and none uses it."""
     unit = f"{choices.tests}/unit"
     folder = draft.root / unit
     exists = folder.is_dir() or any(folder in change.path.parents for change in draft.changes())
@@ -96,7 +97,7 @@ def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
 
 
 def _say(finds: Finds, choices: Choices) -> None:
-    """What was found, each with its place."""
+    """Print the choices, each with its location."""
     root = finds.project.root
     found: list[tuple[str, Any]] = [("application", choices.app), *(("models", one) for one in choices.metadata)]
     found += [("session dependency", choices.get_session), ("token function", choices.token)]
@@ -106,7 +107,7 @@ def _say(finds: Finds, choices: Choices) -> None:
     if choices.alembic:
         print(f"migrations: {choices.alembic}")
     if choices.app is None:
-        print("application: none found that could be named, so no test asks it")
+        print("application: none found that can be named, so no test calls it")
     file = finds.configuration.file
     print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")
 
@@ -114,19 +115,19 @@ def _say(finds: Finds, choices: Choices) -> None:
 def _finish(draft: Draft, notes: Iterable[str], ask: Questions, options: argparse.Namespace) -> int:
     changes = draft.changes()
     if not changes:
-        print("\nEverything is there: nothing to write.")
+        print("\nEverything is set up: nothing to write.")
         return 0
     for change in changes:
         print(f"\n{change.diff(draft.root)}", end="")
     print()
     if options.dry_run or options.check:
         print("Nothing has been written.")
-    elif not ask.confirm(f"Change {len(changes)} files?"):
+    elif not ask.confirm(f"Change {counted(len(changes), 'file')}?"):
         print("Nothing has been written.")
         return 1
     else:
         write(changes)
-        print(f"{len(changes)} files changed.")
+        print(f"{counted(len(changes), 'file')} changed.")
     for note in notes:
         print(note)
     return int(options.check)

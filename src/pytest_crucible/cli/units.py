@@ -1,4 +1,4 @@
-"""Ages and sizes in the units that people read."""
+"""Ages and sizes in readable units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a project's tests, and with this machine: each finding with its cause and its remedy.
+"""The diagnosis of a project's tests and of this machine: findings, each with its cause and its remedy.
 
 ::
 
@@ -34,7 +34,7 @@ COMMENT = re.compile(r"#\s*crucible:\s*ignore\[([\w\s,-]+)\]")
 
 
 def case_of(root: Path, *, machine: Machine | None = None) -> Case:
-    """The project at *root* and this machine, ready to be examined.
+    """Read the project at *root* and this machine, ready for the checks.
 
     Raises:
         UsageError: There is no such folder, or a file that configures the project cannot be parsed.
@@ -47,7 +47,7 @@ def case_of(root: Path, *, machine: Machine | None = None) -> Case:
 
 
 def _own(project: Project) -> Project:
-    """*project* without the projects inside it: folders with a configuration of pytest of their own."""
+    """Return *project* without the projects inside it: folders with their own configuration of pytest."""
     folders = {folder for one in project.modules for folder in one.path.parents if project.root in folder.parents}
     roots = {folder for folder in folders if _is_configured(folder)}
     return Project(project.root, tuple(one for one in project.modules if roots.isdisjoint(one.path.parents)))
@@ -56,7 +56,7 @@ def _own(project: Project) -> Project:
 def _is_configured(folder: Path) -> bool:
     try:
         return configuration(folder).file is not None
-    except UsageError:  # a file that nobody can read: a template of one, for instance
+    except UsageError:  # a file that cannot be parsed: a template of a configuration, for instance
         return True
 
 
@@ -68,8 +68,8 @@ def diagnose(
     Args:
         root: The project's root folder.
         ignore: Codes whose findings are left out.
-        without: What must not be done: ``import`` the project, ask the ``server``.
-        case: The case, where it is known already.
+        without: Steps to leave out: ``import`` of the project, queries to the ``server``.
+        case: The case, if it exists already.
 
     Raises:
         UsageError: A code does not exist, or a file that configures the project cannot be parsed.
@@ -87,14 +87,14 @@ def diagnose(
 
 
 def _run(check: Check, case: Case) -> Iterator[Finding]:
-    """What a check finds; one that fails must not hide what the others find."""
+    """Yield the findings of a check; a check that fails must not hide the findings of others."""
     try:
         yield from check.run(case)
-    except Exception as error:  # noqa: BLE001 - a fault of ours, in a project that nobody thought of
+    except Exception as error:  # noqa: BLE001 - a fault of Crucible, in a kind of project that is not foreseen
         yield Finding(
             f"The check {check.code} failed: {type(error).__name__}: {error}",
-            "That is a fault of Crucible's, not of the project.",
-            f"Report it, and leave the check out meanwhile: --ignore {check.code}.",
+            "This is a fault in Crucible, not in the project.",
+            f"Report it, and skip the check in the meantime: --ignore {check.code}.",
             severity="note",
         )
 
@@ -103,11 +103,11 @@ def _known(codes: Collection[str]) -> None:
     known = [check.code for check in CHECKS]
     for code in codes:
         if code not in known:
-            raise UsageError(f"There is no finding {code!r}.", why=f"There are: {', '.join(known)}.")
+            raise UsageError(f"There is no finding {code!r}.", why=f"The known codes are: {', '.join(known)}.")
 
 
 def _is_ignored(case: Case, finding: Finding) -> bool:
-    """Whether a comment says so: on the line, or on the line above it."""
+    """Return whether a comment ignores the finding, on its line or on the line above."""
     path = case.root / finding.file
     if not finding.line or not path.is_file():
         return False

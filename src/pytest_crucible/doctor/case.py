@@ -1,4 +1,4 @@
-"""The case that is examined: a project, its settings, and the machine."""
+"""The case for the checks: a project, its settings, and the machine."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .probes.server import Server, seen
 
 @dataclass(frozen=True)
 class Case:
-    """What the checks look at.
+    """The facts that the checks examine.
 
     Attributes:
         finds: The project, read and not imported.
-        settings: Crucible's own settings; where some are wrong, those that are right.
-        machine: This machine, and what is installed.
+        settings: Crucible's own settings, without invalid ones.
+        machine: This machine, and the installed packages.
         environ: The environment.
-        may_import: Whether the project may be imported, in a process of its own.
-        may_ask: Whether the server may be started or asked.
+        may_import: True if the project may be imported, in a process of its own.
+        may_ask: True if the server may be started or queried.
     """
 
     finds: Finds
@@ -37,19 +37,19 @@ class Case:
     may_ask: bool = True
 
     def without(self, what: Collection[str]) -> Case:
-        """The same, without doing some of ``import`` and ``server``."""
+        """Return the same case, in which the steps in *what* (``import``, ``server``) are not allowed."""
         return replace(self, may_import="import" not in what, may_ask="server" not in what)
 
     @cached_property
     def inspection(self) -> Inspection:
-        """What importing the application and the metadata did; nothing where it is not allowed or not configured."""
+        """The result of importing application and metadata; empty where this is not allowed or not configured."""
         if not self.may_import or not self.settings.paths:
             return Inspection()
         return inspected(self.settings, self.configuration.words("pythonpath"))
 
     @cached_property
     def server(self) -> Server:
-        """What was seen on the server; nothing where nobody may ask."""
+        """The facts about the server; empty where the server may not be queried."""
         return seen(self.settings.server, self.root) if self.may_ask else Server()
 
     @property
@@ -69,7 +69,7 @@ class Case:
 
     @property
     def configuration(self) -> Configuration:
-        """Of pytest."""
+        """The configuration of pytest."""
         return self.finds.configuration
 
     @property
@@ -78,35 +78,35 @@ class Case:
         return self.at(self.configuration.file) if self.configuration.file else ""
 
     def option(self, name: str, default: str = "") -> str:
-        """An option of pytest's, as text."""
+        """Return an option of pytest as text."""
         return self.configuration.text(name) or default
 
     def line_of(self, option: str) -> int:
-        """The line of an option in the configuration file; 0 where it cannot be told."""
+        """Return the line of an option in the configuration file; 0 if it is not found."""
         path = self.configuration.file
         lines = path.read_text("utf-8", "replace").splitlines() if path else []
         numbers = (number for number, line in enumerate(lines, 1) if line.partition("=")[0].strip() == option)
         return next(numbers, 0)
 
     def where(self, module: Module) -> str:
-        """The file of a module as findings name it."""
+        """Return the file of a module as findings name it."""
         return self.at(module.path)
 
     def at(self, path: Path) -> str:
-        """A path as findings name it: from the root, if it lies there."""
+        """Return a path as findings name it: relative to the root, if it lies there."""
         return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
 
     @cached_property
     def requirements(self) -> Mapping[str, str]:
-        """What the project asks for, by distribution, as it is written."""
+        """The project's requirements by distribution, as they are written."""
         found: dict[str, str] = {}
         for one in self.finds.requirements:
             found[one.name] = " ".join(filter(None, (found.get(one.name), one.text)))
         return found
 
     def uses(self, name: str) -> bool:
-        """Whether the project asks for a distribution that tests need; where it does not say what, if it is installed.
+        """Return whether the project requires *name*, or whether it is installed if test requirements are unknown.
 
-        Requirements of tests may stand where they are not read: in tox.ini, in an environment of Hatch's, in setup.py.
+        Requirements of tests may stand in places that are not read: tox.ini, an environment of Hatch, setup.py.
         """
         return name in self.requirements or ("pytest" not in self.requirements and self.machine.has(name))

@@ -1,4 +1,4 @@
-"""What a check found, and what became of all checks."""
+"""The results of the checks: findings, and the diagnosis that collects them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """One fault, or one fact worth knowing.
 
     Attributes:
-        found: What was found, in one sentence.
-        why: What it leads to.
-        do: What to write or run instead.
-        file: Where, relative to the project's root; empty where it is no file.
-        line: The line in it; 0 where it is the file as a whole.
-        severity: ``error`` (tests fail, or pass without saying anything), ``warning`` (they will, or may) or
-            ``note``; where a check leaves it out, the one of its code.
+        found: The fault, in one sentence.
+        why: Its consequence.
+        do: The remedy: what to write or run instead.
+        file: The file, relative to the project's root; empty if the finding is about no file.
+        line: The line in the file; 0 if the finding is about the whole file.
+        severity: ``error`` (tests fail, or pass without testing anything), ``warning`` (they will, or may) or
+            ``note``; by default the severity of the check.
         code: The name of the check, which stays the same between releases.
     """
 
@@ -35,19 +35,19 @@ class Finding:
     code: str = ""
 
     def of(self, code: str, severity: Severity) -> Finding:
-        """Return the same as a finding of the check *code*, whose usual severity is *severity*."""
+        """Return the finding with the check's *code*, and with its *severity* as the default."""
         return replace(self, found=mask(self.found), why=mask(self.why), code=code, severity=self.severity or severity)
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What all checks found.
+    """The findings of all checks.
 
     Attributes:
         root: The project's root folder.
-        versions: What is installed, by name.
-        findings: In the order in which they are shown.
-        ignored: How many findings were left out because the user said so.
+        versions: The installed versions by name.
+        findings: The findings, in the order in which they are shown.
+        ignored: The number of findings that the user's comments suppress.
     """
 
     root: str
@@ -56,10 +56,10 @@ class Diagnosis:
     ignored: int = 0
 
     def count(self, severity: Severity) -> int:
-        """How many findings are of this *severity*."""
+        """Return the number of findings of this *severity*."""
         return sum(finding.severity == severity for finding in self.findings)
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """1 where anything is worse than a note, or with *strict* anything at all; else 0."""
+        """Return 1 if a finding is worse than a note, or with *strict* if there is any; else 0."""
         worth = SEVERITIES if strict else SEVERITIES[:2]
         return int(any(finding.severity in worth for finding in self.findings))

@@ -1,4 +1,4 @@
-"""How a diagnosis is shown: to a person, and to a program."""
+"""The output of a diagnosis: text for users, JSON for programs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 
+from ..errors.counting import counted
 from .findings import SEVERITIES, Diagnosis, Finding
 
 SCHEMA = 1
@@ -16,7 +17,7 @@ NOWHERE = "this machine and environment"
 
 
 def as_json(diagnosis: Diagnosis) -> str:
-    """The diagnosis as JSON; ``schema`` changes when a name in it changes or goes."""
+    """Return the diagnosis as JSON; ``schema`` changes when a name in it changes or is removed."""
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -44,7 +45,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """The diagnosis for a person: by file, the worst first, and one line that sums it up."""
+    """Return the diagnosis as text: by file, the worst finding first, with a summary line."""
     return "\n".join([*_groups(diagnosis), ", ".join(map(" ".join, diagnosis.versions.items())), _summary(diagnosis)])
 
 
@@ -73,10 +74,6 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 
 def _summary(diagnosis: Diagnosis) -> str:
-    counts = [_counted(diagnosis.count(severity), severity) for severity in SEVERITIES]
-    text = ", ".join(filter(None, counts)) or "nothing found"
+    counts = {severity: diagnosis.count(severity) for severity in SEVERITIES}
+    text = ", ".join(counted(count, severity) for severity, count in counts.items() if count) or "nothing found"
     return f"crucible doctor: {text}" + (f" ({diagnosis.ignored} ignored)" if diagnosis.ignored else "")
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}" if number else ""

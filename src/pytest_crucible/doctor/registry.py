@@ -1,4 +1,4 @@
-"""Every check, in one table: codes, severities and the page in the docs come from it."""
+"""The table of all checks: codes, severities and the page in the docs come from it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Check:
     """One check.
 
     Attributes:
-        code: The name under which its findings are known, ignored and documented.
-        severity: How bad it is, where the finding itself does not say.
-        meaning: One line for the docs: what it finds.
-        run: Looks at the case.
-        needs: What it does beyond reading files: ``import`` the user's code, or ask the ``server``.
+        code: The name by which its findings are ignored and documented.
+        severity: The severity, unless the finding sets its own.
+        meaning: One line for the docs: the fault that it finds.
+        run: The function that examines the case.
+        needs: The step beyond reading files: ``import`` of the user's code, or queries to the ``server``.
     """
 
     code: str
@@ -54,7 +54,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "commits-every-test",
         "error",
-        "a rollback behind a `begin()` block that has committed, or a block around the test that nothing rolls back",
+        "a rollback after a `begin()` block that has committed, or a block around the test that nothing rolls back",
         transactions.commits_every_test,
     ),
     Check("session-shared", "note", "the application is given the test's own session", recipe.session_shared),
@@ -69,12 +69,12 @@ CHECKS: tuple[Check, ...] = (
     ),
     # Hand-written fixtures.
     Check("faker-seed", "warning", "`faker_seed`, which does not reach Polyfactory", recipe.faker_seed),
-    Check("shared-headers", "warning", "a fixture that changes the client it was given", recipe.shared_headers),
+    Check("shared-headers", "warning", "a fixture that changes the client it receives", recipe.shared_headers),
     Check("overrides-cleared", "warning", "`dependency_overrides.clear()`", recipe.overrides_cleared),
     Check(
         "lifespan-not-run",
         "warning",
-        "httpx's `ASGITransport`, of an application with a lifespan",
+        "httpx's `ASGITransport` with an application that has a lifespan",
         recipe.lifespan_not_run,
     ),
     Check("testcontainers-moved", "warning", "`testcontainers.postgres`, which has moved", recipe.container_moved),
@@ -85,26 +85,22 @@ CHECKS: tuple[Check, ...] = (
     # Packages.
     Check("greenlet-missing", "warning", "SQLAlchemy 2.1 without greenlet", environment.greenlet),
     Check("pytest-alembic", "error", "pytest-alembic up to 0.13.1 with pytest 9.2", environment.pytest_alembic),
-    Check("version-unsupported", "warning", "a version that Crucible is not made for", environment.unsupported),
-    Check("names-clash", "warning", "another plugin with a fixture of Crucible's name", plugins.clashes),
-    Check("fixture-shadowed", "note", "a fixture of the project's in place of Crucible's", plugins.shadowed),
+    Check("version-unsupported", "warning", "a version that Crucible does not support", environment.unsupported),
+    Check("names-clash", "warning", "another plugin with a fixture of the same name", plugins.clashes),
+    Check("fixture-shadowed", "note", "a fixture of the project that overrides Crucible's", plugins.shadowed),
     # Settings.
     Check("crucible-off", "note", "Crucible is not configured", configured.off),
-    Check("setting-wrong", "error", "a setting that is wrong or does not exist", configured.setting_wrong),
+    Check("setting-wrong", "error", "a setting that is invalid or does not exist", configured.setting_wrong),
     Check("migrations-missing", "error", "`crucible_alembic` leads to no `env.py`", configured.migrations_missing),
-    Check("path-missing", "error", "a setting names a file or folder that is not there", configured.path_missing),
-    Check(
-        "configuration-ignored", "warning", "a configuration of pytest that pytest does not read", configured.several
-    ),
-    Check("unreadable-module", "warning", "a module that does not parse", configured.unreadable),
-    Check(
-        "extension-missing", "error", "an extension that the embedded server has not got", configured.extension_missing
-    ),
-    Check("import-fails", "error", "what a setting names cannot be imported", configured.import_fails, "import"),
+    Check("path-missing", "error", "a setting names a file or folder that does not exist", configured.path_missing),
+    Check("configuration-ignored", "warning", "a second configuration, which pytest does not read", configured.several),
+    Check("unreadable-module", "warning", "a module that cannot be parsed", configured.unreadable),
+    Check("extension-missing", "error", "an extension that the embedded server lacks", configured.extension_missing),
+    Check("import-fails", "error", "an object of a setting cannot be imported", configured.import_fails, "import"),
     # This machine.
     Check("room", "warning", "little room for an embedded server's data", room.data_room),
-    Check("cache", "warning", "the cache folder is full, or may not be written", room.cache),
-    Check("file-descriptors", "warning", "few open files are allowed", room.descriptors),
+    Check("cache", "warning", "the cache folder is full or not writable", room.cache),
+    Check("file-descriptors", "warning", "a low limit of open files", room.descriptors),
     Check("runs-as-root", "note", "the tests run as root", room.root),
     # The server.
     Check("server-unreachable", "error", "the server cannot be started or reached", leftovers.unreachable, "server"),
@@ -118,7 +114,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "too-many-connections",
         "warning",
-        "the pools of all workers together, against the server's `max_connections`",
+        "the pools of all workers together exceed the server's `max_connections`",
         leftovers.connections,
         "server",
     ),

@@ -1,1 +1,1 @@
-"""What ``crucible init`` writes: decided from what was found, shown as a diff, and written at once."""
+"""The files that ``crucible init`` writes: chosen from the project's sources, shown as a diff, and written at once."""

@@ -1,4 +1,4 @@
-"""What `crucible init` is going to set up, settled from what was found; where there are several, somebody is asked."""
+"""The choices of `crucible init`, made from the project's sources, or by the user where there are several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from ..errors import UsageError
+from ..errors.counting import counted
 from ..project import Finds
 from ..project.applications import Application
 from ..project.engines import SessionDependency
@@ -23,22 +24,22 @@ SCHEMA = ("crucible_metadata", "crucible_alembic")
 
 
 def is_on(finds: Finds) -> bool:
-    """Whether the project uses Crucible already."""
+    """Return whether the project uses Crucible already."""
     return any(name in finds.configuration.values for name in (*SCHEMA, "crucible_databases"))
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What was settled.
+    """The choices for one project.
 
     Attributes:
         app: The application, if there is one that `crucible_app` can name.
-        metadata: What the schema is made from; several for several bases.
+        metadata: The metadata that the schema is made from; several for several bases.
         alembic: The file that configures Alembic, relative to the root, if migrations are to build the schema.
         get_session: The session dependency.
         token: The function that mints access tokens.
-        runner: What runs asynchronous tests; ``"sync"`` where application and tests have none.
-        strict: Whether asynchronous tests carry a mark of their own.
+        runner: The plugin that runs asynchronous tests; ``"sync"`` if application and tests have no asynchronous code.
+        strict: True if asynchronous tests carry a mark of their own.
         tests: The folder of the tests, relative to the root.
     """
 
@@ -52,32 +53,32 @@ class Choices:
     tests: str
 
     def metadata_paths(self, finds: Finds) -> list[str]:
-        """What `crucible_metadata` is to list, so that every model is imported."""
+        """Return the value of `crucible_metadata`, which imports every model."""
         modules = [self.app.place.module] if self.app else []
         return list(dict.fromkeys(path for one in self.metadata for path in one.paths(finds.project, *modules)))
 
     def options(self, finds: Finds) -> dict[str, str | list[str]]:
-        """The options of ours that say so."""
+        """Return Crucible's options for these choices."""
         is_fastapi = self.app is not None and self.app.framework == "fastapi"
         options: dict[str, str | list[str] | None] = {
             "crucible_app": self.app.place.path if self.app else None,
             "crucible_metadata": self.metadata_paths(finds),
             "crucible_alembic": self.alembic,
-            # Overridden by a mechanism of FastAPI's.
+            # FastAPI's own mechanism overrides it.
             "crucible_get_session": self.get_session.place.path if self.get_session and is_fastapi else None,
             "crucible_access_token": self.token.place.path if self.token else None,
             "crucible_url_env": environment.url_env(finds) if not is_on(finds) else None,
         }
-        # What a project builds its schema from, once it says so, is its own affair.
+        # A project that has configured its schema already keeps its own options.
         said = [name for name in SCHEMA if is_on(finds)]
         return {name: value for name, value in options.items() if value and name not in said}
 
 
 def settle(finds: Finds, ask: Questions) -> Choices:
-    """Settle everything.
+    """Make all choices; ask the user where there are several.
 
     Raises:
-        UsageError: If there is nothing that a schema could be made from, or the application speaks SQLite.
+        UsageError: If there is no source for a schema, or the application uses SQLite.
     """
     _refuse_sqlite(finds)
     app = _application(finds, ask)
@@ -104,8 +105,9 @@ def _refuse_sqlite(finds: Finds) -> None:
         return
     place = engines[0].place.where(finds.project.root)
     raise UsageError(
-        f"The application's engine speaks SQLite: {place}.",
-        why="Crucible tests on PostgreSQL, and leads no SQLite engine there: what passes on one may fail on the other.",
+        f"The application's engine uses SQLite: {place}.",
+        why="Crucible tests on PostgreSQL, and does not redirect SQLite engines: a test that passes on one database may"
+        " fail on the other.",
         do="If production uses PostgreSQL and the URL comes from the environment, configure Crucible by hand with "
         'crucible_url_env = ["DATABASE_URL=postgresql+psycopg"] (README.md), and run `crucible init` again.',
     )
@@ -122,7 +124,8 @@ def _metadata(finds: Finds, ask: Questions) -> tuple[Metadata, ...]:
     found = [one for one in finds.metadata if one.models] or list(finds.metadata)
     if len(found) < 2 or is_on(finds):
         return tuple(found)
-    lines = [f"{one.place.path} ({one.place.where(finds.project.root)}), {len(one.models)} models" for one in found]
+    root = finds.project.root
+    lines = [f"{one.place.path} ({one.place.where(root)}), {counted(len(one.models), 'model')}" for one in found]
     chosen = ask.choose("Several bases of models", ["all of them", *lines])
     return tuple(found) if chosen == 0 else (found[chosen - 1],)
 
@@ -163,7 +166,7 @@ def _nothing(finds: Finds) -> UsageError:
     count = len(finds.project.code)
     return UsageError(
         f"There is no declarative base, MetaData or SQLModel table in {finds.project.root}, and no Alembic migration.",
-        why=f"Looked in {count} modules, without importing any of them.{unread}",
+        why=f"Crucible read {counted(count, 'module')} without importing any.{unread}",
         do="Run `crucible init` in the folder of an application that uses SQLAlchemy, or name it: `crucible init "
-        "--root PATH`. Where models are made in a way that cannot be read, set crucible_metadata by hand.",
+        "--root PATH`. If the models cannot be found by reading the source, set crucible_metadata by hand.",
     )

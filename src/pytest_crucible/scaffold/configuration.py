@@ -1,4 +1,4 @@
-"""pytest's configuration, in native TOML: what is there keeps its place, and what it lacks is added."""
+"""pytest's configuration in native TOML: existing options keep their place, missing ones are added."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ORDER = ("minversion", "testpaths", "pythonpath", "addopts", "strict")
 
 
 def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any]) -> list[str]:
-    """Put the configuration into *draft*, and say what else is to be known of it.
+    """Put the configuration into *draft*, and return notes on it for the user.
 
     Args:
         draft: The files.
-        finds: What was found.
-        choices: What was settled.
-        extra: Options of ours beside those that *choices* give.
+        finds: The project as it was read.
+        choices: The choices for the project.
+        extra: Options of Crucible beside those of *choices*.
     """
     found = finds.configuration
     old, unknown = dict(found.values), list[str]()
@@ -51,11 +51,11 @@ def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any
 
 
 def _place(root: Path, found: Configuration) -> tuple[Path, str]:
-    """The file and the table that native TOML is written to."""
+    """Return the file and the table that native TOML is written to."""
     if found.kind == "toml" and found.file is not None:
         return found.file, found.table
     pyproject = root / "pyproject.toml"
-    # A pytest.ini comes before pyproject.toml, also when pytest's section is gone from it.
+    # pytest prefers a pytest.ini to pyproject.toml, even without a section of pytest.
     stays = (
         found.file is not None and found.file.name.endswith("pytest.ini") and ini.has_others(found.file, found.table)
     )
@@ -63,7 +63,7 @@ def _place(root: Path, found: Configuration) -> tuple[Path, str]:
 
 
 def _moved(draft: Draft, found: Configuration, file: Path, table: str, wanted: dict[str, Any]) -> str:
-    """The text of *file* with what was in ini form taken out, or made native where it stands."""
+    """Return the text of *file* without the options in ini form, or with them as native TOML."""
     text = draft.read(file) or ""
     if found.kind != "ini" or found.file is None:
         return text
@@ -80,7 +80,7 @@ def _comments(draft: Draft, found: Configuration, wanted: dict[str, Any]) -> dic
 
 
 def _wanted(finds: Finds, choices: Choices, old: dict[str, Any]) -> dict[str, Any]:
-    """Every option of the table, old ones in their order after those that begin one."""
+    """Return every option of the table: the usual first ones, then old ones in their order, then new ones."""
     flags = [word for word in old.get("addopts", []) if word not in STRICT_FLAGS]
     new: dict[str, Any] = {
         "minversion": _minversion(old.get("minversion")),
@@ -117,9 +117,9 @@ def _import_mode(flags: list[str]) -> list[str]:
 
 
 def _pythonpath(finds: Finds, old: list[str]) -> list[str]:
-    """``tests.fixtures`` is imported from the root, and importlib mode puts nothing on `sys.path`.
+    """Return `sys.path` entries for the suite: ``tests.fixtures`` needs the root, which importlib mode does not add.
 
-    What the suite had there came first, and does so still: a module of the root may have the same name.
+    Old entries stay in front: a module of the root may have the same name.
     """
     return list(dict.fromkeys([*suite.beside_tests(finds), *old, "."]))
 
@@ -133,8 +133,8 @@ def _markers(finds: Finds, old: list[str]) -> list[str]:
 def _notes(unknown: list[str], found: Configuration, root: Path) -> Iterator[str]:
     for key in unknown:
         yield (
-            f"{key} is registered by no plugin that is installed here, and strict = true makes pytest stop at it: "
-            "install the plugin, or remove the line."
+            f"No plugin that is installed here registers {key}, and pytest stops at it with strict = true: install the "
+            "plugin, or remove the line."
         )
     for file in found.ignored:
-        yield f"{file.relative_to(root)} configures pytest too, and pytest does not read it: remove it."
+        yield f"{file.relative_to(root)} configures pytest too, but pytest does not read it: remove it."

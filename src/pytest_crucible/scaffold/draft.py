@@ -1,4 +1,4 @@
-"""Changes of files: shown as a diff, and written at once or not at all."""
+"""Changes of files, which are shown as a diff and written together or not at all."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class FileChange:
 
     Attributes:
         path: The file, absolute.
-        before: Its text; None where there is none yet.
-        after: What it shall be; None to delete it.
+        before: Its text; None if it does not exist yet.
+        after: Its new text; None to delete it.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class FileChange:
     after: str | None
 
     def diff(self, root: Path) -> str:
-        """A unified diff, as ``git diff`` and ``patch`` know it."""
+        """Return a unified diff in the format of ``git diff`` and ``patch``."""
         name = self.path.relative_to(root).as_posix()
         if not self.before and not self.after:
             return f"{'new' if self.before is None else 'deleted'}, empty: {name}\n"
@@ -45,7 +45,7 @@ class FileChange:
 
 
 class Draft:
-    """The files of a project as they are going to be; nothing is written before `write`.
+    """The planned files of a project; nothing is written before `write`.
 
     Args:
         root: The project's root folder.
@@ -57,18 +57,18 @@ class Draft:
         self._after: dict[Path, str | None] = {}
 
     def read(self, path: Path) -> str | None:
-        """The text of a file as it is going to be, with plain line ends; None where there is none."""
+        """Return the planned text of a file, with plain line ends; None if there is none."""
         if path not in self._after:
             self._before[path] = self._after[path] = _text(path)
         return self._after[path]
 
     def put(self, path: Path, text: str | None) -> None:
-        """What a file shall be; None to delete it."""
+        """Set the planned text of a file; None to delete it."""
         self.read(path)
         self._after[path] = text
 
     def changes(self) -> list[FileChange]:
-        """What differs, the files at the root first."""
+        """Return the changes, the files at the root first."""
         found = [
             FileChange(path, before, self._after[path])
             for path, before in self._before.items()
@@ -78,10 +78,10 @@ class Draft:
 
 
 def write(changes: Iterable[FileChange]) -> None:
-    """Write all of them: every new text lies on the disk before the first file is replaced.
+    """Write all changes: every new text is on the disk before the first file is replaced.
 
     Raises:
-        UsageError: If a file cannot be written; then none has been changed.
+        UsageError: If a file cannot be written; no file has been changed then.
     """
     changes = list(changes)
     with _staged(changes) as ready:
@@ -103,13 +103,13 @@ class _staged:  # noqa: N801 # a context manager, used as a function
             for change in self._changes:
                 if change.after is not None:
                     self._made += _folders(change.path.parent)
-                    path = change.path.resolve()  # a link stays one
+                    path = change.path.resolve()  # a link stays a link
                     self._ready[path] = _stage(path, change.after)
         except OSError as error:
             self.__exit__()
             raise UsageError(
                 f"{change.path} cannot be written: {error.strerror}.",
-                why="Nothing has been changed: all files are made ready before the first is replaced.",
+                why="Nothing has been changed: all new files are prepared before the first is replaced.",
                 do="Make the folder writable, and run `crucible init` again.",
             ) from error
         return self._ready
@@ -118,7 +118,7 @@ class _staged:  # noqa: N801 # a context manager, used as a function
         for text in self._ready.values():
             text.unlink(missing_ok=True)
         for folder in reversed(self._made):
-            with suppress(OSError):  # not empty: what was written stays
+            with suppress(OSError):  # not empty: written files stay
                 folder.rmdir()
 
 
@@ -156,7 +156,7 @@ def _text(path: Path) -> str | None:
 
 
 def _like(before: bytes, text: str) -> bytes:
-    """*text* with the line ends, and the mark of byte order, of what was there; lines that stay keep their own end."""
+    """Return *text* with the line ends and the byte order mark of *before*; unchanged lines keep their own end."""
     lines = [line.encode() for line in io.StringIO(text, newline="\n")]
     old = before.removeprefix(codecs.BOM_UTF8).splitlines(keepends=True)
     plain = [line.removesuffix(b"\r\n") + b"\n" if line.endswith(b"\r\n") else line for line in old]

@@ -1,4 +1,4 @@
-"""The suite's first tests, from fixed templates: one module for each thing that holds for every application.
+"""The suite's first tests, from fixed templates: one module for each property that every application has.
 
 ::
 
@@ -21,7 +21,7 @@ from ..project import Finds
 from .choices import Choices
 from .draft import Draft
 
-# Middleware that answers a test client otherwise than a browser: it looks at the host, or at the scheme.
+# Middleware that treats a test client differently from a browser: it checks the host, or the scheme.
 REFUSING = ("TrustedHostMiddleware", "HTTPSRedirectMiddleware")
 MARKS = {"asyncio": "pytest.mark.asyncio", "anyio": "pytest.mark.anyio"}
 UNKNOWN = "/there/is/no/such/page"
@@ -106,7 +106,7 @@ def anyio_backend() -> str:
 
 
 def add(draft: Draft, finds: Finds, choices: Choices) -> Iterator[str]:
-    """Put the layers that the suite lacks into *draft*, and yield a line for each thing left to do by hand."""
+    """Put the layers that the suite lacks into *draft*, and yield a line for each step left to the user."""
     tests = finds.project.root / choices.tests
     refusing = _refusing(finds)
     api = None if refusing else _api(choices)
@@ -115,7 +115,7 @@ def add(draft: Draft, finds: Finds, choices: Choices) -> Iterator[str]:
     for path, text in (integration | unit).items():
         draft.put(path, text)
     if integration and refusing:
-        yield f"No test asks the application, which uses {refusing}: say in client_options what it lets through."
+        yield f"No test calls the application, which uses {refusing}: set a base_url that it accepts in client_options."
     if choices.runner == "anyio" and not any(one.name == "anyio_backend" for one in finds.fixtures):
         _add_backend(draft, tests / "conftest.py")
 
@@ -168,7 +168,7 @@ def _metadata(finds: Finds, choices: Choices) -> Iterator[tuple[str, str]]:
 
 
 def _api(choices: Choices) -> str | None:
-    """Return a module that asks the application for a page that is not there."""
+    """Return a module that requests a page that the application does not have."""
     app = choices.app
     if app is None:
         return None
@@ -185,7 +185,7 @@ def _api(choices: Choices) -> str | None:
 
 
 def _no_database(finds: Finds, choices: Choices) -> str | None:
-    """Return a module that shows the rule of the unit tests, where an engine can be named."""
+    """Return a module that shows the rule of the unit tests; None if no engine can be named."""
     engines = [
         one
         for one in finds.engines

@@ -1,4 +1,4 @@
-"""Options of pytest in ini form: their values as pytest reads them, and their section removed."""
+"""Options of pytest in ini form: their values as pytest reads them, and the removal of their section."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 
 from ..errors import UsageError
 
-# These decide whether pytest starts, and are overridden for that.
+# Options that can keep pytest from starting; they are overridden.
 GATES = {"addopts", "required_plugins", "minversion"}
-# Paths come back absolute. An option that no plugin registers, or whose value is of another type, has no value.
+# pytest returns absolute paths. An option that no plugin registers, or whose value has a wrong type, has no value.
 PROBE = """
 import json, os, sys
 import pytest
@@ -44,7 +44,7 @@ sys.exit(pytest.main(["-c", file, "--rootdir", root, *gates], plugins=[Probe()])
 
 
 def native(file: Path, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of pytest's section in *file* as native TOML has them, and the names that pytest has not.
+    """Return the values of pytest's section in *file* as native TOML, and the names that pytest does not know.
 
     pytest itself reads the file, with the plugins that are installed.
 
@@ -61,7 +61,7 @@ def native(file: Path, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[
 
 
 def _asked(file: Path, names: list[str]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as empty:  # modules of the project hide none of the library
+    with tempfile.TemporaryDirectory() as empty:  # so that the project's modules do not hide the library's
         answer = Path(empty) / "values.json"
         done = subprocess.run(
             [sys.executable, "-c", PROBE, answer, file.parent, file, *names],
@@ -74,9 +74,9 @@ def _asked(file: Path, names: list[str]) -> dict[str, Any]:
         if answer.exists():
             return dict(json.loads(answer.read_text("utf-8")))
     raise UsageError(
-        f"pytest does not start with {file.name}, which it reads for `crucible init`.",
+        f"pytest does not start with {file.name}, whose values `crucible init` needs.",
         why=(done.stderr or done.stdout).strip()[-500:],
-        do="Make `python -m pytest --collect-only` run, and run `crucible init` again.",
+        do="Make `python -m pytest --collect-only` succeed, and run `crucible init` again.",
     )
 
 
@@ -93,13 +93,13 @@ def _split(name: str, value: Any) -> Any:
 
 
 def _lines(value: Any) -> str | list[str]:
-    """Return the value of an option whose type is not known: as it is, and several lines as several strings."""
+    """Return the value of an option of unknown type: unchanged, or several lines as several strings."""
     lines = value if isinstance(value, list) else str(value).strip().split("\n")
     return [str(line).strip() for line in lines] if isinstance(value, list) or len(lines) > 1 else lines[0]
 
 
 def comments(text: str, section: str) -> dict[str, str]:
-    """The comments that stand above each key of a section, or between the lines of its value, without their marks."""
+    """Return the comments above each key of a section, or between the lines of its value, without their marks."""
     found: dict[str, list[str]] = {}
     waiting: list[str] = []
     key = None
@@ -114,7 +114,7 @@ def comments(text: str, section: str) -> dict[str, str]:
 
 
 def without(text: str, section: str) -> str | None:
-    """*text* without a section; None where no section is left, and nothing but comments."""
+    """Return *text* without a section; None if only comments are left."""
     before, _, after = _section(text, section)
     if all(not line.strip() or line.lstrip().startswith(("#", ";")) for line in (before + after).splitlines()):
         return None
@@ -123,7 +123,7 @@ def without(text: str, section: str) -> str | None:
 
 
 def _section(text: str, section: str) -> tuple[str, str, str]:
-    """What stands before a section's header, in the section, and after it."""
+    """Return the text before a section's header, in the section, and after it."""
     header = re.search(rf"(?m)^\[{re.escape(section)}\][^\n]*\n?", text)
     if header is None:
         return text, "", ""
@@ -133,5 +133,5 @@ def _section(text: str, section: str) -> tuple[str, str, str]:
 
 
 def has_others(file: Path, section: str) -> bool:
-    """Whether a file has more than this section."""
+    """Return whether a file has more than this section."""
     return without(file.read_text("utf-8"), section) is not None

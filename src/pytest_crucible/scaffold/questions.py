@@ -1,4 +1,4 @@
-"""Questions to whoever runs the command, and what is answered where nobody is asked."""
+"""Questions to the user on the terminal, and the answers of a run without questions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..errors import UsageError
 
 
 class Questions:
-    """Ask on the terminal.
+    """Questions to the user on the terminal.
 
     Args:
-        yes: Answer every question: the first choice, and yes.
-        dry_run: The same, since nothing is going to be written.
+        yes: True to answer every question with yes and the first choice.
+        dry_run: The same, since nothing will be written.
 
     Raises:
-        UsageError: If somebody had to be asked and nobody is there.
+        UsageError: If there are questions to ask, and the input is not a terminal.
     """
 
     def __init__(self, *, yes: bool, dry_run: bool) -> None:
@@ -24,17 +24,17 @@ class Questions:
         if not self.answered and not sys.stdin.isatty():
             raise UsageError(
                 "crucible init asks before it writes, and its input is not a terminal.",
-                why="Probably it runs in a script, in a pipe or in continuous integration.",
-                do="Add --yes to have every question answered with yes and its first choice, or --dry-run to see only"
-                " what it would write.",
+                why="It probably runs in a script, in a pipe or in continuous integration.",
+                do="Add --yes to answer every question with yes and the first choice, or --dry-run to see only the"
+                " diff.",
             )
 
     def choose(self, what: str, choices: Sequence[str]) -> int:
-        """The index of one of *choices*; the only one is not asked for.
+        """Return the index of the user's choice; a single choice is not asked for.
 
         Args:
-            what: What there are several of, as in "Several applications".
-            choices: One line each, the likeliest first.
+            what: The heading, as in "Several applications".
+            choices: A line for each choice, the most likely first.
         """
         if len(choices) == 1:
             return 0
@@ -50,7 +50,7 @@ class Questions:
                 return int(answer) - 1
 
     def confirm(self, question: str) -> bool:
-        """Yes or no; no where the answer is empty."""
+        """Return the answer to a yes-or-no question; an empty answer means no."""
         if self.answered:
             return True
         while True:

@@ -1,4 +1,4 @@
-"""Fixtures of the suite that Crucible makes needless: each is named with the lines to delete; none is changed."""
+"""Fixtures of the suite that Crucible replaces: each is named with the lines to delete; none is changed."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ENGINE_WORDS = {"execution_options", "json_serializer", "json_deserializer", "is
 MAKERS = {"sessionmaker", "async_sessionmaker"}
 SESSIONS = {"Session", "AsyncSession"}
 CLIENT_WORDS = {"transport", "app", "base_url"}
-PUT_BACK = (
-    'Crucible puts back what a test writes; with crucible_isolation = "rollback" the application sees rows that are'
-    " only flushed."
+RESET = (
+    'Crucible resets the database after each test; with crucible_isolation = "rollback" the application sees rows that'
+    " are only flushed."
 )
-REST = "What else such a fixture does, as inserting a row, belongs in a fixture that asks for Crucible's."
+REST = "If such a fixture does more, such as inserting a row, move that to a fixture that requests Crucible's."
 
 
 def needless(finds: Finds, choices: Choices) -> list[str]:
-    """Return a line for each fixture that Crucible makes needless, below a heading; nothing for none."""
+    """Return a line for each fixture that Crucible replaces, below a heading; an empty list if there is none."""
     lines = [
         _line(finds, fixture, *found[0]) for fixture in finds.fixtures if (found := _found(finds, choices, fixture))
     ]
-    return ["", "Crucible makes these fixtures needless; delete them by hand:", *lines, REST] if lines else []
+    return ["", "Crucible replaces these fixtures; delete them by hand:", *lines, REST] if lines else []
 
 
 def _found(finds: Finds, choices: Choices, fixture: Fixture) -> list[tuple[str, str | None]]:
@@ -42,35 +42,35 @@ def _found(finds: Finds, choices: Choices, fixture: Fixture) -> list[tuple[str, 
 
 def _line(finds: Finds, fixture: Fixture, why: str, by: str | None) -> str:
     first, last = fixture.lines
-    instead = f", and ask for {by} in its place" if by not in (None, fixture.name) else ""
+    instead = f", and request {by} instead" if by not in (None, fixture.name) else ""
     return f"  {fixture.place.where(finds.project.root)} {fixture.name}: delete lines {first} to {last}{instead}. {why}"
 
 
 def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple[str, str | None]]:
-    """Yield why it is needless, and the fixture of Crucible that tests ask for in its place, if there is one."""
+    """Yield the reason why it is not needed, and the fixture of Crucible to request instead, if there is one."""
     traits = fixture.traits
     is_async = "async" in traits or "create_async_engine" in text(fixture.node)
     if fixture.name == "event_loop":
-        yield "pytest-asyncio 1.0 removed it; the loop scopes of the configuration say it now.", None
+        yield "pytest-asyncio 1.0 removed it; the configuration sets the loop scopes now.", None
     if _creates_database(fixture):
-        yield "It runs CREATE DATABASE; Crucible makes a database from a template, and tests may create none.", None
+        yield "It runs CREATE DATABASE; Crucible makes each database from a template.", None
     if "container" in traits:
-        yield "Crucible has a server of its own (crucible_server).", None
+        yield "Crucible starts a server of its own (crucible_server).", None
     if "factories" in traits:
         yield "Factories are bound to the test's session without wiring.", None
     if "async client" in traits and choices.app and _is_client_of(finds, fixture, choices.app):
-        yield "The application's lifespan runs, and overrides are put back.", "async_client"
+        yield "Crucible's client runs the application's lifespan, and restores overrides.", "async_client"
     if traits & SHARED and "engine" not in traits and _gives_session(finds, fixture):
-        yield PUT_BACK, "db_session" if is_async else "sync_session"
+        yield RESET, "db_session" if is_async else "sync_session"
     if "engine" in traits and "session" not in traits:
-        why = "Every engine leads to the test's database, and the schema is in its template."
+        why = "Crucible redirects every engine to the test's database, whose template contains the schema."
         yield why, "async_engine" if is_async else None
     if fixture.autouse and "create_all" in traits and "session" not in traits:
-        yield "The schema is in the template, built once.", None
+        yield "Crucible builds the schema once, in a template.", None
 
 
 def _is_special(fixture: Fixture) -> bool:
-    """Return whether it has parameters, stands in a class, or sets up what Crucible does not."""
+    """Return whether the fixture has parameters, is in a class, or has a set-up that Crucible does not replace."""
     decorators = [node for node in fixture.node.decorator_list if isinstance(node, ast.Call)]
     if fixture.node.col_offset or any(keyword(one, "params") for one in decorators):
         return True
@@ -89,13 +89,13 @@ def _creates_database(fixture: Fixture) -> bool:
 
 
 def _gives_session(finds: Finds, fixture: Fixture) -> bool:
-    """Return whether tests get a session from it."""
+    """Return whether the fixture gives tests a session."""
     given = [_resolved(fixture, node.value) for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)]
     return bool(given) and all(_is_session(finds, fixture, value) for value in given)
 
 
 def _is_session(finds: Finds, fixture: Fixture, value: ast.expr | None) -> bool:
-    """Return whether it is made by a session's class, or by a session maker of the suite or of the application."""
+    """Return whether *value* is made by a session class, or by a session maker of the suite or of the application."""
     if not isinstance(value, ast.Call) or _last(value) in MAKERS:
         return False
     maker = _resolved(fixture, value.func)
@@ -107,7 +107,7 @@ def _is_session(finds: Finds, fixture: Fixture, value: ast.expr | None) -> bool:
 
 
 def _is_client_of(finds: Finds, fixture: Fixture, app: Application) -> bool:
-    """Return whether it is a plain client of the application, with no override but that of the session."""
+    """Return whether the fixture is a plain client of the application that overrides nothing but the session."""
     sessions = {one.place.path.replace(":", ".") for one in finds.session_dependencies}
     items = [node for node in ast.walk(fixture.node) if isinstance(node, ast.Subscript)]
     overrides = [item.slice for item in items if text(item.value).endswith("dependency_overrides")]
@@ -139,7 +139,7 @@ def _is_app(finds: Finds, fixture: Fixture, node: ast.expr | None, app: Applicat
 
 
 def _resolved(fixture: Fixture, node: ast.expr | None) -> ast.expr | None:
-    """Return what a name stands for in the fixture: what was assigned to it, or entered as it."""
+    """Return the value of a name in the fixture: the one assigned to it, or entered under it."""
     for child in own(fixture.node) if isinstance(node, ast.Name) else ():
         name, value = None, None
         if isinstance(child, ast.withitem) and child.optional_vars is not None:

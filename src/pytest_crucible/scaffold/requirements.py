@@ -1,4 +1,4 @@
-"""What the tests need, listed where the project lists it."""
+"""The requirements of the tests, added where the project lists its requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .choices import Choices
 from .draft import Draft
 from .questions import Questions
 
-# The oldest that is right; what is installed here, if it is newer.
+# The oldest supported versions; a newer installed version is required instead.
 MINIMUM = {
     "pytest": "9.0",
     "pytest-crucible": "0.1.0.dev0",
@@ -39,13 +39,13 @@ GROUPS = ("test", "tests", "testing", "dev")
 
 
 def wanted(choices: Choices, there: Iterable[str] = ()) -> dict[str, str]:
-    """Each distribution that the tests need, with its lowest version."""
+    """Return each distribution that the tests need, with its lowest version."""
     names = [*ALWAYS, *BY_RUNNER[choices.runner], *(["testcontainers"] if "testcontainers" in there else [])]
     return {name: _lowest(name) for name in sorted(names)}
 
 
 def require(draft: Draft, finds: Finds, choices: Choices, ask: Questions) -> str:
-    """Put the requirements into *draft*, and say how they are installed."""
+    """Put the requirements into *draft*, and return the command that installs them."""
     places = _places(finds)
     place = places[ask.choose("Several places list requirements of the tests", [str(one) for one in places])]
     needed = wanted(choices, {one.name for one in finds.requirements})
@@ -54,7 +54,7 @@ def require(draft: Draft, finds: Finds, choices: Choices, ask: Questions) -> str
 
 
 class RequirementList:
-    """Somewhere that requirements are listed.
+    """A list of requirements in a file of the project.
 
     Args:
         root: The project's root folder.
@@ -72,7 +72,7 @@ class RequirementList:
 
     @property
     def command(self) -> str:
-        """What installs them."""
+        """The command that installs the requirements."""
         return {
             "dependencies": "pip install -e .",
             "optional": f"pip install -e '.[{self.group}]'",
@@ -82,7 +82,7 @@ class RequirementList:
         }.get(self.kind, f"pip install -r {self.group}")
 
     def add(self, draft: Draft, needed: dict[str, str]) -> None:
-        """Add what is missing and raise what is too old; everything else stays."""
+        """Add missing requirements and raise those that are too old; keep everything else."""
         if self.kind == "file":
             draft.put(self.file, _lines(draft.read(self.file) or "", needed))
         elif self.kind == "poetry":
@@ -122,7 +122,7 @@ class RequirementList:
 
 
 def _places(finds: Finds) -> list[RequirementList]:
-    """Where the project lists its test requirements already; otherwise, where it should."""
+    """Return the lists that already contain the project's test requirements, or a suitable one."""
     root = finds.project.root
     testing = [one for one in finds.requirements if one.name in ("pytest", "pytest-crucible")]
     found = {(one.file, one.kind, one.group): one for one in testing if one.group or one.kind == "dependencies"}
@@ -147,7 +147,7 @@ def _new(finds: Finds) -> RequirementList:
 
 
 def _compare(there: list[str], needed: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """What has to be added, and which lines have to be replaced by what."""
+    """Return the requirements to add, and the replacements of lines by new ones."""
     parsed = {line: one for line in there if (one := _parse(line)) is not None}
     names = {canonicalize_name(one.name) for one in parsed.values()}
     raised = {}
@@ -160,7 +160,7 @@ def _compare(there: list[str], needed: dict[str, str]) -> tuple[list[str], dict[
 
 
 def _lines(text: str, needed: dict[str, str]) -> str:
-    """The lines of a requirements file, with those that are too old replaced and those that lack added."""
+    """Return a requirements file with missing requirements added, and those that are too old replaced."""
     bare = {line: line.partition(" #")[0].strip() for line in text.splitlines()}
     missing, raised = _compare([word for word in bare.values() if not word.startswith(("#", "-"))], needed)
     lines = [line.replace(bare[line], raised.get(bare[line], bare[line]), 1) for line in text.splitlines()]
@@ -175,7 +175,7 @@ def _parse(line: str) -> Requirement | None:
 
 
 def _is_too_old(there: SpecifierSet, name: str) -> bool:
-    """Whether *there* asks for something, and lets an older version in than the oldest that is right."""
+    """Return whether *there* is a bound that admits a version older than the oldest supported one."""
     bounds = [Version(one.version) for one in there if one.operator in LOWER and "*" not in one.version]
     return len(there) > 0 and max(bounds, default=Version("0")) < Version(MINIMUM[name])
 
@@ -197,6 +197,6 @@ def _lowest(name: str) -> str:
     except (PackageNotFoundError, ValueError):
         return str(minimum)
     if there.is_prerelease and there.release >= minimum.release:
-        return there.public  # as is: pip passes over what is older than the release
+        return there.public  # exact: pip ignores a pre-release if the bound is a release
     is_newer = there.release[:2] > minimum.release[:2] and not there.is_prerelease
     return f"{there.major}.{there.minor}" if is_newer else str(minimum)

@@ -1,4 +1,4 @@
-"""What the tests of a project look like before anything is written."""
+"""The facts about a project's existing tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DATABASE = {"engine", "session", "overrides", "container", "create_all", "async 
 
 
 def folder(finds: Finds) -> str:
-    """The folder of the tests, relative to the root."""
+    """Return the folder of the tests, relative to the root."""
     root = finds.project.root
     configured = [path.rstrip("/") for path in finds.configuration.words("testpaths")]
     inside = [folder for module in finds.project.tests for folder in module.path.parents if folder.name in TEST_FOLDERS]
@@ -30,17 +30,17 @@ def folder(finds: Finds) -> str:
 
 
 def wide_sessions(finds: Finds) -> list[str]:
-    """What is to be known of sessions that last longer than a test."""
+    """Return notes on sessions that last longer than a test."""
     wide = [one for one in finds.fixtures if "session" in one.traits and one.scope not in ("function", "?")]
     return [
-        f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: a transaction that a "
-        "test leaves open on it is ended after the test. Commit it, or ask for db_session or sync_session."
+        f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: Crucible ends a "
+        "transaction that a test leaves open on it. Commit it, or request db_session or sync_session."
         for one in wide
     ]
 
 
 def paths(finds: Finds) -> list[str]:
-    """Where tests are to be looked for; nothing where some lie in the root itself, and all of it is searched."""
+    """Return the folders to collect tests from; none if some tests are in the root itself."""
     names = [
         module.path.relative_to(finds.project.root).parts for module in finds.project.tests if _is_collected(module)
     ]
@@ -54,20 +54,20 @@ def _is_collected(module: Module) -> bool:
 
 
 def marks(finds: Finds) -> list[str]:
-    """The marks that the tests carry and nobody is known to register."""
+    """Return the marks of the tests that no known plugin registers."""
     found = {name.split(".")[2] for module in finds.project.tests for name in _marks(module)}
     return sorted(found - KNOWN)
 
 
 def uses_anyio(finds: Finds) -> bool:
-    """Whether the suite runs its asynchronous tests with anyio's plugin."""
+    """Return whether the suite runs its asynchronous tests with anyio's plugin."""
     named = any(name == "pytest.mark.anyio" for module in finds.project.tests for name in _marks(module))
     backend = any(fixture.name == "anyio_backend" for fixture in finds.fixtures)
     return named or backend or finds.configuration.text("anyio_mode") is not None
 
 
 def has_async_tests(finds: Finds) -> bool:
-    """Whether a test is asynchronous."""
+    """Return whether a test is asynchronous."""
     return any(
         isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test")
         for module in finds.project.tests
@@ -76,9 +76,9 @@ def has_async_tests(finds: Finds) -> bool:
 
 
 def beside_tests(finds: Finds) -> list[str]:
-    """Folders of tests whose modules import each other by their bare name, which importlib mode rules out.
+    """Return folders of tests whose modules import each other by their bare name, which importlib mode prevents.
 
-    In a package they never could, and such a name is another module's.
+    Packages are left out: such an import never worked there, so the name is that of another module.
     """
     found = []
     for module in finds.project.tests:
@@ -94,7 +94,7 @@ def beside_tests(finds: Finds) -> list[str]:
 
 
 def may_forbid(finds: Finds, folder: str) -> bool:
-    """Whether no test in *folder* asks for a fixture that has to do with the database."""
+    """Return whether no test in *folder* requests a fixture that uses the database."""
     place = finds.project.root / folder
     inside = [module for module in finds.project.tests if place in module.path.parents]
     asked = {

@@ -1,4 +1,4 @@
-"""Tables of a TOML file, changed so that comments, order and spacing stay."""
+"""Changes in the tables of a TOML file that keep comments, order and spacing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 100
 
 
 def rename(text: str, parent: str, key: str) -> str:
-    """Return *text* with the table *key* of the table *parent* in its parent's place."""
+    """Return *text* with the table *parent* replaced by its own table *key*."""
     document = tomlkit.parse(text)
     outer, _, name = parent.rpartition(".")
     holder = _table(document, outer)
@@ -20,7 +20,7 @@ def rename(text: str, parent: str, key: str) -> str:
     if isinstance(moved, Table):
         length = len(moved.value.body)
         holder[name] = moved = Table(moved.value, moved.trivia, False, name=name, display_name=parent)
-        del moved.value.body[length:]  # an empty line that the assignment appends
+        del moved.value.body[length:]  # the assignment appends an empty line
     else:
         holder[name] = moved
     return tomlkit.dumps(document)
@@ -47,7 +47,7 @@ def change(text: str, table: str, values: Mapping[str, Any], comments: Mapping[s
 
     Args:
         text: The file.
-        table: Its dotted name; added at the end where it is not there.
+        table: The dotted name of the table; added at the end if it does not exist.
         values: Plain values by key.
         comments: Lines to put above a new key, without ``#``; an empty one stays empty.
     """
@@ -80,7 +80,7 @@ def extend(text: str, table: str, key: str, words: list[str], *, instead_of: Map
 
 
 def _extend(array: Array, words: list[str]) -> None:
-    """Append *words* to a list: on lines of their own where it has several, or is too long with them."""
+    """Append *words* to a list: on lines of their own if it has several lines, or would be too long."""
     lines = array.as_string().split("\n")
     for word in words:
         if len(lines) > 1:
@@ -99,7 +99,7 @@ def _table(document: Any, table: str) -> Any:
 
 
 def _item(value: Any) -> Any:
-    """Return a value to be put into a table; a list of many or of long strings has one to a line."""
+    """Return a value as an item of a table; a long list, or one of long strings, has a line for each."""
     item = tomlkit.item(value)
     if isinstance(item, Array) and (len(item.as_string()) > WIDTH - 30 or any(" " in word for word in value)):
         item.multiline(multiline=True)
@@ -107,8 +107,8 @@ def _item(value: Any) -> Any:
 
 
 def _replace(place: Any, key: str, value: Any) -> None:
-    """Change a value; a list keeps its lines and their comments where only strings are added to it."""
-    old = place.item(key)  # with its comment, which a plain boolean has not
+    """Change a value; a list to which strings are only added keeps its lines and comments."""
+    old = place.item(key)  # with its comment, which a plain boolean lacks
     if isinstance(old, Array) and isinstance(value, list) and value[: len(old)] == old.unwrap():
         _extend(old, value[len(old) :])
         return
@@ -118,7 +118,7 @@ def _replace(place: Any, key: str, value: Any) -> None:
 
 
 def _append(place: Table, values: Mapping[str, Any], comments: Mapping[str, str]) -> None:
-    """Put new keys after the last one of a table: comments that follow it belong to what comes next."""
+    """Put new keys after the last one of a table, before comments, which belong to the next table."""
     body = place.value.body
     length = len(body)
     while length and body[length - 1][0] is None:

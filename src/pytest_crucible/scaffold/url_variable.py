@@ -1,4 +1,4 @@
-"""The environment variable that the application cannot be imported without, since its engine's URL stands there."""
+"""The environment variable that holds the URL of the application's engine, and is needed to import the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..settings import ASYNC_DRIVERS, SYNC_DRIVERS
 
 
 def url_env(finds: Finds) -> list[str]:
-    """``["DATABASE_URL=postgresql+asyncpg"]`` for `crucible_url_env`; empty for none, or for several variables."""
+    """Return `crucible_url_env`, as ``["DATABASE_URL=postgresql+asyncpg"]``; empty for no or several variables."""
     found = {
         f"{variable}=postgresql+{driver}"
         for engine in finds.engines
@@ -40,7 +40,7 @@ def _variables(engine: Engine) -> Iterator[str]:
 
 
 def _driver(finds: Finds, engine: Engine) -> str | None:
-    """The driver that is required; else one that is installed."""
+    """Return the required driver, or else an installed one."""
     names = ASYNC_DRIVERS if engine.is_async else SYNC_DRIVERS
     required = {one.name.removesuffix("-binary") for one in finds.requirements}
     return next((name for name in names if name in required), None) or next(filter(find_spec, names), None)

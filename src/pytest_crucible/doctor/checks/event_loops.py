@@ -1,4 +1,4 @@
-"""Event loops: whose loop a fixture runs on, and whose a connection belongs to.
+"""Checks of event loops: the loop that a fixture runs on, and the loop that a connection belongs to.
 
 The rules are pytest-asyncio's own (1.x, ``pytest_fixture_setup``): a fixture runs on the loop of its ``loop_scope``,
 else of ``asyncio_default_fixture_loop_scope``, else of its own scope; that loop must live as long as the fixture.
@@ -29,7 +29,7 @@ def _width(scope: str) -> int:
 
 
 def _runs_on_asyncio(case: Case, fixture: Fixture) -> bool:
-    """Whether pytest-asyncio runs a fixture; else it is anyio's, or trio's."""
+    """Return whether pytest-asyncio runs a fixture; if not, anyio or trio does."""
     if not isinstance(fixture.node, ast.AsyncFunctionDef) or not case.uses("pytest-asyncio"):
         return False
     return fixture.decorator.startswith("pytest_asyncio") or case.option("asyncio_mode", "strict") == "auto"
@@ -45,7 +45,7 @@ def _fixtures(case: Case) -> list[Fixture]:
 
 
 def scope_mismatch(case: Case) -> Iterator[Finding]:
-    """A fixture that outlives its loop, or a connection on another loop than the test's."""
+    """Yield each fixture that outlives its loop, or opens a connection on another loop than the test's."""
     tests = _test_loops(case)
     for fixture in _fixtures(case):
         loop = _loop(case, fixture)
@@ -80,7 +80,7 @@ def _other_loop(case: Case, fixture: Fixture, loop: str, call: ast.Call) -> Find
 
 
 def _bound(case: Case, fixture: Fixture) -> ast.Call | None:
-    """The call by which a fixture opens something that belongs to its loop and outlives the call."""
+    """Return the call by which a fixture opens a resource that belongs to its loop and outlives the call."""
     made = {id(call) for call in calls(fixture.node)}
     engines = [engine for engine in case.finds.engines if id(engine.node) in made]
     disposed = _disposed(fixture)
@@ -96,7 +96,7 @@ def _bound(case: Case, fixture: Fixture) -> ast.Call | None:
 
 
 def _disposed(fixture: Fixture) -> set[int]:
-    """Return the calls that make what the fixture disposes before the test begins."""
+    """Return the calls that make engines which the fixture disposes before the test begins."""
     begins = min((node.lineno for node in ast.walk(fixture.node) if isinstance(node, ast.Yield)), default=sys.maxsize)
     names = {owner(call) for call in calls(fixture.node) if last(call) == "dispose" and call.lineno < begins}
     statements = (node for node in ast.walk(fixture.node) if isinstance(node, ast.stmt))
@@ -104,7 +104,7 @@ def _disposed(fixture: Fixture) -> set[int]:
 
 
 def _test_loops(case: Case) -> set[str]:
-    """The loops that tests run on: the default, and what marks ask for."""
+    """Return the loops that tests run on: the default, and those that marks request."""
     found = {case.option(TESTS) or "function"}
     for module in case.project.tests:
         for call in calls(module.tree):
@@ -114,7 +114,7 @@ def _test_loops(case: Case) -> set[str]:
 
 
 def event_loop(case: Case) -> Iterator[Finding]:
-    """pytest-asyncio 1.0 removed the fixture ``event_loop``."""
+    """Yield each use of the fixture ``event_loop``, which pytest-asyncio 1.0 removed."""
     if case.machine.has("pytest-asyncio") and case.machine.version("pytest-asyncio") < (1,):
         return
     defined = [fixture for fixture in case.fixtures if fixture.name == "event_loop"]
@@ -161,9 +161,9 @@ def pooled_engine(case: Case) -> Iterator[Finding]:
 
 
 def _is_pooled(engine: Engine) -> bool:
-    """Whether an async engine keeps connections; SQLite's belong to no loop."""
+    """Return whether an async engine keeps connections; SQLite's belong to no loop."""
     call = engine.node
     pool = full(engine.module, keyword(call, "poolclass")).rpartition(".")[2]
-    spread = any(word.arg is None for word in call.keywords)  # **options may bring a pool: nobody can tell
+    spread = any(word.arg is None for word in call.keywords)  # **options may contain a pool that cannot be seen
     kept = not spread and keyword(call, "pool") is None and pool not in LOOPLESS
     return kept and engine.is_async and not (engine.known_url or "").startswith("sqlite")

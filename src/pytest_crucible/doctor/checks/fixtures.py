@@ -1,4 +1,4 @@
-"""Fixtures of the well-known recipe that do something else than they seem to."""
+"""Checks of well-known fixtures that do not do what they seem to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGING = ("update", "set", "setdefault")
 
 
 def faker_seed(case: Case) -> Iterator[Finding]:
-    """Faker's own fixture is seeded by it, and nothing else."""
+    """Yield each fixture ``faker_seed``, which seeds only Faker's own fixture."""
     with_factories = any(_imports(module, "polyfactory") for module in case.project.modules)
     if case.settings.on or not with_factories:
         return
@@ -27,7 +27,7 @@ def faker_seed(case: Case) -> Iterator[Finding]:
         if fixture.name == "faker_seed":
             yield Finding(
                 "faker_seed does not reach Polyfactory.",
-                "It seeds Faker's own fixture faker only: factories draw other data in each run.",
+                "It seeds only Faker's own fixture faker: factories draw different data in each run.",
                 "Write `__random_seed__ = 1` in each factory. With Crucible every factory is seeded, for each test.",
                 case.where(fixture.module),
                 fixture.node.lineno,
@@ -35,7 +35,7 @@ def faker_seed(case: Case) -> Iterator[Finding]:
 
 
 def shared_headers(case: Case) -> Iterator[Finding]:
-    """A fixture that changes the client it was given and hands it on."""
+    """Yield each fixture that changes a client it receives, and returns it."""
     for fixture in case.fixtures:
         given = set(fixture.arguments)
         handed_on = {last(node.value) for node in ast.walk(fixture.node) if isinstance(node, ast.Return | ast.Yield)}
@@ -51,7 +51,7 @@ def shared_headers(case: Case) -> Iterator[Finding]:
 
 
 def _changed(function: Function) -> set[str]:
-    """The names whose ``headers`` or ``cookies`` a function changes."""
+    """Return the names whose ``headers`` or ``cookies`` a function changes."""
     found = set()
     for node in ast.walk(function):
         for target in node.targets if isinstance(node, ast.Assign) else ():
@@ -65,21 +65,21 @@ def _changed(function: Function) -> set[str]:
 
 
 def overrides_cleared(case: Case) -> Iterator[Finding]:
-    """``dependency_overrides.clear()`` takes those of others with it."""
+    """Yield each ``dependency_overrides.clear()``, which removes the overrides of other fixtures as well."""
     on = case.settings.on and case.settings.app
     for module in case.project.tests:
         for node in ast.walk(module.tree):
             if _clears(node):
                 yield Finding(
                     "All dependency overrides are cleared.",
-                    "Those that another fixture has set are gone as well, for the rest of the test."
+                    "Those that another fixture has set are removed as well, for the rest of the test."
                     if on
-                    else "Those that the application, or another fixture, had set are gone as well, for every later "
+                    else "Those that the application, or another fixture, has set are removed as well, for every later "
                     "test.",
-                    "Leave it out: Crucible puts all of them back after each test."
+                    "Leave it out: Crucible restores all of them after each test."
                     if on
-                    else "Take back only your own: app.dependency_overrides.pop(get_db). With Crucible all of them "
-                    "are put back after each test.",
+                    else "Remove only your own: app.dependency_overrides.pop(get_db). Crucible restores all of them "
+                    "after each test.",
                     case.where(module),
                     getattr(node, "lineno", 0),
                     severity="note" if on else None,
@@ -95,7 +95,7 @@ def _clears(node: ast.AST) -> bool:
 
 
 def session_shared(case: Case) -> Iterator[Finding]:
-    """The application is given the test's own session."""
+    """Yield each override that gives the application the test's own session."""
     if case.settings.on and case.settings.isolation == "rollback":
         return
     dependencies = {one.place.path.replace(":", ".") for one in case.finds.session_dependencies}
@@ -123,7 +123,7 @@ def _overridden(case: Case, fixture: Fixture, node: ast.AST) -> str:
 
 
 def _given_by_override(node: ast.AST, fixture: Fixture) -> str:
-    """The name that ``app.dependency_overrides[get_db] = …`` makes the application get; empty for anything else."""
+    """Return the name of what ``app.dependency_overrides[get_db] = …`` provides; empty for other nodes."""
     if not isinstance(node, ast.Assign):
         return ""
     (target, *_) = node.targets
@@ -140,12 +140,12 @@ def _given_by_override(node: ast.AST, fixture: Fixture) -> str:
 
 
 def lifespan_not_run(case: Case) -> Iterator[Finding]:
-    """httpx's ASGI transport neither starts nor stops the application."""
+    """Yield each client of httpx whose ASGI transport neither starts nor stops the application."""
     if not any(map(_has_lifespan, case.project.code)):
         return
     for module in case.project.tests:
         if "lifespan" in module.source.lower():
-            continue  # LifespanManager, app.router.lifespan_context: it is thought of
+            continue  # LifespanManager, app.router.lifespan_context: the tests run it
         for call in calls(module.tree):
             if last(call) == "ASGITransport" and full(module, call.func).startswith("httpx"):
                 yield Finding(
@@ -168,7 +168,7 @@ def _has_lifespan(module: Module) -> bool:
 
 
 def container_moved(case: Case) -> Iterator[Finding]:
-    """``testcontainers.postgres`` has become ``testcontainers.community.postgres``."""
+    """Yield each import of ``testcontainers.postgres``, now ``testcontainers.community.postgres``."""
     if case.machine.has(CONTAINERS) and case.machine.version(CONTAINERS) < MOVED_IN:
         return
     for module in case.project.tests:
@@ -185,10 +185,10 @@ def container_moved(case: Case) -> Iterator[Finding]:
 
 
 def url_unchanged(case: Case) -> Iterator[Finding]:
-    """``get_connection_url()`` says ``postgresql+psycopg2://``, so ``postgresql://`` is not in it."""
+    """Yield each replacement of ``postgresql://`` in ``get_connection_url()``, which says ``postgresql+psycopg2://``."""
     for module in case.project.tests:
         if any(keyword(call, "driver") for call in calls(module.tree)):
-            continue  # the container was told which driver it shall name
+            continue  # the container names the driver that it was given
         for call in calls(module.tree):
             if last(call) == "replace" and call.args and _is_text(call.args[0], "postgresql://"):
                 source = owner(call)
@@ -204,7 +204,7 @@ def url_unchanged(case: Case) -> Iterator[Finding]:
 
 
 def _container_urls(module: Module) -> set[str]:
-    """The names that hold what ``get_connection_url()`` without a driver returned."""
+    """Return the names that hold a result of ``get_connection_url()`` without a driver."""
     found = set()
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
@@ -219,14 +219,14 @@ def _is_text(node: ast.expr, text: str) -> bool:
 
 
 def container_per_worker(case: Case) -> Iterator[Finding]:
-    """A session fixture that starts a container does so in each worker."""
+    """Yield each session fixture that starts a container, which happens in each worker."""
     if not case.uses("pytest-xdist"):
         return
     for fixture in case.fixtures:
         if fixture.scope == "session" and _starts_container(fixture):
             yield Finding(
                 f"{fixture.name} starts a container in each worker of pytest-xdist.",
-                "A session is a worker's: -n 4 starts four servers, at some seconds each.",
+                "Each worker has a session of its own: -n 4 starts four servers, at some seconds each.",
                 "With Crucible: delete the fixture; all workers share one server, and each has a database of its own, "
                 "which takes some 20 ms.",
                 case.where(fixture.module),

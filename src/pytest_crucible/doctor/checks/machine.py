@@ -1,4 +1,4 @@
-"""Room, permissions and limits of this machine."""
+"""Checks of disk space, permissions and limits of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DESCRIPTORS = 512
 
 
 def data_room(case: Case) -> Iterator[Finding]:
-    """Where an embedded server's data may lie, and how much there is of it."""
+    """Check the free space for an embedded server's data."""
     room = case.machine.room
     if not room or case.settings.server != "embedded":
         return
@@ -32,7 +32,7 @@ def data_room(case: Case) -> Iterator[Finding]:
 
 
 def cache(case: Case) -> Iterator[Finding]:
-    """Whether templates can be kept between runs."""
+    """Check that templates can be kept between runs."""
     machine = case.machine
     if machine.cache_error:
         yield Finding(
@@ -50,17 +50,17 @@ def cache(case: Case) -> Iterator[Finding]:
 
 
 def descriptors(case: Case) -> Iterator[Finding]:
-    """Each connection, and each file of the server, is a descriptor."""
+    """Check the limit of open files: each connection, and each file of the server, takes a descriptor."""
     if 0 <= case.machine.descriptors < DESCRIPTORS:
         yield Finding(
-            f"A process may have {case.machine.descriptors} files open.",
-            "PostgreSQL and the pools of several engines take more: they fail with “too many open files”.",
+            f"A process may have only {case.machine.descriptors} files open.",
+            "PostgreSQL and the pools of several engines need more: they fail with “too many open files”.",
             "Run `ulimit -n 4096` before pytest.",
         )
 
 
 def root(case: Case) -> Iterator[Finding]:
-    """Running as root is supported, and differs."""
+    """Check whether the tests run as root, which is supported but slower."""
     if case.machine.root and case.settings.server == "embedded":
         yield Finding(
             "The tests run as root.",

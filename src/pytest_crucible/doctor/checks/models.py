@@ -1,4 +1,4 @@
-"""Models that are missing from the schema because nobody imports their module."""
+"""The check of models that are missing from the schema because nothing imports their module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..findings import Finding
 
 
 def not_imported(case: Case) -> Iterator[Finding]:
-    """A model in a module that neither the application nor the metadata's module imports."""
+    """Yield each model in a module that neither the application nor the metadata's module imports."""
     settings = case.settings
     wanted = () if settings.alembic else settings.metadata
     wanted += tuple(entry.partition("=")[2] for entry in settings.databases)

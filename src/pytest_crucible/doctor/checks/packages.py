@@ -1,4 +1,4 @@
-"""What is installed here, against what the project does with it."""
+"""Checks of the installed packages against their use in the project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..findings import Finding
 from ..probes.requirements import required
 
 OURS = "pytest-crucible"
-# Drivers and plugins are the application's own dependencies, and not ours: older ones have not been tried.
+# Drivers and plugins are dependencies of the application, not of Crucible: older versions are not tested.
 ALSO = {"pytest-asyncio": ">=1.0", "asyncpg": ">=0.29", "fastapi": ">=0.100", "testcontainers": ">=4.9"}
 ASYNC = "sqlalchemy.ext.asyncio"
 # The last release that breaks, and the first pytest on which it does.
@@ -24,22 +24,22 @@ SHOWN = ("pytest", "sqlalchemy", "pytest-asyncio", "fastapi", "starlette", "alem
 
 
 def greenlet(case: Case) -> Iterator[Finding]:
-    """SQLAlchemy 2.1 no longer installs greenlet, without which nothing in ``sqlalchemy.ext.asyncio`` works."""
+    """Check that greenlet is required: SQLAlchemy 2.1 no longer installs it, and its asyncio part needs it."""
     place = _first_import(case, ASYNC)
     if case.machine.version("sqlalchemy") < (2, 1) or place is None:
         return
     if _asks_for_no_greenlet(case):
         yield Finding(
             "The application uses sqlalchemy.ext.asyncio, and no dependency of it brings greenlet.",
-            "SQLAlchemy 2.1 no longer installs greenlet, and its asyncio part does not work without. Here "
+            "SQLAlchemy 2.1 no longer installs greenlet, and its asyncio part does not work without it. Here "
             "pytest-crucible brings it; in production nothing does.",
-            'Ask for "sqlalchemy[asyncio]" in the application\'s dependencies.',
+            'Require "sqlalchemy[asyncio]" in the application\'s dependencies.',
             *place,
         )
 
 
 def _asks_for_no_greenlet(case: Case) -> bool:
-    """Whether the project's requirements bring SQLAlchemy 2.1 without it; not where SQLAlchemy is none of them."""
+    """Return whether the project's requirements bring SQLAlchemy 2.1, but not greenlet."""
     brought = required((one for one in case.finds.requirements if one.name != OURS), case.machine)
     is_old = re.search(r"<\s*2\.1|[=~]=\s*2\.0", case.requirements.get("sqlalchemy", ""))
     return "sqlalchemy" in brought and "greenlet" not in brought and not is_old
@@ -56,20 +56,20 @@ def _first_import(case: Case, package: str) -> tuple[str, int] | None:
 
 
 def pytest_alembic(case: Case) -> Iterator[Finding]:
-    """pytest-alembic 0.13.1 sets a private attribute that pytest 9.2 no longer has."""
+    """Check for pytest-alembic up to 0.13.1, which sets a private attribute that pytest 9.2 lacks."""
     version = case.machine.version("pytest-alembic")
     if version and version <= ALEMBIC_PLUGIN and case.machine.version("pytest") >= BREAKS_ON:
         yield Finding(
             f"pytest-alembic {case.machine.versions['pytest-alembic']} is installed with pytest "
             f"{case.machine.versions['pytest']}.",
             "It uses a private name of pytest that is gone ('TestCollector' object has no attribute '_nodeid'): "
-            "collection stops, in every project, whether or not its tests are asked for.",
-            'Write "pytest<9.2" beside it, or uninstall it: Crucible has the same checks of migrations.',
+            "collection stops in every project, even if its tests are not requested.",
+            'Require "pytest<9.2" beside it, or uninstall it: Crucible has the same checks of migrations.',
         )
 
 
 def unsupported(case: Case) -> Iterator[Finding]:
-    """Versions that Crucible is not made for."""
+    """Yield each package whose version Crucible does not support."""
     if tuple(map(int, case.machine.python.split(".")[:2])) < (3, 10):
         yield Finding(f"Python {case.machine.python} runs the tests.", "Crucible needs 3.10.", "Use a newer Python.")
     wanted = {**_our_requirements(), **ALSO}
@@ -78,7 +78,7 @@ def unsupported(case: Case) -> Iterator[Finding]:
         if version and not Requirement(f"x{specifier}").specifier.contains(Version(version), prereleases=True):
             yield Finding(
                 f"{name} {version} is installed.",
-                f"Crucible is made for {name}{specifier}.",
+                f"Crucible supports {name}{specifier}.",
                 f'Run: pip install "{name}{specifier}"',
             )
 
@@ -89,7 +89,7 @@ def _our_requirements() -> dict[str, str]:
 
 
 def shown_versions(case: Case) -> dict[str, str]:
-    """The versions that a report of a bug should name."""
+    """Return the versions that a bug report should name."""
     versions = case.machine.versions
     found = {name: versions[name] for name in SHOWN if name in versions}
     return {"Python": case.machine.python, "pytest-crucible": versions.get(OURS, ""), **found}

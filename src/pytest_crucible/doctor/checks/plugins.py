@@ -1,4 +1,4 @@
-"""Fixtures of other plugins, and of the project, with a name of Crucible's."""
+"""Checks of fixtures of other plugins, and of the project, that have the name of one of Crucible's."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..case import Case
 from ..findings import Finding
 
 OURS = "pytest-crucible"
-# For the user to replace.
+# Fixtures that a project is meant to override.
 MEANT = {"auth_scheme", "client_options", "current_user_dependency", "faker_seed", "test_user"}
 
 
 @cache
 def fixture_names(files: tuple[Path, ...]) -> frozenset[str]:
-    """Return the fixtures that a plugin's files define; they are read and not imported."""
+    """Return the fixtures that a plugin's files define; the files are read, not imported."""
     return frozenset(name for path in files for name in _in_file(path))
 
 
@@ -33,7 +33,7 @@ def _in_file(path: Path) -> Iterator[str]:
 
 
 def our_names() -> frozenset[str]:
-    """Return the fixtures of Crucible that a test may ask for."""
+    """Return the fixtures of Crucible that a test may request."""
     folder = Path(__file__).parents[2] / "fixtures"
     names = fixture_names(tuple(sorted(folder.glob("*.py"))))
     return frozenset(name for name in names if not name.startswith("crucible_"))
@@ -48,20 +48,19 @@ def clashes(case: Case) -> Iterator[Finding]:
             yield Finding(
                 f"{' and '.join(owners)} and Crucible both have a fixture {name}.",
                 "Crucible's wins, since it is registered last.",
-                f"Where the other one is meant, switch Crucible's name off by a fixture {name} of your own in "
-                "conftest.py.",
+                f"If you need the other one, override Crucible's with a fixture {name} of your own in conftest.py.",
             )
 
 
 def shadowed(case: Case) -> Iterator[Finding]:
-    """A fixture of the project's with a name of Crucible's: it wins."""
+    """Yield each fixture of the project that overrides one of Crucible's."""
     names = our_names() - MEANT if case.settings.on else frozenset()
     for fixture in case.fixtures:
         if fixture.name in names and fixture.name not in fixture.arguments:
             yield Finding(
                 f"The fixture {fixture.name} takes the place of Crucible's.",
                 "A fixture of the project always wins, as everywhere in pytest.",
-                "Delete it if Crucible's does; keep it if it is meant.",
+                "Delete it if Crucible's fixture is enough; keep it if it is intended.",
                 case.where(fixture.module),
                 fixture.node.lineno,
             )

@@ -1,4 +1,4 @@
-"""Crucible's own settings, and pytest's configuration around them."""
+"""Checks of Crucible's settings, and of pytest's configuration around them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX = "crucible_"
 
 
 def settings_of(root: Path, configuration: Configuration, environ: Mapping[str, str]) -> Settings:
-    """The settings, without those that are wrong: each is a finding of its own."""
+    """Return the settings without invalid ones: each of these is a finding."""
     file = configuration.values
     right = {option.name: file.get(option.name) for option in OPTIONS if not _wrong(root, option.name, file, {})}
     env = {option.env: environ.get(option.env, "") for option in OPTIONS if not _wrong(root, option.name, {}, environ)}
@@ -37,7 +37,7 @@ def _wrong(root: Path, name: str, file: Mapping[str, Any], environ: Mapping[str,
 
 
 def setting_wrong(case: Case) -> Iterator[Finding]:
-    """A value that its option does not take, and a name that is no option."""
+    """Yield each invalid value of an option, and each name that is no option."""
     values = case.configuration.values
     for option in OPTIONS:
         if error := _wrong(case.root, option.name, values, {}):
@@ -49,11 +49,11 @@ def setting_wrong(case: Case) -> Iterator[Finding]:
     for name in values:
         if name.startswith(PREFIX) and name not in known:
             close = get_close_matches(name, known, n=1)
-            do = f"Did you mean {close[0]}?" if close else "See docs/options.md for those that there are."
+            do = f"Did you mean {close[0]}?" if close else "See docs/options.md for the list of options."
             line = case.line_of(name)
             yield Finding(
                 f"There is no option {name}.",
-                "pytest ignores it, or with strict stops.",
+                "pytest ignores it, or stops in strict mode.",
                 do,
                 case.configuration_file,
                 line,
@@ -61,7 +61,7 @@ def setting_wrong(case: Case) -> Iterator[Finding]:
 
 
 def path_missing(case: Case) -> Iterator[Finding]:
-    """A file or folder that a setting names, and that is not there."""
+    """Yield each file or folder that a setting names and that does not exist."""
     settings = case.settings
     named = [("crucible_no_database", entry) for entry in settings.no_database]
     named += [("crucible_alembic", settings.alembic)] if settings.alembic else []
@@ -77,7 +77,7 @@ def path_missing(case: Case) -> Iterator[Finding]:
 
 
 def migrations_missing(case: Case) -> Iterator[Finding]:
-    """``crucible_alembic`` names a configuration without scripts."""
+    """Check that the configuration in ``crucible_alembic`` leads to Alembic's scripts."""
     config = case.root / (case.settings.alembic or "")
     if not config.is_file():
         return
@@ -92,37 +92,37 @@ def migrations_missing(case: Case) -> Iterator[Finding]:
 
 
 def off(case: Case) -> Iterator[Finding]:
-    """Without a schema, Crucible does nothing."""
+    """Check that a schema is configured: without one, Crucible does nothing."""
     if not case.settings.on:
         yield Finding(
             "Crucible is not configured in this project: none of crucible_metadata, crucible_alembic and "
             "crucible_databases is set.",
-            "It does nothing then, and prints nothing.",
-            "Run `crucible init`, which finds what to write, or see README.md.",
+            "So it does nothing, and prints nothing.",
+            "Run `crucible init`, which writes the configuration, or see README.md.",
             case.configuration_file,
         )
 
 
 def several(case: Case) -> Iterator[Finding]:
-    """A configuration that pytest does not read because another one comes first."""
+    """Yield each configuration that pytest does not read because another one comes first."""
     for path in case.configuration.ignored:
         yield Finding(
             f"pytest reads {case.configuration_file}, and not the configuration in {case.at(path)}.",
-            "It takes the first file that configures it and says nothing of the others.",
+            "It takes the first file that configures it and silently ignores the others.",
             "Keep one of them.",
             case.at(path),
         )
 
 
 def unreadable(case: Case) -> Iterator[Finding]:
-    """A module that does not parse: the checks do not see what is in it."""
+    """Yield each module that cannot be parsed, and whose contents the checks do not see."""
     for module in case.project.modules:
         if module.error:
             yield Finding(
                 f"Python {case.machine.python} cannot parse it: {module.error}",
-                "No check sees what is in it.",
-                "Correct it, run crucible with the Python that it is written for, or move it to a folder whose name "
-                "begins with a dot if it is no module.",
+                "No check sees its contents.",
+                "Correct it, or run crucible with the Python version that it is written for. If it is no module, move "
+                "it to a folder whose name begins with a dot.",
                 case.where(module),
                 module.error_line,
                 severity="warning" if module.is_test else "note",
@@ -130,7 +130,7 @@ def unreadable(case: Case) -> Iterator[Finding]:
 
 
 def extension_missing(case: Case) -> Iterator[Finding]:
-    """An extension that the embedded server has not got."""
+    """Yield each extension that the embedded server lacks."""
     if case.settings.server != "embedded":
         return
     seen = set()
@@ -152,7 +152,7 @@ def _extensions(case: Case) -> Iterator[tuple[str, str, int]]:
 
 
 def import_fails(case: Case) -> Iterator[Finding]:
-    """Yield what a setting names and cannot be imported."""
+    """Yield each object that a setting names and that cannot be imported."""
     if failure := case.inspection.failure:
         yield Finding(failure.found, failure.why, failure.do, case.configuration_file)
     for problem in case.inspection.problems:

@@ -1,6 +1,6 @@
-"""Hand-written transactions that commit every test.
+"""The check of hand-written transactions that commit every test.
 
-Each pattern was run on PostgreSQL: which rows a fixture leaves behind is measured.
+Each pattern was run on PostgreSQL, and the rows that the fixture leaves behind were measured.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ With = ast.With | ast.AsyncWith
 
 
 def commits_every_test(case: Case) -> Iterator[Finding]:
-    """``async with conn.begin() as trans: … yield …`` and a rollback behind the block, or none at all."""
+    """Yield each ``async with conn.begin() as trans: … yield …`` with a rollback after the block, or none at all."""
     for module in case.project.tests:
         for function in functions_of(module.tree):
             for block, begin, name in _begun(function):
@@ -28,7 +28,7 @@ def commits_every_test(case: Case) -> Iterator[Finding]:
 
 
 def _begun(function: Function) -> Iterator[tuple[With, ast.Call, str]]:
-    """The ``with ….begin() as name`` blocks of a function."""
+    """Yield the ``with ….begin() as name`` blocks of a function."""
     for node in ast.walk(function):
         if isinstance(node, ast.With | ast.AsyncWith):
             for item in node.items:
@@ -37,14 +37,14 @@ def _begun(function: Function) -> Iterator[tuple[With, ast.Call, str]]:
 
 
 def _rollback_behind(function: Function, block: With, name: str) -> ast.Call | None:
-    """A rollback of what the block began, after it has ended."""
+    """Return a rollback of the block's transaction that follows the block."""
     end = block.end_lineno or block.lineno
     expected = {
         call
         for node in ast.walk(function)
         if isinstance(node, ast.With) and any(last(item.context_expr) == "raises" for item in node.items)
         for call in calls(node)
-    }  # a test of what such a rollback does
+    }  # a test expects such a rollback to fail
     late = (call for call in _rollbacks(function, name) if call.lineno > end and call not in expected)
     return next(late, None) if name else None
 
@@ -54,17 +54,17 @@ def _rollbacks(node: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 
 def _only_commits(block: With, names: set[str]) -> bool:
-    """Whether a test runs inside the block, in a session whose commits are savepoints, and nothing rolls back."""
+    """Return whether a test runs inside the block, in a session with savepoints, and nothing rolls back."""
     yields = any(isinstance(node, ast.Yield) for node in ast.walk(block))
     joined = any(keyword(made, "join_transaction_mode") is not None for made in calls(block))
-    return yields and joined and not any(_rollbacks(block, *names))  # the session's own rolls a savepoint back
+    return yields and joined and not any(_rollbacks(block, *names))  # the session's own rollback ends only a savepoint
 
 
 def _late(case: Case, module: Module, begin: ast.Call, late: ast.Call) -> Finding:
     return Finding(
-        f"{owner(late)}.rollback() stands behind the block of {ast.unparse(begin)}, which has committed by then.",
-        "Leaving the block commits: each test's rows stay for the next ones, and in the database for ever. The "
-        "rollback then does nothing but warn.",
+        f"{owner(late)}.rollback() follows the block of {ast.unparse(begin)}, which has committed by then.",
+        "Leaving the block commits: each test's rows stay for later tests, and in the database for ever. The "
+        "rollback then only warns.",
         "Roll back inside the block, after the yield; or begin the transaction without a block that commits. With "
         "Crucible: delete the fixture, and ask for db_session.",
         case.where(module),
@@ -75,7 +75,7 @@ def _late(case: Case, module: Module, begin: ast.Call, late: ast.Call) -> Findin
 def _never(case: Case, module: Module, begin: ast.Call, block: With) -> Finding:
     return Finding(
         f"The test runs inside {ast.unparse(begin)}, and nothing rolls back.",
-        "Leaving the block commits: each test's rows stay for the next ones, and in the database for ever.",
+        "Leaving the block commits: each test's rows stay for later tests, and in the database for ever.",
         "Roll back inside the block, after the yield. With Crucible: delete the fixture, and ask for db_session.",
         case.where(module),
         block.lineno,

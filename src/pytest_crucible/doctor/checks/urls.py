@@ -1,4 +1,4 @@
-"""URLs and engines of a project that uses Crucible: those that lead to production, or past the dialect."""
+"""Checks of URLs that lead to production, and of engines that bypass their dialect."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..findings import Finding
 URL = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://[^\s\"'<>]*")
 NAME = r"\w*(?:DB|DATABASE|POSTGRES|PG|SQL)\w*HOST\w*"
 HOST = re.compile(rf"^\s*(?:export\s+)?({NAME})\s*=\s*[\"']?([^\s\"'#]+)", re.IGNORECASE)
-# Names that never lead anywhere (RFC 2606, RFC 6761), and the container's own machine.
+# Names that never resolve to a public host (RFC 2606, RFC 6761), and the container's own machine.
 RESERVED = ("localhost", "test", "invalid", "example", "local")
 EXAMPLES = ("example", "sample", "template", "dist", "prod")
 
 
 def _in_files(case: Case) -> Iterator[tuple[str, int, str]]:
-    """Every URL in a ``.env`` and in Alembic's configuration."""
+    """Yield every URL in a ``.env`` and in Alembic's configuration."""
     for path in [*_env_files(case.root), *dict.fromkeys(one.config for one in case.finds.migrations)]:
         for number, line in _lines(path):
             yield from ((case.at(path), number, found) for found in URL.findall(line))
 
 
 def _env_files(root: Path) -> list[Path]:
-    """Those that are read by themselves: an example is not, and one for production is meant to be."""
+    """Return the files that are loaded by default, without examples and those meant for production."""
     files = sorted({*root.glob(".env"), *root.glob(".env.*"), *root.glob("*.env")})
     return [path for path in files if path.is_file() and not any(word in path.name for word in EXAMPLES)]
 
@@ -46,11 +46,10 @@ def production(case: Case) -> Iterator[Finding]:
     for file, line, host in _hosts(case):
         if not is_local(host):
             yield Finding(
-                f"A database URL leads to {mask(host)}, which is not this machine.",
+                f"A database URL names {mask(host)}, which is not this machine.",
                 "Every process that reads it connects there: a script, a shell, a test without Crucible.",
-                "Name a local server there, and give production its URL where it is deployed. Crucible leads every "
-                "SQLAlchemy engine of a run elsewhere; for code without SQLAlchemy, name its variable in "
-                "crucible_url_env.",
+                "Name a local server there, and give production its URL where it is deployed. Crucible redirects every "
+                "SQLAlchemy engine of a run; for code without SQLAlchemy, name its variable in crucible_url_env.",
                 file,
                 line,
             )
@@ -66,7 +65,7 @@ def _hosts(case: Case) -> Iterator[tuple[str, int, str]]:
 
 
 def host_of(url: str) -> str:
-    """The host that a URL names; empty for none, and where it cannot be told."""
+    """Return the host that a URL names; empty if it names none or cannot be parsed."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -74,7 +73,7 @@ def host_of(url: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Whether a host is this machine, a container beside it, or a name that is reserved for examples."""
+    """Return whether a host is this machine, a container beside it, or a name reserved for examples."""
     if not host or "$" in host or "{" in host or "%" in host or host.startswith("/"):
         return True
     try:
@@ -85,13 +84,13 @@ def is_local(host: str) -> bool:
 
 
 def creator(case: Case) -> Iterator[Finding]:
-    """Yield each engine for PostgreSQL that connects by itself; where no literal says for what it is, it is none."""
+    """Yield each engine with a connect function of its own, if its URL is a literal for PostgreSQL."""
     for engine in case.finds.engines if case.settings.on else ():
         if engine.has_creator and (engine.known_url or "").startswith("postgres"):
             yield Finding(
                 "An engine is made with creator= or async_creator=.",
-                "It goes past its dialect, so nothing can lead it to the test's database: Crucible refuses it before "
-                "its first statement.",
+                "It bypasses its dialect, so it cannot be redirected to the test's database: Crucible refuses it "
+                "before its first statement.",
                 "Write the URL and connect_args, or a listener for “do_connect”, instead of the function.",
                 case.where(engine.module),
                 engine.place.line,

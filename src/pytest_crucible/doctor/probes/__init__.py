@@ -1,1 +1,1 @@
-"""What is measured once for all checks."""
+"""Measurements that are made once for all checks."""

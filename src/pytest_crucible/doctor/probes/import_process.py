@@ -1,7 +1,7 @@
-"""Import what the settings name, in a process of its own: a project that crashes, hangs or prints takes nobody along.
+"""The import of the settings' objects in a process of its own, which may crash, hang or print without harm.
 
 Run as ``python -m pytest_crucible.doctor.probes.import_process FILE``: reads the settings as JSON from stdin and writes
-the result to FILE. No engine connects meanwhile: the redirect refuses each.
+the result to FILE. No engine connects during the import: the redirect refuses each.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ...settings import Settings, resolve
 from ...settings.lookup import lookup
 
 FORBIDDEN = (
-    "A database is opened while the module is imported.\n"
-    "crucible doctor imports what the settings name, and lets nothing connect.\n"
-    "In a test run it is led to the worker database; in every other process it reaches what its URL says."
+    "The module connects to a database while it is imported.\n"
+    "crucible doctor imports the objects that the settings name, and lets nothing connect.\n"
+    "In a test run the connection goes to the worker database; in any other process it goes where its URL says."
 )
 
 
 def inspect(settings: Settings) -> dict[str, Any]:
-    """What importing the application and the metadata does.
+    """Import the application and the metadata, and describe the result.
 
     Returns:
         ``problems``, each with option, found, why and do; the names of ``modules`` that were imported; and the number
@@ -69,7 +69,7 @@ def _problems(settings: Settings) -> Iterator[dict[str, str]]:
                 attempt(settings)
             except CrucibleError as error:
                 yield _problem(option, error)
-            except Exception as error:  # noqa: BLE001 - a factory of the user's may raise anything
+            except Exception as error:  # noqa: BLE001 - a factory of the user may raise anything
                 failed = CrucibleError(
                     f"{option}: {type(error).__name__}: {error}",
                     why="A factory is called without arguments.",
@@ -92,15 +92,15 @@ def _problem(option: str, error: CrucibleError) -> dict[str, str]:
 
 def _most(engine: Any) -> int:
     size = getattr(engine.pool, "size", lambda: 1)()
-    overflow = max(0, getattr(engine.pool, "_max_overflow", 0))  # no public name; -1 is without limit
+    overflow = max(0, getattr(engine.pool, "_max_overflow", 0))  # no public name; -1 means no limit
     return int(size + overflow)
 
 
 def main(words: list[str]) -> None:
-    """Read the settings, and write what was seen."""
+    """Read the settings, import their objects, and write the result."""
     given = json.load(sys.stdin)
     sys.path[:0] = given["paths"]
-    os.dup2(2, 1)  # what the project prints is not the answer
+    os.dup2(2, 1)  # the project's own output must not mix with the answer
     os.chdir(given["root"])
     settings = resolve(Path(given["root"]), flags={}, environ={}, file=given["file"])
     Path(words[0]).write_text(json.dumps(inspect(settings)), "utf-8")

@@ -1,4 +1,4 @@
-"""The import of what the settings name, in a process of its own: what it loads, and what goes wrong."""
+"""The result of importing the settings' objects in a process of its own: loaded modules and failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 60
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspection` saw; `failure` says why where it saw nothing."""
+    """The result of an import; `failure` gives the reason if there is none."""
 
     problems: tuple[Mapping[str, str], ...] = ()
     modules: frozenset[str] = frozenset()
@@ -27,7 +27,7 @@ class Inspection:
 
 
 def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = SECONDS) -> Inspection:
-    """Import what the settings name in another process, with the folders of *pythonpath* on its path."""
+    """Import the settings' objects in another process, with the folders of *pythonpath* on its path."""
     values = {option.name: getattr(settings, option.field) for option in OPTIONS}
     paths = [str(settings.root / path) for path in pythonpath]
     question = json.dumps({"root": str(settings.root), "paths": paths, "file": values})

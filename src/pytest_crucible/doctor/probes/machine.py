@@ -1,6 +1,6 @@
-"""This machine and the environment that runs the tests, as far as the checks look at them.
+"""The facts about this machine and the environment of the tests that the checks need.
 
-A frozen value, so that each check can be shown machines that are full, or that lack a package.
+A frozen value, so that tests can give each check a machine that is full, or lacks a package.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the checks know of this machine.
+    """The facts about this machine.
 
     Attributes:
         python: The interpreter's version.
-        versions: What is installed, by normalised name.
-        requires: What each of them requires, as its metadata say it.
-        plugins: Who takes part in every run of pytest.
-        room: Free bytes by folder, where a server's data directory may lie; best first.
+        versions: The installed distributions' versions, by normalised name.
+        requires: The requirements of each distribution, as in its metadata.
+        plugins: The plugins that take part in every run of pytest.
+        room: Free bytes in each folder that can hold a server's data directory; best first.
         cache: The folder of cluster images.
-        cache_error: Why it cannot be used.
+        cache_error: The reason why it cannot be used.
         cache_room: Free bytes there.
-        descriptors: How many files a process may have open.
-        root: Whether this process is root.
-        cpus: How many workers ``-n auto`` starts.
+        descriptors: The number of files that a process may have open.
+        root: True if this process is root.
+        cpus: The number of workers that ``-n auto`` starts.
     """
 
     python: str = "3.13.0"
@@ -66,16 +66,16 @@ class Machine:
     cpus: int = 2
 
     def has(self, *names: str) -> bool:
-        """Whether one of these distributions is installed."""
+        """Return whether one of these distributions is installed."""
         return any(name in self.versions for name in names)
 
     def version(self, name: str) -> tuple[int, ...]:
-        """The release of a distribution as numbers; empty where it is not installed."""
+        """Return the release of a distribution as numbers; empty if it is not installed."""
         return numbers(self.versions.get(name, ""))
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """``2.1.9b1`` as ``(2, 1, 9)``: enough to compare releases; empty for what is no version."""
+    """Return ``2.1.9b1`` as ``(2, 1, 9)``, enough to compare releases; empty if *version* is invalid."""
     try:
         return Version(version).release
     except InvalidVersion:
@@ -83,7 +83,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def here() -> Machine:
-    """This machine, as it is now."""
+    """Return the facts about this machine, as it is now."""
     cache, error, room = _cache()
     installed = _installed()
     return Machine(
@@ -102,7 +102,10 @@ def here() -> Machine:
 
 
 def _installed() -> dict[str, tuple[metadata.Distribution, metadata.PackageMetadata]]:
-    """By normalised name; of two, the one that is imported. One without a name is the rest of an uninstallation."""
+    """Return the installed distributions by normalised name.
+
+    Of two with the same name, the imported one counts. One without a name is the rest of an uninstallation.
+    """
     found: dict[str, tuple[metadata.Distribution, metadata.PackageMetadata]] = {}
     for distribution in metadata.distributions():
         said = distribution.metadata
@@ -112,7 +115,7 @@ def _installed() -> dict[str, tuple[metadata.Distribution, metadata.PackageMetad
 
 
 def _plugin(name: str, distribution: metadata.Distribution) -> Iterator[Plugin]:
-    """Found by its entry points and read as text: a plugin that is broken must not take us down."""
+    """Yield *distribution* if its entry points make it a plugin; it is not imported, since it may be broken."""
     if any(entry.group == "pytest11" for entry in distribution.entry_points):
         files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
         yield Plugin(name, tuple(path for path in files if path.suffix == ".py"))

@@ -1,4 +1,4 @@
-"""What a project requires, and what that requires in turn, as far as it is installed here."""
+"""The requirements of a project, and their own requirements, as far as they are installed here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from packaging.utils import canonicalize_name
 from ...project import Requirement
 from .machine import Machine
 
-# Also of what only Poetry understands ("sqlalchemy[asyncio] ^2.1").
+# Also matches requirements that only Poetry understands ("sqlalchemy[asyncio] ^2.1").
 NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?")
 
 
 def required(requirements: Iterable[Requirement], machine: Machine) -> set[str]:
-    """Return the distributions that *requirements* bring, extras counted."""
+    """Return the distributions that *requirements* bring, including those of extras."""
     waiting = [_named(one.text) for one in requirements]
     found: set[tuple[str, str]] = set()
     while waiting:

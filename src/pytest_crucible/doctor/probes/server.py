@@ -16,15 +16,15 @@ from ...server import lease
 
 @dataclass(frozen=True)
 class Server:
-    """What was seen on the server.
+    """The facts about the server.
 
     Attributes:
-        note: What it is, in words; empty where there is none.
-        connections: How many connections it lets ordinary roles have.
+        note: The server in words; empty if there is none.
+        connections: The number of connections that it allows for ordinary roles.
         templates: The templates there.
         kept: The databases of failed tests.
-        dead: The worker databases of runs that are no more.
-        failure: Why there is no server.
+        dead: The worker databases of runs that have ended.
+        failure: The error if there is no server.
     """
 
     note: str = ""
@@ -36,7 +36,7 @@ class Server:
 
 
 def seen(server: str, root: Path) -> Server:
-    """Take a share in the server that *server* names, and look around; an embedded one is started for it."""
+    """Lease the server that *server* names, and list its databases; an embedded one is started for it."""
     try:
         share = lease(server, root=root)
     except CrucibleError as error:
@@ -56,9 +56,9 @@ def seen(server: str, root: Path) -> Server:
 
 def _failed(error: Exception) -> CrucibleError:
     return CrucibleError(
-        f"The server cannot be looked at: {type(error).__name__}: {error}",
-        why="A program cannot be run, a file cannot be read, or the role may not see what lies on the server.",
-        do="Run pytest: it says more. `--no-server` leaves the server alone.",
+        f"The server cannot be examined: {type(error).__name__}: {error}",
+        why="A program cannot be run, a file cannot be read, or the role may not list the server's databases.",
+        do="Run pytest for a more detailed error. `--no-server` skips the checks of the server.",
     )
 
 
