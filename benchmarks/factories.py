@@ -1,4 +1,4 @@
-"""What it costs to store a batch of a factory's objects: Polyfactory's own way, ours, Core, and COPY.
+"""The cost of storing a batch of a factory's objects: Polyfactory's own way, Crucible's, Core, and COPY.
 
 Run ``python benchmarks/factories.py [blocks]``: the same rows over asyncpg, in turns, each followed by a TRUNCATE that
 is not counted. The drawing is most of it, and the same for all; the second table leaves it out. Measured is the
@@ -50,12 +50,12 @@ class Customer(Base):
 
 
 def row_of(one: Customer) -> dict[str, Any]:
-    """What Core inserts for one object."""
+    """Return the row that Core inserts for one object."""
     return {name: getattr(one, name) for name in COLUMNS}
 
 
 class Bench:
-    """A session on a worker database, and what is done on it.
+    """A session on a worker database, and the acts to measure on it.
 
     Args:
         loop: Where everything runs.
@@ -72,7 +72,7 @@ class Bench:
         self.theirs = SQLAlchemyFactory.create_factory(Customer, __async_session__=session)
 
     def timed(self, act: Act, *, drawn: bool) -> Callable[[], float]:
-        """How long *act* takes, the table empty before it; with objects in hand already if *drawn*."""
+        """Return the time of *act*, the table empty before it; with objects in hand already if *drawn*."""
 
         def measure() -> float:
             self.loop.run_until_complete(self._empty())
@@ -140,7 +140,7 @@ def measure(bench: Bench, blocks: int) -> None:
 
 
 async def begin(url: str) -> AsyncSession:
-    """A session on the database, with the table there."""
+    """Yield a session on the database, with the table made."""
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)

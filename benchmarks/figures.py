@@ -1,4 +1,4 @@
-"""Figures that mean something on a busy machine: ratios of what was measured side by side, with their spread.
+"""Figures that are meaningful on a busy machine: ratios of times measured side by side, with their spread.
 
 Whatever is compared takes turns within the same rounds, in an order drawn anew for each round. Rounds form blocks of a
 second or so; each block gives one ratio of medians, and the table shows the median of the blocks' ratios and their
@@ -39,12 +39,12 @@ class Spread:
 
 
 def number(value: float) -> str:
-    """Three digits, whatever the size."""
+    """Return *value* with three digits, whatever its size."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The median of *values* and their quartiles."""
+    """Return the median of *values* and their quartiles."""
     if len(values) < 2:
         return Spread(values[0], values[0], values[0])
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -52,7 +52,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def interleaved(acts: Mapping[str, Callable[[], float]], *, blocks: int, rounds: int) -> list[Block]:
-    """What each act says it took, in seconds: *rounds* times in each block, in a new order each round."""
+    """Return the seconds that each act reports: *rounds* times in each block, in a new order each round."""
     order = list(acts)
     found = []
     for act in acts.values():
@@ -68,30 +68,30 @@ def interleaved(acts: Mapping[str, Callable[[], float]], *, blocks: int, rounds:
 
 
 def milliseconds(blocks: Sequence[Block], name: str) -> Spread:
-    """How long *name* took, over all blocks."""
+    """Return the time of *name*, over all blocks."""
     return spread([value * 1000 for block in blocks for value in block[name]])
 
 
 def ratio(blocks: Sequence[Block], name: str, unit: str) -> Spread:
-    """How many times *unit* one *name* took: of each block the ratio of its medians."""
+    """Return the time of *name* in units of *unit*: of each block the ratio of its medians."""
     return spread([statistics.median(block[name]) / statistics.median(block[unit]) for block in blocks])
 
 
 def timed(act: Callable[[], object]) -> float:
-    """How long *act* takes, in seconds."""
+    """Return the time of *act*, in seconds."""
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
 
 
 def judged(found: float, limit: float, *, at_least: bool = False) -> str:
-    """The limit beside what was found, and whether it holds."""
+    """Return the limit beside the result, and whether it holds."""
     word, holds = ("at least", found >= limit) if at_least else ("at most", found <= limit)
     return f"{word} {number(limit)}: {'yes' if holds else 'NO'}"
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table as Markdown has it."""
+    """Print a table in Markdown."""
     cells = [[*map(str, header)], *([*map(str, row)] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = [
@@ -102,7 +102,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 
 def machine() -> None:
-    """Print what was measured on, and how busy it is."""
+    """Print the machine and its load."""
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};",
         end=" ",
@@ -112,7 +112,7 @@ def machine() -> None:
 
 
 def load() -> None:
-    """Print how busy the machine is now: more than its cores, and others were waiting while we measured."""
+    """Print the machine's load now: if it exceeds the number of cores, processes waited during the measurement."""
     print(f"load {os.getloadavg()[0]:.1f} over the last minute, {os.cpu_count()} cores", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether the five thousandth test costs what the fiftieth did.
+"""A comparison of the cost of the five thousandth test with that of the fiftieth.
 
 Run ``python benchmarks/growth.py [tests]``. Dead rows, marks and row versions in the catalog pile up while autovacuum
 is off. Windows of a hundred tests are compared in processor time of client and server (see `processor`), since the
@@ -22,7 +22,7 @@ LIMIT = 1.5
 
 
 class Cached(Suite):
-    """Every test also uses a sequence whose values sessions cache: putting it back writes to the catalog."""
+    """A suite whose every test uses a sequence with cached values: its reset writes to the catalog."""
 
     def work(self, dirty: int) -> None:
         super().work(dirty)
@@ -31,7 +31,7 @@ class Cached(Suite):
 
 
 class Layered(Suite):
-    """Every tenth test is the first of a module, whose fixture commits rows."""
+    """A suite whose every tenth test is the first of a module, with a fixture that commits rows."""
 
     def module(self) -> None:
         self.run.end_fixture("module")
@@ -40,7 +40,7 @@ class Layered(Suite):
 
 
 def grow(suite: Suite, tests: int) -> list[list[float]]:
-    """The cost of every test in milliseconds, by windows."""
+    """Return the cost of every test in milliseconds, by windows."""
     suite.clock = suite.processor.of
     windows = []
     for first in range(0, tests, WINDOW):
@@ -53,7 +53,7 @@ def grow(suite: Suite, tests: int) -> list[list[float]]:
 
 
 def row(name: str, windows: list[list[float]]) -> tuple[object, ...]:
-    """The first window, one in the middle and the last: medians, and means because of rare and dear tests."""
+    """Return the first window, one in the middle and the last: medians, and means because of rare expensive tests."""
     # Three at the beginning with three at the end: a single window may have been unlucky.
     early, late = [*chain.from_iterable(windows[:3])], [*chain.from_iterable(windows[-3:])]
     growth = statistics.median(late) / statistics.median(early)

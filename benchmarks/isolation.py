@@ -1,4 +1,4 @@
-"""What isolation costs each test: reset and its rivals, in units of one ``select 1``.
+"""The cost of isolation for each test: reset and its rivals, in units of one ``select 1``.
 
 Run ``python benchmarks/isolation.py [blocks]``. The unit is measured over the control connection, at the place in the
 test where the reset stands: after the test's work on another connection. Many ``select 1`` in a row are three times as
@@ -49,7 +49,7 @@ class Suite:
         self.clock = timed
 
     def test(self, dirty: int | str, measure: str) -> float:
-        """One test; how long its isolation took, or what stands in its place."""
+        """Run one test; return the time of its isolation, or of its counterpart."""
         if dirty == QUIET:
             for _ in range(2):  # the first finds the WAL moved by the reset before it
                 with self.run.isolated(Test("benchmark", "reset", keep=False)):
@@ -66,7 +66,7 @@ class Suite:
         return took + ending if measure == "isolation" else took
 
     def work(self, dirty: int) -> None:
-        """What the application does: committed rows in *dirty* tables, or a query."""
+        """Do the application's work: commit rows in *dirty* tables, or run a query."""
         with self.engine.begin() as connection:
             connection.execute(text("SELECT count(*) FROM t0"))
             for number in range(dirty):
@@ -78,7 +78,7 @@ class Suite:
 
 
 def reset(tables: int, *, seeded: bool, blocks: int) -> None:
-    """The table of one schema."""
+    """Return the table of one schema."""
     suite = Suite(tables, seeded=seeded)
     acts = {
         f"{measure} {dirty}": lambda dirty=dirty, measure=measure: suite.test(dirty, measure)
@@ -120,7 +120,7 @@ def reset(tables: int, *, seeded: bool, blocks: int) -> None:
 
 
 def rivals(tables: int, dirty: int, blocks: int) -> None:
-    """The table of every way to isolate, around the same work."""
+    """Return the table of every way to isolate, around the same work."""
     with processes(NAMES[tables], dirty) as ways:
         found = turns(ways, blocks)
     rows = []
@@ -142,7 +142,7 @@ def rivals(tables: int, dirty: int, blocks: int) -> None:
         f"around {dirty} inserts, a commit, a query",
         "times the reset, in processor time",
         "ms of processor time beyond no isolation",
-        "ms, set up and put back",
+        "ms, set-up and reset",
         "ms, whole test",
         "expected",
     )
@@ -150,7 +150,7 @@ def rivals(tables: int, dirty: int, blocks: int) -> None:
 
 
 def beyond(block: dict[str, Turn]) -> Block:
-    """The processor time that each way costs a test, client and server together, beyond the same test without it."""
+    """Return the processor time that each way adds to a test, client and server together."""
     return {name: [turn.processor - block[BARE].processor] for name, turn in block.items()}
 
 

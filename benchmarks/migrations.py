@@ -1,4 +1,4 @@
-"""What the checks of migrations cost: twenty revisions over asyncpg, each up, down and up again.
+"""The cost of the checks of migrations: twenty revisions over asyncpg, each up, down and up again.
 
 Run ``python benchmarks/migrations.py [blocks]``. Compared are the checks, which walk each revision from a copy of a
 database that stands right before it; the same from an empty database for each revision; and one database that goes up
@@ -67,7 +67,7 @@ def write(folder: Path) -> None:
 
 
 def checked(worker: Worker) -> None:
-    """As the checks do it."""
+    """Walk the revisions as the checks do."""
     migrations = Migrations(worker, worker.settings)
     for revision in migrations.revisions.all:
         walk(migrations, revision.id)
@@ -75,7 +75,7 @@ def checked(worker: Worker) -> None:
 
 
 def from_nothing(worker: Worker) -> None:
-    """Each revision from an empty database."""
+    """Build each revision from an empty database."""
     migrations = Migrations(worker, worker.settings)
     for revision in migrations.revisions.all:
         with migrations.empty() as database:
@@ -84,7 +84,7 @@ def from_nothing(worker: Worker) -> None:
 
 
 def in_one(worker: Worker) -> None:
-    """Up and down in one database."""
+    """Walk up and down in one database."""
     migrations = Migrations(worker, worker.settings)
     with migrations.empty() as database:
         for revision in migrations.revisions.all:

@@ -1,4 +1,4 @@
-"""How long workers wait for their server: embedded, in one container for all, in a container for each.
+"""The time that workers wait for their server: embedded, in one container for all, in a container for each.
 
 Run ``python benchmarks/parallel.py`` where a container engine answers and the image is there. Each act goes from
 nothing to nothing; what is measured is the time until every worker has had an answer.
@@ -24,7 +24,7 @@ SERVERS = ("embedded", "container", "container-per-worker")
 
 
 def answered(spec: str, folder: Path) -> Lease:
-    """A lease whose server has answered."""
+    """Take a lease, and wait until its server has answered."""
     held = lease(spec, root=folder, cache=folder / "cache")
     with psycopg.connect(**held.admin.libpq()) as connection:
         connection.execute("SELECT 1")
@@ -32,7 +32,7 @@ def answered(spec: str, folder: Path) -> Lease:
 
 
 def act(spec: str, workers: int, folder: Path) -> float:
-    """From nothing until each of the workers has had an answer."""
+    """Return the time from nothing until each of the workers has had an answer."""
     held: list[Lease] = []
 
     def take() -> None:

@@ -1,4 +1,4 @@
-"""Processor time: what something costs, as opposed to how long it had to wait for a core.
+"""Processor time: the cost of work, without the time that it waited for a core.
 
 On a machine that others work on, a test of 3 ms may take 20 by the clock, and the ratio of two such figures says how
 busy the machine was. Processor time of client and server together does not depend on that. Linux only; elsewhere it
@@ -20,7 +20,7 @@ SETTLE = 0.0003
 
 
 def of_process(pid: int) -> float:
-    """What the process *pid* has used so far, in seconds."""
+    """Return the processor time of the process *pid* so far, in seconds."""
     try:
         return int((PROC / str(pid) / "schedstat").read_text().split()[0]) / 1e9
     except (OSError, ValueError):
@@ -28,7 +28,7 @@ def of_process(pid: int) -> float:
 
 
 def of_server(postmaster: int) -> float:
-    """What a server's processes have used so far, the dead ones to the hundredth of a second."""
+    """Return the processor time of a server's processes so far; that of dead ones to a hundredth of a second."""
     try:
         mine = _stat(postmaster)
     except OSError:
@@ -39,7 +39,7 @@ def of_server(postmaster: int) -> float:
 
 
 def parent(pid: int) -> int:
-    """The parent of *pid*: the postmaster of a backend."""
+    """Return the parent of *pid*: the postmaster of a backend."""
     return _parent(pid) if PROC.exists() else 0
 
 
@@ -54,7 +54,7 @@ class Both:
         self.backend = backend
 
     def of(self, act: Callable[[], object]) -> float:
-        """What *act* costs, in seconds."""
+        """Return the processor time of *act*, in seconds."""
         began = of_process(self.backend)
         mine = time.thread_time()
         act()

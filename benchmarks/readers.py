@@ -1,4 +1,4 @@
-"""What open transactions that only read cost the reset: wide sessions that have read ten tables and a sequence.
+"""The cost of open read-only transactions for the reset: wide sessions that have read ten tables and a sequence.
 
 Run ``python benchmarks/readers.py [blocks]``. The schema has forty tables. Each number of readers is measured in turns
 within one run: the readers begin before the test and are there at its end.
@@ -32,7 +32,7 @@ class Suite:
         self.sessions = [Session(self.engine) for _ in range(max(READERS))]
 
     def test(self, readers: int, *, write: bool) -> float:
-        """One test beside so many *readers*; how long its isolation took."""
+        """Run one test beside so many *readers*; return the time of its isolation."""
         with self.run.worker.redirect.owned_by("wide"):
             for session in self.sessions[:readers]:
                 for number in range(10):

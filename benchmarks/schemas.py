@@ -12,7 +12,7 @@ SEEDS = 5
 
 
 def chain(tables: int) -> MetaData:
-    """So many tables, each of which refers to the one before."""
+    """Make so many tables, each of which refers to the one before."""
     metadata = MetaData()
     for number in range(tables):
         parent = [ForeignKey(f"t{number - 1}.id")] if number else []
@@ -31,12 +31,12 @@ two_hundred = chain(200)
 
 
 def load_forty(session: Session) -> None:
-    """A few rows for each of forty tables."""
+    """Insert a few rows into each of forty tables."""
     _load(session, forty)
 
 
 def load_two_hundred(session: Session) -> None:
-    """A few rows for each of two hundred tables."""
+    """Insert a few rows into each of two hundred tables."""
     _load(session, two_hundred)
 
 
@@ -46,5 +46,5 @@ def _load(session: Session, metadata: MetaData) -> None:
 
 
 def load_sequence(session: Session) -> None:
-    """A sequence whose values each session takes ten at a time."""
+    """Make a sequence whose values each session takes ten at a time."""
     session.execute(text("CREATE SEQUENCE cached_numbers CACHE 10"))

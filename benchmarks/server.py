@@ -1,4 +1,4 @@
-"""How long it takes to start, join and lose the embedded server.
+"""The time to start, join and lose the embedded server.
 
 Run ``python benchmarks/server.py``; figures are milliseconds, medians and minima.
 """
@@ -23,7 +23,7 @@ CLIENT = Path(__file__).parent.parent / "tests" / "server" / "client.py"
 
 
 class Project:
-    """A project with an embedded server, and what is measured on it."""
+    """A project with an embedded server, and the measurements on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,13 +34,13 @@ class Project:
         return lease("embedded", root=self.folder, cache=self.cache)
 
     def first(self, *, query: bool = True) -> float:
-        """From nothing to a lease, and to an answer if *query*."""
+        """Return the time from nothing to a lease, and to an answer if *query*."""
         took = self.join(query=query)
         self.wait_for_the_end()
         return took
 
     def join(self, *, query: bool = True) -> float:
-        """The time for a lease, and for an answer if *query*."""
+        """Return the time for a lease, and for an answer if *query*."""
         began = time.perf_counter()
         held = self.take()
         if query:
@@ -51,7 +51,7 @@ class Project:
         return took
 
     def last(self, *, keep: bool = False) -> float:
-        """From the last release until nothing is left, and the image is saved if *keep*."""
+        """Return the time from the last release until nothing is left, and the image is saved if *keep*."""
         held = self.take()
         if keep:
             held.keep_image()
@@ -59,7 +59,7 @@ class Project:
         return self.wait_for_the_end()
 
     def killed(self) -> float:
-        """From the death of six clients until nothing is left."""
+        """Return the time from the death of six clients until nothing is left."""
         command = [sys.executable, str(CLIENT), str(self.folder), str(self.cache)]
         clients = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)]
         for client in clients:
@@ -73,7 +73,7 @@ class Project:
         return took
 
     def wait_for_the_end(self) -> float:
-        """How long it takes from now until no nest of the project is left."""
+        """Return the time from now until no nest of the project is left."""
         began = time.perf_counter()
         key = folders.folders(self.folder, self.cache, binaries.find().identity).key
         while any(path for parent in folders.nests() for path in Path(parent).glob(f"{key}-*")):

@@ -1,4 +1,4 @@
-"""What further databases cost a test: those that it uses, those that it does not, those that nothing ever needed.
+"""The cost of further databases for a test: those that it uses, those that it does not, and those never needed.
 
 Run ``python benchmarks/several.py [blocks]``. The databases have forty tables each.
 """
@@ -32,7 +32,7 @@ class Suite:
         self.main = create_engine("postgresql+psycopg://app@nowhere.invalid/main")
 
     def test(self, *, write: bool, further: int) -> float:
-        """One test, which uses so many further databases; how long its isolation took."""
+        """Run a test that uses so many further databases; return the time of its isolation."""
         around = self.run.isolated(Test("benchmark", "reset", keep=False))
         took = timed(around.__enter__)
         for engine in [self.main, *[self.engines[name] for name in FURTHER[:further]]]:
@@ -46,7 +46,7 @@ class Suite:
 
 
 def work(engine: Engine, *, write: bool) -> None:
-    """A query, or a committed row."""
+    """Run a query, or commit a row."""
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO t0 (name) VALUES ('new')" if write else "SELECT count(*) FROM t0"))
 
@@ -72,7 +72,7 @@ def main(blocks: int) -> None:
     finally:
         suite.close()
     rows = [[name, milliseconds(found, name)] for found in measured for name in found[0]]
-    table("Several databases", ["a test of several databases", "ms, set up and put back"], rows)
+    table("Several databases", ["a test of several databases", "ms, set-up and reset"], rows)
 
 
 if __name__ == "__main__":

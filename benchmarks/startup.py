@@ -1,4 +1,4 @@
-"""What Crucible adds to the start of a run: until the first test has asked its database, and where it is not used.
+"""The time that Crucible adds to the start of a run: until the first test's first query, and where it is not used.
 
 Run ``python benchmarks/startup.py [runs]``. A project of one model and one test is run with Crucible, and without it on
 a plain database that is there already, in turns. The test itself notes when its first query was answered, and what
@@ -107,7 +107,7 @@ crucible_metadata = app:Base
 
 
 class Project:
-    """A project in a folder, and how long its runs take.
+    """A project in a folder, and the times of its runs.
 
     Args:
         folder: Where to write it.
@@ -130,7 +130,7 @@ class Project:
         self.processor: dict[str, list[float]] = {}
 
     def pytest(self, *arguments: str, folder: str = "", **environment: str) -> float:
-        """Run pytest; how long it took, in seconds."""
+        """Run pytest; return the time in seconds."""
         words = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
         began = time.perf_counter()
@@ -148,7 +148,7 @@ class Project:
         return took
 
     def first_test(self, name: str, *arguments: str, **environment: str) -> float:
-        """From the start of pytest until the test's first query was answered, in seconds."""
+        """Return the seconds from the start of pytest until the test's first query was answered."""
         began = time.clock_gettime(time.CLOCK_MONOTONIC)
         self.pytest(*arguments, **environment)
         answered, used = map(float, self.noted.read_text().split())
@@ -159,7 +159,7 @@ class Project:
         return self.first_test(name, "-c", "with.ini")
 
     def joined(self) -> float:
-        """Another run holds the server."""
+        """Measure while another run holds the server."""
         held = lease("embedded", root=self.folder)
         took = self.warm(JOINED)
         held.release()
@@ -172,7 +172,7 @@ class Project:
             time.sleep(0.01)
 
     def cold(self) -> float:
-        """Nothing is cached: no cluster, no template."""
+        """Measure with nothing cached: no cluster, no template."""
         held = self.cache.with_name(self.cache.name + "-cold")
         took = self.first_test(COLD, "-c", "with.ini", CRUCIBLE_CACHE=str(held))
         shutil.rmtree(held, ignore_errors=True)
@@ -182,13 +182,13 @@ class Project:
         return self.first_test(BARE, "-c", "without.ini", "-p", "no:crucible", DATABASE_URL=url)
 
     def unused(self) -> float:
-        """What Crucible's own code takes where it is not used."""
+        """Return the time of Crucible's own code where it is not used."""
         self.pytest("-p", "probe", folder="unused", PYTHONPATH=".")
         return float(self.noted.read_text())
 
 
 def plain(held: Lease) -> str:
-    """A database with the application's table, for runs without Crucible."""
+    """Yield a database with the application's table, for runs without Crucible."""
     words = held.admin.libpq()
     with psycopg.connect(**words, autocommit=True) as connection:
         connection.execute("CREATE DATABASE plain")
@@ -198,12 +198,12 @@ def plain(held: Lease) -> str:
 
 
 def beyond(found: list[Block], name: str, unit: str) -> Spread:
-    """How many milliseconds more *name* took than *unit*, run by run."""
+    """Return the milliseconds that *name* took more than *unit*, run by run."""
     return spread([(a - b) * 1000 for block in found for a, b in zip(block[name], block[unit], strict=True)])
 
 
 def first_tests(folder: Path, runs: int) -> None:
-    """The table of the first test of a run that uses Crucible."""
+    """Print the table of the first test of a run that uses Crucible."""
     project = Project(folder / "project")
     other = lease("embedded", root=folder)
     url = plain(other)
@@ -242,7 +242,7 @@ def first_tests(folder: Path, runs: int) -> None:
 
 
 def unused(folder: Path, runs: int) -> None:
-    """The table of a project that has no setting of Crucible's."""
+    """Print the table of a project without any setting of Crucible."""
     project = Project(folder / "unused")
     found = interleaved({"unused": project.unused}, blocks=runs, rounds=1)
     cost = milliseconds(found, "unused")

@@ -1,4 +1,4 @@
-"""How much longer the example's suite takes than without any isolation.
+"""The time of the example's suite compared with a run without any isolation.
 
 Run ``python benchmarks/suite.py [pairs]``. Without isolation, tests meet the rows of those before them: everybody who
 joins gets a name of his own, and tests that fail nevertheless (they count all rows, or change the schema) are left out
@@ -23,7 +23,7 @@ LIMIT = 1.05
 
 
 def run(isolation: str, without: list[str]) -> dict:
-    """Run the suite; its figures."""
+    """Run the suite; return its figures."""
     words = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "suite_plugin"]
     for name in without:
@@ -38,7 +38,7 @@ def run(isolation: str, without: list[str]) -> dict:
 
 
 def intolerant() -> list[str]:
-    """The tests that fail where nothing is put back, or because everybody has another name."""
+    """Return the tests that fail if nothing is reset, or because every user gets another name."""
     without: list[str] = []
     for _ in range(6):
         failed = run("off", without)["failed"] + run("on", without)["failed"]
@@ -49,7 +49,7 @@ def intolerant() -> list[str]:
 
 
 def compare(title: str, without: list[str], pairs: int) -> list[str]:
-    """Print the table without these tests; returns those after which there was a fresh clone."""
+    """Print the table without these tests; return those after which there was a fresh clone."""
     found: list[dict[str, dict]] = [
         {side: run(side, without) for side in (("on", "off") if pair % 2 else ("off", "on"))} for pair in range(pairs)
     ]

@@ -1,4 +1,4 @@
-"""Loaded into the example's suite by `suite.py`: tests that bear each other's rows, isolation if wanted, and a clock.
+"""The plugin that `suite.py` loads into the example's suite: tests that tolerate each other's rows, and a clock.
 
 The variables ``SUITE_NOTES`` (where to write the figures) and ``SUITE_ISOLATION`` (``on`` or ``off``) say what to do.
 """
@@ -34,7 +34,7 @@ END $$
 
 
 class Clock:
-    """What all tests took but the first that used the database: it started the server."""
+    """Return the time of all tests without the first that used the database: it started the server."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -80,7 +80,7 @@ class Clock:
 
 @contextmanager
 def not_isolated(run: Run, test: Test) -> Iterator[Test]:
-    """In place of `Run.around`: nothing is noted, nothing is put back."""
+    """Replace `Run.around`: note nothing, reset nothing."""
     if not run.worker.started:
         run.worker.ready()
         run.worker.connect()._connection.execute(DISABLE)
@@ -90,7 +90,7 @@ def not_isolated(run: Run, test: Test) -> Iterator[Test]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Switch isolation off if that is wanted, and start the clock."""
+    """Switch isolation off if requested, and start the clock."""
     if os.environ["SUITE_ISOLATION"] == "off":
         Run.around = not_isolated
         database_reset.DatabaseReset.reset = lambda self: []
@@ -99,7 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def crowd() -> None:
-    """Whoever joins is somebody else than in the test before."""
+    """Give each new user another name than in the test before."""
     from tests.fixtures import people
 
     join = people.join

@@ -1,4 +1,4 @@
-"""What the trigger that marks a table costs a statement that writes to it.
+"""The cost of the trigger that marks a table, for a statement that writes to it.
 
 Run ``python benchmarks/trigger.py [blocks]``: single-row inserts, each a transaction of its own, into two tables that
 differ in that trigger only, in turns.
@@ -24,12 +24,12 @@ INSERT = "INSERT INTO {} (name) VALUES (gen_random_uuid()::text)"
 
 
 def dearer(blocks: list[Block]) -> object:
-    """How many microseconds more the trigger makes it: of each block the difference of its medians."""
+    """Return the microseconds that the trigger adds: of each block the difference of its medians."""
     return spread([(statistics.median(b["marked"]) - statistics.median(b["plain"])) * 1e6 for b in blocks])
 
 
 def row(name: str, insert: Callable[[str], object], backend: int, suite: Suite, blocks: int) -> tuple[object, ...]:
-    """The figures of one driver."""
+    """Return the figures of one driver."""
     written = 0
 
     def act(table: str, clock: Callable[..., float]) -> Callable[[], float]:

@@ -36,7 +36,7 @@ TURN_SECONDS = 0.6
 
 
 async def work(session: AsyncSession, metadata: MetaData, dirty: int) -> None:
-    """What every test does."""
+    """Do the work of every test."""
     name = uuid.uuid4().hex
     table = metadata.tables["t0"]
     for number in range(dirty):
@@ -80,7 +80,7 @@ class Way:
         self.open()
 
     def postmaster(self) -> int:
-        """The pid of the server."""
+        """Return the pid of the server."""
 
         async def ask() -> int:
             async with self.engine.connect() as connection:
@@ -92,7 +92,7 @@ class Way:
         return self.loop.run_until_complete(coroutine)
 
     def open(self) -> None:
-        """A database without triggers, and an engine on it, as a conftest has them."""
+        """Make a database without triggers, and an engine on it, as in a conftest."""
         held = lease("embedded", root=ROOT)
         self.leave.callback(held.release)
         name = f"bench_{type(self).__name__}_{self.schema}_{self.dirty}"
@@ -107,7 +107,7 @@ class Way:
             await connection.run_sync(self.metadata.create_all)
 
     def turn(self) -> Turn:
-        """So many tests as fit into a turn; the first is somebody else's doing, who was at work before."""
+        """Run as many tests as fit into a turn; the first one only warms up after other work, and does not count."""
         self.test()
         end = time.perf_counter() + TURN_SECONDS
         began = time.process_time()
@@ -118,7 +118,7 @@ class Way:
         return Turn([isolation for isolation, _ in took], [whole for _, whole in took], used)
 
     def test(self) -> tuple[float, float]:
-        """Run a test; how long its isolation took, and how long all of it."""
+        """Run a test; return the time of its isolation, and of the whole test."""
         began = time.perf_counter()
         around = self.around()
         session = around.__enter__()
@@ -137,7 +137,7 @@ class Way:
         self.run(anext(fixture, None))
 
     async def fixture(self) -> AsyncIterator[AsyncSession]:
-        """The fixture of this way."""
+        """Isolate a test as this way's fixture does."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             yield session
 
@@ -254,7 +254,7 @@ class Process:
         self.postmaster = self._pipe.recv()
 
     def turn(self) -> Turn:
-        """Run a turn there, and add what the server used."""
+        """Run a turn there, and add the server's processor time."""
         began = processor.of_server(self.postmaster)
         self._pipe.send("turn")
         turn: Turn = self._pipe.recv()
@@ -294,5 +294,5 @@ def processes(schema: str, dirty: int) -> Iterator[dict[str, Process]]:
 
 
 def turns(ways: dict[str, Process], blocks: int) -> list[dict[str, Turn]]:
-    """One turn of each way in every block, in a new order each time."""
+    """Measure one turn of each way in every block, in a new order each time."""
     return [{name: ways[name].turn() for name in random.sample(list(ways), len(ways))} for _ in range(blocks)]

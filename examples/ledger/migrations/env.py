@@ -1,4 +1,4 @@
-"""Runs the migrations over the application's own driver, or over a connection that the caller passes."""
+"""The run of the migrations over the application's own driver, or over a connection that the caller passes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ledger.settings import settings
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
-    """The audit log's partitions belong to their parent, not to the models."""
+    """Leave out the audit log's partitions, which belong to their parent, not to the models."""
     return not (kind == "table" and name is not None and name.startswith("audit_log_"))
 
 
 def migrate(connection: Connection) -> None:
-    """Run what was asked for over this connection."""
+    """Run the migrations over this connection."""
     context.configure(connection=connection, target_metadata=Base.metadata, include_name=include_name)
     with context.begin_transaction():
         context.run_migrations()
 
 
 async def migrate_online() -> None:
-    """Run over a connection of our own."""
+    """Run the migrations over a new connection."""
     engine = create_async_engine(settings.database_url, poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)

@@ -12,7 +12,7 @@ from ledger.models import Account, Currency, Entry, User
 
 
 async def open_account(session: AsyncSession, owner: User, currency: str) -> Account:
-    """A new account with nothing in it."""
+    """Open a new, empty account."""
     if await session.get(Currency, currency) is None:
         raise NotPossible(f"the ledger does not keep {currency}")
     account = Account(owner_id=owner.id, currency=currency)
@@ -22,13 +22,13 @@ async def open_account(session: AsyncSession, owner: User, currency: str) -> Acc
 
 
 async def list_accounts(session: AsyncSession, owner: User) -> Sequence[Account]:
-    """The owner's accounts, the oldest first."""
+    """Return the owner's accounts, the oldest first."""
     query = select(Account).where(Account.owner_id == owner.id).order_by(Account.id)
     return (await session.scalars(query)).all()
 
 
 async def get_account(session: AsyncSession, owner: User, account_id: int) -> Account:
-    """An account of this owner; somebody else's does not exist for them."""
+    """Return an account of this owner; accounts of other owners do not exist for them."""
     account = await session.get(Account, account_id)
     if account is None or account.owner_id != owner.id:
         raise NotFound(f"you have no account {account_id}")
@@ -36,7 +36,7 @@ async def get_account(session: AsyncSession, owner: User, account_id: int) -> Ac
 
 
 async def list_entries(session: AsyncSession, account: Account) -> Sequence[Entry]:
-    """What happened to the account, the latest first."""
+    """Return the account's entries, the latest first."""
     query = select(Entry).where(Entry.account_id == account.id).order_by(Entry.id.desc())
     return (await session.scalars(query)).all()
 

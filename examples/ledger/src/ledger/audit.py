@@ -29,7 +29,7 @@ async def record(actor_id: int | None, action: str, detail: dict[str, object]) -
 
 
 def audit_in_background(background: BackgroundTasks) -> Audit:
-    """What a route needs to leave its trace."""
+    """Return the recorder that a route notes its actions with."""
 
     def note(actor: User | None, action: str, **detail: object) -> None:
         background.add_task(record, actor.id if actor else None, action, detail)

@@ -23,7 +23,7 @@ serializable_sessions = async_sessionmaker(
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:
-    """One session for each request; whoever handles the request commits."""
+    """Yield one session for each request; the route commits."""
     async with sessions() as session:
         yield session
 
@@ -32,7 +32,7 @@ RequestSession = Annotated[AsyncSession, Depends(get_session)]
 
 
 def sqlstate(error: DBAPIError) -> str | None:
-    """The five characters by which PostgreSQL names an error."""
+    """Return the five characters by which PostgreSQL names an error."""
     return getattr(error.orig, "sqlstate", None)
 
 

@@ -1,4 +1,4 @@
-"""Who sends the request."""
+"""The user who sends the request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ oauth2 = OAuth2PasswordBearer(tokenUrl="/token")
 
 
 async def user_of_token(session: AsyncSession, token: str) -> User:
-    """The user whom a valid token names, if they still exist."""
+    """Return the user whom a valid token names, if they still exist."""
     user = await session.get(User, read_access_token(token))
     if user is None:
         raise NotAuthenticated("the access token is not valid")
@@ -25,7 +25,7 @@ async def user_of_token(session: AsyncSession, token: str) -> User:
 
 
 async def current_user(session: RequestSession, token: Annotated[str, Depends(oauth2)]) -> User:
-    """The user who sends the request."""
+    """Return the user who sends the request."""
     return await user_of_token(session, token)
 
 

@@ -1,4 +1,4 @@
-"""What a caller may have done wrong, each with the status that answers it."""
+"""The errors of a caller, each with the status that answers it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ class LedgerError(Exception):
 
 
 class NotAuthenticated(LedgerError):
-    """The token or the password does not name a user."""
+    """A token or a password that does not name a user."""
 
     status = 401
 
 
 class NotFound(LedgerError):
-    """There is no such thing, or it belongs to somebody else."""
+    """An object that does not exist, or belongs to another user."""
 
     status = 404
 
 
 class Conflict(LedgerError):
-    """The request contradicts what is stored."""
+    """A request that contradicts the stored data."""
 
     status = 409
 
 
 class InsufficientFunds(Conflict):
-    """The account does not hold as much as it should give."""
+    """A transfer of more money than the account holds."""
 
 
 class NotPossible(LedgerError):
-    """The request can never be carried out as it is."""
+    """A request that can never be carried out as it is."""
 
     status = 422

@@ -12,7 +12,7 @@ from ledger.models.declarative import Json
 
 
 async def claim(session: AsyncSession, user: User, key: str, request: Json) -> Json | None:
-    """What this request was answered before; None if it is ours to carry out.
+    """Return the earlier answer to this request; None if it is new.
 
     A second request with the same key waits here, on the unique index, until the first one commits
     (and is then answered from the stored response) or rolls back (and then carries the request out).
@@ -25,7 +25,7 @@ async def claim(session: AsyncSession, user: User, key: str, request: Json) -> J
 
 
 async def answer(session: AsyncSession, user: User, key: str, response: Json) -> None:
-    """Keep the response for those who come with the same key."""
+    """Keep the response for later requests with the same key."""
     mine = (IdempotencyKey.user_id == user.id) & (IdempotencyKey.key == key)
     await session.execute(update(IdempotencyKey).where(mine).values(response=response))
 

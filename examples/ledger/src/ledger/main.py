@@ -17,7 +17,7 @@ from ledger.stream import Hub
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """The relay runs as long as the application."""
+    """Run the relay as long as the application."""
     app.state.hub = Hub()
     async with running(engine, app.state.hub):
         yield
@@ -32,6 +32,6 @@ app.include_router(transfers.router)
 
 @app.exception_handler(LedgerError)
 async def answer_error(_request: Request, error: LedgerError) -> JSONResponse:
-    """Every error of the domain knows its status."""
+    """Answer an error of the domain with its status."""
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return JSONResponse({"detail": str(error)}, status_code=error.status, headers=headers)

@@ -32,7 +32,7 @@ async def tell_transfer(session: AsyncSession, done: Transfer, *, owners: Sequen
 
 
 async def claim(session: AsyncSession, limit: int = 100) -> Sequence[OutboxMessage]:
-    """The oldest messages that no other relay is telling just now."""
+    """Return the oldest messages that no other relay is telling just now."""
     query = (
         select(OutboxMessage)
         .where(OutboxMessage.relayed_at.is_(None))
@@ -44,7 +44,7 @@ async def claim(session: AsyncSession, limit: int = 100) -> Sequence[OutboxMessa
 
 
 async def relay(session: AsyncSession) -> int:
-    """Tell every waiting message; how many there were."""
+    """Tell every waiting message; return their number."""
     messages = await claim(session)
     if messages:
         payloads = cast([json.dumps(message.payload) for message in messages], ARRAY(Text))

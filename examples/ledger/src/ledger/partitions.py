@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 def month_after(month: date) -> date:
-    """The first day of the next month."""
+    """Return the first day of the next month."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 async def create_month(session: AsyncSession, month: date) -> str:
-    """Make the partition of ``month`` if it is missing; its name."""
+    """Make the partition of ``month`` if it is missing; return its name."""
     first = month.replace(day=1)
     name = f"audit_log_{first:%Y_%m}"
     await session.execute(

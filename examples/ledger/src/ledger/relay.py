@@ -24,7 +24,7 @@ CONNECTION_LOST = (OSError, DBAPIError, InterfaceError, asyncpg.PostgresError, a
 
 
 class Relay:
-    """Listens on a connection of its own and relays on the pool's."""
+    """The relay, which listens on a connection of its own and relays on the pool's."""
 
     def __init__(self, engine: AsyncEngine, hub: Hub) -> None:
         self._engine = engine
@@ -75,7 +75,7 @@ class Relay:
 
 @asynccontextmanager
 async def running(engine: AsyncEngine, hub: Hub) -> AsyncIterator[None]:
-    """A relay at work for the duration of the block."""
+    """Run a relay for the duration of the block."""
     task = asyncio.create_task(Relay(engine, hub).run(), name="relay")
     try:
         yield
@@ -87,7 +87,7 @@ async def running(engine: AsyncEngine, hub: Hub) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _driver_connection(engine: AsyncEngine) -> AsyncIterator[Any]:
-    """A connection that is closed afterwards: one that listened must not go back to the pool."""
+    """Yield a connection, and close it: one that listened must not go back to the pool."""
     async with engine.connect() as connection:
         pooled = await connection.get_raw_connection()
         try:

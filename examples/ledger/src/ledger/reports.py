@@ -12,7 +12,7 @@ reports_engine = create_async_engine(settings.reports_url)
 
 
 async def totals() -> dict[str, int]:
-    """The sum of all balances in each currency, the house's accounts among them: zero, or money was made."""
+    """Return the sum of all balances in each currency, with the house's accounts: zero, or money was made."""
     query = select(Account.currency, func.sum(Account.balance)).group_by(Account.currency)
     async with reports_engine.connect() as connection:
         return {currency: int(total) for currency, total in await connection.execute(query)}

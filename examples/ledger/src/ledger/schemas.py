@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""The bodies of requests and responses."""
 
 from __future__ import annotations
 

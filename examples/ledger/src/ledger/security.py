@@ -18,26 +18,26 @@ DIGEST_BYTES = 32
 
 
 def hash_password(password: str) -> str:
-    """Salt and digest in one string, ready to be stored."""
+    """Return salt and digest in one string, ready to be stored."""
     salt = secrets.token_bytes(SALT_BYTES)
     return f"{salt.hex()}${_digest(password, salt).hex()}"
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Whether ``stored`` was made from ``password``."""
+    """Return whether ``stored`` was made from ``password``."""
     salt, digest = (bytes.fromhex(part) for part in stored.split("$"))
     return hmac.compare_digest(_digest(password, salt), digest)
 
 
 def create_access_token(user_id: int, expires_delta: timedelta | None = None) -> str:
-    """A signed token that names the user until it expires."""
+    """Return a signed token that names the user until it expires."""
     lifetime = settings.token_lifetime if expires_delta is None else expires_delta
     claims = {"sub": str(user_id), "exp": datetime.now(timezone.utc) + lifetime}
     return jwt.encode(claims, settings.token_secret, algorithm=ALGORITHM)
 
 
 def read_access_token(token: str) -> int:
-    """The user whom the token names."""
+    """Return the user whom the token names."""
     try:
         claims = jwt.decode(token, settings.token_secret, algorithms=[ALGORITHM])
         return int(claims["sub"])

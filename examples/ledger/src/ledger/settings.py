@@ -1,4 +1,4 @@
-"""What differs between deployments, read from the environment once."""
+"""The settings that differ between deployments, read from the environment once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Settings:
-    """The defaults are those of production; only the secrets come from the environment there."""
+    """The settings; the defaults are those of production, where only the secrets come from the environment."""
 
     database_url: str = "postgresql+asyncpg://ledger:secret@db.production.invalid/ledger"
     reports_url: str = "postgresql+asyncpg://ledger_reports:secret@replica.production.invalid/ledger"

@@ -28,7 +28,7 @@ async def deposit(session: AsyncSession, account: Account, amount: int) -> Trans
 
 
 async def _lock(session: AsyncSession, source_id: int, target_id: int) -> tuple[Account, Account]:
-    """Both accounts as they are now, locked in the order of their ids so that no two transfers deadlock."""
+    """Return both accounts as they are now, locked in the order of their ids so that no two transfers deadlock."""
     if source_id == target_id:
         raise NotPossible("source and target are the same account")
     query = (

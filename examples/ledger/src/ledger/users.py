@@ -26,7 +26,7 @@ async def register(session: AsyncSession, wish: Registration) -> User:
 
 
 async def log_in(session: AsyncSession, email: str, password: str) -> User:
-    """The user whose password this is."""
+    """Return the user whose password this is."""
     user = await session.scalar(select(User).where(User.email == email.lower()))
     if user is None or not await asyncio.to_thread(verify_password, password, user.password_hash):
         raise NotAuthenticated("e-mail address and password do not match")

@@ -39,14 +39,14 @@ async def test_unknown_currency(async_client: AsyncClient, alice: Person):
 
 
 async def test_other_peoples_accounts_do_not_exist(async_client: AsyncClient, alice: Person, bob: Person):
-    """Whether an account exists is its owner's business."""
+    """Only the owner of an account learns that it exists."""
     answer = await async_client.get(f"/accounts/{bob.account_id}", headers=alice.headers)
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
 async def test_deposit(time: str, async_client: AsyncClient, db_session: AsyncSession, alice: Person):
-    """What comes in is owed by the house, whose account is a row of the schema: each test finds it at zero."""
+    """The house owes the money that comes in; its account is a row of the schema, which each test finds at zero."""
     await async_client.post(f"/accounts/{alice.account_id}/deposits", json={"amount": 25_00}, headers=alice.headers)
     house = select(Account.balance).where(Account.owner_id.is_(None), Account.currency == "EUR")
     assert await db_session.scalar(house) == -25_00

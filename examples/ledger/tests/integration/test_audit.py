@@ -20,7 +20,7 @@ async def test_background_task_leaves_a_record(pay: Pay, db_session: AsyncSessio
 
 @pytest.mark.parametrize("time", ["first", "second"])
 async def test_record_lies_in_a_partition(time: str, async_client: AsyncClient, db_session: AsyncSession):
-    """Rows that came in through the parent are put back in the partition that holds them."""
+    """Rows that came in through the parent are restored in the partition that holds them."""
     await async_client.post("/users", json={"email": "carol@example.org", "password": PASSWORD})
     query = text("SELECT tableoid::regclass::text FROM audit_log")
     assert (await db_session.scalars(query)).all() == ["audit_log_remainder"]

@@ -7,7 +7,7 @@ from tests.fixtures.people import OPENING_BALANCE, Pay, Person, balance
 
 @pytest.mark.crucible(isolation="clone")
 async def test_database_of_its_own(pay: Pay, db_session: AsyncSession, alice: Person, bob: Person):
-    """A test that does what cannot be put back asks for a database of its own; nothing else changes for it."""
+    """A test with changes that no reset can undo requests a database of its own; nothing else changes for it."""
     await db_session.execute(text("ALTER TABLE entries DISABLE TRIGGER USER"))
     await db_session.commit()
     assert (await pay(alice, bob, 1_00)).status_code == 201

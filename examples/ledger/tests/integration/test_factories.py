@@ -27,7 +27,7 @@ async def test_whoever_registers_can_log_in(async_client: AsyncClient):
 
 
 async def test_a_list_shows_the_owners_accounts(async_client: AsyncClient, alice: Person, crowd: list[User]):
-    """What factories store is committed: the application sees it."""
+    """Factories commit what they store: the application sees it."""
     mine = await AccountFactory.create_batch_async(20, owner_id=alice.user_id)
     await AccountFactory.create_async(owner_id=crowd[0].id)
     listed = (await async_client.get("/accounts", headers=alice.headers)).json()

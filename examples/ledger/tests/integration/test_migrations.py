@@ -23,7 +23,7 @@ __all__ = [
 
 
 def content(database: Scratch) -> list[object]:
-    """The schema, triggers and partitions included, and the rows that come with it."""
+    """Return the schema, triggers and partitions included, and the rows that come with it."""
     house = database.execute("SELECT id, currency, balance FROM accounts ORDER BY id")
     return [*database.catalog(), *house]
 

@@ -16,7 +16,7 @@ SECONDS = 5.0
 
 
 async def leave_message(session: AsyncSession, transfer_id: int) -> None:
-    """What a transfer leaves in the outbox, without the transfer."""
+    """Leave a transfer's message in the outbox, without the transfer."""
     session.add(OutboxMessage(topic="transfer.made", payload={"transfer": {"id": transfer_id}, "users": []}))
     await session.flush()
     await session.execute(select(func.pg_notify(outbox.OUTBOX, str(transfer_id))))
@@ -32,7 +32,7 @@ async def test_notification_arrives_at_commit(listen: Listen, db_session: AsyncS
 
 
 async def test_rollback_notifies_nobody(listen: Listen, db_session: AsyncSession):
-    """What was rolled back is never heard of: the first notification is the second transaction's."""
+    """A rolled-back message is never told: the first notification is the second transaction's."""
     async with listen(outbox.OUTBOX) as heard:
         await leave_message(db_session, 1)
         await db_session.rollback()

@@ -19,7 +19,7 @@ async def test_reports_come_from_a_replica_under_a_role_of_their_own():
 
 @pytest.mark.parametrize("statement", ["SELECT email FROM users", "UPDATE accounts SET balance = 0"])
 async def test_reports_may_read_the_books_and_nothing_else(statement: str):
-    """What is not granted is refused, as in production."""
+    """A statement without a privilege is refused, as in production."""
     async with reports_engine.connect() as connection:
         with pytest.raises(ProgrammingError, match="permission denied"):
             await connection.execute(text(statement))

@@ -1,4 +1,4 @@
-"""Tests that change the schema: nobody marks them, and the next test finds the schema as it was."""
+"""Tests that change the schema: they need no mark, and the next test finds the schema as it was."""
 
 from datetime import date
 

@@ -15,7 +15,7 @@ DEPOSITS = 50
 
 @pytest.fixture(scope="module")
 async def saver() -> Person:
-    """Somebody with a long history, committed by the application's own code."""
+    """Return a user with a long history, committed by the application's own code."""
     async with sessions() as session:
         person = await join(session, "saver")
         account = await session.get_one(Account, person.account_id)

@@ -13,7 +13,7 @@ async def test_transfer_is_streamed(open_stream: OpenStream, pay: Pay, alice: Pe
 
 
 async def test_other_peoples_transfers_are_not(open_stream: OpenStream, pay: Pay, alice: Person, bob: Person):
-    """When bob has heard of his second transfer, alice has heard of the one that was hers."""
+    """Alice has heard of her transfer when bob hears of his second one."""
     async with open_stream(alice.token) as alices_stream, open_stream(bob.token) as bobs_stream:
         await pay(alice, bob, 1_00)
         assert (await bobs_stream.receive_json())["amount"] == 1_00
@@ -24,7 +24,7 @@ async def test_other_peoples_transfers_are_not(open_stream: OpenStream, pay: Pay
 
 @pytest.mark.parametrize("token", ["", "a.b.c"])
 async def test_stream_needs_a_token(token: str, open_stream: OpenStream):
-    """A stranger's handshake is refused."""
+    """A handshake without a valid token is refused."""
     with pytest.raises(WebSocketUpgradeError) as refused:
         async with open_stream(token):
             pass

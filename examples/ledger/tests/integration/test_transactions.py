@@ -70,7 +70,7 @@ async def test_now_moves_on_between_transactions(db_session: AsyncSession):
 
 
 async def test_row_lock_blocks(db_session: AsyncSession, alice: Person):
-    """Who comes second waits for the lock, here until the time that it is given has passed."""
+    """The second transaction waits for the lock, here until its time limit has passed."""
     await db_session.scalar(locked(alice))
     async with sessions() as other:
         await other.execute(text("SET LOCAL lock_timeout = '20ms'"))
@@ -80,7 +80,7 @@ async def test_row_lock_blocks(db_session: AsyncSession, alice: Person):
 
 
 async def test_locked_row_is_passed_over(db_session: AsyncSession, alice: Person, bob: Person):
-    """SKIP LOCKED finds what nobody else is working on."""
+    """SKIP LOCKED finds rows that no other transaction is working on."""
     await db_session.scalar(locked(alice))
     async with sessions() as other:
         free = select(Account.id).where(Account.owner_id.is_not(None)).with_for_update(skip_locked=True)
@@ -88,7 +88,7 @@ async def test_locked_row_is_passed_over(db_session: AsyncSession, alice: Person
 
 
 async def test_row_lock_lets_pass_at_commit(db_session: AsyncSession, alice: Person):
-    """Who waits for a lock goes on with what its holder committed."""
+    """A transaction that waits for a lock goes on with what its holder committed."""
     account = (await db_session.scalars(locked(alice))).one()
     async with sessions() as other:
         waiting = asyncio.create_task(other.scalar(locked(alice)))

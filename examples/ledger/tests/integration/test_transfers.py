@@ -8,7 +8,7 @@ from tests.fixtures.people import OPENING_BALANCE, Pay, Person, balance
 
 
 async def test_transfer(pay: Pay, db_session: AsyncSession, alice: Person, bob: Person):
-    """What the application committed, another session sees."""
+    """Another session sees what the application committed."""
     answer = await pay(alice, bob, 30_00)
     assert answer.status_code == 201
     assert await balance(db_session, alice) == OPENING_BALANCE - 30_00
@@ -23,7 +23,7 @@ async def test_insufficient_funds(pay: Pay, db_session: AsyncSession, alice: Per
 
 
 async def test_other_peoples_money(async_client: AsyncClient, alice: Person, bob: Person):
-    """Nobody moves what is not theirs."""
+    """A user moves no money of another."""
     order = {"source_id": bob.account_id, "target_id": alice.account_id, "amount": 1}
     answer = await async_client.post("/transfers", json=order, headers=alice.headers)
     assert answer.status_code == 404
@@ -51,6 +51,6 @@ async def test_between_currencies(async_client: AsyncClient, alice: Person):
 
 @pytest.mark.parametrize("time", ["first", "second"])
 async def test_ids_start_at_one(time: str, pay: Pay, alice: Person, bob: Person):
-    """Sequences are put back as well: no test can tell which others ran before it."""
+    """Sequences are reset as well: no test can tell which others ran before it."""
     assert (alice.user_id, bob.user_id) == (1, 2)
     assert (await pay(alice, bob, 1)).json()["id"] == 1

@@ -8,7 +8,7 @@ REGISTRATION = {"email": "carol@example.org", "password": PASSWORD}
 
 
 async def test_register_and_log_in(async_client: AsyncClient):
-    """Who has registered gets a token and is known by it."""
+    """A registered user gets a token and is known by it."""
     await async_client.post("/users", json=REGISTRATION)
     form = {"username": "carol@example.org", "password": PASSWORD}
     token = (await async_client.post("/token", data=form)).json()["access_token"]
@@ -29,12 +29,12 @@ async def test_wrong_password(async_client: AsyncClient, alice: Person):
 
 
 async def test_no_token(async_client: AsyncClient):
-    """Without a token nobody is anybody."""
+    """Without a token no user is known."""
     assert (await async_client.get("/me")).status_code == 401
 
 
 async def test_everybody_is_themselves(authenticated_client: AsyncClient, client_as: ClientAs, bob: Person):
-    """Alice and bob ask at once, each with a client of their own."""
+    """Alice and bob send requests at once, each with a client of their own."""
     answers = await asyncio.gather(*(client.get("/me") for client in (authenticated_client, client_as(bob))))
     assert [answer.json()["email"] for answer in answers] == ["alice@example.org", "bob@example.org"]
 

@@ -36,6 +36,6 @@ def test_token_names_its_user():
     ],
 )
 def test_invalid_token_is_refused(token: str):
-    """A token that this service did not sign, or that has expired, names nobody."""
+    """A token that this service did not sign, or that has expired, names no user."""
     with pytest.raises(NotAuthenticated):
         read_access_token(token)

@@ -1,4 +1,4 @@
-"""Who owns what."""
+"""Users, currencies and accounts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledger.models.declarative import Base, Created, Id
 
 
 class User(Base):
-    """Somebody who can log in."""
+    """A person who can log in."""
 
     __tablename__ = "users"
 

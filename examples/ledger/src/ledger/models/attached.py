@@ -1,4 +1,4 @@
-"""What models cannot express, attached to the metadata: ``create_all`` builds what the migrations build."""
+"""Objects that models cannot express, attached to the metadata: ``create_all`` builds what the migrations build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, and what still has to be told."""
+"""The records of the audit log, and the outbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledger.models.declarative import Base, Created, Id, Json
 
 
 class AuditRecord(Base):
-    """Who did what: partitioned by month, so that old months can be detached and archived."""
+    """A user's action; partitioned by month, so that old months can be detached and archived."""
 
     __tablename__ = "audit_log"
     __table_args__ = ({"postgresql_partition_by": "RANGE (at)"},)

@@ -28,7 +28,7 @@ class Transfer(Base):
 
 
 class Entry(Base):
-    """What one transfer did to one account."""
+    """The effect of one transfer on one account."""
 
     __tablename__ = "entries"
 
@@ -39,7 +39,7 @@ class Entry(Base):
 
 
 class IdempotencyKey(Base):
-    """A request that was carried out once, and what it was answered."""
+    """A request that was carried out once, and its answer."""
 
     __tablename__ = "idempotency_keys"
 

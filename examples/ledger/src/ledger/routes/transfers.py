@@ -40,7 +40,7 @@ async def transfer(
 
 @router.websocket("/stream")
 async def stream(websocket: WebSocket, token: str) -> None:
-    """Every transfer that touches an account of the user, from the moment of acceptance on."""
+    """Send every transfer that touches an account of the user, from the moment of acceptance on."""
     try:
         user = await _authenticate(token)
     except NotAuthenticated:

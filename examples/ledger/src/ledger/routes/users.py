@@ -1,4 +1,4 @@
-"""Registration, login, and who I am."""
+"""Registration, login, and the current user."""
 
 from __future__ import annotations
 
