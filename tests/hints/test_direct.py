@@ -44,4 +44,4 @@ def test_a_driver_that_connects_by_itself(project):
         result.stdout.fnmatch_lines_random(
             [f"*; {driver} opened this connection by itself (*.py:{line} in {function}*)."]
         )
-    result.stdout.fnmatch_lines(["If it made or dropped the tests' database, remove it: *"])
+    result.stdout.fnmatch_lines(["If that code creates or drops the tests' database, remove it: *"])

@@ -39,7 +39,7 @@ STATEMENTS = {
     "CREATE DATABASE test": "*Remove what makes it (*.py:13 in execute, called at *.py:17 in test_refused), *",
     "DROP DATABASE test": "*Remove what drops it (*",
     "DROP DATABASE postgres": "*Remove the statement (*",
-    "ALTER DATABASE shop SET timezone TO 'UTC'": "*Ask for the name, by SELECT current_database(), or *",
+    "ALTER DATABASE shop SET timezone TO 'UTC'": "*Get the name by SELECT current_database(), or *",
     "SELECT set_config('session_replication_role', 'replica', true)": "*SET CONSTRAINTS ALL DEFERRED; *",
     "DO $$ BEGIN CREATE TABLE tree (id int PRIMARY KEY, parent int REFERENCES tree);"
     " ALTER TABLE tree DISABLE TRIGGER ALL; END $$": "*DISABLE TRIGGER with the name of *",
@@ -98,7 +98,7 @@ def test_a_conftest_that_makes_the_database(project):
     result.stderr.fnmatch_lines(
         [
             "*permission denied to create database*",
-            "*Crucible has made the database already: *",
+            "*Crucible has created the database already: *",
             "*Remove what makes it (*conftest.py:4 in <module>), and what drops it.",
         ]
     )
@@ -143,8 +143,8 @@ def test_the_reason_depends_on_the_server(server, why):
     ("server", "do"),
     [
         ("embedded", "Use a server that has it"),
-        ("container", "Name one that has it"),
-        ("postgresql://me@db/postgres", "Let an administrator install it"),
+        ("container", "Name an image that has it"),
+        ("postgresql://me@db/postgres", "Ask an administrator to install it"),
     ],
 )
 def test_an_extension_that_the_server_lacks(server, do):

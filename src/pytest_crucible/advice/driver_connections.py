@@ -1,4 +1,4 @@
-"""Hints on connections that a driver opens by itself, past SQLAlchemy, and that find no server."""
+"""Hints on connections that a driver opens by itself, past SQLAlchemy, without finding a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAILED = re.compile(
 
 
 def explain(error: BaseException) -> Iterator[str]:
-    """Yield what to say where *error* is that of a driver which could not connect by itself."""
+    """Yield a hint if *error* is that of a driver which opened a connection by itself and could not connect."""
     parts = list(chain(error))
     # An engine's connection leads to Crucible's server, whatever its URL says.
     if any("orig" in vars(part) for part in parts):
@@ -27,15 +27,15 @@ def explain(error: BaseException) -> Iterator[str]:
             yield (
                 f"Crucible leads SQLAlchemy's engines to its database; {driver} opened this connection by itself"
                 f"{f' ({place})' if place else ''}.\n"
-                "If it made or dropped the tests' database, remove it: Crucible has made one. Else give it the worker"
-                " database's URL, by the fixture database_url or by a variable:"
+                "If that code creates or drops the tests' database, remove it: Crucible has created one. Otherwise give"
+                " it the worker database's URL, by the fixture database_url or by an environment variable:"
                 ' crucible_url_env = ["DATABASE_URL=postgresql"].'
             )
             return
 
 
 def _driver(error: BaseException) -> str | None:
-    """The driver that could not connect, if that is what *error* says."""
+    """Return the driver that could not connect, if *error* says so; else None."""
     package = type(error).__module__.partition(".")[0]
     if package in ("psycopg", "psycopg2"):
         return package if sqlstate(error) is None and FAILED.search(str(error)) else None

@@ -1,4 +1,4 @@
-"""What belongs to which extension, for the hint on what "does not exist"."""
+"""The members of the extensions, for the hint on a type or function that "does not exist"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from ..server.embedded.missing import missing_extension
 from ..settings import Settings
 
-# What PostgreSQL names when it cannot find it.
+# PostgreSQL's messages for a missing type, operator class, access method or function.
 NAMED = re.compile(
     r'(?:type|operator class|access method) "(?:\w+\.)?(?P<name>\w+)" does not exist'
     r"|function (?:\w+\.)?(?P<function>\w+)\(.*\) does not exist"
@@ -32,7 +32,7 @@ MEMBERS = {
 
 
 def extension_of(text: str) -> str | None:
-    """Return the extension to which what *text*, an error, says is missing belongs; None if to none that is known."""
+    """Return the extension of the object that *text*, an error, says is missing; None if it is unknown."""
     match = NAMED.search(text)
     if match is None:
         return None
@@ -41,7 +41,7 @@ def extension_of(text: str) -> str | None:
 
 
 def how_to_have(extension: str, settings: Settings) -> str:
-    """Return what to write so that *extension* is there."""
+    """Return the advice on how to get *extension*."""
     missing = missing_extension(extension) if settings.server == "embedded" else None
     if missing is not None:
         return f"It belongs to the extension {extension}. {missing}"

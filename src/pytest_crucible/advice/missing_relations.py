@@ -1,7 +1,7 @@
-"""Hints on what "does not exist": tables whose models are not imported or whose base is missing, extensions, schemas.
+"""Hints on objects that do not exist: tables of models that are not imported or configured, extensions, schemas.
 
 A table is known to its base once its module is imported, and to the template if that was so when it was built. Only
-what is loaded already is looked at; the project's other modules are read, not imported.
+modules that are loaded already are inspected; the project's other modules are read, not imported.
 """
 
 from __future__ import annotations
@@ -63,21 +63,21 @@ class AbsentHints:
     # -- what is configured ------------------------------------------------------------------------------------------
 
     def _configured(self, name: str) -> str | None:
-        """What to say of a table (or type) that a metadata of the configuration knows now."""
-        for asked, shape in self._settings.by_database().items():
+        """Return the hint on a table (or type) that a metadata of the configuration knows now."""
+        for database, shape in self._settings.by_database().items():
             for path in () if shape.alembic else shape.metadata:
                 metadata = _metadata(loaded(path))
                 if metadata is None or not _has(metadata, name):
                     continue
-                if asked is not None and len(self._settings.by_database()) > 1:
+                if database is not None and len(self._settings.by_database()) > 1:
                     return (
-                        f"{path} has {name!r}, in the database {asked!r}, and this engine leads to another one.\n"
-                        f"Use an engine whose URL names the database {asked!r}."
+                        f"{path} has {name!r}, in the database {database!r}, and this engine leads to another one.\n"
+                        f"Use an engine whose URL names the database {database!r}."
                     )
                 if name in self._tables:
                     return (
                         f"The template has the table {name!r}: DDL has dropped or renamed it since, in this test or in"
-                        " a wide fixture, or search_path leads past its schema."
+                        " a wide fixture, or search_path does not include its schema."
                     )
                 return self._late(name, path, metadata)
         if self._settings.alembic and name in self._known():
@@ -88,7 +88,7 @@ class AbsentHints:
         return None
 
     def _late(self, name: str, path: str, metadata: MetaData) -> str | None:
-        """What to say of a table that the template lacks since its module was imported later; nothing of a type."""
+        """Return the hint on a table that the template lacks since its module was imported later; None for a type."""
         if name not in metadata.tables:
             return None
         module = _module_of(metadata, name)
@@ -97,14 +97,14 @@ class AbsentHints:
         what = f"{module}, which defines it," if module else "the module that defines it"
         return (
             f"{path} knows the table {name!r} by now, but did not when the template was built: {what} was imported"
-            f" later.\nImport it where {path} is defined or by what crucible_app names, or name it, too:"
+            f" later.\nImport it where {path} is defined or in the module that crucible_app names, or name it as well:"
             f" crucible_metadata = [{paths}]."
         )
 
     # -- what is loaded, and not configured --------------------------------------------------------------------------
 
     def _base_with(self, name: str) -> str | None:
-        """What to say of something that another base or MetaData of the project's loaded modules has."""
+        """Return the hint on an object that another base or MetaData of the project's loaded modules has."""
         if self._settings.alembic:
             return None
         configured = [_metadata(loaded(path)) for path in self._settings.metadata]
@@ -116,16 +116,16 @@ class AbsentHints:
 
     @property
     def _bases(self) -> list[tuple[str, MetaData]]:
-        """Each MetaData, and each class with one, that is a variable of the project's loaded modules, bases first."""
-        found = []
+        """The MetaData, and the classes with one, that are variables of the project's loaded modules, bases first."""
+        entries = []
         for module in self._modules():
             for name, value in list(vars(sys.modules[module]).items()):
                 if (metadata := _metadata(value)) is not None:
-                    found.append((hasattr(value, "__table__"), f"{module}:{name}", metadata))
-        return [(path, metadata) for _, path, metadata in sorted(found, key=lambda entry: entry[:2])]
+                    entries.append((hasattr(value, "__table__"), f"{module}:{name}", metadata))
+        return [(path, metadata) for _, path, metadata in sorted(entries, key=lambda entry: entry[:2])]
 
     def _modules(self) -> list[str]:
-        """The project's own modules among the loaded ones."""
+        """Return the project's own modules among the loaded ones."""
         return [
             name
             for name, module in list(sys.modules.items())
@@ -136,7 +136,7 @@ class AbsentHints:
     # -- what is not loaded ------------------------------------------------------------------------------------------
 
     def _not_imported(self, name: str) -> str | None:
-        """What to say of a table whose model is in a file of the project that nothing has imported."""
+        """Return the hint on a table whose model is in a file of the project that nothing has imported."""
         table = re.escape(name.rpartition(".")[2])
         pattern = re.compile(rf"__tablename__\b[^\n=]*=\s*[\"']{table}[\"']|\bTable\(\s*[\"']{table}[\"']")
         for module in self._project.code:
@@ -174,7 +174,7 @@ class AbsentHints:
 
 
 def _metadata(value: object) -> MetaData | None:
-    """The metadata that *value* is, or has as a declarative base does."""
+    """Return the metadata that *value* is, or has as a declarative base."""
     if isinstance(value, MetaData):
         return value
     metadata = vars(value).get("metadata") or getattr(value, "metadata", None) if isinstance(value, type) else None
@@ -182,7 +182,7 @@ def _metadata(value: object) -> MetaData | None:
 
 
 def _has(metadata: MetaData, name: str) -> bool:
-    """Whether *metadata* has a table, a schema or an enumeration of this name."""
+    """Return whether *metadata* has a table, a schema or an enumeration of this name."""
     tables = metadata.tables
     return name in tables or any(
         table.schema == name or any(isinstance(column.type, Enum) and column.type.name == name for column in table.c)
@@ -191,7 +191,7 @@ def _has(metadata: MetaData, name: str) -> bool:
 
 
 def _module_of(metadata: MetaData, name: str) -> str | None:
-    """The module whose class or variable is the table *name*."""
+    """Return the module whose class or variable is the table *name*."""
     table = metadata.tables[name]
     for module in list(sys.modules.values()):
         for value in list(getattr(module, "__dict__", {}).values()):

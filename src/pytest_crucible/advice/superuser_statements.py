@@ -1,6 +1,6 @@
-"""Hints on what PostgreSQL refuses to an ordinary role and allows the superuser of a container image.
+"""Hints on statements that PostgreSQL refuses to an ordinary role and allows the superuser of a container image.
 
-One table. A row applies to an SQLSTATE, to what PostgreSQL says and, where it matters, to the statement.
+They form one table. A row applies to an SQLSTATE, to PostgreSQL's message and, in some rows, to the statement.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ORDINARY = (
     "Crucible connects the tests as an ordinary role, as in production, so that missing privileges and row-level"
     " security show: not as the superuser of a container image."
 )
-EXTERNAL = "The tests connect as the role that crucible_server names, and PostgreSQL allows it no more."
+EXTERNAL = "The tests connect as the role that crucible_server names, and PostgreSQL does not allow that role more."
 MADE = (
-    "Crucible has made the database already: every engine of this process leads to a database of its own for these"
+    "Crucible has created the database already: every engine of this process leads to a separate database for these"
     " tests, with the schema in it, whichever database the URL names. It is dropped at the end."
 )
-RESET = "No test has to empty tables: after each, Crucible resets every row and sequence that it changed."
+RESET = "No test needs to empty tables: after each test, Crucible resets the rows and sequences that it changed."
 CONSTRAINTS = (
     "To insert rows before those that they refer to, declare the foreign keys DEFERRABLE and run SET CONSTRAINTS ALL"
     " DEFERRED; to empty tables, TRUNCATE a, b CASCADE. " + RESET
@@ -42,8 +42,8 @@ class RefusalKind:
     Attributes:
         state: The SQLSTATE.
         text: A regular expression that PostgreSQL's message matches; its groups are filled into *do*.
-        do: What to write instead. ``{where}`` is the line of the project that ran the statement.
-        why: The cause, where it is not that the role is an ordinary one.
+        do: The advice. ``{where}`` is the line of the project that ran the statement.
+        why: The cause, if it is another one than the ordinary role.
         statement: A regular expression that the statement matches.
     """
 
@@ -55,7 +55,7 @@ class RefusalKind:
 
 
 class Advice(NamedTuple):
-    """Why PostgreSQL refuses a statement, and what to write instead."""
+    """The reason why PostgreSQL refuses a statement, and the advice on what to write instead."""
 
     why: str
     do: str
@@ -76,8 +76,8 @@ CASES = (
     RefusalKind(
         "3D000",
         'database "(?P<name>.+?)" does not exist',
-        "Ask for the name, by SELECT current_database(), or remove the statement{where}.",
-        "Crucible gives every process a database with a name of its own.",
+        "Get the name by SELECT current_database(), or remove the statement{where}.",
+        "Crucible gives every process a database with its own name.",
         r"\s*(ALTER|GRANT|REVOKE|COMMENT)\b",
     ),
     RefusalKind(DENIED, "session_replication_role", CONSTRAINTS),
@@ -88,8 +88,8 @@ CASES = (
         DENIED,
         "permission denied to (create|drop|alter) role",
         "Name roles in the DDL that makes the schema (GRANT … TO, CREATE POLICY … TO) or in the URL of an engine:"
-        " Crucible creates them. DDL of migrations may create roles itself. They belong to the server, which other"
-        " runs share.",
+        " Crucible creates them. Migrations may create roles themselves. Roles belong to the server, which other runs"
+        " share.",
     ),
     RefusalKind(
         DENIED,
@@ -110,7 +110,7 @@ CASES = (
     RefusalKind(
         DENIED,
         'permission denied to set parameter "(?P<name>.+?)"',
-        "Remove the line{where}: the server is for tests, and shared by all of them. " + SUPERUSER,
+        "Remove the line{where}: all tests share the server. " + SUPERUSER,
     ),
     RefusalKind(
         DENIED,
@@ -129,7 +129,7 @@ CASES = (
 
 
 class SuperuserHints:
-    """Hints on what PostgreSQL refuses to the role that tests connect as.
+    """Hints on statements that PostgreSQL refuses to the tests' role.
 
     Args:
         server: ``crucible_server``.
@@ -146,7 +146,7 @@ class SuperuserHints:
                 yield "\n".join(advice)
 
     def advice(self, refusal: Refusal) -> Advice | None:
-        """Return what there is to say of *refusal*, if anything."""
+        """Return the advice on *refusal*, or None."""
         missing = re.search(r'extension "(.+?)" is not available', refusal.text)
         if missing:
             return self._not_installed(missing[1])
@@ -154,8 +154,8 @@ class SuperuserHints:
             match = re.search(case.text, refusal.text) if case.state == refusal.state else None
             if match and re.match(case.statement, refusal.statement or "", re.IGNORECASE):
                 place = locations.of_error(refusal.error)
-                words = {"where": f" ({place})" if place else "", **match.groupdict()}
-                return Advice(case.why or self._role(), case.do.format(**words))
+                fields = {"where": f" ({place})" if place else "", **match.groupdict()}
+                return Advice(case.why or self._role(), case.do.format(**fields))
         return None
 
     def _role(self) -> str:
@@ -166,8 +166,8 @@ class SuperuserHints:
         if missing is not None:
             return Advice(f"{missing.found} {missing.why}", missing.do)
         if "://" in self._server:
-            return Advice(f"The server has not got {extension}.", "Let an administrator install it there.")
+            return Advice(f"The server lacks {extension}.", "Ask an administrator to install it there.")
         return Advice(
-            f"The container's image has not got {extension}.",
-            'Name one that has it, for example crucible_server = "container:postgis/postgis:17-3.5".',
+            f"The container's image lacks {extension}.",
+            'Name an image that has it, for example crucible_server = "container:postgis/postgis:17-3.5".',
         )

@@ -1,6 +1,6 @@
-"""Recipes: what a template is made from, and how.
+"""Recipes for templates: the inputs of a template, and the code that fills it.
 
-A recipe says what shaped the template (its parts go into the fingerprint) and fills an empty database: from
+A recipe returns the parts that shape the template, which go into its fingerprint, and fills an empty database: from
 metadata, or by migrating with Alembic.
 """
 
@@ -17,7 +17,7 @@ __all__ = ["MetadataRecipe", "Recipe", "fingerprint_of", "parts_of", "recipe_of"
 
 
 def recipe_of(settings: Settings) -> Recipe:
-    """The recipe that *settings* ask for: ``crucible_alembic`` wins over ``crucible_metadata``."""
+    """Return the recipe for *settings*: ``crucible_alembic`` takes precedence over ``crucible_metadata``."""
     if settings.alembic:
         from .alembic.recipe import AlembicRecipe
 
@@ -26,7 +26,7 @@ def recipe_of(settings: Settings) -> Recipe:
 
 
 def parts_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return what shapes what *recipe* makes on a server with these *facts* (owner, server version, …)."""
+    """Return the parts that shape the template of *recipe* on a server with these *facts* (owner, version, …)."""
     return recipe.parts() | dict(facts)
 
 
@@ -36,7 +36,7 @@ def fingerprint_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> str:
 
 
 def refuse_missing(settings: Settings) -> None:
-    """Raise an error if *settings* name what is not there, as far as that shows without importing the application.
+    """Raise an error if *settings* name a missing module or file, without importing the application.
 
     Raises:
         UsageError: If a package, or Alembic's configuration, is missing.

@@ -1,9 +1,9 @@
-"""What ``create_all`` emits, in an order that is the same in every process.
+"""The DDL that ``create_all`` emits, in an order that is the same in every process.
 
 SQLAlchemy keeps a table's indexes, a column's constraints and the constraints of foreign-key cycles in sets, whose
-order follows the addresses of their members. Nor does the order of the tables say anything: it is that in which
-modules were imported. So SQLAlchemy's own statements are sorted. A statement of the project's (a ``DDL`` or a
-construct of its own, from a listener) keeps its place: a function comes before the trigger that calls it.
+order follows the addresses of their members. The order of the tables is that in which modules were imported, and does
+not matter either. So SQLAlchemy's own statements are sorted. A statement of the project (a ``DDL`` or a construct of
+its own, from a listener) keeps its place: a function comes before the trigger that calls it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ EVENTS = ("before_create", "after_create")
 
 @dataclass(frozen=True)
 class Emitted:
-    """What ``create_all`` emits.
+    """The DDL that ``create_all`` emits.
 
     Attributes:
         own: SQLAlchemy's statements, sorted.
-        others: The project's, in their order.
-        places: After how many of SQLAlchemy's statements each of the project's comes.
+        others: The project's statements, in their order.
+        places: For each of the project's statements, the number of SQLAlchemy's before it.
         listeners: The sources of DDL listeners that are written in Python.
     """
 
@@ -47,11 +47,11 @@ class Emitted:
 
 
 def emitted(metadata: MetaData) -> Emitted:
-    """Return what ``create_all`` emits for *metadata*."""
+    """Return the DDL that ``create_all`` emits for *metadata*."""
     try:
         statements = _recorded(metadata)
     except (AttributeError, NotImplementedError, TypeError, sqlalchemy.exc.SQLAlchemyError):
-        # A listener needs a real connection: its source counts instead.
+        # A listener needs a real connection: its source goes into the fingerprint instead.
         statements = _without_listeners(metadata)
     return replace(statements, listeners=_listeners(metadata))
 
@@ -88,7 +88,7 @@ def _is_of_sqlalchemy(module: str | None) -> bool:
 
 
 def _without_listeners(metadata: MetaData) -> Emitted:
-    """Return what a copy emits: listeners stay with the original, unless they propagate."""
+    """Return the DDL that a copy emits: listeners stay with the original, unless they propagate."""
     copy = MetaData(schema=metadata.schema, naming_convention=metadata.naming_convention)
     for table in metadata.tables.values():
         table.to_metadata(copy)
@@ -131,8 +131,8 @@ class _InOrder(set[Any]):
 
 @contextmanager
 def _sets_in_order(metadata: MetaData, dialect: Dialect) -> Iterator[None]:
-    """Have indexes and constraints iterated in order, for as long as the metadata is read."""
-    # Of constraints by themselves; the statement is only what would be compiled at once.
+    """Iterate indexes and constraints in order within the block."""
+    # A compiler for constraints alone: it needs no statement to compile.
     compiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type]
 
     def index(member: Any) -> str:

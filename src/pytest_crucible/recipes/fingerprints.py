@@ -1,7 +1,7 @@
-"""What shaped a template, as one stable number.
+"""Fingerprints: stable numbers for the parts that shape a template.
 
-A template is kept between runs under its fingerprint: whatever can change what the template holds must be
-in it, or a change goes unseen. What belongs in is collected where it is known; here it becomes a number.
+A template is kept between runs under its fingerprint: everything that can change the template's content must be in it,
+or a change goes unnoticed. The recipes collect the parts; this module turns them into a number.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ READS = "__crucible_reads__"
 
 
 def fingerprint(parts: Mapping[str, bytes | str]) -> str:
-    """The SHA-256 of named *parts*, in hexadecimal digits.
+    """Return the SHA-256 of named *parts*, in hexadecimal digits.
 
-    The order of the parts does not count. Each name and value goes in with its length, so that no text can
-    pass from one part to its neighbour unseen.
+    The order of the parts does not count. Each name and value is hashed with its length, so that text that moves from
+    one part to its neighbour changes the fingerprint.
     """
     digest = hashlib.sha256()
     for name in sorted(parts):
@@ -61,15 +61,15 @@ def digest(file: Path) -> bytes:
 
 
 def of_environment(patterns: Iterable[str]) -> dict[str, str]:
-    """Return the value of each variable that *patterns* name as ``$NAME``; empty where it is not set."""
+    """Return the value of each variable that *patterns* name as ``$NAME``; "" for one that is not set."""
     return {name: os.environ.get(name[1:], "") for name in patterns if name.startswith("$")}
 
 
 def of_module_source(function: Callable[..., object]) -> str:
-    """The fingerprint of the module in which *function* is written; what it imports is not part of it.
+    """Return the fingerprint of the module in which *function* is defined, without the modules that it imports.
 
-    The whole module counts, since the function calls its neighbours. A function without a file (built in, or
-    typed into a prompt) is known by its name only.
+    The whole module counts, since the function calls its neighbours. Of a function without a file (built in, or typed
+    into a prompt), only the name counts.
     """
     function = innermost(function)
     name = f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
@@ -77,7 +77,7 @@ def of_module_source(function: Callable[..., object]) -> str:
 
 
 def reads(*patterns: str) -> Callable[[Loader], Loader]:
-    """Declare what a ``crucible_load`` callable reads, so that a change in it builds a new template.
+    """Declare the files and variables that a ``crucible_load`` callable reads; a change builds a new template.
 
     ::
 
@@ -97,28 +97,28 @@ def reads(*patterns: str) -> Callable[[Loader], Loader]:
 
 
 def declared(loader: Callable[..., object]) -> tuple[str, ...]:
-    """The patterns that `reads` declared for *loader*."""
+    """Return the patterns that `reads` declared for *loader*."""
     return tuple(getattr(loader, READS, ()))
 
 
 def _matches(root: Path, pattern: str) -> list[Path]:
-    # Path.glob takes no absolute pattern, and a template may well depend on a file beside the project.
-    found = [Path(root, name) for name in glob.glob(pattern, root_dir=root, recursive=True)]  # noqa: PTH207
-    inside = [path for folder in found if folder.is_dir() for path in folder.rglob("*")]
-    # Compiled modules change with the interpreter, not with what somebody wrote.
-    files = [path for path in found + inside if path.is_file() and path.suffix != ".pyc"]
+    # Path.glob takes no absolute pattern, and a template may depend on a file outside the project.
+    matches = [Path(root, name) for name in glob.glob(pattern, root_dir=root, recursive=True)]  # noqa: PTH207
+    inside = [path for folder in matches if folder.is_dir() for path in folder.rglob("*")]
+    # Compiled modules change with the interpreter, even if their sources do not.
+    files = [path for path in matches + inside if path.is_file() and path.suffix != ".pyc"]
     if files:
         return files
     raise UsageError(
         f"No file matches {pattern!r} in {root}.",
-        why="A template is rebuilt when the files change that shaped it; files that are not found cannot be watched.",
+        why="A template is rebuilt when the files that shaped it change; a pattern without files never changes.",
         do="Correct the pattern: it is relative to the project's root folder, and ** crosses folders. An environment"
         " variable is written $NAME.",
     )
 
 
 def innermost(function: Callable[..., object]) -> Callable[..., object]:
-    """Return what is left of *function* without ``functools.partial`` and ``functools.wraps``."""
+    """Return the function inside *function*, without ``functools.partial`` and ``functools.wraps``."""
     while isinstance(function, functools.partial):
         function = function.func
     unwrapped: Callable[..., object] = inspect.unwrap(function)
@@ -126,10 +126,10 @@ def innermost(function: Callable[..., object]) -> Callable[..., object]:
 
 
 def _source(function: Callable[..., object]) -> bytes:
-    """The text of the file in which the function, or the class of a callable object, is written."""
-    written = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
+    """Return the text of the file that defines the function, or the class of a callable object."""
+    definition = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
     try:
-        file = inspect.getsourcefile(written)
+        file = inspect.getsourcefile(definition)
     except TypeError:  # built in
         return b""
     return Path(file).read_bytes() if file and Path(file).is_file() else b""

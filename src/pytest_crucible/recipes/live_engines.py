@@ -1,4 +1,4 @@
-"""The engines that the application has made, and the roles that they name."""
+"""The engines of this process, and the roles that they name."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from sqlalchemy.engine import Engine
 
 
 def engines() -> list[Engine]:
-    """The PostgreSQL engines of this process, the first one first.
+    """Return the PostgreSQL engines of this process, the oldest first.
 
     SQLAlchemy keeps no list of engines; the garbage collector does, each generation in the order of creation.
     """
     # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
     kinds = {Engine, *Engine.__subclasses__()}
-    found: list[Engine] = [thing for age in (2, 1, 0) for thing in gc.get_objects(age) if type(thing) in kinds]
-    return [engine for engine in found if engine.dialect.name == "postgresql"]
+    objects: list[Engine] = [each for age in (2, 1, 0) for each in gc.get_objects(age) if type(each) in kinds]
+    return [engine for engine in objects if engine.dialect.name == "postgresql"]
 
 
 def roles(others: Container[Engine], packages: Container[str]) -> list[tuple[str, str | None]]:
-    """Return the roles in the URLs of the engines made so far, each with the database beside it, the likeliest first.
+    """Return the roles in the URLs of the engines made so far, with their databases, the likeliest first.
 
-    The garbage collector changes the order in which it keeps things, and a suite may make its own engine before it
-    imports the application. So the order is that of the modules in which the engines are global variables: those of
-    the application, those of the suite; last what no module names, by name.
+    The garbage collector changes the order of its objects, and a suite may make its own engine before it imports the
+    application. So the order is that of the modules in which the engines are global variables: those of the
+    application, then those of the suite; last come engines that are no global variable, by the role's name.
 
     Args:
         others: Engines that are not the application's.
@@ -40,7 +40,7 @@ def roles(others: Container[Engine], packages: Container[str]) -> list[tuple[str
 
 
 def _globals(packages: Container[str]) -> list[object]:
-    """The engines that are global variables of modules, those of *packages* first and those of tests last."""
+    """Return the engines that are global variables of modules, those of *packages* first and those of tests last."""
     modules = sorted(sys.modules.copy().items(), key=lambda item: _rank(item[0], packages))
     values = [value for _, module in modules for value in list(getattr(module, "__dict__", {}).values())]
     return [engine for value in values if isinstance(engine := _engine(value), Engine)]
@@ -54,7 +54,7 @@ def _rank(module: str, packages: Container[str]) -> int:
 
 
 def _engine(value: object) -> object:
-    """The engine that *value* is or, where it is asynchronous, has; known by its name, so that none is imported."""
+    """Return the engine that *value* is or wraps; AsyncEngine is recognised by name, so it is not imported."""
     kind = type(value)
     if issubclass(kind, Engine):
         return value

@@ -23,7 +23,7 @@ from .failed import failed
 from .fingerprints import declared, digest, files, innermost, of_environment, of_module_source
 
 T = TypeVar("T")
-# What only a module with models says, in whatever style.
+# The text that only a module with models contains, in any style.
 MODELS = re.compile(
     rb"__tablename__|\b(?:mapped_column|Column|Table|MetaData|DeclarativeBase|declarative_base)\(|\(DeclarativeBase"
     rb"|\btable\s*=\s*True"
@@ -31,25 +31,25 @@ MODELS = re.compile(
 
 
 def loader(settings: Settings) -> Callable[..., object] | None:
-    """What ``crucible_load`` names.
+    """Return the callable that ``crucible_load`` names, or None if it is not set.
 
     Raises:
-        UsageError: If it is nothing that can be called.
+        UsageError: If the object is not callable.
     """
-    found = lookup(settings.load, option="crucible_load", root=settings.root) if settings.load else None
-    if found is not None and not callable(found):
+    named = lookup(settings.load, option="crucible_load", root=settings.root) if settings.load else None
+    if named is not None and not callable(named):
         raise UsageError(
-            f"crucible_load: {settings.load} is {type(found).__name__}, not a callable.",
-            do="Name a function: it is called with no argument, or with one session.",
+            f"crucible_load: {settings.load} is {type(named).__name__}, not a callable.",
+            do="Name a function: it is called without arguments, or with one session.",
         )
-    return found
+    return named
 
 
 def parts(load: Callable[..., object], settings: Settings) -> dict[str, str]:
-    """Return what shapes the data of *load*: its module, what that imports from the project, and what it declares.
+    """Return the parts that shape the data of *load*: its module, that module's imports, and its declarations.
 
-    Modules that define models are left out, with all that they import: of a model, its DDL counts. So are the
-    application's and those of the metadata, which import everything.
+    Only imports from the project count. Modules that define models are left out, with all their imports: a model counts
+    by its DDL. So are the modules of the application and of the metadata, which import everything.
     """
     declarations = declared(load)
     patterns = [pattern for pattern in declarations if not pattern.startswith("$")]
@@ -66,21 +66,21 @@ def _imported(load: Callable[..., object], settings: Settings) -> dict[str, Path
         return any(f"{module}.".startswith(f"{name}.") for module in schema) or bool(MODELS.search(path.read_bytes()))
 
     bases = importable_from(settings.root)
-    found: dict[str, Path] = {}
-    # The module that is named may only wrap a function of another one.
+    modules: dict[str, Path] = {}
+    # The module that crucible_load names may only wrap a function of another one.
     for module in dict.fromkeys([str(settings.load).partition(":")[0], innermost(load).__module__]):
         file = getattr(sys.modules.get(module), "__file__", None)
         if file and settings.root in Path(file).resolve().parents:
             package = getattr(sys.modules[module], "__package__", None) or ""
-            found |= {module: Path(file)} | followed([Path(file)], bases, package=package, covered=covered)
-    return found
+            modules |= {module: Path(file)} | followed([Path(file)], bases, package=package, covered=covered)
+    return modules
 
 
 def call(load: Callable[..., object], engine: Engine, path: str) -> None:
-    """Run *load*, in a thread of its own if it is asynchronous: this one may be running a loop.
+    """Run *load*, in a thread of its own if it is asynchronous: the caller's may be running a loop.
 
     Raises:
-        TemplateError: If it raises.
+        TemplateError: If *load* raises an error.
     """
     wants_session = bool(inspect.signature(load).parameters)
     run: Callable[..., None] = _load_async if _is_async(load) else _load_sync
@@ -95,14 +95,14 @@ def call(load: Callable[..., object], engine: Engine, path: str) -> None:
 def in_thread(work: Callable[[], T], name: str) -> T:
     """Return the result of *work*, which runs in a thread of its own: the caller's may be running an event loop.
 
-    The thread has the caller's context, as with `asyncio.to_thread`: its engines are led where the caller's are.
+    The thread has the caller's context, as with `asyncio.to_thread`: its engines have the caller's target.
     """
     with ThreadPoolExecutor(1, thread_name_prefix=name) as pool:
         return pool.submit(contextvars.copy_context().run, work).result()
 
 
 def _is_async(load: Callable[..., object]) -> bool:
-    # Of an object with __call__, the method says it.
+    # An object with __call__ is asynchronous if that method is.
     return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(getattr(load, "__call__", None))  # noqa: B004
 
 

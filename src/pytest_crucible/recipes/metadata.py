@@ -1,4 +1,4 @@
-"""A template from metadata: ``create_all``."""
+"""The recipe for a template from metadata, by ``create_all``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EXAMPLES = {
 
 
 class MetadataRecipe(Recipe):
-    """Extensions, then every schema that the metadata names, ``create_all``, and the user's data.
+    """A recipe of extensions, every schema that the metadata names, ``create_all``, and the user's data.
 
     Args:
-        settings: The application is imported first, so that its models and listeners are all there.
+        settings: The settings; the application that they name is imported first, with its models and listeners.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,20 +36,20 @@ class MetadataRecipe(Recipe):
 
     @property
     def schema(self) -> str:
-        """How the schema is made, in a few words."""
+        """A short phrase for the making of the schema."""
         return f"create_all of {', '.join(self.settings.metadata)}"
 
     def schema_parts(self) -> dict[str, str]:
-        """What ``create_all`` emits, each statement by its name; beside them the place of those of the project."""
-        each = [emitted(metadata) for metadata in self.metadata]
+        """Return the statements of ``create_all`` by their names, and the order of the project's own."""
+        parts = [emitted(metadata) for metadata in self.metadata]
         return {
-            **named([text for one in each for text in [*one.own, *one.others]]),
-            ORDER: "; ".join(f"{one.others} {one.places}" for one in each),
-            "DDL listeners": "\n".join(text for one in each for text in one.listeners),
+            **named([text for part in parts for text in [*part.own, *part.others]]),
+            ORDER: "; ".join(f"{part.others} {part.places}" for part in parts),
+            "DDL listeners": "\n".join(text for part in parts for text in part.listeners),
         }
 
     def ddl(self) -> str:
-        """What ``create_all`` emits."""
+        """Return the DDL that ``create_all`` emits."""
         return "\n\n".join(emitted(metadata).text() for metadata in self.metadata)
 
     def make_schema(self, engine: Engine) -> None:
@@ -65,17 +65,17 @@ class MetadataRecipe(Recipe):
 
 
 def metadata_of(path: str, settings: Settings) -> MetaData:
-    """The metadata that *path*, one of ``crucible_metadata`` or ``crucible_databases``, names.
+    """Return the metadata that *path*, one of ``crucible_metadata`` or ``crucible_databases``, names.
 
     Raises:
-        UsageError: If there is none, or no table in it.
+        UsageError: If there is none, or it contains no table.
     """
     option = settings.option_of(path)
-    found = lookup(path, option=option, root=settings.root)
-    metadata = found if isinstance(found, MetaData) else getattr(found, "metadata", None)
+    named_object = lookup(path, option=option, root=settings.root)
+    metadata = named_object if isinstance(named_object, MetaData) else getattr(named_object, "metadata", None)
     if not isinstance(metadata, MetaData):
         raise UsageError(
-            f"{option}: {path} is {type(found).__name__}, which has no metadata.",
+            f"{option}: {path} is {type(named_object).__name__}, which has no metadata.",
             why="The schema is built from a declarative base, a registry, SQLModel or a MetaData object.",
             do=f"Name one of these: {EXAMPLES[option]}",
         )

@@ -1,4 +1,4 @@
-"""What every recipe has in common: the application, the extensions, and the user's data."""
+"""The base of all recipes: the application, the extensions, and the user's data."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ..settings.lookup import lookup
 from . import load
 from .failed import failed
 
-# Any driver that SQLAlchemy has a dialect for and that Crucible itself depends on: it makes control connections only.
+# A driver that SQLAlchemy has a dialect for and that Crucible itself depends on, which uses it for control connections.
 URL = "postgresql+psycopg://"
 
 
 class Recipe(ABC):
-    """Extensions, then the schema, then the user's data.
+    """A recipe of extensions, the schema, and the user's data, in this order.
 
     Args:
-        settings: The application is imported first, so that its models and listeners are all there.
+        settings: The settings; the application that they name is imported first, with its models and listeners.
 
     Attributes:
-        tables: The names of the tables, as far as they are known without making them.
-        doing: What `fill` is doing now.
+        tables: The names of the tables, as far as they are known before the schema is made.
+        doing: The present step of `fill`.
     """
 
     tables: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class Recipe(ABC):
         self.load = load.loader(settings)
 
     def parts(self) -> dict[str, str]:
-        """What shapes the template, by name."""
+        """Return the parts that shape the template, by name."""
         parts = {
             "extensions": "\n".join(self.settings.extensions),
             "locale": self.settings.locale or "",
@@ -53,7 +53,7 @@ class Recipe(ABC):
         return parts | (load.parts(self.load, self.settings) if self.load is not None else {})
 
     def fill(self) -> None:
-        """Fill the database to which every engine is led meanwhile.
+        """Fill the database that every engine is led to during the call.
 
         Raises:
             TemplateError: If the database refuses a statement.
@@ -71,26 +71,26 @@ class Recipe(ABC):
     @property
     @abstractmethod
     def schema(self) -> str:
-        """How the schema is made, in a few words."""
+        """A short phrase for the making of the schema."""
 
     @abstractmethod
     def schema_parts(self) -> dict[str, str]:
-        """What shapes the schema, by name."""
+        """Return the parts that shape the schema, by name."""
 
     @abstractmethod
     def ddl(self) -> str:
-        """The DDL, as far as it can be read beforehand: it tells who is granted something."""
+        """Return the DDL, as far as it can be read beforehand: it names the roles that get privileges."""
 
     @abstractmethod
     def make_schema(self, engine: Engine) -> None:
-        """Make the schema in the database to which every engine is led, *engine* among them."""
+        """Make the schema in the database that every engine, *engine* among them, is led to."""
 
 
 def create_extension(connection: sqlalchemy.Connection, extension: str, *, embedded: bool) -> None:
-    """Create *extension* where it is missing.
+    """Create *extension* if it is missing.
 
     Raises:
-        CrucibleError: If the server does not have it, or refuses.
+        CrucibleError: If the server lacks it, or refuses.
     """
     quoted = connection.dialect.identifier_preparer.quote(extension)
     try:
@@ -101,6 +101,6 @@ def create_extension(connection: sqlalchemy.Connection, extension: str, *, embed
 
 
 def _being_imported(path: str) -> bool:
-    """Whether it is the application's import that asks for the database: `create_all(engine)` before `app = …`."""
+    """Return whether the application's import is under way: it may call `create_all(engine)` before `app = …`."""
     module = sys.modules.get(path.partition(":")[0])
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

@@ -1,1 +1,1 @@
-"""A template built by migrating."""
+"""The recipe for a template from migrations."""

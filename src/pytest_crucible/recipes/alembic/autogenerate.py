@@ -1,4 +1,4 @@
-"""What Alembic's autogenerate finds, as Python that a revision could hold."""
+"""The findings of Alembic's autogenerate, as Python that a revision could contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SAWarning
 
 
 def rendered(operations: Any) -> str:
-    """Alembic's *operations* as it would write them into ``upgrade()``."""
+    """Return Alembic's *operations* as it would write them into ``upgrade()``."""
     from alembic.autogenerate import render_python_code
 
     lines = f"    {render_python_code(operations)}".splitlines()
@@ -19,15 +19,15 @@ def rendered(operations: Any) -> str:
 
 
 def compare(connection: Connection, metadata: list[MetaData]) -> str:
-    """What would have to be done to the database of *connection* to make it what *metadata* say; nothing if alike."""
+    """Return the operations that would turn the database of *connection* into *metadata*; "" if both agree."""
     from alembic.autogenerate import produce_migrations
     from alembic.migration import MigrationContext
 
     schemas = any(table.schema for each in metadata for table in each.tables.values())
     context = MigrationContext.configure(connection, opts={"target_metadata": metadata, "include_schemas": schemas})
     with warnings.catch_warnings():
-        # Of foreign keys in a cycle, which only the order of what would be created depends on.
+        # Raised for foreign keys in a cycle, which affect only the order of the operations.
         warnings.filterwarnings("ignore", "Cannot correctly sort tables", SAWarning)
-        # Several are fine, as in target_metadata; only the annotation says otherwise.
+        # Several are allowed, as in target_metadata; only the annotation says otherwise.
         operations = produce_migrations(context, metadata).upgrade_ops  # type: ignore[arg-type]
     return "" if operations is None or operations.is_empty() else rendered(operations)

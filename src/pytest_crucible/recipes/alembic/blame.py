@@ -1,4 +1,4 @@
-"""Which revision failed, where, and what PostgreSQL said."""
+"""The error for a failed migration: its revision, its line, and PostgreSQL's message."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ REVISION = re.compile(r"^revision(?:\s*:[^=\n]+)?\s*=\s*[\"']([^\"']+)[\"']", re
 
 
 def blame(what: str, error: BaseException, root: Path, folders: Sequence[Path]) -> MigrationError:
-    """The error for *what*, which failed with *error*.
+    """Return the error for *what*, which failed with *error*.
 
     Args:
         what: The command.
-        error: What it raised.
-        root: File names are given relative to it.
+        error: The error that it raised.
+        root: The folder that file names are relative to.
         folders: Those of the revisions, and that of ``env.py``; the innermost frame in one of them is the culprit.
     """
-    found = [place for place in _places(error) if any(folder in place[0].parents for folder in folders)]
-    revision = _revision(found[-1][0]) if found else None
+    lines = [line for line in _lines(error) if any(folder in line[0].parents for folder in folders)]
+    revision = _revision(lines[-1][0]) if lines else None
     where = f" at revision {revision}" if revision else ""
-    where += f" ({os.path.relpath(found[-1][0], root)}, line {found[-1][1]})" if found else ""
+    where += f" ({os.path.relpath(lines[-1][0], root)}, line {lines[-1][1]})" if lines else ""
     statement = _statement(error)
     blamed = MigrationError(
-        f"{what} failed{where}: {_said(error)}",
+        f"{what} failed{where}: {_message(error)}",
         why=f"The statement was: {statement}" if statement else "",
-        do="Correct it, and run the same on an empty database of your own: it fails there alike.",
+        do="Correct it. The same command fails in the same way on an empty database of your own.",
     )
     blamed.revision = revision
     return blamed
 
 
 def _revision(file: Path) -> str | None:
-    """The revision that *file* says it is: where it cannot be imported, its text still tells."""
+    """Return the revision that the text of *file* names; the file may be one that cannot be imported."""
     match = REVISION.search(file.read_text("utf-8", "replace")) if file.is_file() else None
     return match[1] if match else None
 
 
-def _places(error: BaseException) -> list[tuple[Path, int]]:
-    """The places that the error went through, the innermost last."""
-    found: list[tuple[Path, int]] = []
+def _lines(error: BaseException) -> list[tuple[Path, int]]:
+    """Return the files and lines that the error went through, the innermost last."""
+    lines: list[tuple[Path, int]] = []
     for part in chain(error):
-        found += _frames(part.__traceback__)
+        lines += _frames(part.__traceback__)
         if isinstance(part, SyntaxError) and part.filename:
-            found.append((Path(part.filename).resolve(), part.lineno or 0))
-    return found
+            lines.append((Path(part.filename).resolve(), part.lineno or 0))
+    return lines
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[Path, int]]:
@@ -59,11 +59,11 @@ def _frames(traceback: TracebackType | None) -> Iterator[tuple[Path, int]]:
         traceback = traceback.tb_next
 
 
-def _said(error: BaseException) -> str:
-    """What the driver's own exception says, where there is one: SQLAlchemy's holds it, with more around it."""
+def _message(error: BaseException) -> str:
+    """Return the message of the driver's own exception, if SQLAlchemy's wraps one: it is shorter."""
     orig = getattr(error, "orig", None)
-    told = orig.__cause__ or orig if isinstance(orig, BaseException) else error
-    return f"{type(told).__name__}: {told}".strip()
+    innermost = orig.__cause__ or orig if isinstance(orig, BaseException) else error
+    return f"{type(innermost).__name__}: {innermost}".strip()
 
 
 def _statement(error: BaseException) -> str:

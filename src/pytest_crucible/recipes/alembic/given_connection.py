@@ -1,4 +1,4 @@
-"""The connection that some ``env.py`` insist on getting from whoever runs them."""
+"""The connection that some ``env.py`` files expect in ``config.attributes``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ URL = "postgresql+psycopg://"
 
 
 class Attributes(dict[str, Any]):
-    """Alembic's ``config.attributes``, whose ``["connection"]`` opens one.
+    """Alembic's ``config.attributes``, whose ``["connection"]`` opens a connection.
 
-    ``.get("connection")`` finds none, so that an ``env.py`` which has an engine of its own uses that.
+    ``.get("connection")`` returns None, so that an ``env.py`` which has an engine of its own uses that.
     """
 
     opened: Connection | None = None
@@ -32,7 +32,7 @@ class Attributes(dict[str, Any]):
 
 @contextmanager
 def given_connection(config: Config) -> Iterator[None]:
-    """Let ``config.attributes["connection"]`` be a connection, committed and closed at the end."""
+    """Provide a connection as ``config.attributes["connection"]``; commit and close it at the end."""
     attributes = Attributes(config.attributes)
     config.attributes = attributes
     try:

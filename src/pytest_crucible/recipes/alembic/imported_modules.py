@@ -1,4 +1,4 @@
-"""The project's modules that scripts import: a change in one of them may change what the scripts make."""
+"""The project's modules that scripts import: a change in one of them may change the scripts' result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Covered = Callable[[str, Path], bool]
 
 
 def nothing(_: str, __: Path) -> bool:
-    """Return that a module is not covered, whichever it is."""
+    """Return False: no module is covered."""
     return False
 
 
@@ -25,29 +25,29 @@ def importable_from(root: Path, *further: Path) -> list[Path]:
 def followed(
     scripts: Iterable[Path], folders: Iterable[Path], *, package: str = "", covered: Covered = nothing
 ) -> dict[str, Path]:
-    """The modules that *scripts* import, and those that these import, by name.
+    """Return the modules that *scripts* import, directly or indirectly, by name.
 
     Args:
         scripts: Python files; one that cannot be parsed imports nothing.
-        folders: Where the project's modules are; any other module is no part of the project.
+        folders: The folders of the project's modules; other modules are not part of the project.
         package: The package that the scripts lie in, for relative imports.
-        covered: Says of a module that it is left out, with what only it imports.
+        covered: Returns whether a module is left out, with the imports that only it has.
     """
     bases = list(folders)
-    found: dict[str, Path] = {}
+    modules: dict[str, Path] = {}
     waiting = [(script, package) for script in scripts]
     while waiting:
         file, package = waiting.pop()
         for name in _imported(file, package):
             for part, path in _modules(name, bases):
-                if part not in found and not covered(part, path):
-                    found[part] = path
+                if part not in modules and not covered(part, path):
+                    modules[part] = path
                     waiting.append((path, part if path.name == "__init__.py" else part.rpartition(".")[0]))
-    return found
+    return modules
 
 
 def _imported(file: Path, package: str) -> Iterator[str]:
-    """The dotted names that *file*, in *package*, imports anywhere; of ``from a import b`` also ``a.b``."""
+    """Yield the dotted names that *file*, in *package*, imports anywhere; for ``from a import b``, ``a.b``."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):
@@ -62,7 +62,7 @@ def _imported(file: Path, package: str) -> Iterator[str]:
 
 
 def _modules(name: str, bases: list[Path]) -> Iterator[tuple[str, Path]]:
-    """The modules on the way to *name*: importing ``a.b`` runs ``a`` first."""
+    """Yield the modules on the way to *name*: importing ``a.b`` runs ``a`` first."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         for base in bases:

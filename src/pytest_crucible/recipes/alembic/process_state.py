@@ -1,8 +1,8 @@
-"""What Alembic's scripts find around them, and what is as it was when they are done.
+"""The state of the process for Alembic's scripts, restored after they have run.
 
 An ``env.py`` is written for the command line: it runs in the folder of ``alembic.ini``, configures logging for the
-whole process (``fileConfig`` disables every logger that is there and replaces the root's handlers, pytest's among
-them), changes `sys.path`, and calls ``asyncio.run``.
+whole process (``fileConfig`` disables every existing logger and replaces the root's handlers, pytest's among them),
+changes `sys.path`, and calls ``asyncio.run``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CONFIGURING = ("fileConfig", "dictConfig")
 
 
 @contextmanager
-def surroundings(folder: Path, scripts: Path) -> Iterator[None]:
-    """Be in *folder* meanwhile, and put back afterwards what code in *scripts* does to the process."""
+def isolated(folder: Path, scripts: Path) -> Iterator[None]:
+    """Enter *folder* for the block, and restore afterwards the state that code in *scripts* changes."""
     with ExitStack() as stack:
         for part in (_inside(folder), _import_path(), _loggers(), _unconfigured(scripts), _mere_warnings(), _proxies()):
             stack.enter_context(part)
@@ -42,7 +42,7 @@ def _inside(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _import_path() -> Iterator[None]:
-    # Of the same list: others hold it. The entry "." would mean another folder as soon as this is over.
+    # The same list object is restored, since other code refers to it. The entry "." means another folder afterwards.
     before = list(sys.path)
     _forget_relative()
     try:
@@ -53,7 +53,7 @@ def _import_path() -> Iterator[None]:
 
 
 def _forget_relative() -> None:
-    """Python keeps for "." the folder that it was when it was first looked into."""
+    """Remove relative entries from Python's cache, which keeps for "." the folder of its first use."""
     for entry in list(sys.path_importer_cache):
         if not os.path.isabs(entry):  # noqa: PTH117 - an entry may be anything
             del sys.path_importer_cache[entry]
@@ -61,7 +61,7 @@ def _forget_relative() -> None:
 
 @contextmanager
 def _loggers() -> Iterator[None]:
-    """Loggers that were enabled stay so, and handlers of the root stay; what is added, stays too."""
+    """Restore enabled loggers and the root's handlers afterwards; handlers added in the block stay, too."""
     root = logging.getLogger()
     handlers = list(root.handlers)
     known = [item for item in root.manager.loggerDict.values() if isinstance(item, logging.Logger)]
@@ -76,16 +76,16 @@ def _loggers() -> Iterator[None]:
 
 @contextmanager
 def _unconfigured(scripts: Path) -> Iterator[None]:
-    """What files in *scripts* ask `logging.config` for is left undone; it would close pytest's handlers for good."""
+    """Ignore calls of `logging.config` by files in *scripts*: they would close pytest's handlers for good."""
     real = {name: getattr(logging.config, name) for name in CONFIGURING}
 
     def unless_scripts(configure: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*arguments: Any, **words: Any) -> Any:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
             frame = inspect.currentframe()
             caller = frame.f_back if frame else None
             if caller is not None and scripts in Path(caller.f_code.co_filename).resolve().parents:
                 return None
-            return configure(*arguments, **words)
+            return configure(*args, **kwargs)
 
         return guarded
 
@@ -100,18 +100,18 @@ def _unconfigured(scripts: Path) -> Iterator[None]:
 
 @contextmanager
 def _mere_warnings() -> Iterator[None]:
-    """Warnings are shown and no errors, as on the command line: which test migrates first must make no difference."""
+    """Show warnings, and raise none as errors, as on the command line, whichever test migrates first."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        warnings.simplefilter("ignore", ResourceWarning)  # an engine that is dropped with a connection in its pool
+        warnings.simplefilter("ignore", ResourceWarning)  # for an engine collected with a connection in its pool
         yield
 
 
 @contextmanager
 def _proxies() -> Iterator[None]:
-    """``alembic.context`` and ``alembic.op`` stand for one run at a time, and for none once that is over.
+    """Restore ``alembic.context`` and ``alembic.op``, which are proxies of one run at a time.
 
-    A test may have begun to run Alembic itself, on the database that has to be built for it first.
+    A test may have begun to run Alembic itself, on the database that this run builds first.
     """
     from alembic import context, op
 
@@ -119,6 +119,6 @@ def _proxies() -> Iterator[None]:
     try:
         yield
     finally:
-        for now, then in before:
-            now.clear()
-            now.update(then)
+        for current, saved in before:
+            current.clear()
+            current.update(saved)

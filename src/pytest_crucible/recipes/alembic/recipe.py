@@ -1,4 +1,4 @@
-"""A template from migrations: ``alembic upgrade heads``, by the project's own ``env.py``."""
+"""The recipe for a template from migrations: ``alembic upgrade heads``, by the project's own ``env.py``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .scripts import Scripts
 
 
 class AlembicRecipe(Recipe):
-    """Extensions, then every migration, and the user's data."""
+    """A recipe of extensions, every migration, and the user's data."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -25,11 +25,11 @@ class AlembicRecipe(Recipe):
 
     @property
     def schema(self) -> str:
-        """How the schema is made, in a few words."""
+        """A short phrase for the making of the schema."""
         return f"the migrations of {self.settings.alembic}"
 
     def schema_parts(self) -> dict[str, str]:
-        """Every file of the scripts, what the revisions import from the project, and what the configuration says."""
+        """Return the scripts' files, the project's modules that the revisions import, and the configuration."""
         scripts = self.scripts
         folders = dict.fromkeys([scripts.home, *scripts.locations])
         return {
@@ -46,7 +46,7 @@ class AlembicRecipe(Recipe):
         }
 
     def ddl(self) -> str:
-        """The text of the revisions."""
+        """Return the text of the revisions."""
         return "\n".join(file.read_text("utf-8", "replace") for file in self._files())
 
     def _files(self) -> list[Path]:
@@ -59,7 +59,7 @@ class AlembicRecipe(Recipe):
         """Migrate to the newest revision, of each branch if there are several.
 
         Raises:
-            TemplateError: If a migration fails, or if none of them left anything.
+            TemplateError: If a migration fails, or if the migrations leave no table.
         """
         try:
             self.scripts.upgrade("heads")
@@ -67,11 +67,12 @@ class AlembicRecipe(Recipe):
             raise TemplateError(
                 f"The template could not be built: {error.found}", why=error.why, do=error.do
             ) from error.__cause__
-        if self.scripts.revisions and not _has_tables(engine):
+        number = len(self.scripts.revisions)
+        if number and not _has_tables(engine):
             raise TemplateError(
-                f"The template could not be built: {self.scripts.place} ran {len(self.scripts.revisions)} revisions,"
-                " and there is no table in the database.",
-                why="Probably env.py opens a transaction that nobody commits: an async connection that is closed"
+                f"The template could not be built: {self.scripts.place} ran"
+                f" {number} revision{'' if number == 1 else 's'}, and there is no table in the database.",
+                why="Probably env.py opens a transaction and does not commit it: an async connection that is closed"
                 " without `await connection.commit()`, or a connection on which a statement ran before"
                 " context.begin_transaction().",
                 do="Write `async with engine.begin() as connection:` in env.py, or commit at its end.",

@@ -1,4 +1,4 @@
-"""A project's Alembic scripts: where they are, what they hold, and how they are run."""
+"""A project's Alembic scripts: their location, their revisions, and their commands."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..load import in_thread
 from .autogenerate import rendered
 from .blame import blame
 from .given_connection import given_connection
-from .process_state import surroundings
+from .process_state import isolated
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import Script, ScriptDirectory
 
-# What an env.py that makes an asynchronous engine names.
+# The names that an env.py uses to make an asynchronous engine.
 ASYNC = re.compile(r"\b(AsyncEngine|async_engine_from_config|create_async_engine)\b")
 
 
@@ -55,7 +55,7 @@ class Scripts:
 
     @cached_property
     def folder(self) -> Path:
-        """The folder of the configuration: where ``alembic`` is run."""
+        """The folder of the configuration, in which ``alembic`` is run."""
         return self.file.parent.resolve()
 
     @cached_property
@@ -64,7 +64,7 @@ class Scripts:
         try:
             from alembic.script import ScriptDirectory
 
-            with surroundings(self.folder, self.folder):
+            with isolated(self.folder, self.folder):
                 return ScriptDirectory.from_config(self.config())
         except CrucibleError:
             raise
@@ -74,27 +74,27 @@ class Scripts:
             raise self._unusable(error, "Correct script_location; it is found as from the command line.") from error
 
     def config(self) -> Config:
-        """A fresh configuration, the one that the command line would read in the same folder."""
+        """Return a new configuration, as the command line would read it in the same folder."""
         from alembic.config import Config
 
         is_toml = self.file.suffix == ".toml"
         ini = self.folder / "alembic.ini" if is_toml else self.file
         toml = self.file if is_toml else self.folder / "pyproject.toml"
-        words: dict[str, Any] = {"ini_section": self.section or "alembic", "stdout": io.StringIO()}
+        kwargs: dict[str, Any] = {"ini_section": self.section or "alembic", "stdout": io.StringIO()}
         if ini.is_file():
-            words["file_"] = str(ini)
+            kwargs["file_"] = str(ini)
         if "toml_file" in signature(Config).parameters:
-            words |= {"toml_file": str(toml)} if toml.is_file() else {}
+            kwargs |= {"toml_file": str(toml)} if toml.is_file() else {}
         elif is_toml:
             raise UsageError(
                 f"{self.place}: Alembic {version('alembic')} does not read it.",
-                why="From 1.16 on, Alembic reads a section [tool.alembic]; before, alembic.ini alone.",
+                why="Alembic reads a section [tool.alembic] from 1.16 on; older versions read alembic.ini only.",
                 do="Write an alembic.ini, or install a newer Alembic: pip install 'alembic>=1.16'",
             )
-        return Config(**words)
+        return Config(**kwargs)
 
     def configured(self) -> str:
-        """What the configuration says, for the fingerprint: of a ``pyproject.toml`` only what concerns Alembic."""
+        """Return the configuration's text, for the fingerprint; of a ``pyproject.toml``, only Alembic's section."""
         if self.file.suffix != ".toml":
             return self.file.read_text("utf-8")
         tool: Any = toml(self.file).get("tool", {})
@@ -102,41 +102,41 @@ class Scripts:
 
     @cached_property
     def home(self) -> Path:
-        """The script directory: ``env.py`` is there."""
+        """The script directory, which contains ``env.py``."""
         return (self.folder / self.directory.dir).resolve()
 
     @cached_property
     def locations(self) -> list[Path]:
         """The folders that hold the revisions."""
-        given = self.directory.version_locations
-        if not given:
+        locations = self.directory.version_locations
+        if not locations:
             return [self.home / "versions"]
         from alembic.util import coerce_resource_to_filename
 
-        return [(self.folder / coerce_resource_to_filename(str(location))).resolve() for location in given]
+        return [(self.folder / coerce_resource_to_filename(str(location))).resolve() for location in locations]
 
     @property
     def is_async(self) -> bool:
-        """Whether ``env.py`` connects asynchronously."""
+        """True if ``env.py`` connects asynchronously."""
         return bool(ASYNC.search((self.home / "env.py").read_text("utf-8")))
 
     @cached_property
     def revisions(self) -> list[Script]:
-        """Every revision, each after those that it depends on."""
-        with self._explained("reading the revisions"), self._surroundings():
+        """The revisions, each after those that it depends on."""
+        with self._explained("reading the revisions"), self._isolated():
             return list(self.directory.walk_revisions())[::-1]
 
     def resolve(self, revision: str) -> list[str]:
-        """The identifiers that *revision* stands for: ``head``, a branch's name, the beginning of an identifier.
+        """Return the identifiers of *revision*: ``head``, a branch's name, or the beginning of an identifier.
 
         Raises:
             MigrationError: If there is none.
         """
-        with self._explained(f"looking for revision {revision!r}"), self._surroundings():
+        with self._explained(f"looking for revision {revision!r}"), self._isolated():
             return [script.revision for script in self.directory.get_revisions(revision)]
 
     def upgrade(self, revision: str) -> None:
-        """``alembic upgrade`` on the database to which every engine is led.
+        """Run ``alembic upgrade`` on the database that every engine is led to.
 
         Raises:
             MigrationError: If a migration fails; it names the revision.
@@ -146,41 +146,41 @@ class Scripts:
         self._run(lambda config: command.upgrade(config, revision), f"alembic upgrade {revision}")
 
     def downgrade(self, revision: str) -> None:
-        """``alembic downgrade`` likewise."""
+        """Run ``alembic downgrade`` on that database."""
         from alembic import command
 
         self._run(lambda config: command.downgrade(config, revision), f"alembic downgrade {revision}")
 
     def prepare(self) -> None:
-        """Make Alembic's own table, and nothing else."""
+        """Create Alembic's own table, and nothing else."""
         from alembic import command
 
         self._run(command.ensure_version, "alembic ensure_version")
 
     def check(self) -> str:
-        """What ``alembic check`` would have a new revision do, as Python; nothing where models and tables agree."""
+        """Return the operations that ``alembic check`` finds missing, as Python; "" if models and tables agree."""
         from alembic import command
         from alembic.util.exc import AutogenerateDiffsDetected
 
-        found: list[str] = []
+        operations: list[str] = []
 
         def check(config: Config) -> None:
             try:
                 command.check(config)
             except AutogenerateDiffsDetected as differences:
-                found.append(_rendered(differences))
+                operations.append(_rendered(differences))
 
         self._run(check, "alembic check")
-        return "\n".join(found)
+        return "\n".join(operations)
 
     def known_tables(self) -> set[str] | None:
-        """The tables of the metadata that ``env.py`` gives to Alembic, with their schemas; None where it gives none."""
+        """Return the tables of ``env.py``'s ``target_metadata``, with their schemas; None if it is not set."""
         from alembic.runtime.environment import EnvironmentContext
 
-        found: list[Any] = []
+        targets: list[Any] = []
 
         def look(_: object, context: Any) -> list[Any]:
-            found.append(context.opts["target_metadata"])
+            targets.append(context.opts["target_metadata"])
             return []
 
         def run(config: Config) -> None:
@@ -188,22 +188,22 @@ class Scripts:
                 self.directory.run_env()
 
         self._run(run, "env.py")
-        given = [one for each in found for one in (each if isinstance(each, (list, tuple)) else [each])]
-        metadata = [one for one in given if one is not None]
-        return {str(key) for one in metadata for key in one.tables} if metadata else None
+        flat = [each for target in targets for each in (target if isinstance(target, (list, tuple)) else [target])]
+        metadata = [each for each in flat if each is not None]
+        return {str(key) for each in metadata for key in each.tables} if metadata else None
 
     def _run(self, run: Callable[[Config], object], what: str) -> None:
-        """Run a command in a thread of its own: this one may be running a loop, and ``asyncio.run`` closes one."""
+        """Run a command in a thread of its own: the caller's may be running a loop, and ``env.py`` may start one."""
 
         def work() -> None:
             config = self.config()
-            with given_connection(config), self._explained(what), self._surroundings():
+            with given_connection(config), self._explained(what), self._isolated():
                 run(config)
 
         in_thread(work, "crucible-alembic")
 
-    def _surroundings(self) -> AbstractContextManager[None]:
-        return surroundings(self.folder, self.home)
+    def _isolated(self) -> AbstractContextManager[None]:
+        return isolated(self.folder, self.home)
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -211,18 +211,18 @@ class Scripts:
             yield
         except CrucibleError:
             raise
-        except (Exception, SystemExit) as error:  # an env.py that calls sys.exit() shall end no run
+        except (Exception, SystemExit) as error:  # an env.py that calls sys.exit() must not end the run
             raise blame(what, error, self.folder, [*self.locations, self.home]) from error
 
     def _unusable(self, error: Exception, do: str) -> UsageError:
         return UsageError(
-            f"{self.place}: {type(error).__name__}: {error}", why=f"Alembic was asked to read {self.file}.", do=do
+            f"{self.place}: {type(error).__name__}: {error}", why=f"Alembic could not read {self.file}.", do=do
         )
 
 
 def _rendered(differences: Any) -> str:
     context = getattr(differences, "revision_context", None)
-    if context is None:  # older ones tell nothing but the words
+    if context is None:  # older versions have the message only
         return str(differences)
     operations = [each for script in context.generated_revisions for each in script.upgrade_ops_list]
     return "\n".join(rendered(each) for each in operations if not each.is_empty())
