@@ -1,4 +1,4 @@
-"""The plugin: options, marker, header and hooks. A table of contents; what it names is loaded when it is used."""
+"""The plugin: options, marker, header and hooks. A table of contents, whose modules are loaded on first use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INI_TYPES: dict[str, Any] = {"string": "string", "list": "args", "bool": "bool",
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Every option of the table, as a flag and as a key of the configuration file."""
+    """Add every option of the table, as a flag and as a key of the configuration file."""
     group = parser.getgroup("crucible", "a real PostgreSQL for every test (pytest-crucible)")
     for option in OPTIONS:
         words: dict[str, Any] = {"dest": option.name, "default": None, "help": option.help}
@@ -120,7 +120,7 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
 
 
 def _withdraw_from_parent(config: pytest.Config) -> None:
-    """Have databases of our own also where the process was started by tests that have theirs."""
+    """Have databases of this run, also where tests of another run have started the process."""
     child = sys.modules.get("pytest_crucible_child")
     if child is not None:
         child.withdraw()
@@ -128,7 +128,7 @@ def _withdraw_from_parent(config: pytest.Config) -> None:
 
 
 def _run_name() -> str:
-    """The same in all workers of a run under pytest-xdist, which names it."""
+    """Return the name of the run: pytest-xdist's, the same in all of its workers, or a random one."""
     shared = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     return hashlib.sha256(shared.encode()).hexdigest()[:8] if shared else secrets.token_hex(4)
 
@@ -159,13 +159,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Off:
-    """What happens where the plugin is off."""
+    """The hooks of a project that has not switched the plugin on."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Say how to switch it on, if a test asks for a fixture of it."""
+        """Explain how to switch the plugin on, if a test asks for one of its fixtures."""
         report = yield
         if report.failed and call.when == "setup":
             from .report.off import say_what_to_set
@@ -175,7 +175,7 @@ class Off:
 
 
 def _register_fixtures(config: pytest.Config) -> None:
-    """Before conftest files name modules in ``pytest_plugins``: of plugins, the last one's fixture wins."""
+    """Register the fixtures before those of ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
     from .fixtures import auth, migrations, route_matrix
 
@@ -222,7 +222,7 @@ def _register_hooks(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Each setting that is not the default, and where it came from."""
+    """Return each setting that is not the default, and its source."""
     return config.stash[SETTINGS].header()
 
 
@@ -232,14 +232,14 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def marker_arguments(
     *, isolation: str | None = None, keep: bool | None = None, alembic: str | None = None
 ) -> dict[str, Any]:
-    """The arguments of ``@pytest.mark.crucible``: a real signature, so that a misspelt one is an error."""
+    """Return the arguments of ``@pytest.mark.crucible``; a misspelt one is an error of the signature."""
     if isolation is not None and isolation not in ISOLATIONS:
         raise TypeError(f"there is no isolation {isolation!r}. Write one of {', '.join(ISOLATIONS)}.")
     return {"isolation": isolation, "keep": keep, "alembic": alembic}
 
 
 class Hooks:
-    """What happens around fixtures and tests; registered only where the plugin is on."""
+    """The hooks around fixtures and tests; registered only where the plugin is on."""
 
     def __init__(self, run: Run, readiness: Readiness) -> None:
         self.run = run
@@ -247,7 +247,7 @@ class Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """End the run before it collects, where a setting names what is not there."""
+        """End the run before it collects, where a setting names something that does not exist."""
         from .recipes import refuse_missing
 
         if hasattr(session.config, "workerinput"):
@@ -260,7 +260,7 @@ class Hooks:
     # Inside the wrapper that filters warnings, and before that of pytest-timeout, which was registered earlier.
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Have the database there before the time-outs of the first test that needs it begin."""
+        """Make the database ready before the time-outs of the first test that needs it begin."""
         again = any(database.cut_off for database in self.run.worker.every)
         if self._forbidden(item) is None and self._readiness.is_due(item, again=again):
             with self._readiness.captured(item):
@@ -270,7 +270,7 @@ class Hooks:
     # The innermost wrapper, since it may raise, and pytest's own must have begun by then.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Say what this test shall be before its first fixture comes up."""
+        """Set the isolation of the test before its first fixture is set up."""
         from .fixtures import TEST
 
         item.stash[AROUND] = ExitStack()
@@ -284,13 +284,13 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """What cannot go on as in production fails the test, whatever the application made of the error."""
+        """Fail the test on what differs from production, even where the application has handled the error."""
         with self.run.isolation.watchdog.watching(item.nodeid), self.run.explaining():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """The same in what fixtures and the reset do afterwards."""
+        """Watch over the teardown of fixtures and the reset, as over the test itself."""
         with item.stash.setdefault(AROUND, ExitStack()), self.run.isolation.watchdog.watching(item.nodeid):
             return (yield)
 
@@ -332,7 +332,7 @@ class Hooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """What a fixture of a wider scope commits is its layer; what it overrides holds as long as it does."""
+        """Take the commits of a fixture of a wider scope into its layer; its overrides hold until it is torn down."""
         if fixturedef.scope == "function":
             return (yield)
         try:
@@ -350,7 +350,7 @@ class Hooks:
             raise
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """A fixture of a wider scope is gone: so is its layer."""
+        """Take off the layer of a fixture of a wider scope that was torn down."""
         if fixturedef.scope != "function":
             self.run.end_fixture(fixturedef)
 
@@ -358,7 +358,7 @@ class Hooks:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note a failure before the database is put back, and what was kept in the report of the teardown."""
+        """Note a failure before the database is reset, and report the databases that were kept."""
         from .fixtures import QUERY_LOG, TEST
         from .report import named, only_frames_of_project
 

@@ -1,4 +1,4 @@
-"""One run of tests against the worker database: what begins and ends with each test."""
+"""One run of tests against the worker databases: the begin and the end of each test."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """Everything that one pytest process knows of the database.
+    """One pytest process, and all that it knows of the databases.
 
     Args:
-        settings: What the user set.
-        run: Names the run.
-        worker: Names this process in the run.
+        settings: The settings of the user.
+        run: The name of the run.
+        worker: The name of this process in the run.
     """
 
     def __init__(self, settings: Settings, run: str, worker: str) -> None:
@@ -106,7 +106,7 @@ class Run:
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: Test) -> Iterator[AsyncSession]:
-        """An asynchronous session for *test* on *engine*."""
+        """Yield an asynchronous session for *test* on *engine*."""
         if test.isolation == "rollback":
             expires = self.sessionmakers.asynchronous_expires()
             with self.rollback.async_session(engine, test.is_kept, expire_on_commit=expires) as joined:
@@ -117,7 +117,7 @@ class Run:
 
     @contextmanager
     def sync_session(self, test: Test) -> Iterator[Session]:
-        """A synchronous session for *test*."""
+        """Yield a synchronous session for *test*."""
         if test.isolation == "rollback":
             with self.rollback.sync_session(self.sync_engine, test.is_kept, self.sessionmakers.synchronous()) as joined:
                 yield joined
@@ -127,7 +127,7 @@ class Run:
 
     @contextmanager
     def wide_sessions(self) -> Iterator[tuple[Callable[[], AsyncSession], Callable[[], Session]]]:
-        """Sessions for a fixture of a wider scope, each opened when it is first asked for."""
+        """Yield openers of sessions for a fixture of a wider scope; each session is opened on first use."""
         with ExitStack() as opened:
 
             def asynchronous() -> AsyncSession:
@@ -164,13 +164,13 @@ class Run:
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """What rollback isolation cannot keep fails the test, whatever the application made of the error."""
+        """Fail the test on what rollback isolation cannot keep, even where the application has handled the error."""
         with self.rollback.explaining() if "rollback" in vars(self) else nullcontext():
             yield
 
     @contextmanager
     def overriding(self, test: Test, requested: Iterable[str], fixture: Callable[[str], Any]) -> Iterator[None]:
-        """In rollback isolation, the dependency that ``crucible_get_session`` names gives out the session of *test*."""
+        """Override the dependency of ``crucible_get_session`` by the session of *test*, in rollback isolation."""
         if test.forbidden or test.isolation != "rollback":
             yield
             return
@@ -186,13 +186,13 @@ class Run:
             yield
 
     def applications(self) -> list[Any]:
-        """The applications of ``crucible_app`` that are there by now."""
+        """Return the applications of ``crucible_app`` that exist by now."""
         found = loaded(self.settings.app) if self.settings.app else None
         running = self._running()
         return running if found is None or found in running or not owners(found) else [*running, found]
 
     def _dependencies(self) -> Iterator[Any]:
-        """The callables that the applications' routes depend on."""
+        """Yield the callables that the applications' routes depend on."""
         from .auth.routes import dependant_of, routes_of, subtree
 
         for route in (route for each in self.applications() for route in routes_of(each)):
@@ -203,19 +203,19 @@ class Run:
         return list({id(one.application): one.application for one in self._lifespans}.values())
 
     def lifespan(self, *, wide: bool) -> Lifespan:
-        """The application's lifespan, on a loop that is or is not *wide*: does it outlive a single test?"""
+        """Return the application's lifespan on a loop; a *wide* loop outlives a single test."""
         lifespan = Lifespan(self.worker, self.isolation.layers if wide else None, self.isolation.lifespans)
         self._lifespans.add(lifespan)
         self.overridden.learn()
         return lifespan
 
     def note_queries(self, test: Test, log: QueryLog) -> None:
-        """Remember for the summary what *test* executed."""
+        """Add the statements of *test* to the figures for the summary."""
         repeated = [Repetition(one.times, one.text, test.id) for one in log.repeated()]
         self._figures.add_log(log.count, repeated)
 
     def figures(self) -> Figures:
-        """What this process has to say at the end."""
+        """Return the figures of this process for the summary."""
         redirect = self.worker.redirect
         worker = Figures(
             notes=self.worker.notes,
@@ -232,7 +232,7 @@ class Run:
         self.isolation.end_fixture(key)
 
     def not_done(self, test: Test, named: Mapping[str, object]) -> str:
-        """What *test*, which failed, did not commit or await; *named* are its fixtures and variables."""
+        """Describe rows not committed and calls not awaited in a failed *test*; *named*: its fixtures and variables."""
         lines = self.unawaited.describe(named)
         lines += [] if test.isolation == "rollback" else self.uncommitted.describe(named)
         return "\n".join(lines)

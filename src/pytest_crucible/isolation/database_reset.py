@@ -1,4 +1,4 @@
-"""Reset the worker database after a test, whatever is still open on it.
+"""The reset of a worker database after a test, with transactions still open on it.
 
 Transactions that must not stay (see `leaks`) get a second look, and then give way: the session or connection that
 holds one rolls it back. A backend is ended only where no holder in this process can do so.
@@ -59,7 +59,7 @@ class DatabaseReset:
         return self._until_done(self._ask_for_reset)
 
     def end_leaks(self) -> list[Leak]:
-        """Have leaks give way without a reset: the database is about to go."""
+        """Make leaks give way without a reset: the database is about to go."""
         return self._until_done(self._other_backends)
 
     def _until_done(self, ask: Callable[[], Answer]) -> list[Leak]:
@@ -126,7 +126,7 @@ class DatabaseReset:
         return True
 
     def _end(self, leak: Leak) -> None:
-        """Have the holder of *leak* roll it back; where it cannot, end its backend."""
+        """Roll *leak* back through its holder; where that cannot, end its backend."""
         backend, control = leak.backend, self._database.connect()
         if backend.is_prepared:
             control.roll_back_prepared(backend.query)

@@ -1,4 +1,4 @@
-"""The isolation of tests under reset and clone: one object per process, which knows what a test may leave behind."""
+"""The isolation of tests: the reset after each test, and everything that has to give way for it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Isolation:
         self._figures = figures
 
     def install(self) -> None:
-        """Hear of every lifespan from now on."""
+        """Follow every lifespan that starts from now on."""
         self._libraries.install()
 
     def close(self) -> None:

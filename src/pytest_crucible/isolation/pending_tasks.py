@@ -66,7 +66,7 @@ class PendingTasks:
         ]
 
     def _disown(self, task: Task) -> None:
-        """A runner that a wide fixture's set-up has started is not the fixture's: the tests run in it."""
+        """Take the owner from a runner that a wide fixture's set-up has started: the tests run in it."""
         context = context_of(task) if is_runner(task) else None
         if context is not None and context.get(self._owner) is not None:
             context.run(self._owner.set, None)
@@ -106,14 +106,14 @@ ADVICE = (
 
 
 def described(task: Task) -> str:
-    """One line on *task*: its name, its coroutine, and the user's line where it is suspended."""
+    """Return a line on *task*: its name, its coroutine, and the project's line where it is suspended."""
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", None) or repr(coroutine)
     return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {suspended(coroutine)}."
 
 
 def suspended(coroutine: Any) -> str:
-    """The innermost line of the user's own code where *coroutine* is suspended."""
+    """Return the innermost line of the project's code where *coroutine* is suspended."""
     place = None
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
@@ -123,7 +123,7 @@ def suspended(coroutine: Any) -> str:
 
 
 def context_of(task: Task) -> Context | None:
-    """The context that *task* runs in."""
+    """Return the context that *task* runs in."""
     if hasattr(task, "get_context"):  # Python 3.12
         return task.get_context()  # type: ignore[no-any-return]
     return next((found for found in gc.get_referents(task) if isinstance(found, Context)), None)

@@ -1,4 +1,4 @@
-"""The watchdog: who waits for whom while a test runs.
+"""The watchdog: it ends waits for locks that would never end, while a test runs.
 
 A row that a test flushed and did not commit is locked until the test's transaction ends, and that transaction waits
 for the application's answer, which waits for the row. PostgreSQL sees no deadlock, because one of the two waits is
@@ -7,11 +7,11 @@ waiting statement is cancelled, and the test fails with both statements and both
 
 What is left alone
 ------------------
-* Whoever waits for a transaction that does something: a queue of SELECT FOR UPDATE moves on by itself, and a
+* Waits for a transaction that does something: a queue of SELECT FOR UPDATE moves on by itself, and a
   deadlock that PostgreSQL can see it resolves itself. Only a chain that ends at a transaction which has been idle
   for the whole time counts.
 * A wait that ends before the limit: by the application's lock_timeout, by the test's own wait_for().
-* Waits for a session-level advisory lock: whoever holds one may be idle for good reasons.
+* Waits for a session-level advisory lock: its holder may be idle for good reasons.
 
 What gives way
 --------------
@@ -102,7 +102,7 @@ class Wait:
 
 @dataclass
 class Watched:
-    """What is watched: one phase of a test.
+    """One phase of a test under the watchdog.
 
     Attributes:
         name: The test.
@@ -118,7 +118,7 @@ class Watched:
 
 
 class Watchdog:
-    """Cancels statements of a test that would wait for ever.
+    """A thread that cancels statements of a test which would wait for ever.
 
     Args:
         worker: The worker databases.
@@ -213,7 +213,7 @@ class Watchdog:
             self._cancel(watched, over)
 
     def _clear(self, blockers: Iterable[Side]) -> None:
-        """Have older transactions that only read give way."""
+        """Make older transactions that only read give way."""
         began = self.test_began
         pids = {side.pid for side in blockers if side.reads_since is not None and side.reads_since < began}
         if pids and self._connection is not None:
@@ -240,7 +240,7 @@ class Watchdog:
 
 
 def endless(edges: Iterable[tuple[Side, Side]]) -> list[Wait]:
-    """The waits among *edges* (who waits, for whom) that end at an idle transaction, directly or by way of others."""
+    """Return the waits among *edges* (waiter, blocker) that end at an idle transaction, directly or through others."""
     waiters: dict[int, Side] = {}
     blockers: dict[int, list[Side]] = {}
     for waiter, blocker in edges:
@@ -251,7 +251,7 @@ def endless(edges: Iterable[tuple[Side, Side]]) -> list[Wait]:
 
 
 def _root(pid: int, blockers: dict[int, list[Side]]) -> Side | None:
-    """The idle transaction that *pid* waits for in the end."""
+    """Return the idle transaction that *pid* waits for in the end."""
     known = {pid}
     ahead = [*blockers[pid]]
     while ahead:
@@ -265,7 +265,7 @@ def _root(pid: int, blockers: dict[int, list[Side]]) -> Side | None:
 
 
 def blocked(name: str, waits: Iterable[Wait], connections: Iterable[Opened], limit: float) -> BlockedError:
-    """The error for *waits* in the test *name*."""
+    """Return the error for *waits* in the test *name*."""
     known = {opened.pid: opened for opened in connections}
     lines = [f"{name}: a statement waited {limit:g} s for a transaction that is idle, and would have waited for ever."]
     for wait in waits:

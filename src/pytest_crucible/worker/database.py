@@ -1,4 +1,4 @@
-"""One of the application's databases, as this process has it: a worker database, its template and its layers.
+"""A worker database: this process's copy of one of the application's databases, with its template and its layers.
 
 The worker database is cloned from the topmost *base*: the project's template or, where a fixture of a wider scope has
 changed the schema, a copy that was made after it. On each base lie the layers that fixtures have committed since.
@@ -22,7 +22,7 @@ from ..settings import Settings
 
 @dataclass
 class Base:
-    """What the worker database is cloned from, and the layers that lie on it.
+    """The source of a worker database's clones, and the layers that lie on it.
 
     Attributes:
         template: The project's template, or a copy of the database after a wide fixture's DDL.
@@ -48,14 +48,14 @@ class Database:
         settings: What shapes it.
         key: Its name in the application's URLs; None for a main database without one.
         name: Names the worker database (1) and, from 2 on, the copies that wide fixtures' DDL made.
-        notes: Where what the run's summary should say of it is added.
+        notes: Lines for the summary of the run.
 
     Attributes:
         name: The worker database's name.
         generation: How often it was cloned.
-        clones: Why only a fresh clone could restore it, each time; whoever tells the user takes them away.
-        targets: Where each role of the application is led to, for as long as this clone lives.
-        failure: Why it cannot be had, or was lost.
+        clones: The reason of each fresh clone; the summary takes them away.
+        targets: The target of each role of the application, for as long as this clone lives.
+        failure: The error for which it could not be made, or was lost.
         told: Whether a test's report has the failure already.
     """
 
@@ -101,7 +101,7 @@ class Database:
 
     @property
     def label(self) -> str:
-        """Its project's label, and its name in the application's URLs: without what names run and worker."""
+        """The label of the project and the database, without the names of run and worker."""
         parsed = names.parse(self.name)
         return parsed.label if parsed else self.name
 
@@ -163,7 +163,7 @@ class Database:
 
     @property
     def _there(self) -> tuple[Admin, Rights]:
-        if self._made is None:  # pragma: no cover - nobody asks before
+        if self._made is None:  # pragma: no cover - it is never asked for before
             raise ServerError(f"The worker database {self.name} was not made yet.")
         return self._made
 
@@ -204,13 +204,13 @@ class Database:
                     self._clone()
 
     def leave_to_parent(self) -> None:
-        """In a forked child, leave the control connection to the parent."""
+        """Leave the control connection to the parent, in a forked child."""
         forks.INHERITED.append(self._control)
         self._inherited, self._control = self._control or self._inherited, None
         self._lock = threading.RLock()
 
     def join(self) -> None:
-        """In a forked child, open a control connection of its own, if the parent had one."""
+        """Open a control connection for this process, in a forked child whose parent had one."""
         if self._control is None and self._inherited is not None:
             self._control = Control(self._inherited.address, self._there[1])
 
@@ -266,7 +266,7 @@ class Database:
         self._stale = self._control is not None
 
     def reset(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
-        """Put the database back, or discard it where only a clone can; see `Control.reset`."""
+        """Reset the database, or discard it where only a clone can restore it; see `Control.reset`."""
         try:
             answer = self.connect().reset(allowed, held=held, every_one=every_one)
         except psycopg.errors.LockNotAvailable:
@@ -307,7 +307,7 @@ class Database:
     # -- layers ------------------------------------------------------------------------------------------------------
 
     def capture(self, layer: int, before_copy: Callable[[Database], None] = lambda database: None) -> bool:
-        """Take what a wide fixture committed into *layer*; whether there was anything.
+        """Take the commits of a wide fixture into *layer*; return whether there were any.
 
         Where only a copy of the database can be that layer, *before_copy* is called before all connections to it end.
         """
@@ -325,7 +325,7 @@ class Database:
         return taken
 
     def _rebase(self, layer: int) -> None:
-        """A wide fixture changed the schema: its layer is a copy of the whole database."""
+        """Copy the whole database as the layer of a wide fixture that changed the schema."""
         control = self.connect()
         control.seal()
         control.close()
@@ -335,7 +335,7 @@ class Database:
         self._clone()
 
     def take_off(self, layer: int) -> None:
-        """Take *layer* away, and put the database back to what is left."""
+        """Take *layer* off, and leave the rest of the baseline."""
         top = self._bases[-1]
         for at, base in enumerate(self._bases):
             if layer and base.made_by == layer:
@@ -355,7 +355,7 @@ class Database:
                 self.discard()
 
     def _take_off_bases(self, at: int) -> None:
-        """A fixture whose DDL made a base goes; what fixtures that stay have put on top of it moves down."""
+        """Drop the bases from *at* on; layers on them of fixtures that stay move down."""
         below = self._bases[at - 1]
         for base in self._bases[at:]:
             if base.layers:

@@ -8,7 +8,7 @@ from .database import Database
 
 
 class Databases:
-    """What is asked of all databases, or done to each.
+    """All worker databases of a process, asked and changed together.
 
     Args:
         databases: Each by its name in the application's URLs.
@@ -19,17 +19,17 @@ class Databases:
 
     @property
     def every(self) -> list[Database]:
-        """All worker databases, whether they are there yet or not."""
+        """All worker databases, made or not."""
         return list(self._all.values())
 
     @property
     def names(self) -> list[str]:
-        """Their names."""
+        """The names of all worker databases."""
         return [database.name for database in self.every]
 
     @property
     def databases(self) -> list[Database]:
-        """Every database that was needed yet, and has not been lost since: none but these can have changed."""
+        """The databases that were made and not lost: no other can have changed."""
         return [database for database in self._all.values() if database.started]
 
     @property
@@ -43,7 +43,7 @@ class Databases:
         return any(database.stale for database in self.databases)
 
     def clones(self) -> list[str]:
-        """Take away why a database could only be cloned anew, for each time since this was last called."""
+        """Remove and return the reason of each fresh clone."""
         return [database.clones.pop(0) for database in self._all.values() for _ in [*database.clones]]
 
     def discard(self) -> None:
@@ -52,15 +52,15 @@ class Databases:
             database.discard()
 
     def marks(self) -> int:
-        """How many statements have written, and committed, since the baseline."""
+        """Return the number of statements that have written, and committed, since the baseline."""
         return sum(database.connect().marks() for database in self.databases)
 
     def capture(self, layer: int, before_copy: Callable[[Database], None]) -> None:
-        """Take what a wide fixture committed into *layer*; see `Database.capture`."""
+        """Take the commits of a wide fixture into *layer*; see `Database.capture`."""
         for database in self.databases:
             database.capture(layer, before_copy)
 
     def take_off(self, layer: int) -> None:
-        """Take *layer* away, and put the databases back to what is left."""
+        """Take *layer* off each database; see `Database.take_off`."""
         for database in self.databases:
             database.take_off(layer)

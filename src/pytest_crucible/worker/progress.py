@@ -1,4 +1,4 @@
-"""What a run waits for, said while it takes longer than a second."""
+"""Progress of work that takes longer than a second, as lines for the user."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Progress:
 
     @contextmanager
     def of(self, doing: Callable[[], str], done: str) -> Iterator[None]:
-        """Say what is being done once it takes longer than a second, then every half minute, and at its end.
+        """Print a line once the work takes longer than a second, then every half minute, and at its end.
 
         Args:
-            doing: Tells what is being done now.
-            done: What is true at the end.
+            doing: Returns a description of the work.
+            done: The line for the end.
         """
         began = time.monotonic()
         ended = threading.Event()
@@ -56,4 +56,4 @@ class Progress:
 
 
 def _nothing(_: str) -> None:
-    """Say nothing, before a run has said where to."""
+    """Drop a line, before the run has a terminal."""

@@ -1,4 +1,4 @@
-"""As whom the application connects to a server of ours: with the privileges that its DDL gives, and no others.
+"""Database roles for the application. On a server of Crucible's, a role has the privileges of the project's DDL alone.
 
 The role that the application's URL names owns the schema: of several, the first to which DDL grants nothing. Any
 other keeps what DDL grants it; one that nothing is granted to, in any database, joins the owner: an application that
@@ -28,7 +28,7 @@ REFUSALS = {
 
 
 def refused(error: BaseException | None) -> tuple[str, str | None] | None:
-    """What a build was refused for that has to do with roles, and the role's name if it is told.
+    """Return why PostgreSQL refused a build, where roles are the reason, and the role's name if the error tells it.
 
     Returns:
         ``missing`` (DDL names a role that is not there), ``create`` (it may not create roles), ``exists``, or None.
@@ -42,7 +42,7 @@ def refused(error: BaseException | None) -> tuple[str, str | None] | None:
 
 
 def grantees(roles: Iterable[str], ddl: str) -> set[str]:
-    """Those of *roles* to which the text *ddl* grants something: none of them owns the schema."""
+    """Return those of *roles* to which the text *ddl* grants something: none of them owns the schema."""
     before = r"\bGRANT\b[^;]{0,1000}?(?<!\bOWNER)\s+TO\s+(?:[\w\"]+\s*,\s*)*"
     named = {role: f'{before}(?:"{re.escape(role)}"|{re.escape(role)}(?!\\w))' for role in roles}
     return {role for role, pattern in named.items() if re.search(pattern, ddl, re.IGNORECASE)}
@@ -53,8 +53,8 @@ class Roles:
 
     Args:
         admin: The server's administrator.
-        notes: Where what the run's summary should say is added.
-        hints: What to say of a statement that the role may not run.
+        notes: Lines for the summary of the run.
+        hints: Advice on statements that the role may not run.
     """
 
     def __init__(self, admin: Admin, notes: list[str], hints: SuperuserHints) -> None:
@@ -64,7 +64,7 @@ class Roles:
         self._joined: set[tuple[str, str]] = set()
 
     def owner(self, here: Sequence[str], others: Sequence[str], ddl: Callable[[], str], *, by_variable: bool) -> str:
-        """The role that owns the schema of a database: the first that is named and is granted nothing.
+        """Return the role that owns the schema of a database: the first that is named and is granted nothing.
 
         Args:
             here: The roles of the engines that connect to it, the likeliest first.
@@ -88,12 +88,12 @@ class Roles:
         return owner
 
     def of(self, user: str | None, owner: str, databases: Collection[Database]) -> str:
-        """As whom an engine connects that names *user*, to a database of *owner*'s.
+        """Return the role as which an engine connects that names *user*, to a database of *owner*'s.
 
         Args:
             user: The role in the engine's URL, if any.
-            owner: Who owns the schema.
-            databases: All that are open: who has a privilege in any of them is no stranger here.
+            owner: The role that owns the schema.
+            databases: All that are open: a role with a privilege in any of them does not join the owner.
         """
         if user is None or user == owner or not self._admin.owned or not self._is_ordinary(user):
             return owner
@@ -107,12 +107,12 @@ class Roles:
             return owner
         else:
             self._joined.add((user, owner))
-            self._notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, who owns the schema")
+            self._notes.append(f"role {user!r} has no privileges of its own: it joins {owner!r}, which owns the schema")
         return user
 
     @contextmanager
     def of_a_build(self, owner: str) -> Iterator[Callable[[BaseException], bool]]:
-        """Answers whether an error of a build is worth another try, after what it lacked was done."""
+        """Yield a function that mends the cause of a build's error, and returns whether it could."""
         creates: list[str] = []
 
         def mended(error: BaseException) -> bool:
@@ -131,10 +131,10 @@ class Roles:
                 self._admin.may_create_roles(creator, yes=False)
 
     def create_missing(self, error: BaseException, owner: str) -> bool:
-        """Create the role that *error* says is missing, on a server of ours; whether that was it.
+        """Create the role that *error* says is missing, on a server of Crucible's; return whether one was.
 
         DDL names roles that no engine connects as: groups, or roles for SET ROLE. *owner* may become such a one, as
-        whoever runs SET ROLE in production may.
+        the application may where it runs SET ROLE in production.
         """
         what, role = refused(error) or ("", None)
         if what != "missing" or role is None or not self._admin.owned or not self._admin.role(role):
@@ -144,7 +144,7 @@ class Roles:
         return True
 
     def explained(self, error: TemplateError) -> TemplateError:
-        """*error*, or what to do about roles that are missing or there already."""
+        """Return *error*, or one that explains roles that are missing or exist already."""
         what, role = refused(error) or ("", None)
         if what == "exists":
             return TemplateError(
@@ -163,7 +163,7 @@ class Roles:
         )
 
     def _refused(self, error: TemplateError) -> TemplateError:
-        """*error*, with what there is to say of a statement that only a superuser may run."""
+        """Return *error*, with advice on a statement that only a superuser may run."""
         for refusal in refusals(error):
             advice = self._hints.advice(refusal)
             if advice is not None:

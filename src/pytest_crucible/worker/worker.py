@@ -89,7 +89,7 @@ class Worker(Databases):
 
     @property
     def generation(self) -> int:
-        """How often the main worker database was cloned."""
+        """The number of clones of the main worker database so far."""
         return self.main.generation
 
     def connect(self) -> Control:
@@ -104,7 +104,7 @@ class Worker(Databases):
     # -- all databases -----------------------------------------------------------------------------------------------
 
     def address(self, asked: str | None = None) -> Address:
-        """A worker database, as the role that owns its schema.
+        """Return the address of a worker database, as the role that owns its schema.
 
         Args:
             asked: The database's name in the application's URLs; None for the main one.
@@ -123,7 +123,7 @@ class Worker(Databases):
                 self.before |= {o.key for o in database.connect().others_in_transactions() if not o.is_clean}
 
     def touched(self) -> list[Database]:
-        """The databases that may have changed since this was last asked: any other was not even connected to."""
+        """Return the databases that may have changed since the last call; nothing has connected to any other."""
         used = self.redirect.used()
         return [database for database in self.databases if database in self._open_to_all or database.name in used]
 
@@ -148,7 +148,7 @@ class Worker(Databases):
                 self.prepare(self._all[key])
 
     def leave_to_parent(self, parent: Parent) -> None:
-        """In a forked child, use the databases of *parent*, and own nothing."""
+        """Use the databases of *parent*, and own nothing, in a forked child."""
         self.parent = parent
         self._lock = threading.RLock()
         self.server.leave_to_parent()
@@ -157,7 +157,7 @@ class Worker(Databases):
         self.redirect.leave_to_parent()
 
     def _unnamed(self, asked: str | None) -> Database:
-        """The main database, for a name that stands nowhere: said once where that may not be meant."""
+        """Return the main database for a name that no setting has; note it once where that may not be meant."""
         self._known[asked] = self.main
         if asked is not None:
             self._unmatched.append(asked)
@@ -173,7 +173,7 @@ class Worker(Databases):
         return self._all[asked]
 
     def planned_url(self, drivername: str, asked: str | None = None) -> str:
-        """A worker database's URL before there is one: the server is leased, nothing is built.
+        """Return the URL of a worker database before that exists: the server is leased, nothing is built.
 
         Raises:
             UsageError: If no database has the name *asked*.
@@ -192,7 +192,7 @@ class Worker(Databases):
         return self.templates.owner(self.main, recipes.recipe_of(self.main.settings))
 
     def spare(self) -> str:
-        """The name of a further database of this worker; whoever creates it drops it."""
+        """Return the name of a further database of this worker; the caller creates and drops it."""
         return self._spare(next(self._numbers))
 
     def prepare(self, database: Database) -> None:

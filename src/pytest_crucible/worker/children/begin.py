@@ -24,10 +24,10 @@ class Child:
         forks.watch(self)
 
     def before_fork(self) -> None:
-        """Nothing: `Parent` waits for the end of a conversation."""
+        """Do nothing: `Parent` waits for the end of a conversation."""
 
     def after_fork_in_parent(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def after_fork_in_child(self) -> None:
         """Leave the connections that are open to the parent."""
@@ -35,14 +35,14 @@ class Child:
 
 
 def begin(path: str) -> None:
-    """Lead the engines of this process to where those of the process that answers at *path* lead."""
+    """Lead the engines of this process to the databases of the process that answers at *path*."""
     child = Child(path)
     child.redirect.install()
     _begun.append(child)
 
 
 def withdraw() -> None:
-    """Be no child any more: this process runs tests of its own, with databases of its own."""
+    """Stop being a child: this process runs tests, with databases of its own."""
     for child in _begun:
         child.redirect.remove()
     _begun.clear()

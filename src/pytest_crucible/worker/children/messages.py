@@ -1,4 +1,4 @@
-"""What a child and its parent say to each other: one JSON object in each line, over a socket of the file system.
+"""The messages of a child and its parent: one JSON object in each line, over a socket of the file system.
 
 A JSON object, not a pickled one: the child may run another version of Python.
 """
@@ -26,7 +26,7 @@ def send(line: socket.socket, words: Words) -> None:
 
 
 def receive(line: socket.socket) -> Words | None:
-    """Return what the other side says; None if it is gone."""
+    """Return the message of the other side; None if it is gone."""
     data = b""
     while not data.endswith(b"\n"):
         part = line.recv(65536)
@@ -38,7 +38,7 @@ def receive(line: socket.socket) -> Words | None:
 
 
 def is_gone(line: socket.socket) -> bool:
-    """Whether the other end is closed."""
+    """Return whether the other end is closed."""
     try:
         return line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
@@ -48,7 +48,7 @@ def is_gone(line: socket.socket) -> bool:
 
 
 def question(origin: Origin) -> Words:
-    """Return the question where *origin* leads."""
+    """Return the question for the target of *origin*."""
     return asdict(origin)
 
 

@@ -48,7 +48,7 @@ class Parent:
             self._present()
 
     def settle(self) -> None:
-        """Have the parent put its databases back, and wait for it: around a test that a forked child runs."""
+        """Have the parent reset its databases, and wait for it: around a test that a forked child runs."""
         with self._lock:
             line = self._present()
             lines.send(line, {"settle": True})
@@ -60,11 +60,11 @@ class Parent:
         self._lock.acquire()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Release the lock."""
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Have a line of one's own."""
+        """Open a connection of this process to the parent."""
         self._lock = threading.Lock()
         if self._line is not None:
             self._line.close()

@@ -1,4 +1,4 @@
-"""Answers the children's questions, and knows which of them live."""
+"""The service that answers the children of a test process, and knows which of them live."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Service:
 
     @property
     def path(self) -> str:
-        """Where children reach the service."""
+        """The path of the socket."""
         return f"{self._nest.path if self._nest else ''}/parent"
 
     def open(self) -> None:
@@ -67,7 +67,7 @@ class Service:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more: the children that are left get an error."""
+        """Stop answering: the children that are left get an error."""
         if self._listener is None:
             return
         self._thread.stop()
@@ -80,7 +80,7 @@ class Service:
             os.environ[lines.VARIABLE] = self._before
 
     def ended(self) -> bool:
-        """Whether a child that used a database has ended since `active` was last asked."""
+        """Return whether a child that used a database has ended since the last call of `active`."""
         if self._listener is None:
             return False
         with self._lock:
@@ -88,7 +88,7 @@ class Service:
             return self._ended or any(map(lines.is_gone, self._lines)) or bool(_ready([self._listener], 0))
 
     def active(self) -> bool:
-        """Whether a child that uses a database lives, or has ended since this was last asked."""
+        """Return whether a child that uses a database lives, or has ended since the last call."""
         if self._listener is None:
             return False
         with self._lock:
@@ -99,15 +99,15 @@ class Service:
     # -- forks -------------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Let no other thread hold the lock."""
+        """Take the lock, so that no other thread holds it."""
         self._lock.acquire()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Release the lock."""
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Serve nobody: a listener that lives on here would let others wait for an answer when the parent is gone."""
+        """Close the listener: with one in a child, others would wait for an answer when the parent is gone."""
         self._lock = threading.Lock()
         self._drop()
 
