@@ -18,7 +18,7 @@ collect_ignore = ["projects", "docs/projects", "plain/projects"]
 
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """
-asgi_lifespan asyncpg fastapi httpx hypothesis psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
+asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
 sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
 pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 """
@@ -83,6 +83,7 @@ async def careful(name: str, db: AsyncSession = Depends(get_db)):
 
 def pytest_collection_finish() -> None:
     """Take our own modules and tests out of what each run inside goes through."""
+    importlib.import_module("hypothesis")  # imported later, it would ask the collector who holds trio's generator
     hide_from_collector()
 
 
@@ -123,7 +124,6 @@ def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
     """A project's folder, and a share in its server."""
-    gc.unfreeze()  # Hypothesis asks the collector who holds what it finds
     for name in MODULES.split():
         importlib.import_module(name)
     hide_from_collector()

@@ -71,7 +71,6 @@ class Suites:
 @pytest.fixture(scope="session")
 def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
     """The projects, and a server for each side that is kept running between runs."""
-    gc.unfreeze()  # Hypothesis asks the collector for what refers to the random generator of trio
     for name in MODULES.split():
         importlib.import_module(name)
     gc.collect()

@@ -394,7 +394,7 @@ def test_no_connection_yet(rolled_back):
     """get_bind() cannot wait for a connection, and says what to write."""
 
     async def body(a):
-        with pytest.raises(IsolationError, match="does not have yet"):
+        with pytest.raises(IsolationError, match="is not connected yet"):
             a.get_bind()
         await a.connection()
         assert a.get_bind() is (await a.connection()).sync_connection
