@@ -8,7 +8,7 @@ from inspect import signature
 import asyncpg
 import pytest
 
-from pytest_crucible.redirect.arguments import asked, rewritten
+from pytest_crucible.redirect.arguments import requested, rewritten
 from pytest_crucible.server import Address
 
 HERE = Address("/run/here", 5433, "owner", "worker")
@@ -47,7 +47,7 @@ def test_connection_strings_are_taken_apart(driver: str, word: str) -> None:
     expected = WHERE | {"application_name": "shop"}
     assert rewritten(driver, [], {word: string}, HERE, {}) == expected
     assert rewritten(driver, [string], {}, HERE, {}) == expected
-    assert asked(driver, [string], {}, {}) == ("app", "prod")
+    assert requested(driver, [string], {}, {}) == ("app", "prod")
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -108,7 +108,7 @@ def test_asyncpg_dsn_keeps_its_settings() -> None:
     result = rewritten("asyncpg", [], words, HERE, {})
     assert "dsn" not in result
     assert result["server_settings"] == {"application_name": "shop", "search_path": "b"}
-    assert asked("asyncpg", [], words, {}) == ("app", "prod")
+    assert requested("asyncpg", [], words, {}) == ("app", "prod")
 
 
 def test_asyncpg_tls() -> None:
@@ -124,9 +124,9 @@ def test_what_was_asked(driver: str) -> None:
     """Arguments come before the environment; nothing at all is None."""
     word = "database" if driver == "asyncpg" else "dbname"
     environ = {"PGUSER": "u", "PGDATABASE": "d"}
-    assert asked(driver, [], {"user": "app", word: "prod"}, environ) == ("app", "prod")
-    assert asked(driver, [], {}, environ) == ("u", "d")
-    assert asked(driver, [""], {}, {}) == (None, None)
+    assert requested(driver, [], {"user": "app", word: "prod"}, environ) == ("app", "prod")
+    assert requested(driver, [], {}, environ) == ("u", "d")
+    assert requested(driver, [""], {}, {}) == (None, None)
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", *DRIVERS])

@@ -1,4 +1,4 @@
-"""One call of an application, in a task of its own on the running event loop, as a server makes it."""
+"""Calls of an application, each in a task of its own on the running event loop, as by a server."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _start_on_trio(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> C
 
 
 class Flow:
-    """The bytes on their way to the client: an application that writes faster than it reads waits, as on a socket."""
+    """The bytes on their way to the client; an application that writes too fast waits, as on a socket."""
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal

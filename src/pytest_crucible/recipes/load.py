@@ -93,7 +93,7 @@ def call(load: Callable[..., object], engine: Engine, path: str) -> None:
 
 
 def in_thread(work: Callable[[], T], name: str) -> T:
-    """Return the result of *work*, which runs in a thread of its own: the caller's may be running an event loop.
+    """Return the result of *work*, run in a thread of its own: the caller's may run an event loop.
 
     The thread has the caller's context, as with `asyncio.to_thread`: its engines have the caller's target.
     """

@@ -25,7 +25,7 @@ def running_loop() -> Loop | None:
 
 
 def current_task() -> Callable[[], asyncio.Task[Any] | None]:
-    """Return a weak reference to the task that runs in this thread; calling it returns None if there is no task."""
+    """Return a weak reference to the task that runs in this thread; without one, its call returns None."""
     task = asyncio.current_task() if running_loop() is not None else None
     return (lambda: None) if task is None else weakref.ref(task)
 

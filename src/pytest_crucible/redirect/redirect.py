@@ -19,7 +19,7 @@ from ..errors import RedirectError, locations
 from ..errors.masking import without_frames
 from ..server.libpq_environment import hide_service, show_service
 from . import drivers, forks
-from .arguments import asked, rewritten
+from .arguments import requested, rewritten
 from .connection_registry import ConnectionEntry, Opened, Registry
 from .driver_classes import watch, watched
 from .holders import KEY, Holders
@@ -242,7 +242,7 @@ class Redirect:
         self._refuse_forbidden()
         driver = driver_of(dialect, cparams)
         refuse_trio(dialect)
-        origin = Origin(driver, *asked(driver, cargs, cparams, os.environ))
+        origin = Origin(driver, *requested(driver, cargs, cparams, os.environ))
         with nullcontext() if dialect.is_async else self._thread_connects():
             target = self._targets.of(origin, self.owner.get())
             kwargs = rewritten(driver, cargs, cparams, target.address, os.environ)

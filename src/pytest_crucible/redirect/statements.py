@@ -89,8 +89,8 @@ def _reset(rest: str) -> Iterator[Step]:
         yield from [StateChange("SET *")] if match[1].lower() == "all" else _setting_changes(_setting(match[1]), None)
 
 
-def _setting(words: str) -> str:
-    name = " ".join(words.replace('"', "").lower().split())
+def _setting(text: str) -> str:
+    name = " ".join(text.replace('"', "").lower().split())
     return _SETTINGS.get(name, name)
 
 

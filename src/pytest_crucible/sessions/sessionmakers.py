@@ -170,7 +170,7 @@ SCOPED = (scoped_session, async_scoped_session)
 
 
 def _is_of_project(value: Any, *, modules: bool) -> bool:
-    """Return whether *value* is a class of the project, an object of one, or, if *modules* count, a module of it."""
+    """Return whether *value* is a class or object of the project; if *modules* count, also its modules."""
     if isinstance(value, ModuleType):
         file = getattr(value, "__file__", None) if modules else None
     else:

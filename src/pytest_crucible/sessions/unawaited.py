@@ -1,7 +1,8 @@
-"""Calls of an asynchronous session that a test did not await: they had no effect, and Python warns far from the test.
+"""Calls of an asynchronous session that a test did not await, and which therefore had no effect.
 
-Python calls ``warnings._warn_unawaited_coroutine`` with the coroutine that is collected. There is no public way to get
-the coroutine: the warning itself is filtered, recorded, and holds a name only. This module is the adapter.
+Python's own warning of them appears elsewhere. Python calls ``warnings._warn_unawaited_coroutine`` with the coroutine
+that is collected. There is no public way to get the coroutine: the warning itself is filtered, recorded, and holds a
+name only. This module is the adapter.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Guarded(Protocol):
     error: IsolationError | None
     failed: Participant | None
 
-    def found(self, error: IsolationError) -> IsolationError:
+    def remember(self, error: IsolationError) -> IsolationError:
         """Remember *error*, which the application may swallow, and return it."""
 
 
@@ -113,7 +113,7 @@ class Guard:
         try:
             released = outer.savepoints.releasing(name)
         except IsolationError as error:
-            raise outer.found(error) from None
+            raise outer.remember(error) from None
         if released is not None and released.root and released.wrote:
             outer.constraints.check(connection, name)
 
@@ -127,19 +127,19 @@ class Guard:
             try:
                 outer.savepoints.rolling_back(name)
             except IsolationError as error:
-                raise outer.found(error) from None
+                raise outer.remember(error) from None
 
     # -- the outer transaction ---------------------------------------------------------------------------------------
 
     def _commit(self, connection: Connection) -> None:
         outer = self._outer(connection)
         if outer is not None and not outer.is_ending:
-            raise outer.found(_would_end("committed"))
+            raise outer.remember(_would_end("committed"))
 
     def _rollback(self, connection: Connection) -> None:
         outer = self._outer(connection)
         if outer is not None and not outer.is_ending:
-            raise outer.found(_would_end("rolled back"))
+            raise outer.remember(_would_end("rolled back"))
 
     # -- statements --------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Guard:
         if name is not None:
             outer.savepoints.opened(name, current_holder())
         elif ends_transaction(statement):
-            raise outer.found(_would_end(f"ended by {' '.join(statement.split())[:60]!r}"))
+            raise outer.remember(_would_end(f"ended by {' '.join(statement.split())[:60]!r}"))
         elif writes(statement):
             outer.savepoints.wrote(CURRENT.get())
             if is_ddl(statement):
@@ -168,11 +168,11 @@ class Guard:
             return
         state = sqlstate(context.original_exception)
         if state in _NEEDS_ITS_OWN:
-            raise outer.found(_needs_its_own(context, _NEEDS_ITS_OWN[state])) from context.original_exception
+            raise outer.remember(_needs_its_own(context, _NEEDS_ITS_OWN[state])) from context.original_exception
         if state in (_FAILED, _NO_SAVEPOINT) and outer.error is not None:
             raise outer.error from context.original_exception
         if state == _FAILED and outer.failed is not None and outer.failed is not CURRENT.get():
-            raise outer.found(_poisoned(outer.failed)) from context.original_exception
+            raise outer.remember(_poisoned(outer.failed)) from context.original_exception
         if state and state != _FAILED:
             outer.failed = CURRENT.get()
 

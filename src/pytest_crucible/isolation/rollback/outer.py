@@ -32,7 +32,7 @@ class OuterTransaction:
         self.constraints = constraints
         self.connection: Connection | None = None
         self.savepoints = Savepoints()
-        self.turns = Turns(self.found)
+        self.turns = Turns(self.remember)
         self.loop: Loop | None = None
         self.place: CodeLocation | None = None  # where it was opened
         self.is_opening = False
@@ -49,14 +49,14 @@ class OuterTransaction:
         if loop is None and self.engine.dialect.is_async:
             raise _too_early()
         if self.is_ending:
-            raise self.found(_ended(self.loop))
+            raise self.remember(_ended(self.loop))
         if self.connection is None:
             self.loop, self.place = loop, here()
             with self.turns.turn():
                 self._opening(self)
                 self._open()
         elif loop is not self.loop:
-            raise self.found(_other_loop())
+            raise self.remember(_other_loop())
         CURRENT.set(self.savepoints.who(session))
         return self.connection  # type: ignore[return-value] # _open() made it
 
@@ -65,7 +65,7 @@ class OuterTransaction:
         """The name of the fixture whose session uses this transaction."""
         return "db_session" if self.engine.dialect.is_async else "sync_session"
 
-    def found(self, error: IsolationError) -> IsolationError:
+    def remember(self, error: IsolationError) -> IsolationError:
         """Remember the first *error*, which the application may swallow; return *error*."""
         self.error = self.error or error
         return error

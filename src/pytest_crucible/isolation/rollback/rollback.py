@@ -126,7 +126,7 @@ class Rollback:
     def _opening(self, outer: OuterTransaction) -> None:
         for other in self._current:
             if other is not outer and other.connection is not None:
-                raise outer.found(_two(other, outer))
+                raise outer.remember(_two(other, outer))
         if outer.loop is not None and outer.loop not in self._loops:
             self._loops.add(outer.loop)
             self._worker.redirect.on_loop_end(outer.loop, self._end_on_this_loop)

@@ -26,7 +26,7 @@ class Joinable(Protocol):
     def joined_by(self, session: Session) -> Connection:
         """Return the connection, with the outer transaction on it."""
 
-    def found(self, error: IsolationError) -> IsolationError:
+    def remember(self, error: IsolationError) -> IsolationError:
         """Remember *error*, which the application may swallow, and return it."""
 
 
@@ -51,7 +51,7 @@ class JoinedSession(Session):
             IsolationError: If the session, which the test and the application share, is in a transaction already.
         """
         if not nested and self.in_transaction():
-            raise self.outer.found(_begun())
+            raise self.outer.remember(_begun())
         return super().begin(nested)
 
     def connection(
@@ -65,7 +65,7 @@ class JoinedSession(Session):
             IsolationError: If an isolation level is requested.
         """
         if execution_options and "isolation_level" in execution_options:
-            raise self.outer.found(_level(execution_options["isolation_level"]))
+            raise self.outer.remember(_level(execution_options["isolation_level"]))
         return super().connection(bind_arguments, execution_options)
 
 

@@ -19,11 +19,11 @@ class Turns:
     """The task or thread that is in the middle of an operation on one session.
 
     Args:
-        found: Gets an error before it is raised.
+        remember: Gets an error before it is raised.
     """
 
-    def __init__(self, found: Callable[[IsolationError], IsolationError]) -> None:
-        self._found = found
+    def __init__(self, remember: Callable[[IsolationError], IsolationError]) -> None:
+        self._remember = remember
         self._holder: object = None
         self._place: CodeLocation | None = None
         self._depth = 0
@@ -64,7 +64,7 @@ class Turns:
     def check(self) -> None:
         """Raise if another task or thread is in the middle of an operation."""
         if self._holder is not None and self._holder is not current_holder():
-            raise self._found(_at_once(self._place, here()))
+            raise self._remember(_at_once(self._place, here()))
 
 
 def current_holder() -> object:

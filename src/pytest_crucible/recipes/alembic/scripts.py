@@ -193,7 +193,7 @@ class Scripts:
         return {str(key) for each in metadata for key in each.tables} if metadata else None
 
     def _run(self, run: Callable[[Config], object], what: str) -> None:
-        """Run a command in a thread of its own: the caller's may be running a loop, and ``env.py`` may start one."""
+        """Run a command in a thread of its own: the caller's may run a loop, and ``env.py`` may start one."""
 
         def work() -> None:
             config = self.config()
