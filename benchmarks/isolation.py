@@ -44,7 +44,7 @@ class Suite:
         self.run.worker.redirect.install()
         self.run.worker.ready()
         self.control = self.run.worker.connect()
-        self.processor = Both(self.control._one("SELECT pg_backend_pid()"))
+        self.processor = Both(self.control._value("SELECT pg_backend_pid()"))
         self.engine = create_engine(URL.format(driver="psycopg"))
         self.clock = timed
 
@@ -59,7 +59,7 @@ class Suite:
         took = self.clock(around.__enter__)
         self.work(dirty)
         if measure == "unit":
-            took = self.clock(lambda: self.control._one("SELECT 1"))
+            took = self.clock(lambda: self.control._value("SELECT 1"))
         elif measure == "call":
             took = self.clock(self.control.reset)
         ending = self.clock(lambda: around.__exit__(None, None, None))

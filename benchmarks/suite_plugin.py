@@ -55,7 +55,7 @@ class Clock:
         if self.began is not None and (self.run.worker.stale or self.run.worker.generation > generation + 1):
             self.cloned.append(item.nodeid)
         if self.run.worker.started and self.began is None:
-            self.postmaster = processor.parent(self.run.worker.connect()._one("SELECT pg_backend_pid()"))
+            self.postmaster = processor.parent(self.run.worker.connect()._value("SELECT pg_backend_pid()"))
             self.began = self.now()
         elif self.began is not None:
             self.tests += 1

@@ -114,10 +114,10 @@ def test_a_module_that_does_not_parse(project_of: Make):
     ],
 )
 def test_extensions_that_are_missing(project_of: Make, files: dict[str, str], extra: str, place: tuple[str, int]):
-    """What the embedded server has not got is found in the settings and in SQL."""
+    """What the embedded server lacks is found in the settings and in SQL."""
     [finding] = project_of(files, on=True, extra=extra).found("extension-missing")
     assert (finding.file, finding.line) == place
-    assert "has not got the extension pgcrypto" in finding.found
+    assert "lacks the extension pgcrypto" in finding.found
     assert 'crucible_server = "container"' in finding.do
 
 

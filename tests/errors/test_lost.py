@@ -122,7 +122,7 @@ def test_too_many_connections(own_project, own_server):
     result.stdout.re_match_lines(
         [
             r"E .*ServerError: PostgreSQL has no connection left: .*",
-            r".*All of max_connections are taken.*",
+            r".*All of max_connections are in use.*",
             r".*Use smaller pools in tests.*",
         ]
     )

@@ -101,7 +101,7 @@ def test_what_is_missing_and_why(models, driver):
         "SELECT * FROM never_loaded": "never.py, line 6, defines the table 'never_loaded', and nothing has imported ",
         "SELECT * FROM usres": "Did you mean 'users'? That is a table of the metadata.",
         "SELECT 'x'::citext": 'It belongs to the extension citext.\nSet crucible_extensions = ["citext"].',
-        "SELECT crypt('a', 'b')": "It belongs to the extension pgcrypto. The embedded PostgreSQL has not got ",
+        "SELECT crypt('a', 'b')": "It belongs to the extension pgcrypto. The embedded PostgreSQL lacks ",
         "SELECT uuid_generate_v4()": 'Set crucible_extensions = ["uuid-ossp"].',
         "CREATE INDEX ON users USING gin (name gin_trgm_ops)": 'Set crucible_extensions = ["pg_trgm"].',
     }

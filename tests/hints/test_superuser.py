@@ -167,7 +167,7 @@ def test_what_fills_the_template(project):
         [
             "*TemplateError: The template could not be built: crucible_load = 'loading:load' failed: *",
             "*The statement was: CREATE EXTENSION pgcrypto",
-            "*The embedded PostgreSQL has not got the extension pgcrypto. *",
+            "*The embedded PostgreSQL lacks the extension pgcrypto. *",
             '*Use a server that has it: crucible_server = "container" *',
         ]
     )

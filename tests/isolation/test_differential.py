@@ -27,7 +27,7 @@ class Twin:
         # The worker drops what is named after its database at the end of the run.
         self._plain, self._twin = f"{self._worker.database}_plain", f"{self._worker.database}_twin"
         self._admin = self._worker.server.connect()
-        self._admin.create(self._plain, owner="app", template="template0", words=sql.SQL("ENCODING 'UTF8'"))
+        self._admin.create(self._plain, owner="app", template="template0", clauses=sql.SQL("ENCODING 'UTF8'"))
         with self._worker.redirect.lead_to(self._address(self._plain)):
             MetadataRecipe(SETTINGS).fill()
         self._here = _seats(self._worker.address)
@@ -46,7 +46,7 @@ class Twin:
 
     def _play(self, program: Program) -> list[Result]:
         self._admin.drop(self._twin)
-        self._admin.create(self._twin, owner="app", template=self._plain, words=sql.SQL("STRATEGY FILE_COPY"))
+        self._admin.create(self._twin, owner="app", template=self._plain, clauses=sql.SQL("STRATEGY FILE_COPY"))
         self._admin.copy_rights(self._plain, self._twin)
         with self._worker.redirect.lead_to(self._address(self._twin)):
             results = [self._there[seat].execute(statement) for seat, statement in program]

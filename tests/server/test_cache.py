@@ -213,7 +213,7 @@ def test_all_names_are_taken(tmp_path):
     """The error says what an administrator can do."""
     for path in private._candidates(tmp_path):
         path.touch()
-    with pytest.raises(ServerError, match="not a folder of this user's alone") as caught:
+    with pytest.raises(ServerError, match="not a private folder of this user") as caught:
         folders.own(tmp_path)
     assert "rm -r" in caught.value.do
 
@@ -253,7 +253,7 @@ def test_a_full_disk(root, tmp_path):
         assert f"the cache {small}/{ME}/images is not used: No space left on device" in first.stdout, first.stderr
         time.sleep(3)
         second = lease_in_process(root, small)
-        assert "what the run before built could not be kept" in second.stdout, second.stderr
+        assert "the templates of the last run could not be kept" in second.stdout, second.stderr
         assert "No space left on device" in second.stdout
         time.sleep(3)
         assert [path for path in small.rglob("*") if path.is_file()] == []

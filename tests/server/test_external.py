@@ -79,7 +79,7 @@ def test_too_many_connections(url, role):
     """Where no connection is left, the error says how many are needed and what to raise."""
     error = refusal(url(role("crowded", "CREATEDB CONNECTION LIMIT 0")))
     assert isinstance(error, ServerError)
-    assert "All its connections are taken" in error.why
+    assert "All its connections are in use" in error.why
     assert "max_connections" in error.do
 
 

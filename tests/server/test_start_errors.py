@@ -56,7 +56,7 @@ def another(tmp_path, monkeypatch):
 def test_a_folder_without_postgres(tmp_path, monkeypatch):
     """CRUCIBLE_POSTGRES that names no installation is told what an installation is."""
     monkeypatch.setenv("CRUCIBLE_POSTGRES", str(tmp_path))
-    with pytest.raises(ServerError, match="holds no PostgreSQL server") as caught:
+    with pytest.raises(ServerError, match="contains no PostgreSQL server") as caught:
         binaries.find()
     assert "CRUCIBLE_POSTGRES=/usr/lib/postgresql/18" in caught.value.do
 

@@ -1,4 +1,4 @@
-"""The SQL that Crucible itself runs: synchronous, over psycopg."""
+"""The SQL that Crucible runs itself, synchronously over psycopg."""
 
 from __future__ import annotations
 

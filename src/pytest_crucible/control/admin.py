@@ -1,7 +1,7 @@
 """SQL on the maintenance database of a server: databases, roles, and the locks by which runs know each other.
 
-Synchronous, over one psycopg connection that stays open for the run: an advisory lock on it says that the run
-is alive (PostgreSQL manual, 13.3.5: session-level advisory locks end with their session).
+It is synchronous, over one psycopg connection that stays open for the run. An advisory lock on that connection shows
+that the run is alive (PostgreSQL manual, 13.3.5: session-level advisory locks end with their session).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .marks import DatabaseEntry
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-# A DROP right after a client closed waits in steps of 100 ms; looking first costs 1 to 3.
+# A DROP right after a client closed waits in steps of 100 ms; waiting for its backend first takes 1 to 3 ms.
 CLOSING_SECONDS = 0.5
 ATTEMPTS = 3
-# The locks of a live run must not go because nothing happens on their connection, and those of a machine that has
-# vanished must not stay for the two hours that TCP waits (PostgreSQL manual, 20.3.2 and 20.11.1).
+# A live run must not lose its locks because its connection is idle, and the locks of a machine that has vanished must
+# not stay for the two hours that TCP waits (PostgreSQL manual, 20.3.2 and 20.11.1).
 LASTING = (
     "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10;"
     " SET tcp_keepalives_count = 3"
@@ -44,18 +44,18 @@ SEPARATE_INHERITANCE = 160000
 
 
 def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any, ...]]:
-    """A control connection to *address*, in autocommit mode.
+    """Open a control connection to *address*, in autocommit mode.
 
     Args:
-        address: Where to, and as whom.
+        address: The database and the role.
         options: Settings for the session, as libpq's ``options`` takes them (``-c name=value``).
 
     Raises:
         ServerError: If the server does not answer, has no such database, or has too many clients.
     """
     try:
-        words: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
-        connection = psycopg.connect(autocommit=True, row_factory=tuple_row, options=options, **words)
+        kwargs: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
+        connection = psycopg.connect(autocommit=True, row_factory=tuple_row, options=options, **kwargs)
         connection.execute(LASTING)
         return connection
     except psycopg.OperationalError as error:
@@ -67,28 +67,28 @@ def _explained(error: psycopg.OperationalError, address: Address) -> ServerError
     if "too many clients" in text or "remaining connection slots" in text:
         return ServerError(
             f"PostgreSQL has no connection left: {text}",
-            why="All of max_connections are taken: each worker's engines keep pool_size + max_overflow of them.",
+            why="All of max_connections are in use: each worker's engines keep up to pool_size + max_overflow open.",
             do="Use smaller pools in tests, fewer workers, or a server with a larger max_connections.",
         )
     if "does not exist" in text:
         return ServerError(
             f"The database {address.database!r} is gone: {text}",
-            why="Something dropped it while the tests ran: a clean-up script, or a test with DROP DATABASE.",
-            do="Run the tests again; a new database is made from the template.",
+            why="It was dropped while the tests ran: by a clean-up script, or a test with DROP DATABASE.",
+            do="Run the tests again; Crucible makes a new database from the template.",
         )
     return ServerError(
         f"PostgreSQL does not answer at {address.host}:{address.port}: {text}",
         why="The server was stopped or died while the tests ran.",
-        do="Run the tests again. On a server of your own, look at its log.",
+        do="Run the tests again. If the server is your own, look at its log.",
     )
 
 
 class Admin:
-    """The administrator's view of one server.
+    """The administrator's connection to one server.
 
     Args:
-        lease: The share in the server; its administrator's address leads to the maintenance database.
-        run: Names the run, in the comments on its databases.
+        lease: The share in the server; its administrator's address names the maintenance database.
+        run: The name of the run, for the comments on its databases.
     """
 
     def __init__(self, lease: Lease, run: str = "") -> None:
@@ -101,40 +101,40 @@ class Admin:
         self.superuser = self._value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
 
     def close(self) -> None:
-        """Give the connection back, and with it every lock."""
+        """Close the connection, and so release every lock."""
         self._connection.close()
 
     def may_replicate(self) -> bool:
-        """Whether the role may set ``session_replication_role``: by a grant, which PostgreSQL 15 introduced."""
+        """Return whether a grant, as PostgreSQL 15 introduced it, lets the role set ``session_replication_role``."""
         if self.version < GRANTED_SETTINGS:
             return False
         return bool(self._value("SELECT has_parameter_privilege('session_replication_role', 'SET')"))
 
     def connections(self) -> int:
-        """How many connections the server has for roles that are no superusers."""
-        reserved = "SELECT coalesce(sum(setting::int), 0) FROM pg_settings WHERE name IN (%s, %s)"
-        kept = self._value(reserved, "superuser_reserved_connections", "reserved_connections")
-        return int(str(self._value("SHOW max_connections"))) - int(str(kept))
+        """Return the number of connections that the server has for ordinary roles."""
+        query = "SELECT coalesce(sum(setting::int), 0) FROM pg_settings WHERE name IN (%s, %s)"
+        reserved = self._value(query, "superuser_reserved_connections", "reserved_connections")
+        return int(str(self._value("SHOW max_connections"))) - int(str(reserved))
 
     def entries(self, prefix: str) -> list[DatabaseEntry]:
-        """Return the databases whose names begin with *prefix*, ours or not."""
+        """Return the databases whose names begin with *prefix*, with and without Crucible's mark."""
         rows = self._connection.execute(marks.ENTRIES, marks.parameters(prefix)).fetchall()
         return [DatabaseEntry(*row) for row in rows]
 
     def databases(self, prefix: str) -> dict[str, bool]:
-        """Return our databases whose names begin with *prefix*, each with whether it is a complete template."""
+        """Return the marked databases whose names begin with *prefix*: True for a complete template."""
         return {entry.name: entry.is_template for entry in self.entries(prefix) if entry.is_marked}
 
     def size(self, name: str) -> int | None:
-        """Return how many bytes the database *name* takes; None where the role may not ask."""
+        """Return the size of the database *name* in bytes; None if the role may not see it."""
         with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
             return int(str(self._value("SELECT pg_database_size(%s)", name)))
         return None
 
     def role(self, name: str) -> bool:
-        """Create the ordinary role *name* if it is missing; whether it was.
+        """Create the ordinary role *name* if it is missing, and return whether it was.
 
-        It may log in and nothing else: row-level security and missing privileges must show.
+        It may only log in, so that row-level security and missing privileges have their effect in tests.
         """
         if self._value("SELECT true FROM pg_roles WHERE rolname = %s", name):
             return False
@@ -143,7 +143,7 @@ class Admin:
         return True
 
     def join(self, role: str, owner: str) -> bool:
-        """Make *role* a member of *owner*; False where it cannot be, because *owner* is a member of *role*."""
+        """Make *role* a member of *owner*; return False if *owner* is a member of *role*, which prevents it."""
         try:
             with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
                 self._run("GRANT {} TO {}", owner, role)
@@ -152,63 +152,63 @@ class Admin:
         return True
 
     def leave(self, role: str, owner: str) -> None:
-        """Take back what `join` did; nothing where it did not."""
-        ours = "SELECT true FROM pg_auth_members m WHERE m.member::regrole::text = quote_ident(%s)"
-        ours += " AND m.roleid::regrole::text = quote_ident(%s) AND m.grantor = current_user::regrole"
-        if self._value(ours, role, owner):
+        """Revoke the membership that `join` granted, if there is one."""
+        query = "SELECT true FROM pg_auth_members m WHERE m.member::regrole::text = quote_ident(%s)"
+        query += " AND m.roleid::regrole::text = quote_ident(%s) AND m.grantor = current_user::regrole"
+        if self._value(query, role, owner):
             with contextlib.suppress(psycopg.errors.InternalError_):
                 self._run("REVOKE {} FROM {}", owner, role)
 
     def may_create_roles(self, role: str, *, yes: bool) -> None:
-        """Let *role* create roles, or no longer."""
+        """Give *role* the right to create roles, or take it away."""
         with contextlib.suppress(psycopg.errors.InternalError_):
             self._run("ALTER ROLE {} CREATEROLE" if yes else "ALTER ROLE {} NOCREATEROLE", role)
 
     def lend(self, role: str, to: str) -> None:
-        """Let *to* become *role* by SET ROLE, and have none of its privileges before; from PostgreSQL 16 on."""
+        """Let *to* become *role* by SET ROLE, without its privileges before that; from PostgreSQL 16 on."""
         if self.version >= SEPARATE_INHERITANCE:
             with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
                 self._run("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", role, to)
 
     def extend(self, database: str, extensions: Sequence[str]) -> None:
-        """Create those of the *extensions* that only a superuser may, where the server has them.
+        """Create those of the *extensions* that only a superuser may create, if the server has them.
 
-        As a database's administrator does in production; "trusted" ones are left to its owner (PostgreSQL manual,
-        CREATE EXTENSION).
+        An administrator does so in production. Trusted extensions are left to the database's owner (PostgreSQL
+        manual, CREATE EXTENSION).
         """
         query = (
             "SELECT v.name FROM pg_available_extension_versions v JOIN pg_available_extensions e"
             " ON e.name = v.name AND e.default_version = v.version"
             " WHERE v.superuser AND NOT v.trusted AND v.name = ANY (%s)"
         )
-        closed = [row[0] for row in self._connection.execute(query, (list(extensions),)).fetchall()]
-        if closed:
+        untrusted = [row[0] for row in self._connection.execute(query, (list(extensions),)).fetchall()]
+        if untrusted:
             with connect(self.address.to(database)) as connection:
-                for name in closed:
+                for name in untrusted:
                     statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE")
                     connection.execute(statement.format(sql.Identifier(name)))
 
-    def create(self, name: str, *, owner: str, template: str, words: sql.Composable | None = None) -> None:
-        """Create the database *name* from *template*, with our mark.
+    def create(self, name: str, *, owner: str, template: str, clauses: sql.Composable | None = None) -> None:
+        """Create the database *name* from *template*, with Crucible's mark.
 
         Raises:
             PermissionMissing: If the role may not create databases.
         """
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} CONNECTION LIMIT {} {}").format(
-            *map(sql.Identifier, (name, owner, template)), sql.Literal(marks.MARK), words or sql.SQL("")
+            *map(sql.Identifier, (name, owner, template)), sql.Literal(marks.MARK), clauses or sql.SQL("")
         )
         try:
-            self._patiently(statement)
+            self._create_with_retries(statement)
         except psycopg.errors.InsufficientPrivilege as error:
             raise PermissionMissing(
                 f"The role {self.address.user!r} may not create a database: {str(error).strip()}",
-                why="Crucible works in databases of its own, so the role in crucible_server needs CREATEDB.",
+                why="Crucible creates its own databases, so the role in crucible_server needs CREATEDB.",
                 do=f'Let an administrator run: ALTER ROLE "{self.address.user}" CREATEDB',
             ) from error
         self.note(name, "")
 
-    def _patiently(self, statement: sql.Composed) -> None:
-        """Run CREATE DATABASE again where its template was in use: by an autovacuum worker, for instance."""
+    def _create_with_retries(self, statement: sql.Composed) -> None:
+        """Run CREATE DATABASE again if its template was in use, for example by an autovacuum worker."""
         for _ in range(ATTEMPTS - 1):
             with contextlib.suppress(psycopg.errors.ObjectInUse):  # PostgreSQL itself has waited for five seconds
                 self._connection.execute(statement)
@@ -216,27 +216,27 @@ class Admin:
         self._connection.execute(statement)
 
     def mark_template(self, name: str) -> None:
-        """Say that *name* is complete: the last step of a build, without which it counts as debris."""
+        """Mark the template *name* as complete: the last step of a build, without which it counts as debris."""
         self._run("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", name)
 
     def drop(self, name: str) -> None:
-        """Drop the database *name* of ours, and end the sessions in it; do nothing where there is none.
+        """Drop Crucible's database *name*, if it exists, and end the sessions in it.
 
         Raises:
-            ServerError: If the database lacks our mark.
+            ServerError: If the database lacks Crucible's mark.
         """
         entry = next((entry for entry in self.entries(name) if entry.name == name), None)
         if entry is None:
             return
         if not entry.is_marked:
-            raise _not_ours(entry)
+            raise _unmarked(entry)
         if entry.is_template:
             self._run("ALTER DATABASE {} WITH IS_TEMPLATE false", name)
         self.empty(name)
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def rename(self, name: str, to: str) -> None:
-        """Give the database *name* another name; whoever is connected to it is thrown out."""
+        """Give the database *name* another name, after ending the sessions in it."""
         self.empty(name)
         self.drop(to)
         self._run("ALTER DATABASE {} RENAME TO {}", name, to)
@@ -248,7 +248,7 @@ class Admin:
         return {int(pid) for (pid,) in self._connection.execute(query, (name,))}
 
     def empty(self, name: str) -> None:
-        """Throw everybody out of the database *name*, and wait until they are gone."""
+        """End the sessions in the database *name*, and wait until they are gone."""
         self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         deadline = time.monotonic() + CLOSING_SECONDS
         while time.monotonic() < deadline and self._value(
@@ -257,12 +257,12 @@ class Admin:
             time.sleep(0.001)
 
     def note(self, name: str, remark: str | None = None) -> None:
-        """Write on the database *name* who uses it now (COMMENT), and below it *remark*; None keeps what is there."""
+        """Sign the database *name* as used now (COMMENT), with *remark* below; None keeps the old remark."""
         if remark is None:
             remark = next((entry.remark for entry in self.entries(name) if entry.name == name), "")
         text = marks.signature(_user(), platform.node(), self._run_name, datetime.now(timezone.utc))
         text += f"\n{remark}" if remark else ""
-        # Another run may write its own at this very moment ("tuple concurrently updated"): one of them is enough.
+        # Another run may sign it at the same moment ("tuple concurrently updated"): one signature is enough.
         with contextlib.suppress(psycopg.errors.InternalError_, psycopg.errors.InsufficientPrivilege):
             self._connection.execute(
                 sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(text))
@@ -279,20 +279,20 @@ class Admin:
                 self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
 
     def live(self, key: str) -> None:
-        """Hold *key* for as long as this process lives: shared, since several workers make one run."""
+        """Hold *key* for as long as this process lives, as a shared lock: a run may have several workers."""
         self._connection.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", (key,))
         self._alive.add(key)
 
     def is_dead(self, key: str) -> bool:
-        """Whether nobody holds *key*."""
-        # A session's own lock is in no way of its own (PostgreSQL manual, 9.28.10): asked, it would seem dead.
+        """Return whether no process holds *key*."""
+        # A session's own lock does not stop it (PostgreSQL manual, 9.28.10): the server would report it as free.
         if key in self._alive or not self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key):
             return False
         self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
         return True
 
     def copy_rights(self, template: str, to: str) -> None:
-        """Give the database *to* the privileges and settings of *template*: a clone does not inherit them."""
+        """Give the database *to* the privileges and settings of *template*, which a clone does not inherit."""
         for statement in privileges.statements(self._connection, template, to):
             self._connection.execute(statement)
 
@@ -304,16 +304,16 @@ class Admin:
         self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def _not_ours(entry: DatabaseEntry) -> ServerError:
+def _unmarked(entry: DatabaseEntry) -> ServerError:
     return ServerError(
         f"The database {entry.name!r} is not dropped: it does not bear Crucible's mark.",
-        why="Its name looks like one of Crucible's, but another client, or an older Crucible, made it.",
-        do=f"If it may go, drop it by hand: {entry.drop_by_hand()}",
+        why="Its name looks like one of Crucible's, but another client, or an older Crucible, created it.",
+        do=f"If it is not needed, drop it by hand: {entry.drop_by_hand()}",
     )
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a number without an entry, as in many containers
+    except (KeyError, OSError):  # the user has no entry in the password database, as in many containers
         return str(os.getuid())

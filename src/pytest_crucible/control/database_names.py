@@ -1,8 +1,8 @@
 """The names of the databases that Crucible creates.
 
-Every name begins with ``crucible_`` and its kind, so that collection recognises its own and drops nothing
-else; is lower case, since an unquoted name folds to it in whatever shell it is pasted into; and has at most
-63 bytes, since PostgreSQL cuts what is longer, silently.
+Every name begins with ``crucible_`` and its kind, so that collection recognises Crucible's databases and drops no
+others. It is lower case, since unquoted names fold to lower case in every shell they are pasted into. It has at most
+63 bytes, since PostgreSQL silently truncates longer names.
 
 ::
 
@@ -10,9 +10,9 @@ else; is lower case, since an unquoted name folds to it in whatever shell it is 
     crucible_w_<project>_<run>_<worker>_<generation>  worker database
     crucible_k_<test>[_<database>]_<hash>_<run>       kept failure
 
-Only the first field is free text, shortened to what is left of the 63 bytes; a project's ends in a hash
-where it had to be changed. It may hold underscores; the others hold letters and digits only, so that `parse`
-reads from the end.
+Only the first field is free text, shortened to what is left of the 63 bytes; the label of a project ends in a hash if
+it had to be changed. It may hold underscores; the other fields hold letters and digits only, so `parse` reads from the
+end.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ PATTERNS: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name of ours, taken apart.
+    """The parts of a database name of Crucible.
 
     Attributes:
-        kind: What the database is.
-        label: Whose it is: the project, or of a kept failure the test; shortened.
-        run: The run that made it; empty for a template, which belongs to none.
-        fingerprint: Of a template.
-        worker: Of a worker database: ``gw0x1a2b3c4d``, ``mainx1a2b3c4d`` without workers. The digits are drawn by
-            each process: names of workers, numbers of processes and of runs may be the same on several machines.
-        generation: Of a worker database: how many were made before it in the same worker.
+        kind: The kind of database.
+        label: The project, or the test of a kept failure; shortened.
+        run: The run that made it; empty for a template, which belongs to no run.
+        fingerprint: The fingerprint of a template.
+        worker: The worker of a worker database: ``gw0x1a2b3c4d``, ``mainx1a2b3c4d`` without workers. Each process
+            draws the digits: names of workers and numbers of processes and runs may coincide on several machines.
+        generation: The number of worker databases that the same worker made before it.
     """
 
     kind: Kind
@@ -61,24 +61,24 @@ class Name:
 
     @property
     def process(self) -> str:
-        """The key that the process holds for as long as it lives whose worker database this is."""
+        """The key that the process of this worker database holds for as long as it lives."""
         return f"{self.run} {self.worker}"
 
 
 def template(project: str, fingerprint: str) -> str:
-    """The name of the template of *project* with this *fingerprint* (its first 16 digits stand in the name)."""
+    """Return the name of the template of *project* with this *fingerprint*, of which it has 16 digits."""
     digits = fingerprint[:16]
     token = digits if re.fullmatch(f"{DIGITS}{{16}}", digits) else _hash(fingerprint, 16)
     return _join("template", token, project=project)
 
 
 def worker(project: str, run: str, worker: str, generation: int) -> str:
-    """The name of a worker database: of *run*, of the worker process (``gw0``, ``main``), of its *generation*."""
+    """Return the name of a worker database: of *run*, the worker process (``gw0``, ``main``), its *generation*."""
     return _join("worker", _token(run), _token(worker), str(generation), project=project)
 
 
 def kept(test: str, run: str, database: str = "") -> str:
-    """The name under which the *database* of a failed *test* (its node id) is kept."""
+    """Return the name under which the *database* of a failed *test* (its node id) is kept."""
     which = f"_{label(database, 2 * HASH)}" if database else ""
     tail = f"{which}_{_hash(test)}_{_token(run)}"
     head = f"{PREFIX}{LETTERS['kept']}_"
@@ -87,7 +87,7 @@ def kept(test: str, run: str, database: str = "") -> str:
 
 
 def parse(name: str) -> Name | None:
-    """Take one of our names apart; None where it is not ours."""
+    """Return the parts of a name of Crucible's; None for any other name."""
     for kind, letter in LETTERS.items():
         match = re.fullmatch(f"{PREFIX}{letter}_{PATTERNS[kind]}", name)
         if match and len(name) <= LIMIT:
@@ -98,15 +98,15 @@ def parse(name: str) -> Name | None:
 
 
 def process_of(name: str) -> str:
-    """The key of the process whose worker database *name* is; empty where it is none."""
+    """Return the key of the process of the worker database *name*; empty if *name* is no worker database."""
     parsed = parse(name)
     return parsed.process if parsed and parsed.kind == "worker" else ""
 
 
 def label(text: str, limit: int = LIMIT) -> str:
-    """*text* as a part of a name: letters, digits and underscores, at most *limit* of them.
+    """Return *text* as a part of a name: letters, digits and underscores, at most *limit* of them.
 
-    Where anything was changed, a hash of the whole text stands at the end: different texts, different labels.
+    If anything had to be changed, it ends in a hash of the whole text, so that different texts get different labels.
     """
     clean = _clean(text)
     if clean == text and 0 < len(clean) <= limit:
@@ -124,7 +124,7 @@ def _clean(text: str) -> str:
 
 
 def _token(text: str) -> str:
-    """A field without underscores, short enough that the label keeps its hash."""
+    """Return *text* as a field without underscores, short enough that the label keeps its hash."""
     if re.fullmatch(TOKEN, text) and len(text) <= 2 * HASH:
         return text
     return _hash(text)

@@ -2,8 +2,8 @@
 
 A database is Crucible's by its mark, never by its name alone. The mark is its CONNECTION LIMIT, which CREATE DATABASE
 sets together with the database itself: a process that is killed leaves no database without it. Renaming keeps it, a
-copy that another client makes does not inherit it, and as a limit it restricts nothing. The comment beside it says to
-people who used the database last.
+copy that another client makes does not inherit it, and as a limit it restricts nothing. The comment on the database
+tells users which run used it last.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 MARK = 0x63727563
 SIGNED = "pytest-crucible: "
 
-# A DROP DATABASE that was interrupted leaves -2, and a database that can be dropped but not used.
+# An interrupted DROP DATABASE leaves the limit -2, and a database that can be dropped but not used.
 ENTRIES = """
 SELECT datname, datistemplate, datconnlimit = %(mark)s OR (datconnlimit = -2 AND starts_with(comment, %(signed)s)),
        comment
@@ -31,7 +31,7 @@ class DatabaseEntry:
 
     Attributes:
         name: Its name.
-        is_template: Whether it is marked as a template.
+        is_template: Whether it is flagged as a template (``datistemplate``).
         is_marked: Whether it has the mark of Crucible.
         comment: The comment on it.
     """
@@ -43,7 +43,7 @@ class DatabaseEntry:
 
     @property
     def used(self) -> datetime | None:
-        """When it was used last, as its comment says."""
+        """The time of its last use according to its comment, if that has one."""
         try:
             return datetime.fromisoformat(self.comment.partition("\n")[0].rpartition(", ")[2])
         except ValueError:
@@ -51,11 +51,11 @@ class DatabaseEntry:
 
     @property
     def remark(self) -> str:
-        """What stands below the first line of its comment."""
+        """The part of its comment below the first line."""
         return self.comment.partition("\n")[2]
 
     def drop_by_hand(self) -> str:
-        """Return the statements that drop it, for a database that Crucible leaves alone."""
+        """Return the statements that drop it, for a database that Crucible does not drop."""
         before = f'ALTER DATABASE "{self.name}" IS_TEMPLATE false; ' if self.is_template else ""
         return f'{before}DROP DATABASE "{self.name}";'
 
@@ -67,5 +67,5 @@ def parameters(prefix: str) -> dict[str, object]:
 
 def signature(user: str, machine: str, run: str, now: datetime) -> str:
     """Return the comment on a database that *user* uses *now*."""
-    whose = f"{user}@{machine}" + (f", run {run}" if run else "")
-    return f"{SIGNED}used by {whose}, {now.isoformat(timespec='milliseconds')}"
+    origin = f"{user}@{machine}" + (f", run {run}" if run else "")
+    return f"{SIGNED}used by {origin}, {now.isoformat(timespec='milliseconds')}"

@@ -41,9 +41,9 @@ def _grant(database: sql.Identifier, privilege: LiteralString, grantable: bool, 
 
 def _setting(database: sql.Identifier, role: str | None, setting: str) -> sql.Composed:
     name, _, value = setting.partition("=")
-    whose = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database) if role else None
-    whose = whose or sql.SQL("ALTER DATABASE {}").format(database)
-    # A list such as search_path is stored as it is written after SET; anything else is one literal.
+    target = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database) if role else None
+    target = target or sql.SQL("ALTER DATABASE {}").format(database)
+    # A list such as search_path is stored as it is written after SET; any other value is one literal.
     lists = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
     written = sql.SQL(value) if name in lists else sql.Literal(value)
-    return sql.SQL("{} SET {} TO {}").format(whose, sql.Identifier(name), written)
+    return sql.SQL("{} SET {} TO {}").format(target, sql.Identifier(name), written)

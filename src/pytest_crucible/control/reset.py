@@ -1,38 +1,38 @@
-"""Put back what a test changed: the control plane's side of reset isolation.
+"""The reset of a worker database after a test: the control connection's side of reset isolation.
 
 The model
 ---------
 Statement triggers on every table write a *mark*, event triggers mark DDL, and one server-side call after each
-test (``reset()`` in ``reset.sql``) puts back exactly what is marked: rows, and every sequence that moved. Tests
+test (``reset()`` in ``reset.sql``) resets exactly what is marked: rows, and every sequence that moved. Tests
 really commit; connections stay open. A test that wrote nothing costs one round trip that finds nothing.
 
-What the call answers
----------------------
-* nothing, or what to vacuum: the database equals its baseline again;
-* other backends' open transactions: nothing was put back yet (see `watchdog` and `worker` for whose they are);
-* a reason why only a fresh clone can put this back: DDL that changed the catalog, large objects, settings or
+The answers of the call
+-----------------------
+* nothing, or tables to vacuum: the database equals its baseline again;
+* other backends' open transactions: nothing was reset yet (`isolation.leaks` finds their owners);
+* a reason why only a fresh clone can restore the baseline: DDL that changed the catalog, large objects, settings or
   privileges of the database, a trigger that fires even for a replica, or more rows to insert than a clone costs.
 
 The limits
 ----------
-Roles and other cluster-wide objects are not put back (no trigger sees them). Statistics are not part of the
+Roles and other cluster-wide objects are not reset (no trigger sees them). Statistics are not part of the
 baseline. ``currval()`` and other session state live as long as their connection, as in production.
-Rows come back in the order of the baseline, but not those of a table with more than `MOST_ROWS`, which is restored by
+Rows return in the order of the baseline. An exception is a table with more than `MOST_ROWS`, which is restored by
 difference: the rows that were changed or removed come last.
 
-Where to read
--------------
-``reset.sql`` has marks and the reset, ``reset_baseline.sql`` what it restores, ``reset_difference.sql`` tables with
-many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and ``reset_plain.sql`` what depends
-on the role.
+The files
+---------
+``reset.sql`` has marks and the reset, ``reset_baseline.sql`` the baseline, ``reset_difference.sql`` tables with
+many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and ``reset_plain.sql`` the parts
+that depend on the role.
 
-Why it is fast
---------------
-* The control connection runs under ``session_replication_role = replica`` from its beginning: no foreign key, no
-  trigger of the application's fires. Switching it within the call would throw away every cached plan.
+The speed
+---------
+* The control connection runs under ``session_replication_role = replica`` from its beginning: no foreign key is
+  checked, and no trigger of the application fires. Switching it within the call would discard every cached plan.
 * The functions' text is written for the schema, so that plpgsql keeps the plans of all statements.
-* If the server's WAL has not moved since the last untouched test, no sequence and no large object can have.
-* Everything is deleted, nothing truncated: TRUNCATE creates files, 0.3 ms and more for each table.
+* If the server's WAL has not moved since the last test that changed nothing, neither has a sequence or a large object.
+* Rows are deleted, no table is truncated: TRUNCATE creates files, which takes 0.3 ms and more for each table.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from .admin import connect
 from .marks import MARK
 from .rights import OWN, Rights
 
-# Refilling a row costs about 6 µs, a clone 20 to 50 ms and a new connection for every engine.
+# Inserting a row again takes about 6 µs; a clone takes 20 to 50 ms, and a new connection for every engine.
 MOST_ROWS = 5_000
-# Dead rows in a table before it is vacuumed: about what fits on a few pages.
+# Dead rows in a table before it is vacuumed: about as many as fit on a few pages.
 MOST_DEAD = 500
-# After so many resets, look for dead rows that no reset made: rolled back, or of temporary tables in the catalog.
+# After so many resets, search for dead rows that no reset made: rolled back, or of temporary tables in the catalog.
 SWEEP_EVERY = 100
 
 # The layers of a database as COPY writes them, by table, in the order in which they are read back.
@@ -69,7 +69,7 @@ LAYER_TABLES = {
 
 
 def only(layers: Layers, numbers: set[int]) -> Layers:
-    """Of *layers* those with these *numbers*: the first column says whose a line is."""
+    """Return the parts of *layers* with these *numbers*, which stand in the first column of each line."""
     wanted = {str(number).encode() for number in numbers}
     return {
         table: b"".join(line for line in layers[table].splitlines(keepends=True) if line.split(b"\t")[0] in wanted)
@@ -79,14 +79,14 @@ def only(layers: Layers, numbers: set[int]) -> Layers:
 
 @dataclass(frozen=True)
 class OtherBackend:
-    """Another backend that has something open in the worker database.
+    """Another backend with an open transaction or advisory lock in the worker database.
 
     Attributes:
         pid: The backend.
-        state: As in ``pg_stat_activity``: ``idle in transaction``, ``active``, ``idle`` …
+        state: Its state in ``pg_stat_activity``: ``idle in transaction``, ``active``, ``idle`` …
         query: Its last statement.
-        open: Whether a transaction is open; if not, a session-level advisory lock is held.
-        since: When the transaction began, in seconds since the epoch by the server's clock.
+        open: Whether a transaction is open; if not, it holds a session-level advisory lock.
+        since: The start of the transaction, in seconds since the epoch by the server's clock.
         wrote: Whether it has written, or locked rows: it has a transaction id, and `locks`.
         locks: Whether it holds a lock above ACCESS SHARE on anything but a sequence.
         harmless: Whether it is idle, has no transaction id, and holds no lock above ACCESS SHARE.
@@ -103,34 +103,34 @@ class OtherBackend:
 
     @property
     def is_aborted(self) -> bool:
-        """Whether a statement has failed in the transaction, which holds no locks any more."""
+        """Whether a statement has failed in the transaction, which then holds no locks."""
         return self.state == "idle in transaction (aborted)"
 
     @property
     def is_clean(self) -> bool:
-        """Whether it is idle and has nothing to lose: a rollback to a savepoint has undone all that it wrote."""
+        """Whether it is idle without locks: a rollback to a savepoint has undone everything that it wrote."""
         return self.state == "idle in transaction" and not self.locks
 
     @property
     def is_prepared(self) -> bool:
-        """Whether the transaction is prepared: no backend has it, and `query` is its identifier."""
+        """Whether the transaction is prepared: it belongs to no backend, and `query` is its identifier."""
         return self.state == "prepared"
 
     @property
     def key(self) -> tuple[int, float | None]:
-        """The transaction: its backend, and when it began."""
+        """The key of the transaction: its backend, and its start."""
         return self.pid, self.since
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call of the reset found.
+    """The answer of one call of the reset.
 
     Attributes:
-        done: ``put back``, ``clone`` (throw the database away) or ``open`` (backends; nothing done yet).
-        why: The reason of a ``clone``.
-        backends: With ``open``.
-        temporary: Backends that made temporary objects.
+        done: ``reset``, ``clone`` (discard the database) or ``open`` (other backends; nothing was reset yet).
+        why: The reason for a ``clone``.
+        backends: The other backends of ``open``.
+        temporary: The backends that made temporary objects.
     """
 
     done: Literal["reset", "clone", "open"]
@@ -140,7 +140,7 @@ class Answer:
 
 
 def install(address: Address, rights: Rights) -> None:
-    """Install marks and reset into the database at *address*, and take it as it is for the baseline."""
+    """Install marks and reset into the database at *address*, and make its present state the baseline."""
     with connect(address, rights.session) as connection:
         if rights.superuser:
             connection.execute("SET allow_system_table_mods = on")
@@ -155,8 +155,8 @@ class Control:
     """The control connection to one worker database.
 
     Args:
-        address: The administrator's address of it.
-        rights: What that role may do.
+        address: The administrator's address of the database.
+        rights: The rights of that role.
     """
 
     def __init__(self, address: Address, rights: Rights) -> None:
@@ -167,66 +167,66 @@ class Control:
         self.pid = self._connection.info.backend_pid
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
-        # Only an external server allows them (PostgreSQL manual, PREPARE TRANSACTION).
-        self._prepares = self._one("SELECT current_setting('max_prepared_transactions')") != "0"
-        self._offset = float(self._one("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
+        # Only an external server allows prepared transactions (PostgreSQL manual, PREPARE TRANSACTION).
+        self._prepares = self._value("SELECT current_setting('max_prepared_transactions')") != "0"
+        self._offset = float(self._value("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
 
     def close(self) -> None:
-        """Close the connection, and see to it that the database bears the mark, or Crucible could not drop it."""
+        """Close the connection, after restoring the database's mark: without it, Crucible could not drop it."""
         with suppress(psycopg.Error):
             self._mend_mark()
         self._connection.close()
 
     def _mend_mark(self) -> None:
-        """Set the database's mark again where the application, which may own it, has set another limit."""
-        if self._one("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
+        """Set the database's mark again if the application, which may own it, has set another limit."""
+        if self._value("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
             statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
             self._connection.execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
 
     def ready(self) -> None:
-        """Note the state of what fires no trigger: the last step after a clone."""
+        """Record the state of objects that fire no trigger: the last step after a clone."""
         self._run("DELETE FROM pg_crucible.ready")
         self._run("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
 
     def reset(
         self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
     ) -> Answer:
-        """One round trip: find what changed and put it back.
+        """Find the changes since the baseline and reset them, in one round trip.
 
         Args:
             allowed: Backends whose open transactions are known and may stay.
-            most: More rows than this to refill, and the answer is ``clone``.
-            held: Whether a connection of the application is checked out: then aborted transactions are looked for.
-            every_one: Whether harmless transactions are answered, too.
+            most: The number of rows to insert above which the answer is ``clone``.
+            held: Whether a connection of the application is checked out, so that a transaction may be aborted.
+            every_one: Whether the answer includes harmless transactions.
 
         Raises:
-            psycopg.errors.LockNotAvailable: If somebody holds a lock on a marked table.
+            psycopg.errors.LockNotAvailable: If another backend holds a lock on a marked table.
         """
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep()
-        found = self._one(
+        answer = self._value(
             "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)",
             list(allowed),
             most,
             held or self._prepares,
             every_one,
         )
-        if found is None:
+        if answer is None:
             return Answer("reset")
-        if "open" in found:
-            return Answer("open", backends=tuple(OtherBackend(**backend) for backend in found["open"]))
-        if "clone" in found:
-            return Answer("clone", why=found["clone"])
-        self._bury(found["dead"])
-        return Answer("reset", temporary=tuple(found["temporary"]))
+        if "open" in answer:
+            return Answer("open", backends=tuple(OtherBackend(**backend) for backend in answer["open"]))
+        if "clone" in answer:
+            return Answer("clone", why=answer["clone"])
+        self._count_dead(answer["dead"])
+        return Answer("reset", temporary=tuple(answer["temporary"]))
 
     def marks(self) -> int:
-        """How many statements have written, and committed, since the baseline."""
-        return int(self._one("SELECT count(*) FROM pg_crucible.mark WHERE relid <> 1"))
+        """Return the number of committed statements that have written since the baseline."""
+        return int(self._value("SELECT count(*) FROM pg_crucible.mark WHERE relid <> 1"))
 
     def marked(self) -> dict[str, int]:
-        """How many statements have written each table, by its name, since the baseline; "" stands for the schema."""
+        """Return the number of statements that have written each table since the baseline; "" is the schema."""
         query = (
             "SELECT coalesce(k.name, ''), count(*) FROM pg_crucible.mark m"
             " LEFT JOIN pg_crucible.tracked k USING (relid) WHERE m.relid <> 1 GROUP BY 1"
@@ -234,41 +234,41 @@ class Control:
         return dict(self._run(query).fetchall())
 
     def row_text(self, table: str) -> str:
-        """Return the expression for a row ``x`` of *table* as text, which reads no virtual column: it may raise."""
-        return str(self._one("SELECT whole FROM pg_crucible.tracked WHERE name = %s", table))
+        """Return the expression for a row ``x`` of *table* as text, without virtual columns, which may raise."""
+        return str(self._value("SELECT whole FROM pg_crucible.tracked WHERE name = %s", table))
 
     def capture(self, layer: int) -> bool | None:
-        """Take what was written since the baseline into *layer* and so into the baseline.
+        """Add the changes since the baseline to *layer*, and so to the baseline.
 
         Returns:
-            Whether there was anything; None where only a copy of the whole database can be that layer.
+            Whether there were changes; None if only a copy of the whole database can be that layer.
         """
-        found: bool | None = self._one("SELECT pg_crucible.capture(%s, %s)", layer, MOST_ROWS)
-        return found
+        captured: bool | None = self._value("SELECT pg_crucible.capture(%s, %s)", layer, MOST_ROWS)
+        return captured
 
     def take_off(self, layer: int) -> bool:
-        """Take *layer* off the baseline, and mark its tables for the next reset.
+        """Remove *layer* from the baseline, and mark its tables for the next reset.
 
         Returns:
             False if the schema has changed since the baseline: only a fresh clone has tables that fit the rows.
         """
-        return bool(self._one("SELECT pg_crucible.take_off(%s, %s)", layer, MOST_ROWS))
+        return bool(self._value("SELECT pg_crucible.take_off(%s, %s)", layer, MOST_ROWS))
 
     def seal(self) -> None:
-        """Take the whole database as it is now for the baseline, layers included."""
+        """Make the present state of the whole database the baseline, layers included."""
         self._run("SELECT pg_crucible.seal(%s)", MOST_ROWS)
 
     def now(self) -> float:
-        """The server's clock, in seconds since the epoch, without asking it again."""
+        """Return the time of the server's clock, in seconds since the epoch, without a round trip."""
         return _clock() + self._offset
 
     def has_grants(self, role: str) -> bool:
-        """Whether *role* has privileges in this database, owns something here, or is a member of another role.
+        """Return whether *role* has privileges or objects in this database, or is a member of another role.
 
         A membership that Crucible gave it does not count.
         """
         return bool(
-            self._one(
+            self._value(
                 "SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass"
                 " AND d.refobjid = r.oid AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
                 " OR EXISTS (SELECT FROM pg_auth_members m"
@@ -279,23 +279,23 @@ class Control:
 
     def terminate(self, pids: Iterable[int]) -> None:
         """End backends, and wait until each is gone."""
-        # The second argument waits for the end, at most so many milliseconds (PostgreSQL manual, 9.28.2).
+        # The second argument is the time to wait for the end, in milliseconds (PostgreSQL manual, 9.28.2).
         query = "SELECT pg_terminate_backend(pid, 2000) FROM unnest(%s::integer[]) AS pid"
         self._run(query, list(pids))
 
     def others_in_transactions(self) -> tuple[OtherBackend, ...]:
-        """Every other backend with an open transaction or advisory lock in this database, harmless ones too."""
-        found = self._one("SELECT pg_crucible.strangers('{}', true)::jsonb")
-        return tuple(OtherBackend(**backend) for backend in found or ())
+        """Return every other backend with an open transaction or advisory lock here, harmless ones too."""
+        backends = self._value("SELECT pg_crucible.strangers('{}', true)::jsonb")
+        return tuple(OtherBackend(**backend) for backend in backends or ())
 
     def roll_back_prepared(self, identifier: str) -> None:
         """Roll back the prepared transaction *identifier*."""
         self._connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(identifier))
 
     def in_the_way(self) -> frozenset[int]:
-        """The backends that hold a lock on a table that must be put back, or on a sequence.
+        """Return the backends that hold a lock on a table to be reset, or on a sequence.
 
-        ACCESS SHARE is in nobody's way: the reset takes no ACCESS EXCLUSIVE lock.
+        ACCESS SHARE locks do not count: the reset takes no ACCESS EXCLUSIVE lock, with which they would conflict.
         """
         query = (
             "SELECT coalesce(array_agg(l.pid), '{}') FROM pg_locks l"
@@ -304,14 +304,14 @@ class Control:
             " AND l.relation IN (SELECT seqid FROM pg_crucible.sequence UNION SELECT unnest(t.tree)"
             " FROM pg_crucible.tracked t JOIN pg_crucible.mark m ON m.relid = t.relid)"
         )
-        return frozenset(self._one(query))
+        return frozenset(self._value(query))
 
     def export_layers(self) -> Layers:
-        """Every layer on this database, for a clone to come."""
+        """Return every layer of this database, to be adopted by a fresh clone."""
         return {table: self._copy_out(query) for table, query in LAYER_TABLES.items()}
 
     def adopt_layers(self, layers: Layers) -> None:
-        """Bring *layers* to this fresh clone: they become part of its baseline."""
+        """Load *layers* into this fresh clone, where they become part of its baseline."""
         self._run("TRUNCATE pg_crucible.layer_sequence")
         for table, rows in layers.items():
             if table == "seed":
@@ -321,28 +321,28 @@ class Control:
         self._run("SELECT pg_crucible.adopt(%s)", MOST_ROWS)
 
     def carry(self, layers: Layers) -> list[str]:
-        """Bring *layers* here from a database that is gone, on top of those that are here.
+        """Add *layers* of a database that was dropped to the layers of this one.
 
         Returns:
-            The tables whose rows could not be brought: here they have other columns.
+            The tables whose rows could not be added, because they have other columns here.
         """
         for table, name in {"carried": "layer_row", "carried_sequence": "layer_sequence"}.items():
             self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
             with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
                 sink.write(layers[name])
-        return list(self._one("SELECT pg_crucible.carry(%s)", MOST_ROWS))
+        return list(self._value("SELECT pg_crucible.carry(%s)", MOST_ROWS))
 
     def _copy_out(self, query: str) -> bytes:
         with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:
             return b"".join(bytes(block) for block in rows)
 
-    def _bury(self, dead: dict[str, int]) -> None:
-        """Vacuum tables before their dead rows slow every later scan down: autovacuum is off."""
+    def _count_dead(self, dead: dict[str, int]) -> None:
+        """Vacuum tables before their dead rows slow down every later scan: autovacuum is off."""
         self._dead.update(dead)
         self._vacuum([table for table, rows in self._dead.items() if rows > MOST_DEAD])
 
     def _sweep(self) -> None:
-        """Vacuum what the server's statistics say is full of dead rows."""
+        """Vacuum the tables that are full of dead rows according to the server's statistics."""
         self._until_sweep = SWEEP_EVERY
         query = (
             "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relpersistence <> 't'"
@@ -356,10 +356,10 @@ class Control:
             self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
 
     def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
-        # Prepared by psycopg on first use: the texts never change.
+        # psycopg prepares each statement on first use: the texts never change.
         return self._connection.execute(self._own(query), arguments, prepare=True)
 
-    def _one(self, query: str, *arguments: object) -> Any:
+    def _value(self, query: str, *arguments: object) -> Any:
         row = self._run(query, *arguments).fetchone()
         return row[0] if row else None
 
@@ -371,5 +371,5 @@ LockNotAvailable = psycopg.errors.LockNotAvailable
 
 
 def _clock() -> float:
-    """Seconds since some moment; not one of the functions that tests freeze."""
+    """Return the seconds since a fixed moment, from a clock that libraries such as freezegun do not replace."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)

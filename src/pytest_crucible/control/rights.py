@@ -1,20 +1,20 @@
-"""What the control connection's role may do, and what is installed into a template therefore."""
+"""The rights of the control connection's role, and the SQL that is installed into a template for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
 
-# Nobody but the control connection should wait for a lock that a leaked transaction holds.
+# The control connection waits only so long for a lock that a leaked transaction holds.
 LOCK_TIMEOUT_MS = 500
 
-# Text must read the same whatever the application set for its database: see seed in reset.sql.
+# The text of values must not depend on what the application set for its database: see seed in reset.sql.
 SESSION = (
     "-c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content"
     f" -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout=0 -c row_security=off"
     " -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed"
     " -c client_min_messages=warning"
-    # Rows are read in the order in which they lie, and those of a big table compared in memory; pages are cached.
+    # Rows are read in their physical order, and those of a big table are compared in memory; pages are cached.
     " -c synchronize_seqscans=off -c work_mem=64MB -c random_page_cost=1"
 )
 
@@ -24,12 +24,12 @@ OWN = "SELECT set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), f
 
 @dataclass(frozen=True)
 class Rights:
-    """What the control connection's role may do; it decides what is installed.
+    """The rights of the control connection's role, which decide what is installed.
 
     Attributes:
-        superuser: Event triggers, and a schema that begins with ``pg_``, as the catalog does, so that no tool that
-            lists or compares schemas shows it.
-        replica: ``session_replication_role = replica``, under which no foreign key and no trigger gets in the way.
+        superuser: Whether it is a superuser: it may create event triggers, and a schema that begins with ``pg_`` as
+            the catalog does, so that tools that list or compare schemas do not show it.
+        replica: Whether it may set ``session_replication_role = replica``: foreign keys and triggers are off.
         owned: Whether the server is Crucible's, so that the application is no superuser.
     """
 
@@ -39,17 +39,17 @@ class Rights:
 
     @property
     def schema(self) -> str:
-        """The schema of Crucible's own."""
+        """The schema that Crucible installs."""
         return "pg_crucible" if self.superuser else "crucible"
 
     @property
     def session(self) -> str:
-        """Settings of a control connection, as libpq's ``options``."""
+        """The settings of a control connection, as libpq's ``options``."""
         replica = " -c session_replication_role=replica" if self.replica else ""
         return f"{SESSION}{replica}"
 
     def source(self) -> str:
-        """The SQL that is installed into a template: part of every fingerprint."""
+        """Return the SQL that is installed into a template: part of every fingerprint."""
         last = ("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)
         if self.superuser and not self.owned:
             last = (*last, "reset_watched.sql")
@@ -58,13 +58,13 @@ class Rights:
         return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
 
     def notes(self) -> list[str]:
-        """What the header should say of a server that allows less."""
+        """Return the notes for the header on a role that is no superuser."""
         if self.superuser:
             return []
         lines = ["no superuser: DDL is found by comparing the catalog after each test"]
         if not self.replica:
             lines.append(
-                "tables are put back in the order of their foreign keys, those with triggers or rules by a fresh clone;"
-                " faster after: GRANT SET ON PARAMETER session_replication_role TO the role"
+                "tables are reset in the order of their foreign keys, tables with triggers or rules by a fresh clone;"
+                " this is faster after: GRANT SET ON PARAMETER session_replication_role TO the role"
             )
         return lines

@@ -1,8 +1,8 @@
-"""Templates: a database with the schema, built once and kept between runs under its fingerprint.
+"""Templates: databases with the schema, each built once and kept between runs under its fingerprint.
 
 A template is built under an advisory lock, so exactly once for all workers, runs and machines that share the
-server. ``datistemplate`` is set last and is the commit mark: a database without it is the debris of a build that
-died, and is built again (the idea is pgtestdb's).
+server. ``datistemplate`` is set last and marks completion: a database without it is the debris of a build that
+died, and is built again (an idea of pgtestdb).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Wanted:
 
     Attributes:
         project: The project's label.
-        fingerprint: What shapes it.
-        owner: The role that shall own it.
-        locale: ``crucible_locale``.
-        trace: Says in short what shapes it; asked only where it has to be built.
-        rebuild: Whether one that an earlier run built is thrown away.
+        fingerprint: The hash of its sources.
+        owner: The role that owns it.
+        locale: The value of ``crucible_locale``.
+        trace: A function that returns the trace of its sources, called only if it has to be built.
+        rebuild: Whether to discard a template that an earlier run built.
     """
 
     project: str
@@ -56,7 +56,7 @@ class Template:
         name: The database.
         owner: The role that owns it and its clones.
         built: Whether this process built it now.
-        reason: Why it was built, where the project had another one before.
+        reason: The reason why it was built, if the project had another one before.
     """
 
     name: str
@@ -66,17 +66,17 @@ class Template:
 
 
 class CutOffError(TemplateError):
-    """The build of a template was ended by a time-out, or by Ctrl-C."""
+    """A time-out, or Ctrl-C, ended the build of a template."""
 
 
 def cut_off(error: BaseException, *, last: bool) -> CutOffError:
-    """Return the error for a build that *error* ended; after the *last* attempt it is not made again."""
+    """Return the error for a build that *error* ended; after the *last* attempt there is no other."""
     return CutOffError(
-        f"The worker database is not there: {type(error).__name__} ended the build of its template.",
-        why="Probably a time-out of the test, which the build took too long for.",
+        f"The worker database does not exist: {type(error).__name__} ended the build of its template.",
+        why="Probably the build took longer than the time-out of the test.",
         do="Run the tests once without a time-out: the template is kept for later runs."
         if last
-        else "Nothing needs to be done: the template is built once more before the next test, outside its time-out.",
+        else "Nothing: Crucible builds the template once more before the next test, outside its time-out.",
     )
 
 
@@ -85,24 +85,24 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
 
     Args:
         admin: The server's administrator.
-        wanted: What it is to be.
-        build: Fills the empty database at the address that it gets (the administrator's), once.
+        wanted: The description of the template.
+        build: A function that fills the empty database at the administrator's address that it gets; called once.
 
     Raises:
-        TemplateError: If *build* fails; what it left is dropped.
+        TemplateError: If *build* fails; its database is dropped.
     """
-    if (there := _find(admin, wanted.fingerprint)) and not wanted.rebuild:
-        admin.note(there.name)
-        return Template(there.name, wanted.owner)
+    if (existing := _find(admin, wanted.fingerprint)) and not wanted.rebuild:
+        admin.note(existing.name)
+        return Template(existing.name, wanted.owner)
     name = database_names.template(wanted.project, wanted.fingerprint)
     with admin.locked(building(name)):
-        there = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
+        existing = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
         trace = wanted.trace()
-        if there and not (wanted.rebuild and _run_of(there) != trace.run):
-            return Template(there.name, wanted.owner)
+        if existing and not (wanted.rebuild and _run_of(existing) != trace.run):
+            return Template(existing.name, wanted.owner)
         reason = _reason(admin, wanted, trace)
-        if there:
-            admin.drop(there.name)
+        if existing:
+            admin.drop(existing.name)
         _build(admin, name, wanted, build)
         admin.note(name, trace.text())
         admin.mark_template(name)
@@ -121,7 +121,7 @@ def _build(admin: Admin, name: str, wanted: Wanted, build: Callable[[Address], N
 
 
 def _reason(admin: Admin, wanted: Wanted, trace: Trace) -> str:
-    """Return why none of the project's other templates will do: in what the newest one differs."""
+    """Return the difference of the template from the newest of the project's other templates."""
     others = [entry for entry in _of_project(admin, wanted.project) if _is_like(entry, trace)]
     newest = max(others, key=lambda entry: entry.used or OLD, default=None)
     earlier = Trace.of_text(newest.remark) if newest else None
@@ -129,7 +129,7 @@ def _reason(admin: Admin, wanted: Wanted, trace: Trace) -> str:
 
 
 def _is_like(entry: DatabaseEntry, trace: Trace) -> bool:
-    """Return whether *entry* is another template of the same one of the project's databases."""
+    """Return whether *entry* is another template of the same database of the project."""
     earlier = Trace.of_text(entry.remark)
     return earlier is not None and earlier.database == trace.database and earlier.parts != trace.parts
 
@@ -140,13 +140,13 @@ def _run_of(entry: DatabaseEntry) -> str:
 
 
 def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Address:
-    """Create the empty database *name*, as a template begins; returns the administrator's address of it."""
-    admin.create(name, owner=owner, template="template0", words=_locale_words(locale))
+    """Create the empty database *name* for a template, and return the administrator's address of it."""
+    admin.create(name, owner=owner, template="template0", clauses=_locale_clauses(locale))
     return admin.address.to(name)
 
 
 def _find(admin: Admin, fingerprint: str) -> DatabaseEntry | None:
-    """Return a complete template with this *fingerprint*, whatever its label: another machine's folder differs."""
+    """Return a complete template with this *fingerprint*, with any label: it depends on the machine's folders."""
     wanted = database_names.parse(database_names.template("any", fingerprint))
     for entry in admin.entries(database_names.PREFIX):
         parsed = database_names.parse(entry.name)
@@ -170,28 +170,28 @@ def _of_project(admin: Admin, project: str) -> list[DatabaseEntry]:
 
 
 def building(name: str) -> str:
-    """The key that is held while the template *name* is built: the same for every label."""
+    """Return the key that is held while the template *name* is built: the same for every label."""
     parsed = database_names.parse(name)
     return f"build {parsed.fingerprint}" if parsed and parsed.kind == "template" else name
 
 
 def clone(admin: Admin, template: Template, name: str) -> Address:
-    """Clone *template* into the database *name*, which must not exist; returns the administrator's address of it."""
-    # FILE_COPY is two to three times faster where checkpoints are free (fsync off); on somebody else's server it
-    # forces two real ones, so that one keeps its default.
-    words = sql.SQL("STRATEGY FILE_COPY" if admin.owned and admin.version >= BUILT_IN_STRATEGIES else "")
-    admin.create(name, owner=template.owner, template=template.name, words=words)
+    """Clone *template* into the new database *name*, and return the administrator's address of it."""
+    # FILE_COPY is two to three times faster if checkpoints are free (fsync off). On an external server it would force
+    # two real checkpoints, so the default strategy is used there.
+    strategy = sql.SQL("STRATEGY FILE_COPY" if admin.owned and admin.version >= BUILT_IN_STRATEGIES else "")
+    admin.create(name, owner=template.owner, template=template.name, clauses=strategy)
     admin.copy_rights(template.name, name)
     return admin.address.to(name)
 
 
 def in_use(template: str) -> str:
-    """The key that a run holds while it clones from *template*."""
+    """Return the key that a run holds while it clones from *template*."""
     return f"use {template}"
 
 
 def keep_as_template(admin: Admin, database: str, name: str, owner: str) -> Template:
-    """Copy *database*, from which everybody is thrown out, to a template of this run only."""
+    """Copy *database* to a template of this run only, after ending the sessions in it."""
     admin.drop(name)
     admin.empty(database)
     admin.create(name, owner=owner, template=database)
@@ -200,25 +200,25 @@ def keep_as_template(admin: Admin, database: str, name: str, owner: str) -> Temp
 
 
 def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]:
-    """Drop the worker databases of dead processes and the project's oldest templates; returns their names.
+    """Drop the worker databases of dead processes and the project's oldest templates; return their names.
+
+    Only databases with Crucible's mark are considered. A live process holds an advisory lock.
 
     Args:
         admin: The server's administrator.
         project: The project's label.
-        kept: How many of the project's templates stay.
-
-    Only databases of Crucible's own are looked at: their mark tells, and a live process holds its advisory lock.
+        kept: The number of the project's templates to keep.
     """
-    found = admin.databases(database_names.PREFIX)
-    gone = [name for name in found if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
-    gone += [name for name, marked in found.items() if not marked and _is_debris(admin, name)]
-    return [name for name in gone if _dropped(admin, name)]
+    databases = admin.databases(database_names.PREFIX)
+    unused = [name for name in databases if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
+    unused += [name for name, is_complete in databases.items() if not is_complete and _is_debris(admin, name)]
+    return [name for name in unused if _dropped(admin, name)]
 
 
 def collect_dead(admin: Admin) -> list[str]:
-    """Drop the worker databases of dead processes; returns their names."""
-    gone = [name for name in admin.databases(database_names.PREFIX) if _of_dead_process(admin, name)]
-    return [name for name in gone if _dropped(admin, name)]
+    """Drop the worker databases of dead processes, and return their names."""
+    unused = [name for name in admin.databases(database_names.PREFIX) if _of_dead_process(admin, name)]
+    return [name for name in unused if _dropped(admin, name)]
 
 
 def _of_dead_process(admin: Admin, name: str) -> bool:
@@ -227,14 +227,14 @@ def _of_dead_process(admin: Admin, name: str) -> bool:
 
 
 def _is_debris(admin: Admin, name: str) -> bool:
-    """Whether *name* is a template whose build died: without the mark, and nobody holds the lock of its build."""
+    """Return whether the incomplete template *name* is left by a build that died: no process holds its lock."""
     parsed = database_names.parse(name)
     return parsed is not None and parsed.kind == "template" and admin.is_dead(building(name))
 
 
 def _dropped(admin: Admin, name: str) -> bool:
-    """Drop *name* if possible: another run may be collecting too, and another role's database is not ours to drop."""
-    # Locked, or a build that begins only now would lose its database.
+    """Drop *name* if possible: another run may collect at the same time, and another role may own the database."""
+    # Under the lock of its build, since a build that begins now would lose its database.
     with suppress(psycopg.Error), admin.locked(building(name)):
         admin.drop(name)
         return True
@@ -242,13 +242,13 @@ def _dropped(admin: Admin, name: str) -> bool:
 
 
 def _old_templates(admin: Admin, project: str, kept: int) -> list[str]:
-    ours = [entry for entry in _of_project(admin, project) if admin.is_dead(in_use(entry.name))]
-    ours.sort(key=lambda entry: entry.used or OLD, reverse=True)
-    return [entry.name for entry in ours[kept:]]
+    idle = [entry for entry in _of_project(admin, project) if admin.is_dead(in_use(entry.name))]
+    idle.sort(key=lambda entry: entry.used or OLD, reverse=True)
+    return [entry.name for entry in idle[kept:]]
 
 
-def _locale_words(locale: str | None) -> sql.Composable:
-    """``C.UTF-8`` is PostgreSQL's own (builtin); ``libc:de_DE.UTF-8`` and ``icu:de-DE`` name a provider."""
+def _locale_clauses(locale: str | None) -> sql.Composable:
+    """Return the clauses for *locale*: ``C.UTF-8`` is builtin; ``libc:de_DE.UTF-8``, ``icu:de-DE`` name a provider."""
     encoding = sql.SQL("ENCODING 'UTF8' ")
     if locale is None:
         return encoding
@@ -256,8 +256,8 @@ def _locale_words(locale: str | None) -> sql.Composable:
     if not colon:
         provider, name = ("builtin" if locale in ("C", "C.UTF-8", "PG_UNICODE_FAST") else "libc"), locale
     literal = sql.Literal(name)
-    words = {
+    clauses = {
         "builtin": sql.SQL("LOCALE_PROVIDER builtin BUILTIN_LOCALE {} LOCALE 'C'").format(literal),
         "icu": sql.SQL("LOCALE_PROVIDER icu ICU_LOCALE {} LOCALE 'C'").format(literal),
     }
-    return encoding + words.get(provider, sql.SQL("LOCALE_PROVIDER libc LOCALE {}").format(literal))
+    return encoding + clauses.get(provider, sql.SQL("LOCALE_PROVIDER libc LOCALE {}").format(literal))

@@ -1,13 +1,13 @@
 """PostgreSQL servers behind one protocol: embedded, container, external.
 
-A *lease* is a share in a server. Whoever needs the database takes one and gives it back; who else uses the same server,
-and when it starts and ends, is not theirs to know::
+A *lease* is a share in a server. Code that needs the server takes a lease and releases it. Other processes may use the
+same server; it starts with the first lease and ends with the last::
 
     held = lease("embedded", root=Path.cwd())
     psycopg.connect(**held.admin.libpq())
     held.release()
 
-Importing this package costs next to nothing: drivers and servers are only looked for when a lease is taken.
+Importing this package takes almost no time: drivers and servers are only looked up when a lease is taken.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ class Lease(Protocol):
 
     @property
     def kind(self) -> str:
-        """``embedded``, ``container`` or ``external``."""
+        """The kind of server: ``embedded``, ``container`` or ``external``."""
 
     @property
     def owned(self) -> bool:
-        """Whether it is a server of Crucible's own: its administrator is a superuser, and may create roles."""
+        """Whether Crucible owns the server: then its administrator is a superuser, and may create roles."""
 
     @property
     def admin(self) -> Address:
-        """Who administers it; the database is the maintenance database."""
+        """The administrator's address, in the maintenance database."""
 
     @property
     def note(self) -> str:
-        """One line for pytest's header."""
+        """A line for pytest's header."""
 
     @property
     def notes(self) -> list[str]:
-        """What the summary of the run should say."""
+        """The notes for the summary of the run."""
 
     def keep_image(self) -> None:
-        """Have what was built on it outlive it."""
+        """Have the databases outlive the server."""
 
     def log(self) -> str:
-        """The server's last words, also after it died; nothing where they cannot be read."""
+        """Return the last lines of the server's log, also after it died; "" if they cannot be read."""
 
     def release(self) -> None:
-        """Give the share back; again does nothing."""
+        """Release the share; a second call does nothing."""
 
 
 def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
@@ -62,14 +62,13 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
     Args:
         spec: ``embedded``; ``container``, ``container:IMAGE`` or ``container-per-worker``; the URL of an external
             server.
-        root: The project's root folder: one embedded server, and one container of an image, for each project and
-            user.
-        cache: Where images are kept; ``$CRUCIBLE_CACHE``, ``$XDG_CACHE_HOME/pytest-crucible`` or the like by default.
+        root: The project's root folder: each project and user has one embedded server, and one container of an image.
+        cache: The folder for images; ``$CRUCIBLE_CACHE``, ``$XDG_CACHE_HOME/pytest-crucible`` or similar by default.
 
     Raises:
-        UsageError: *spec* names no server.
-        ServerError: The server could not be started or reached.
-        PermissionMissing: The role may not do there what Crucible needs.
+        UsageError: If *spec* names no server.
+        ServerError: If the server cannot be started or reached.
+        PermissionMissing: If the role lacks a privilege that Crucible needs.
     """
     if url.is_url(spec):
         from . import external
@@ -87,7 +86,7 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
 
 
 def where_kept(share: Lease) -> str:
-    """Return, in words, where the databases of *share* outlive a run."""
+    """Return, in words, the place in which the databases of *share* outlive a run."""
     if share.kind != "embedded":
         return f"on the {share.kind} server"
     from .folders import image_folder
@@ -98,7 +97,7 @@ def where_kept(share: Lease) -> str:
 def _unknown(spec: str) -> UsageError:
     return UsageError(
         f"crucible_server = {beginning(spec)!r} names no server.",
-        why="It is no URL either.",
+        why="It is not a URL either.",
         do=f'Write crucible_server = "embedded", which needs nothing installed, "container", or {url.EXAMPLE}.',
     )
 

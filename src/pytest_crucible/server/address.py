@@ -1,4 +1,4 @@
-"""Where a PostgreSQL server listens, and as whom to authenticate."""
+"""The address of a database: the place where its server listens, and the role to authenticate as."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Address:
         port: The port; for a unix socket the number in the socket's name.
         user: The role to authenticate as.
         database: The database to connect to.
-        password: The role's password, or None where the server asks for none.
-        tls: libpq's TLS parameters (``sslmode``, ``sslrootcert``, …) as pairs; empty on a server of ours.
+        password: The role's password, or None if the server requires none.
+        tls: libpq's TLS parameters (``sslmode``, ``sslrootcert``, …) as pairs; empty on Crucible's own servers.
     """
 
     host: str
@@ -38,11 +38,11 @@ class Address:
         return f"Address({self.url()!r})"
 
     def to(self, database: str, *, user: str | None = None) -> Address:
-        """The same server, another database, and another role if *user* is given."""
+        """Return the address of another database on the same server, for another role if *user* is given."""
         return replace(self, database=database, user=self.user if user is None else user)
 
     def without_secrets(self) -> Address:
-        """Return the same address without what must not be shown: the password, and that of a TLS key."""
+        """Return the same address without its secrets: the password, and the password of a TLS key."""
         return replace(self, password=None, tls=tuple(pair for pair in self.tls if pair[0] != "sslpassword"))
 
     @property
@@ -51,27 +51,27 @@ class Address:
         return self.host.startswith("/")
 
     def libpq(self) -> dict[str, str]:
-        """libpq's keyword arguments (PostgreSQL manual, 32.1.2), ready for ``psycopg.connect(**…)``."""
-        words = {"host": self.host, "port": str(self.port), "user": self.user, "dbname": self.database}
+        """Return libpq's keyword arguments (PostgreSQL manual, 32.1.2), ready for ``psycopg.connect(**…)``."""
+        kwargs = {"host": self.host, "port": str(self.port), "user": self.user, "dbname": self.database}
         if self.password is not None:
-            words["password"] = self.password
-        return words | dict(self.tls)
+            kwargs["password"] = self.password
+        return kwargs | dict(self.tls)
 
     def url(self, drivername: str = "postgresql") -> str:
-        """The address as a URL, for example ``postgresql+asyncpg://user:password@host:5432/name``.
+        """Return the address as a URL, for example ``postgresql+asyncpg://user:password@host:5432/name``.
 
         A unix socket stands in the query (``?host=/run/x``), as SQLAlchemy, libpq and asyncpg all read it. The repr of
         the URL shows no password.
         """
-        who = quote(self.user, safe="")
+        user = quote(self.user, safe="")
         if self.password is not None:
-            who += ":" + quote(self.password, safe="")
+            user += ":" + quote(self.password, safe="")
         query = dict(self.tls)
         if self.is_socket:
-            where, query = "", {"host": self.host, "port": str(self.port), **query}
+            host, query = "", {"host": self.host, "port": str(self.port), **query}
         else:
-            where = f"[{self.host}]" if ":" in self.host else self.host
-            where += f":{self.port}"
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            host += f":{self.port}"
         tail = "?" + urlencode(query, safe="/") if query else ""
-        url = f"{drivername}://{who}@{where}/{quote(self.database, safe='')}{tail}"
+        url = f"{drivername}://{user}@{host}/{quote(self.database, safe='')}{tail}"
         return url if self == self.without_secrets() else Masked(url)

@@ -1,7 +1,7 @@
 """The cache: the folder in which images of clusters are kept between runs.
 
-PostgreSQL runs what lies in an image, so no other user may put one there. The folders of a user are made for that user
-alone; those above them must not allow another user to put others in their place.
+PostgreSQL runs the contents of an image, so no other user may place one there. The folders of a user are made for that
+user alone; the folders above them must not allow another user to replace them.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from ..errors import UsageError
 from .private import own, short
 
-# A disk on which nothing can be kept is no mistake in the settings.
+# A disk that cannot be written is no mistake in the settings.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def image_folder(cache: Path | None) -> Path:
-    """Return the folder of cluster images, made if it is missing; *cache* where the caller names one.
+    """Return the folder of cluster images, made if it is missing, in *cache* or the default cache.
 
     Raises:
-        UsageError: If a cache that is named, by the caller or the environment, cannot be made, or if other users may
-            write to it.
+        UsageError: If a cache that the caller or the environment names cannot be made, or if other users may write
+            to it.
     """
     named = cache or _named_cache()
     folder = named or default_cache()
@@ -48,20 +48,20 @@ def image_folder(cache: Path | None) -> Path:
 
 
 def spare_folder() -> Path:
-    """Return a folder for images where the cache cannot be used: among the temporary files."""
+    """Return a folder for images among the temporary files, for use if the cache cannot be used."""
     images = own(short()) / "cache" / _tail()
     images.mkdir(parents=True, exist_ok=True, mode=0o700)
     return images
 
 
 def default_cache() -> Path:
-    """Return the folder where images are kept unless another one is named."""
+    """Return the folder of images that is used unless another one is named."""
     home = Path(os.path.expanduser("~"))
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "pytest-crucible"
 
 
 def _tail() -> Path:
-    # By user, since root's runs and everybody else's may share a home directory.
+    # By user, since runs of root and of other users may share a home directory.
     return Path(str(os.geteuid()), "images")
 
 
@@ -73,7 +73,7 @@ def _named_cache() -> Path | None:
 
 
 def _make(images: Path) -> None:
-    """Make the folder and those above it, whatever the umask allows to others."""
+    """Make the folder and those above it, with modes that do not depend on the umask."""
     for folder in [*reversed(images.parents), images]:
         if not folder.exists():
             folder.mkdir(mode=0o700 if folder in (images, images.parent) else 0o755, exist_ok=True)
@@ -81,7 +81,7 @@ def _make(images: Path) -> None:
 
 
 def _fault(images: Path) -> tuple[Path, str, str] | None:
-    """Return the first folder on the way to *images* that cannot be trusted, why, and what to do; None if all can."""
+    """Return the first unsafe folder on the way to *images*, the reason and the advice; None if all are safe."""
     for folder in (images.parent, images):
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
@@ -108,7 +108,7 @@ def _others_write(status: os.stat_result) -> bool:
 
 
 def _is_private_group(number: int) -> bool:
-    """Whether the group *number* is this user's alone, as many systems make one for each user."""
+    """Return whether the group *number* has this user only, as many systems make one for each user."""
     try:
         group = grp.getgrgid(number)
     except KeyError:
@@ -126,7 +126,7 @@ def _name(user: int) -> str:
 
 def _open_to_others(folder: Path, why: str, do: str) -> UsageError:
     return UsageError(
-        f"The cache is not used: {folder} is not this user's alone; {why}.",
-        why="PostgreSQL runs what lies in a saved cluster, so another user's would run as this user.",
+        f"The cache is not used: {folder} is not safe from other users; {why}.",
+        why="PostgreSQL runs the code in a saved cluster, so a cluster of another user would run as this user.",
         do=do,
     )

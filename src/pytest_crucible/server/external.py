@@ -1,4 +1,4 @@
-"""A server that somebody else runs, named by its URL."""
+"""An external server: one that Crucible does not run, named by its URL."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FROM pg_roles WHERE rolname = current_user
 ADVICE = (
     (
         r"too many (clients|connections)|remaining connection slots",
-        "All its connections are taken: each worker process needs one, and one for each engine of the application.",
+        "All its connections are in use: each worker process needs one, and one for each engine of the application.",
         "Run fewer workers (pytest -n), or raise max_connections on the server.",
     ),
     (
         r"database .* does not exist",
-        "The URL must name a database that is there already: Crucible creates others from it, and leaves it alone.",
+        "The URL must name an existing database: Crucible creates others from there, and does not change it.",
         "End the URL with /postgres.",
     ),
     (
@@ -42,7 +42,7 @@ ADVICE = (
     ),
     (
         r"SSL|certificate",
-        "Server and URL do not agree about TLS.",
+        "The server and the URL disagree about TLS.",
         "Set sslmode and sslrootcert in the URL: …?sslmode=require.",
     ),
 )
@@ -53,7 +53,7 @@ UNREACHABLE = (
 
 
 class ExternalLease:
-    """The right to use somebody's server; see :class:`pytest_crucible.server.Lease`."""
+    """A share in an external server; see :class:`pytest_crucible.server.Lease`."""
 
     kind = "external"
     owned = False
@@ -64,32 +64,32 @@ class ExternalLease:
         self.note = f"PostgreSQL {version} at {_where(admin)} as {admin.user}"
 
     def keep_image(self) -> None:
-        """Nothing to do: the server outlives the run."""
+        """Do nothing: the server outlives the run."""
 
     def log(self) -> str:
-        """Nothing: its log is not ours to read."""
+        """Return "": Crucible has no access to the log."""
         return ""
 
     def release(self) -> None:
-        """Nothing to do: it is not ours to stop."""
+        """Do nothing: Crucible does not stop the server."""
 
 
 def lease(url: str) -> ExternalLease:
-    """The server at *url*, after a look at whether it can be used.
+    """Return a share in the server at *url*, after a check that it can be used.
 
     Raises:
-        UsageError: The URL is not PostgreSQL's.
-        ServerError: It cannot be reached, or is too old.
-        PermissionMissing: Its role may not create databases.
+        UsageError: If it is no URL of PostgreSQL.
+        ServerError: If the server cannot be reached, or is too old.
+        PermissionMissing: If the role may not create databases.
     """
-    import psycopg.rows  # costs 100 ms, which only those who need it pay
+    import psycopg.rows  # takes 100 ms, so only external servers import it
 
     admin = urls.parse(url)
     try:
-        words: dict[str, Any] = {**libpq(admin), "connect_timeout": CONNECT_SECONDS}
-        with psycopg.connect(**words, row_factory=psycopg.rows.dict_row) as connection:
+        kwargs: dict[str, Any] = {**libpq(admin), "connect_timeout": CONNECT_SECONDS}
+        with psycopg.connect(**kwargs, row_factory=psycopg.rows.dict_row) as connection:
             (facts,) = connection.execute(FACTS).fetchall()
-            # From PGPASSWORD or ~/.pgpass, perhaps: the application's drivers would look in other places.
+            # It may come from PGPASSWORD or ~/.pgpass, which the application's drivers may not read.
             admin = replace(admin, password=connection.info.password or None)
     except psycopg.Error as error:
         raise _cannot_connect(admin, error) from without_frames(error)
@@ -106,13 +106,13 @@ def _check(admin: Address, number: int, version: str, *, may_create: bool, stand
     if standby:
         raise ServerError(
             f"The server at {_where(admin)} is a standby, which accepts no writes.",
-            why="Perhaps the URL is that of a read replica.",
+            why="Perhaps the URL names a read replica.",
             do="Name the primary server.",
         )
     if not may_create:
         raise PermissionMissing(
             f"The role {admin.user} may not create databases at {_where(admin)}.",
-            why="Every worker process gets a database of its own, and so does every template.",
+            why="Crucible creates a database for every worker process and for every template.",
             do=f'As a superuser: ALTER ROLE "{admin.user}" CREATEDB;',
         )
     return version.split(maxsplit=1)[0]
@@ -123,7 +123,7 @@ def _where(admin: Address) -> str:
 
 
 def _cannot_connect(admin: Address, error: psycopg.Error) -> CrucibleError:
-    said = mask(str(error).strip())
-    # libpq gives no SQLSTATE for what happens before there is a session: only words tell.
-    why, do = next(((why, do) for sign, why, do in ADVICE if re.search(sign, said)), UNREACHABLE)
-    return ServerError(f"Cannot connect to {_where(admin)} as {admin.user}: {said}", why=why, do=do)
+    message = mask(str(error).strip())
+    # libpq gives no SQLSTATE for errors before there is a session: only the message tells.
+    why, do = next(((why, do) for sign, why, do in ADVICE if re.search(sign, message)), UNREACHABLE)
+    return ServerError(f"Cannot connect to {_where(admin)} as {admin.user}: {message}", why=why, do=do)

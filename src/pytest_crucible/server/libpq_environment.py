@@ -1,4 +1,4 @@
-"""libpq's environment variables, made ineffective without changing ``os.environ``, which applications read."""
+"""Neutral values for libpq's environment variables, without changes of ``os.environ``, which applications read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 
 from .address import Address
 
-# Variable → the parameter it stands for, and the value that has no effect. Host, port, user, database and password
-# are always given, and an argument wins over its variable.
+# Variable → its parameter, and the value that has no effect. Host, port, user, database and password are always passed
+# as arguments, which win over their variables.
 _NEUTRAL: dict[str, tuple[str, str]] = {
     "PGHOSTADDR": ("hostaddr", ""),
     "PGPASSFILE": ("passfile", ""),
@@ -41,42 +41,42 @@ _NEUTRAL: dict[str, tuple[str, str]] = {
 
 
 def neutral_keywords(environ: Mapping[str, str], *, known: Callable[[str], bool]) -> dict[str, str]:
-    """libpq parameters that undo the variables set in *environ*.
+    """Return the libpq parameters that cancel the variables set in *environ*.
 
-    Only those set, and only those that this libpq knows: an older one refuses a parameter that it does not know.
+    They include only parameters that this libpq knows: an older one refuses a parameter that it does not know.
     """
-    words = (_NEUTRAL[variable] for variable in _NEUTRAL if variable in environ)
-    return {word: value for word, value in words if known(word)}
+    parameters = (_NEUTRAL[variable] for variable in _NEUTRAL if variable in environ)
+    return {name: value for name, value in parameters if known(name)}
 
 
 def libpq(address: Address) -> dict[str, str]:
-    """psycopg's keyword arguments that lead to *address* and nowhere else, whatever the environment says."""
+    """Return psycopg's keyword arguments that lead to *address*, independent of the environment."""
     return neutral_keywords(os.environ, known=_psycopg_knows) | {"target_session_attrs": "any"} | address.libpq()
 
 
 @cache
-def _psycopg_knows(word: str) -> bool:
+def _psycopg_knows(parameter: str) -> bool:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        conninfo_to_dict(f"{word}=''")
+        conninfo_to_dict(f"{parameter}=''")
     except ProgrammingError:
         return False
     return True
 
 
 def hide_service() -> None:
-    """Take PGSERVICE away from libpq, which has no neutral value for it; ``os.environ`` keeps it.
+    """Hide PGSERVICE from libpq, which has no neutral value for it; ``os.environ`` keeps it.
 
-    libpq reads the environment of the C library, Python's mapping is a copy of it: ``os.unsetenv`` changes the first
-    alone.
+    libpq reads the environment of the C library, of which Python's mapping is a copy: ``os.unsetenv`` changes only the
+    former.
     """
     if "PGSERVICE" in os.environ:
         os.unsetenv("PGSERVICE")
 
 
 def show_service() -> None:
-    """Give PGSERVICE back to libpq."""
+    """Restore PGSERVICE for libpq."""
     if "PGSERVICE" in os.environ:
         os.putenv("PGSERVICE", os.environ["PGSERVICE"])

@@ -1,4 +1,4 @@
-"""Advisory file locks, with an end to the waiting."""
+"""Advisory file locks with a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def acquire(path: Path, *, exclusive: bool, seconds: float = SECONDS) -> int:
     """Lock the file *path*; the lock is held until the descriptor is closed.
 
     Raises:
-        ServerError: Somebody else held it for *seconds*.
+        ServerError: If another process holds it for *seconds*.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -28,11 +28,11 @@ def acquire(path: Path, *, exclusive: bool, seconds: float = SECONDS) -> int:
             raise
         if is_current(descriptor, path):
             return descriptor
-        os.close(descriptor)  # a supervisor removed the file while we waited
+        os.close(descriptor)  # a supervisor removed the file during the wait
 
 
 def is_current(descriptor: int, path: str | Path) -> bool:
-    """Whether the open file is still the one called *path*."""
+    """Return whether the open file is still the one called *path*."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -55,5 +55,5 @@ def _held(path: Path) -> ServerError:
     return ServerError(
         "The embedded server of this project has been starting or stopping for too long.",
         why=f"Another process holds {path}; it may have been stopped (Ctrl-Z), or the machine is overloaded.",
-        do=f"See who it is with: fuser -v {path}; end that process, or remove the file and run again.",
+        do=f"Find the process with: fuser -v {path}; end it, or remove the file and run again.",
     )

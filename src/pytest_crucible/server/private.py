@@ -1,4 +1,4 @@
-"""This user's own folders in places that all users of the machine share."""
+"""The user's private folders in places that all users of the machine share."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 
 from ..errors import ServerError
 
-# What lies there is only used once it is known to be this user's alone.
+# A folder there is used only after a check that it belongs to this user alone.
 TMP = Path("/tmp")
 NAMES = 9
 
 
 def short() -> Path:
-    """A folder for temporary files with a short path."""
+    """Return a folder for temporary files with a short path."""
     return TMP if os.access(TMP, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def own(place: Path) -> Path:
     """Return this user's folder in *place*, made if it is missing.
 
-    Another user may have taken its name, with a folder, a link or a file: then it has another one. All processes of a
-    user choose the same.
+    If another user has taken its name, with a folder, a link or a file, the next name is used. All processes of a user
+    choose the same one.
 
     Raises:
         ServerError: If other users have taken all names.
@@ -38,18 +38,18 @@ def own(place: Path) -> Path:
             mode = 0o711 if os.geteuid() == 0 else 0o700
             path.mkdir(mode=mode)
             path.chmod(mode)
-        if is_own(path):  # also where another process of this user was faster
+        if is_own(path):  # also if another process of this user was faster
             return path
     first = f"{place}/crucible-{os.geteuid()}"
     raise ServerError(
-        f"{first} is not a folder of this user's alone, nor are {first}-2 to {first}-{NAMES}.",
-        why="Other users made them, and could then reach the test databases.",
+        f"{first} is not a private folder of this user, nor are {first}-2 to {first}-{NAMES}.",
+        why="Other users made them, and could reach the test databases through them.",
         do=f"Have an administrator remove them: rm -r {first} {first}-?",
     )
 
 
 def owned(place: Path) -> Iterator[Path]:
-    """Yield the folders in *place* that `own` made, the one to use first."""
+    """Yield the folders in *place* that `own` made; the first is the one to use."""
     yield from filter(is_own, _candidates(place))
 
 
@@ -59,7 +59,7 @@ def _candidates(place: Path) -> list[Path]:
 
 
 def is_own(path: Path) -> bool:
-    """Whether *path* is a folder, and no link to one, that belongs to this user and that no other may write to."""
+    """Return whether *path* is a folder, and no link, of this user to which no other user may write."""
     try:
         status = path.lstat()
     except FileNotFoundError:

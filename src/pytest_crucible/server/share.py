@@ -1,4 +1,4 @@
-"""One user's place among the users of a server: a shared lock, which the kernel lets go of for whoever dies."""
+"""A process's share in a server: a shared lock, which the kernel releases if the process dies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Found = TypeVar("Found")
 
 
 class Share:
-    """A place among the users of the server of a project.
+    """A share in the server of a project.
 
-    Held from its making on: the server cannot end between being found and being used.
+    It is held from its creation on, so the server cannot end between being found and being used.
 
     Args:
         where: The project's folders.
-        seconds: How long to wait for others who start or stop the server.
+        seconds: The time to wait for other processes that start or stop the server.
     """
 
     def __init__(self, where: Folders, *, seconds: float = locks.SECONDS) -> None:
@@ -31,39 +31,42 @@ class Share:
         _SHARES.add(self)
 
     def join(self, running: Callable[[], Found | None], start: Callable[[int], None]) -> Found | None:
-        """What *running* finds, after *start*, called with the start lock, if it found nothing before."""
+        """Return the result of *running*; if it is None, call *start* with the start lock and try again."""
         try:
             return running() or self._started(running, start)
         except BaseException:
-            self.let_go()
+            self.release()
             self.where.remove_locks()
             raise
 
     def _started(self, running: Callable[[], Found | None], start: Callable[[int], None]) -> Found | None:
         lock = locks.acquire(self.where.start, exclusive=True, seconds=self._seconds)
         try:
-            found = running()  # somebody else may have been faster
-            if not found:
+            result = running()  # another process may have been faster
+            if not result:
                 start(lock)
-                found = running()
+                result = running()
         finally:
             os.close(lock)
-        return found
+        return result
 
     def leave(self, path: str) -> bool:
-        """Leave; the last one to do so ends the server in the nest *path*. Whether its supervisor is dead."""
+        """Release the share of the server in the nest *path*; return whether its supervisor is dead.
+
+        The server ends when its last user leaves.
+        """
         if self._users < 0:
             return False
-        self.let_go()
+        self.release()
         if nest.owned(path):
             return False
-        # Its supervisor was killed: nobody else would remove what it left before the next start.
+        # Its supervisor was killed: no other process would remove the remains before the next start.
         nest.sweep(os.path.dirname(path))
         self.where.remove_locks()
         return True
 
-    def let_go(self) -> None:
-        """Leave, and look after nothing."""
+    def release(self) -> None:
+        """Release the share without any cleanup."""
         if self._users >= 0:
             os.close(self._users)
             self._users = -1
@@ -73,9 +76,9 @@ _SHARES: weakref.WeakSet[Share] = weakref.WeakSet()
 
 
 def _forget_shares() -> None:
-    """A child that was forked has a share of its own only if it asks for one: it must not keep its parent's alive."""
+    """Release the parent's shares in a forked child, which must not keep them alive; it takes its own if needed."""
     for share in list(_SHARES):
-        share.let_go()
+        share.release()
 
 
 os.register_at_fork(after_in_child=_forget_shares)

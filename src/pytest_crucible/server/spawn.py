@@ -1,4 +1,4 @@
-"""Start a supervisor, and wait for its report."""
+"""The start of a supervisor, and the wait for its report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .folders import Folders
 
 
 class Report(NamedTuple):
-    """What a supervisor said: ``ready``, or a word for what went wrong."""
+    """A supervisor's report: ``ready``, or a word for the error."""
 
     word: str
     details: str = ""
@@ -23,22 +23,22 @@ def supervise(argv: list[str], where: Folders, order: dict[str, Any], lock: int,
     """Start a supervisor by the command *argv*, and wait for at most *seconds* until its server is ready.
 
     Args:
-        argv: Runs the ``main()`` of a supervisor.
+        argv: The command that runs the ``main()`` of a supervisor.
         where: The folders of the project.
-        order: What the supervisor needs to know besides.
-        lock: The descriptor of the start lock, which it holds until the server is ready.
-        seconds: How long to wait.
+        order: The other instructions for the supervisor.
+        lock: The descriptor of the start lock, which the supervisor holds until the server is ready.
+        seconds: The time to wait.
     """
     files = {"ready": str(where.ready), "start": str(where.start), "users": str(where.users), "key": where.key}
     reading, writing = os.pipe()
     with open(reading, "rb") as report:
         try:
-            said = _spawn(argv, {**files, **order, "report": writing, "start_lock": lock})
+            errors = _spawn(argv, {**files, **order, "report": writing, "start_lock": lock})
         finally:
             os.close(writing)
         ready, _, _ = select.select([report], [], [], seconds)
         answer = report.read() if ready else b""
-    return Report(*marshal.loads(answer)) if answer else Report("failed", f"The supervisor is silent. {said}")
+    return Report(*marshal.loads(answer)) if answer else Report("failed", f"The supervisor is silent. {errors}")
 
 
 def _spawn(argv: list[str], order: dict[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _spawn(argv: list[str], order: dict[str, Any]) -> str:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         pass_fds=(order["report"], order["start_lock"]),
-        # Ctrl-C in the terminal is for the tests, which then let go of the server in their own time.
+        # Ctrl-C in the terminal must reach only the tests, which then release the server themselves.
         start_new_session=True,
     )
     _, errors = process.communicate(marshal.dumps(order))

@@ -1,4 +1,4 @@
-"""A PostgreSQL URL, as SQLAlchemy, libpq or asyncpg writes it, read into an address."""
+"""The parser of PostgreSQL URLs, as SQLAlchemy, libpq and asyncpg write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TLS = {
     "require_auth",
 }  # fmt: skip
 PLACE = {"host", "port", "user", "password", "dbname", "database"}
-# What libpq and asyncpg know besides: it concerns how the application talks, not where to.
+# Further parameters of libpq and asyncpg: they concern the application's sessions, not the address.
 OTHER = {
     "application_name", "client_encoding", "command_timeout", "connect_timeout", "fallback_application_name",
     "hostaddr", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname",
@@ -29,20 +29,20 @@ EXAMPLE = 'crucible_server = "postgresql://user:password@host:5432/postgres"'
 
 
 def is_url(spec: str) -> bool:
-    """Whether this is meant as a URL."""
+    """Return whether *spec* is meant as a URL."""
     return "://" in spec
 
 
 def parse(url: str) -> Address:
-    """The address that a URL names; its database is the maintenance database, ``postgres`` if it names none.
+    """Return the address that a URL names; its database is the maintenance database, by default ``postgres``.
 
     Raises:
-        UsageError: It is not a URL of one PostgreSQL server.
+        UsageError: If it is not a URL of one PostgreSQL server.
     """
-    taken = _split(url)
-    if taken is None:
+    split = _split(url)
+    if split is None:
         raise _unquoted()
-    parts, password, query = taken
+    parts, password, query = split
     spelling.check_postgresql(parts.scheme, "crucible_server")
     _check_query(query)
     host, port = _place(parts, query)
@@ -57,7 +57,7 @@ def parse(url: str) -> Address:
 
 
 def _split(url: str) -> tuple[SplitResult, Password | None, dict[str, str]] | None:
-    """Return the parts of a URL without its password and its query, and these two; None where it cannot be taken apart.
+    """Return a URL's parts without password and query, its password, and its query; None if it cannot be parsed.
 
     No error is raised here, since its traceback would show the variables that hold the password.
     """
@@ -75,8 +75,8 @@ def _split(url: str) -> tuple[SplitResult, Password | None, dict[str, str]] | No
 
 def _unquoted() -> UsageError:
     return UsageError(
-        "crucible_server cannot be taken apart: as a URL it has a port that is no number.",
-        why="A password with one of the characters / ? # [ ] @ : must be quoted, or what follows is taken for a port.",
+        "crucible_server cannot be parsed: as a URL it has a port that is not a number.",
+        why="A password with one of the characters / ? # [ ] @ : must be quoted, or the rest is read as a port.",
         do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
     )
 
@@ -105,7 +105,7 @@ def _place(parts: SplitResult, query: dict[str, str]) -> tuple[str, int]:
     if "," in parts.netloc or "," in query.get("host", ""):
         raise UsageError(
             "crucible_server names several servers.",
-            why="Templates and worker databases must all be on one.",
+            why="Templates and worker databases must all be on one server.",
             do=f"Name the one to use: {EXAMPLE}.",
         )
     try:

@@ -1,6 +1,6 @@
-"""One container, through testcontainers; used by its supervisor alone.
+"""A container, started through testcontainers and used only by its supervisor.
 
-What postgres runs in is the image's own entrypoint, below a shell that ends it when its standard input ends.
+The image's own entrypoint starts postgres, below a shell that ends it when its standard input ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DATA = "/crucible"
 SECONDS = 120.0
 POLL = 0.05
 LOCAL = ("localhost", "127.0.0.1")
-# $@ is the image's entrypoint and its command. Where that ends by itself, there is time left to read why.
+# $@ is the image's entrypoint and its command. If that ends by itself, the shell leaves time to read its log.
 LIFELINE = """
 exec 3<&0
 "$@" </dev/null &
@@ -47,7 +47,7 @@ exit "$status"
 
 
 class ContainerFailed(Exception):
-    """The container did not start, with one word for what happened."""
+    """The container did not start; *word* names the reason."""
 
     def __init__(self, word: str, details: object) -> None:
         self.word = word
@@ -73,53 +73,53 @@ class Container:
         self._errors: list[Exception] = []
 
     def start(self) -> tuple[str, int]:
-        """Start it; returns the host and the port on which PostgreSQL answers.
+        """Start the container, and return the host and the port on which PostgreSQL answers.
 
         Raises:
-            ContainerFailed: It does not.
+            ContainerFailed: If it does not answer.
         """
         _configure()
         realm = realm_in(self._order["realm"])
-        self._container = made = self._made()
-        with contextlib.suppress(docker.errors.APIError):  # what is left of others must not stop this one
-            sweep(made.get_docker_client().client, realm)
-        self._prepare(made, _entrypoint(made), f"{realm}:{self._nest}")
-        threading.Thread(target=self._hold, args=(made,), daemon=True).start()
-        self._start(made)
-        host = made.get_container_host_ip()
-        return "127.0.0.1" if host == "localhost" else host, made.get_exposed_port(made.port)
+        self._container = container = self._new()
+        with contextlib.suppress(docker.errors.APIError):  # remains of other runs must not stop this one
+            sweep(container.get_docker_client().client, realm)
+        self._prepare(container, _entrypoint(container), f"{realm}:{self._nest}")
+        threading.Thread(target=self._hold, args=(container,), daemon=True).start()
+        self._start(container)
+        host = container.get_container_host_ip()
+        return "127.0.0.1" if host == "localhost" else host, container.get_exposed_port(container.port)
 
     def ended(self) -> bool:
-        """Whether its output has ended."""
+        """Return whether the container's output has ended."""
         return self._ended.is_set()
 
     def end(self) -> None:
-        """Remove it, with its volumes."""
+        """Remove the container, with its volumes."""
         if self._container is not None:
             with contextlib.suppress(docker.errors.APIError):  # the engine has removed it already
                 self._container.stop()
 
     def log(self) -> str:
-        """What PostgreSQL wrote last."""
+        """Return the last lines of PostgreSQL's log."""
         return "\n".join(cleanup.read(self._log).splitlines()[-20:])
 
-    def _made(self) -> PostgresContainer:
+    def _new(self) -> PostgresContainer:
         try:
-            made = PostgresContainer(
+            container = PostgresContainer(
                 self._order["image"],
                 username=self._order["user"],
                 password=secrets.token_hex(16),
                 dbname="postgres",
                 driver=None,
             )
-            made.get_docker_client().client.ping()
-        except Exception as error:  # docker's, requests' and the socket's: whatever is in between
+            container.get_docker_client().client.ping()
+        except Exception as error:  # of docker, of requests, or of the socket
             raise ContainerFailed("engine", error) from error
-        return made
+        return container
 
     def _prepare(self, container: PostgresContainer, entrypoint: list[str], label: str) -> None:
-        # On a network of the engine's alone, or of this machine's: every role may connect without a password, as
-        # whatever role an application's DDL creates must be able to.
+        # The network is private to the engine or to this machine: every role may connect without a password, since
+        # roles that an application's DDL creates must be able to.
         container.with_envs(
             POSTGRES_HOST_AUTH_METHOD="trust",
             POSTGRES_INITDB_ARGS="--no-sync --encoding=UTF8 --wal-segsize=1",
@@ -138,12 +138,12 @@ class Container:
                 container.ports[port] = ("127.0.0.1",)  # type: ignore[assignment] # docker's own way to write it
 
     def _start(self, container: PostgresContainer) -> None:
-        """Start it, in a thread, since testcontainers would wait for one that has ended already."""
+        """Start the container in a thread, since testcontainers would wait for one that has ended already."""
 
         def start() -> None:
             try:
                 container.start()
-            except Exception as error:  # noqa: BLE001 - told to whoever waits
+            except Exception as error:  # noqa: BLE001 - the thread that waits raises it
                 self._errors.append(error)
 
         thread = threading.Thread(target=start, daemon=True)
@@ -155,7 +155,7 @@ class Container:
             raise ContainerFailed("slow" if isinstance(error, TimeoutError) else "died", error or "") from error
 
     def _hold(self, container: PostgresContainer) -> None:
-        """Hold the container's input open, and write down its output, until it ends."""
+        """Hold the container's input open, and log its output, until it ends."""
         try:
             wrapped = _created(container)
             self._lifeline = wrapped.attach_socket(params={"stdin": 1, "stream": 1})
@@ -164,7 +164,7 @@ class Container:
                 wrapped.reload()
             with Path(self._log).open("wb", buffering=0) as file:
                 file.writelines(wrapped.logs(stream=True, follow=True))
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start
+        except Exception as error:  # noqa: BLE001 - the thread that waits for the start raises it
             self._errors.append(error)
         finally:
             self._ended.set()
@@ -173,22 +173,22 @@ class Container:
 def _configure() -> None:
     testcontainers_config.sleep_time = POLL
     testcontainers_config.max_tries = int(SECONDS / POLL)
-    if hasattr(DockerClient, "create"):  # the container's input is closed with our end of it
+    if hasattr(DockerClient, "create"):  # the container ends when the supervisor's end of its input is closed
         testcontainers_config.ryuk_disabled = True
 
 
 def _created(container: PostgresContainer) -> Any:
-    """The engine's view of the *container*, once there is one."""
+    """Return the engine's view of the *container*, as soon as it exists."""
     while True:
-        with contextlib.suppress(Exception):  # how it says that there is none depends on the version
-            found = container.get_wrapped_container()
-            if found is not None:
-                return found
+        with contextlib.suppress(Exception):  # the error for a missing container depends on the version
+            wrapped = container.get_wrapped_container()
+            if wrapped is not None:
+                return wrapped
         time.sleep(POLL / 5)
 
 
 def _entrypoint(container: PostgresContainer) -> list[str]:
-    """The entrypoint of the container's image, which is pulled if it is not there."""
+    """Return the entrypoint of the container's image, which is pulled if it is missing."""
     images = container.get_docker_client().client.images
     try:
         try:
@@ -201,10 +201,10 @@ def _entrypoint(container: PostgresContainer) -> list[str]:
 
 
 def realm_in(path: str) -> str:
-    """The name of those who share the locks in one folder, made by the first of them and kept in the file *path*.
+    """Return the name of the realm in the file *path*: the processes that share the locks in one folder.
 
-    An engine may serve several machines, and containers with folders of their own: who is alive among them cannot be
-    told from here.
+    The first of them makes the name. An engine may serve several machines, and containers with their own folders, of
+    which no process here can tell whether they are alive.
     """
     if not cleanup.read(path):
         new = f"{path}.{os.getpid()}"
@@ -218,7 +218,7 @@ def realm_in(path: str) -> str:
 def sweep(client: docker.DockerClient, realm: str) -> None:
     """Remove the containers of this *realm* whose supervisors are dead."""
     for container in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-        whose, _, path = container.labels[LABEL].partition(":")
-        if whose == realm and not nest.owned(path):
+        owner, _, path = container.labels[LABEL].partition(":")
+        if owner == realm and not nest.owned(path):
             with contextlib.suppress(docker.errors.APIError):  # it is being removed
                 container.remove(force=True, v=True)

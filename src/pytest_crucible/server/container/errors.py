@@ -1,4 +1,4 @@
-"""Why a container did not start, in words for whoever runs the tests."""
+"""The errors for a container that did not start."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ..embedded.errors import quoted
 
 EMBEDDED = (
     'Or use the server that needs no containers: crucible_server = "embedded", the default. '
-    'Or one that runs: crucible_server = "postgresql://user@host/postgres".'
+    'Or a running server: crucible_server = "postgresql://user@host/postgres".'
 )
 
 
 def explain(word: str, image: str, details: str = "", log: str = "") -> ServerError:
-    """The error for the *word* with which the supervisor gave up."""
+    """Return the error for the *word* that the supervisor reported."""
     found, why, do = {
         "missing": (
             "crucible_server asks for a container, and the package testcontainers is not installed.",
@@ -21,8 +21,8 @@ def explain(word: str, image: str, details: str = "", log: str = "") -> ServerEr
         ),
         "engine": (
             f"No container engine answers: {details}",
-            "Docker (or what stands in for it) is not installed here, does not run, or may not be used by this user.",
-            "Start it (`docker info` says whether it answers), or set DOCKER_HOST to where it listens.",
+            "Docker (or its substitute) is not installed here, does not run, or may not be used by this user.",
+            "Start it (`docker info` says whether it answers), or set DOCKER_HOST to its address.",
         ),
         "image": (
             f"The image {image} is not on this machine and cannot be pulled: {details}",

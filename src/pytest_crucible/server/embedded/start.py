@@ -1,4 +1,4 @@
-"""Start the embedded server: choose an image and an identity, and hand both to a supervisor."""
+"""The start of the embedded server: it chooses an image and an identity, and passes both to a supervisor."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from . import errors as start_errors
 from .binaries import Installation
 
 SECONDS = 120.0
-# Extensions that we bring ourselves.
-OURS = Path(__file__).parent / "extensions"
+# Extensions that Crucible itself contains.
+OWN_EXTENSIONS = Path(__file__).parent / "extensions"
 
 
-# A saved cluster may be why a server did not start.
+# Reports of a supervisor that a damaged image may cause.
 IMAGE_AT_FAULT = ("damaged", "died")
 
 
@@ -39,7 +39,7 @@ def start(where: Folders, installation: Installation, lock: int) -> None:
     """Start a server that holds the start lock, the descriptor *lock*, until it is ready.
 
     Raises:
-        ServerError: None could be started.
+        ServerError: If none can be started.
     """
     for identity in launcher.identities():
         with suppress(Refused):
@@ -59,7 +59,7 @@ def _start_as(identity: Identity, where: Folders, installation: Installation, lo
     image = where.image if where.image.exists() else pristine()
     report = attempt(image)
     if report.word in IMAGE_AT_FAULT:
-        with suppress(OSError):  # a folder has that name, or the disk is read-only
+        with suppress(OSError):  # a folder has this name, or the disk is read-only
             image.replace(image.with_suffix(".damaged"))
         report = attempt(pristine(bad=image if image.exists() else None))
     if report.word == "refused":
@@ -79,7 +79,7 @@ def _order(attempt: Attempt) -> dict[str, object]:
         "image": str(attempt.image),
         "last_log": str(where.last_log),
         "open_to_others": attempt.identity[0] == "user",
-        "ours": str(OURS),
+        "own_extensions": str(OWN_EXTENSIONS),
         "parent": str(attempt.parent),
         "save_to": str(where.image),
         "unsaved": str(where.unsaved),

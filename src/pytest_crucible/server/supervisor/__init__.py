@@ -1,1 +1,1 @@
-"""The process that owns a server. Everything here must stay cheap to import."""
+"""The supervisor, the process that owns a server. Everything here must stay cheap to import."""

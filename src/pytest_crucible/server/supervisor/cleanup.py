@@ -1,4 +1,4 @@
-"""What a server leaves behind: processes, shared memory, files.
+"""Removal of a server's remains: processes, shared memory, files.
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -32,9 +32,9 @@ def end_server(nest: str) -> None:
 
 def free_shared_memory(pid_file: list[str]) -> None:
     """Free the segment that the lines of a ``postmaster.pid`` name (the seventh: key and number)."""
-    words = pid_file[6].split() if len(pid_file) > 6 else []
-    if len(words) == 2:
-        kernel.remove_shared_memory(int(words[0]), int(words[1]))
+    segment = pid_file[6].split() if len(pid_file) > 6 else []
+    if len(segment) == 2:
+        kernel.remove_shared_memory(int(segment[0]), int(segment[1]))
 
 
 def _end(pid: int, nest: str, number: int) -> None:
@@ -46,7 +46,7 @@ def _end(pid: int, nest: str, number: int) -> None:
 
 
 def _runs_in(pid: int, nest: str) -> bool:
-    """Whether the process *pid* is the server in *nest*: the number may be somebody else's by now."""
+    """Return whether the process *pid* is the server in *nest*: another process may have the number now."""
     if sys.platform == "linux":
         return nest in read(f"/proc/{pid}/cmdline")  # empty for a process that has ended
     return nest in os.popen(f"ps -ww -o command= -p {pid}").read()
@@ -61,7 +61,7 @@ def send(pid: int, number: int) -> None:
 
 
 def remove_locks(users: str, start: str, ready: str) -> None:
-    """Remove a project's lock files if nobody uses them; who waits for one looks whether it is still there."""
+    """Remove a project's lock files if no process uses them; a waiting process checks that its file still exists."""
     held = [os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for path in (users, start)]
     try:
         for descriptor in held:
@@ -92,12 +92,12 @@ def remove_folder(path: str, *, last: str = "") -> None:
 def _attempt(act: Callable[[str], None], path: str) -> None:
     try:  # noqa: SIM105
         act(path)
-    except OSError:  # somebody else was faster
+    except OSError:  # another process was faster
         pass
 
 
 def read(path: str) -> str:
-    """The text of a file, or nothing where it cannot be read."""
+    """Return the text of a file, or "" if it cannot be read."""
     try:
         with open(path, errors="replace") as file:
             return file.read()

@@ -1,10 +1,10 @@
-"""The supervisor of a container: a process of its own, which starts it, watches over it and removes it.
+"""The supervisor of a container: a separate process, which starts it, watches over it and removes it.
 
 As with the embedded server (see embedded.py), each user holds the users' lock, and the supervisor ends the container
-when it gets that lock for itself. It does what testcontainers' own reaper does, without a second container:
+when it gets that lock exclusively. It replaces testcontainers' own reaper, without a second container:
 
 ============================  ======================================================================================
-who is killed                 what happens
+killed process                consequence
 ============================  ======================================================================================
 the last users                the supervisor gets the users' lock, and removes the container
 postgres                      its container ends, the engine removes it, and the supervisor sees its output end
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _serve(order: dict[str, Any], nest: str) -> bool:
-    """Start, wait for the last user, remove; whether it did start."""
+    """Start the container, wait for the last user, and remove it; return whether it started."""
     try:
         from pytest_crucible.server.container.engine import Container, ContainerFailed
     except ImportError as error:
@@ -66,6 +66,6 @@ def _serve(order: dict[str, Any], nest: str) -> bool:
         return False
     finally:
         container.end()
-        if users is not None:  # held until here: who comes meanwhile waits
+        if users is not None:  # held until here, so that a new user waits for the removal
             os.close(users)
     return True

@@ -1,4 +1,4 @@
-"""What every supervisor does: leave the client that started it, report to it, and watch over the users' lock.
+"""The duties of every supervisor: leave the client that started it, report to it, and watch over the users' lock.
 
 A supervisor imports this module: it must stay cheap to import.
 """
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 WAKING = (signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
-# A signal that comes in the microsecond before flock blocks does not wake it: so look again at times.
+# A signal in the microsecond before flock blocks does not wake it: a timer wakes it from time to time.
 LOOK_SECONDS = 1.0
 
 
 class Woken(Exception):
-    """A signal arrived while waiting for the last user."""
+    """A signal arrived during the wait for the last user."""
 
 
 def detach(order: dict[str, Any]) -> None:
-    """Let go of the client's terminal and folder; keep the descriptors in *order* to this process."""
+    """Leave the client's terminal and folder; keep children from inheriting the descriptors in *order*."""
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)
     os.chdir("/")
     os.umask(0o022)
     for descriptor in (order["start_lock"], order["report"]):
         os.set_inheritable(descriptor, False)
-    # Until there is something to wake up from: a signal that comes early is kept, not lost.
+    # Until the supervisor waits: a signal that arrives earlier stays pending and is not lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
 
 
 def announce(order: dict[str, Any], *lines: str) -> None:
-    """Tell the client that waits, and all that come later, where the server is."""
+    """Tell the waiting client, and all later ones, the server's address."""
     ready = order["ready"]
     with open(f"{ready}.new", "w") as file:
         file.write("".join(f"{line}\n" for line in lines))
@@ -46,7 +46,7 @@ def announce(order: dict[str, Any], *lines: str) -> None:
 
 
 def report(order: dict[str, Any], word: str, details: str, log: str) -> None:
-    """Tell the client that waits how it went."""
+    """Send the result to the waiting client."""
     try:
         os.write(order["report"], marshal.dumps((word, details, log)))
         os.close(order["report"])
@@ -55,7 +55,7 @@ def report(order: dict[str, Any], word: str, details: str, log: str) -> None:
 
 
 def outlast_users(order: dict[str, Any], ended: Callable[[], bool]) -> int:
-    """Wait until nobody uses the server, it has *ended*, or somebody asks us to end; returns the users' lock file."""
+    """Wait for the last user, the server's end, or a signal to stop; return the users' lock file."""
     users = os.open(order["users"], os.O_RDWR | os.O_CREAT, 0o600)
     try:  # noqa: SIM105 - contextlib costs 2 ms
         _wait(users, ended)

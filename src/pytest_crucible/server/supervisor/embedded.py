@@ -1,11 +1,11 @@
-"""The supervisor: a process of its own that owns one PostgreSQL server.
+"""The supervisor: a separate process that owns one PostgreSQL server.
 
-It makes the nest, starts ``postgres`` in it, says so, and then blocks on the users' lock. Every user of the server
-holds that lock shared, and the kernel lets go of it for whoever dies, however it dies. So the moment in which the
-supervisor gets the lock for itself is the moment in which nobody uses the server any more.
+It makes the nest, starts ``postgres`` in it, reports that, and then blocks on the users' lock. Every user of the server
+holds that lock shared, and the kernel releases it when a user's process ends, in whatever way. So when the supervisor
+gets the lock exclusively, no process uses the server any more.
 
 ============================  ======================================================================================
-who is killed                 what happens
+killed process                consequence
 ============================  ======================================================================================
 the last users                the supervisor gets the users' lock, ends the server, removes the nest
 postgres                      the supervisor sees its child die, ends what it left behind, removes the nest
@@ -14,7 +14,7 @@ the supervisor                the kernel ends postgres (Linux); a user sweeps th
 the client that starts it     the supervisor holds the start lock as well, and goes on until it finds no users
 ============================  ======================================================================================
 
-It starts while somebody waits: it imports nothing that costs a millisecond, and not the package around it.
+A client waits for its start, so it imports nothing that takes a millisecond, and not the package around it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run a server as the order on stdin says."""
     order = marshal.loads(sys.stdin.buffer.read())
-    if os.fork():  # not the client's child: it must not see our SIGCHLD, nor keep us as a zombie
+    if os.fork():  # not the client's child: it must not get this process's SIGCHLD, nor keep it as a zombie
         os._exit(0)
     duties.detach(order)
     try:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _serve(order: dict[str, Any], server: Postgres) -> None:
-    """Start, wait for the last user, stop."""
+    """Start the server, wait for the last user, and stop it."""
     try:
         _prepare(order, server.nest)
         argv = [word.replace("{nest}", server.nest) for word in order["argv"]]
@@ -76,14 +76,14 @@ def _prepare(order: dict[str, Any], nest: str) -> None:
         os.chown(f"{nest}/s", *owner)
     images.unpack(order["image"], f"{nest}/data", owner)
     if order["bundled"]:
-        overlay.write(f"{nest}/share", order["bundled"], order["ours"])
+        overlay.write(f"{nest}/share", order["bundled"], order["own_extensions"])
 
 
 def _stop(order: dict[str, Any], server: Postgres) -> None:
     if server.ended():
         _keep_log(order, server)
     keep = os.path.exists(f"{server.nest}/keep")
-    # A server that is stopped at once empties its unlogged tables when it starts again.
+    # A server that is stopped by SIGQUIT empties its unlogged tables when it starts again.
     clean = not server.ended() and server.stop(signal.SIGINT if keep else signal.SIGQUIT)
     server.end()
     if keep and clean:
@@ -91,7 +91,7 @@ def _stop(order: dict[str, Any], server: Postgres) -> None:
 
 
 def _save(order: dict[str, Any], data: str) -> None:
-    """Save the image; where that fails, the next run says so and builds its template again."""
+    """Save the image; if that fails, the next run reports it and builds its template again."""
     image = order["save_to"]
     try:
         images.pack(data, image)
@@ -102,7 +102,7 @@ def _save(order: dict[str, Any], data: str) -> None:
 
 
 def _keep_log(order: dict[str, Any], server: Postgres) -> None:
-    """Somebody will want to understand why it died."""
+    """Save the log of a server that died, for the error message of its users."""
     with open(order["last_log"], "w") as file:
         file.write(server.log())
 

@@ -1,11 +1,11 @@
-"""As whom PostgreSQL runs: initdb and postgres refuse to run as root.
+"""The identity that PostgreSQL runs with: initdb and postgres refuse to run as root.
 
-An identity is a plain tuple, since it travels to the supervisor:
+An identity is a plain tuple, since it is sent to the supervisor:
 
-- ``("self", 0, 0)``: as whoever runs the tests;
-- ``("namespace", uid, gid)``: root runs it in a user namespace of its own, where root's files belong to *uid*. It may
-  then read whatever root may read, so it works with binaries in a folder that is closed to everybody else;
-- ``("user", uid, gid)``: root runs it as another user, where user namespaces are refused (many containers).
+- ``("self", 0, 0)``: the user who runs the tests;
+- ``("namespace", uid, gid)``: root runs PostgreSQL in a separate user namespace, where root's files belong to *uid*. It
+  may then read all files that root may read, so it works with binaries in a folder that is closed to other users;
+- ``("user", uid, gid)``: root runs PostgreSQL as another user, if user namespaces are refused (many containers).
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -19,19 +19,19 @@ from pytest_crucible.server.supervisor import kernel
 Identity = tuple[str, int, int]
 SELF: Identity = ("self", 0, 0)
 
-# The exit status of a child that could not take on its identity: nothing that initdb or postgres end with.
+# The exit status of a child that could not take on its identity: initdb and postgres never return it.
 REFUSED = 77
 
 
 class Refused(Exception):
-    """The kernel, or the container around us, does not allow this identity; another may be."""
+    """The kernel, or the surrounding container, does not allow this identity; another may be allowed."""
 
 
 def become(identity: Identity) -> None:
-    """Take on *identity*, for good: call it in a child that has one thread.
+    """Take on *identity* permanently: call it in a child that has one thread.
 
     Raises:
-        Refused: It is not allowed here.
+        Refused: If it is not allowed here.
     """
     kind, uid, gid = identity
     try:
@@ -46,7 +46,7 @@ def become(identity: Identity) -> None:
 
 
 def owner(identity: Identity) -> tuple[int, int] | None:
-    """Who must own the data directory, or None where that is whoever creates it."""
+    """Return the user and group that must own the data directory, or None if its creator may own it."""
     kind, uid, gid = identity
     return (uid, gid) if kind == "user" else None
 

@@ -1,15 +1,16 @@
 """Cluster images: a stopped data directory in one file.
 
-One file because reading a thousand small ones is what makes a cold start slow, because a rename makes it appear whole
-or not at all, and because its age and size are all that a bounded cache needs.
+It is one file because reading a thousand small ones makes a cold start slow, because a rename makes it appear whole
+or not at all, and because a bounded cache needs only its age and size.
 
 ::
 
     MAGIC │ the files' contents, one after another │ table │ footer (table's offset and checksum, MAGIC)
 
-The footer comes last: an image whose writing was interrupted has none. Each file carries a checksum, since a data
-directory that was damaged in the cache would fail in the middle of somebody's tests. For the same reason nothing is
-forced to the disk, which takes seconds on a busy machine: what a power cut damages is noticed, and made again.
+The footer comes last: an image whose writing was interrupted has none. Each file has a checksum, since a data
+directory that was damaged in the cache would fail in the middle of a test run. The checksums also make it unnecessary
+to force images to the disk, which takes seconds on a busy machine: damage by a power cut is detected, and the image
+made again.
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -34,7 +35,7 @@ FOOTER = struct.Struct(f"<QI{len(MAGIC)}s")
 CHUNK = 1 << 20
 LIMIT = 2 << 30
 
-# What pg_basebackup leaves out as well: PostgreSQL makes these afresh when it starts.
+# The folders that pg_basebackup leaves out as well: PostgreSQL makes their contents anew when it starts.
 EMPTY = {"pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"}
 SKIPPED = {"postmaster.pid", "postmaster.opts"}
 
@@ -67,7 +68,7 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
     """Make *target* the data directory that *image* holds, belonging to *owner* if given.
 
     Raises:
-        BadImage: The file is damaged, or another user's; *target* may be there in part.
+        BadImage: If the file is damaged, or another user's; *target* may exist in part.
     """
     with _opened(image) as file:
         if os.fstat(file.fileno()).st_size < len(MAGIC) + FOOTER.size:
@@ -82,12 +83,12 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
 
 
 def size(image: str) -> int:
-    """How many bytes the data directory in *image* needs, give or take a block for each file."""
+    """Return the approximate size of the data directory in *image* in bytes, to within a block for each file."""
     return os.stat(image).st_size
 
 
 def prune(folder: str, *, keep: str, limit: int = LIMIT) -> None:
-    """Remove the images of *folder* that were not used for longest, until the rest fits into *limit* bytes."""
+    """Remove the least recently used images of *folder*, until the rest fits into *limit* bytes."""
     seen = sorted((status.st_mtime, status.st_size, path) for path, status in files(folder))
     total = sum(length for _, length, _ in seen)
     for _, length, path in seen:
@@ -132,7 +133,7 @@ def _without_links(path: str, flags: int) -> int:
 
 
 def _opened(image: str) -> BufferedReader:
-    """Open an image, and look at the file that is open: by its name another one may be meant a moment later."""
+    """Open an image, and check the open file: its name may belong to another one a moment later."""
     try:
         file = open(image, "rb", opener=_without_links)  # noqa: SIM115 - its caller closes it
     except OSError as error:
@@ -149,16 +150,16 @@ def _opened(image: str) -> BufferedReader:
 
 
 def _entries(source: str) -> list[str]:
-    """Every path below *source*, parents before children; a trailing slash marks a directory."""
-    found = []
+    """Return every path below *source*, parents before children; a trailing slash marks a directory."""
+    paths = []
     for folder, folders, files in os.walk(source):
         inside = os.path.relpath(folder, source)
         prefix = "" if inside == "." else inside + "/"
-        found += [f"{prefix}{name}/" for name in folders]
+        paths += [f"{prefix}{name}/" for name in folders]
         if inside not in EMPTY:
-            found += [prefix + name for name in files if name not in SKIPPED]
+            paths += [prefix + name for name in files if name not in SKIPPED]
         folders[:] = [name for name in folders if name not in EMPTY]
-    return found
+    return paths
 
 
 def _append(out: int, source: str, path: str) -> str:

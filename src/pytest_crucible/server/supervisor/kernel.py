@@ -1,6 +1,6 @@
-"""The few calls of the kernel that Python 3.10 lacks.
+"""Calls of the kernel that Python 3.10 lacks.
 
-Without ctypes, and without a call on this system, nothing happens: each is a second line of defence, or has a
+Without ctypes, or on a system without the call, a function has no effect: each is a second line of defence, or has a
 substitute. The supervisor imports this module: it must stay cheap to import.
 """
 
@@ -23,7 +23,7 @@ def enter_user_namespace(uid: int, gid: int) -> None:
     """Enter a user namespace in which this process's user is *uid*.
 
     Raises:
-        OSError: It is not allowed here.
+        OSError: If it is not allowed here.
     """
     outside_uid, outside_gid = os.geteuid(), os.getegid()
     libc = _libc("Linux")
@@ -41,15 +41,15 @@ def enter_user_namespace(uid: int, gid: int) -> None:
 def die_with_parent(parent: int) -> None:
     """Have the kernel send SIGQUIT when the process *parent* ends (Linux; elsewhere the next start sweeps).
 
-    Call it after every change of user: that clears it.
+    Call it after every change of user, which clears the setting.
     """
     _prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
-    if os.getppid() != parent:  # it ended before we asked
+    if os.getppid() != parent:  # it ended before the call
         os._exit(1)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every process below us whose own parent dies (Linux)."""
+    """Become the parent of every descendant whose own parent dies (Linux)."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -1,17 +1,17 @@
-"""A nest: the folder of one running server, gone when the server is.
+"""The nest: the folder of one running server, which is removed when the server ends.
 
-It holds everything that the server leaves on disk::
+It holds all files of the server::
 
     crucible-1000/<key>-<random>/
         owner.lock   held by the supervisor for as long as it lives
         data/        the data directory
         s/           the unix socket
         share/       control files of extensions
-        log          what PostgreSQL wrote to stderr
-        keep         there if the data must outlive the server (Lease.keep_image)
+        log          PostgreSQL's output on stderr
+        keep         exists if the data must outlive the server (Lease.keep_image)
 
-Whoever can lock ``owner.lock`` knows that its owner is dead and may sweep the nest. A server started anew gets a nest
-of its own, so it never meets what is left of the one before.
+A process that can lock ``owner.lock`` knows that the owner is dead, and may sweep the nest. A server started anew gets
+a new nest, so it never meets the remains of the one before.
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -25,7 +25,7 @@ import time
 from pytest_crucible.server.supervisor import cleanup
 
 STAGE = ".new-"
-# Between creating a nest and locking it lie microseconds; what is older than this is debris.
+# A nest is locked within microseconds of its creation; an older stage is debris.
 STAGE_SECONDS = 60.0
 
 
@@ -35,7 +35,7 @@ class Nest:
     Args:
         parent: The folder it lies in.
         key: The project's name in file names.
-        open_to_others: Whether another user, as whom PostgreSQL runs, must be able to pass through.
+        open_to_others: Whether PostgreSQL runs as another user, who must be able to pass through.
     """
 
     def __init__(self, parent: str, key: str, *, open_to_others: bool = False) -> None:
@@ -46,17 +46,17 @@ class Nest:
         os.chmod(stage, 0o711 if open_to_others else 0o700)
         self._lock = os.open(f"{stage}/owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        # Nobody sees it under its own name before it is locked: a sweep in between would take it for debris.
+        # It gets its own name only when it is locked: a sweep in between would take it for debris.
         os.rename(stage, self.path)
 
     def remove(self) -> None:
-        """Remove it with all that it holds."""
+        """Remove the nest with its contents."""
         cleanup.remove_folder(self.path, last="owner.lock")
         os.close(self._lock)
 
 
 def owned(path: str) -> bool:
-    """Whether the owner of the nest *path* is alive."""
+    """Return whether the owner of the nest *path* is alive."""
     try:
         lock = os.open(f"{path}/owner.lock", os.O_RDWR)
     except OSError:

@@ -12,24 +12,24 @@ from __future__ import annotations
 import os
 
 
-def write(overlay: str, bundled: str, ours: str) -> None:
-    """Write *overlay*/extension: the control files of *bundled*, trusted, and the files of *ours* as they are.
+def write(overlay: str, bundled: str, own: str) -> None:
+    """Write *overlay*/extension: the control files of *bundled*, trusted, and the files of *own* unchanged.
 
-    An extension that is bundled wins over one of ours.
+    A bundled extension wins over one of Crucible's own.
     """
     folder = f"{overlay}/extension"
     os.makedirs(folder, mode=0o755)
     names = os.listdir(bundled)
     for name in names:
         if name.endswith(".control"):
-            _put(f"{folder}/{name}", trusted(_read(f"{bundled}/{name}"), bundled))
-    for name in os.listdir(ours):
+            _write_file(f"{folder}/{name}", trusted(_read(f"{bundled}/{name}"), bundled))
+    for name in os.listdir(own):
         if f"{name.partition('--')[0].removesuffix('.control')}.control" not in names:
-            _put(f"{folder}/{name}", _read(f"{ours}/{name}"))
+            _write_file(f"{folder}/{name}", _read(f"{own}/{name}"))
 
 
 def trusted(control: str, scripts: str) -> str:
-    """The control file with ``trusted = true``, and the folder where its scripts are."""
+    """Return the *control* file with ``trusted = true`` and the folder of its *scripts*."""
     kept = [line for line in control.splitlines() if line.partition("=")[0].strip() not in ("trusted", "directory")]
     quoted = scripts.replace("'", "''")
     return "\n".join([*kept, "trusted = true", f"directory = '{quoted}'", ""])
@@ -40,7 +40,7 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def _put(path: str, text: str) -> None:
+def _write_file(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     os.chmod(path, 0o644)

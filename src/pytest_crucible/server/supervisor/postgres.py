@@ -1,4 +1,4 @@
-"""The postgres process, as the supervisor sees it.
+"""The postgres process, as the supervisor handles it.
 
 The supervisor imports this module: it must stay cheap to import.
 """
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL = 0.001
-# The exit status of a child that could not run the program: nothing that postgres ends with.
+# The exit status of a child that could not run the program: postgres never returns it.
 NOT_RUN = 126
 
 
 class PostgresFailed(Exception):
-    """The server did not start, with one word for what happened."""
+    """The server did not start; the argument is one word for the reason."""
 
 
 class Postgres:
-    """A server process in a nest, and all that descends from it."""
+    """A server process in a nest, with its descendants."""
 
     def __init__(self, nest: str) -> None:
         self.nest = nest
@@ -48,11 +48,11 @@ class Postgres:
         self._await_ready()
 
     def ended(self) -> bool:
-        """Whether the server has ended."""
+        """Return whether the server has ended."""
         return not self._reap() or self.status is not None
 
     def stop(self, number: int) -> bool:
-        """Send the server a signal; whether it then ended in good order."""
+        """Send the server a signal, and return whether it then ended in good order."""
         cleanup.send(self.pid, number)
         deadline = time.monotonic() + STOP_SECONDS
         while not self.ended() and time.monotonic() < deadline:
@@ -60,7 +60,7 @@ class Postgres:
         return self.status == 0
 
     def end(self) -> None:
-        """End the server if it still runs, and what a killed one left behind: backends, shared memory."""
+        """End the server if it still runs, and remove the remains of a killed one: backends, shared memory."""
         if self.pid and self.status is None:
             cleanup.send(self.pid, signal.SIGKILL)
         deadline = time.monotonic() + STOP_SECONDS
@@ -71,7 +71,7 @@ class Postgres:
         cleanup.free_shared_memory(self._pid_file())
 
     def log(self) -> str:
-        """What the server wrote last."""
+        """Return the last lines of the server's log."""
         return "\n".join(cleanup.read(f"{self.nest}/log").splitlines()[-20:])
 
     def _become(
@@ -93,7 +93,7 @@ class Postgres:
         except OSError as error:
             os.write(2, f"{argv[0]}: {error}\n".encode())
         finally:
-            os._exit(status)  # never back into the supervisor's own code
+            os._exit(status)  # never return into the supervisor's own code
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -111,7 +111,7 @@ class Postgres:
         return cleanup.read(f"{self.nest}/data/postmaster.pid").splitlines()
 
     def _reap(self) -> bool:
-        """Take note of every child that has ended; whether there are others."""
+        """Reap every child that has ended, and return whether others are left."""
         try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
