@@ -1,30 +1,30 @@
--- What Crucible installs into a template, below one schema of its own (here "pg_crucible": see reset.py).
--- The model, its limits and the reasons stand in the docstring of reset.py.
+-- The objects that Crucible installs into a template, all in one schema (here "pg_crucible": see rights.py).
+-- The docstring of reset.py explains the model, its limits and the reasons.
 
--- Marks: one row for each statement that wrote. Unlogged and without an index, so that no transaction ever
--- waits for another one here and SERIALIZABLE sees no false conflict.
+-- Marks: one row for each statement that wrote. The table is unlogged and has no index, so that no transaction
+-- waits for another one here and SERIALIZABLE finds no false conflict.
 --   relid > 1   that table was written
 --   relid = 0   the schema changed (DDL)
 --   relid = 1   the backend pid made a temporary object
 CREATE UNLOGGED TABLE pg_crucible.mark (relid oid NOT NULL, pid integer);
 
--- Every sequence as the baseline has it. "always": its values are cached by sessions or not in the WAL.
+-- Every sequence of the baseline. "always": sessions cache its values, or it writes no WAL.
 CREATE TABLE pg_crucible.sequence (
     seqid oid PRIMARY KEY, name text NOT NULL, last_value bigint NOT NULL, is_called boolean NOT NULL,
     cached boolean NOT NULL, unlogged boolean NOT NULL
 );
 
 -- Every table that the reset knows.
---   tree          its children (partitions and heirs), itself included
---   columns       the columns that an INSERT names, and fields, what it takes for them of a row "x.r"
+--   tree          its children (partitions and inheriting tables), itself included
+--   columns       the columns that an INSERT names; fields: the values for them, taken from a row "x.r"
 --   whole         the text of the row "x". Virtual columns are left out: reading one may raise an error.
---   rows          how many rows the baseline has
---   rank          its place among foreign keys, parents first
---   clone_only    only a fresh clone can restore it: a rule or trigger that fires even under
---                 session_replication_role = replica, rows that we may not read or that would not come back equal
+--   rows          the number of rows in the baseline
+--   rank          its position in the order of foreign keys, parents first
+--   clone_only    only a fresh clone can restore it: a rule or trigger fires even under session_replication_role =
+--                 replica, or the role may not read its rows, or inserted rows would differ from the baseline's
 --   big           restored by difference: see restore_difference(); "filenode" is the file in which "at" is valid
---   fragile       expressions are evaluated when its rows are inserted, so that a rehearsal is worth its time
---   search_path   the one under which its rows can be inserted, where it is not that of the control connection
+--   fragile       inserting its rows evaluates expressions, so a rehearsal is worth its time
+--   search_path   the path under which its rows can be inserted, if it is not that of the control connection
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
     fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0,
@@ -32,7 +32,7 @@ CREATE TABLE pg_crucible.tracked (
     search_path text
 );
 
--- The baseline's rows as text: no column here has a type of the application's, or DROP TYPE would fail.
+-- The baseline's rows as text: no column here may have a type of the application, or its DROP TYPE would fail.
 -- "place" is their order. "at" and "born" are ctid and xmin of the row, and valid for tables that are "big".
 CREATE SEQUENCE pg_crucible.place;
 CREATE TABLE pg_crucible.seed (
@@ -41,7 +41,7 @@ CREATE TABLE pg_crucible.seed (
 );
 CREATE INDEX ON pg_crucible.seed (relid, place);
 
--- What the fixtures of wider scopes added (sign 1) and removed (sign -1): see isolation/layers.py.
+-- The rows that wide fixtures added (sign 1) and removed (sign -1): see isolation/layers.py.
 CREATE TABLE pg_crucible.layer_row (
     layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, place bigint NOT NULL, r text COLLATE "C" NOT NULL
 );
@@ -50,7 +50,7 @@ CREATE TABLE pg_crucible.layer_sequence (
     taken timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (layer, seqid)
 );
 
--- What only the control connection knows: its statements leave no marks.
+-- The key that only the control connection knows: its statements leave no marks.
 CREATE TABLE pg_crucible.key (own text NOT NULL);
 INSERT INTO pg_crucible.key VALUES (gen_random_uuid());
 
@@ -60,8 +60,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Have both triggers of a table there and enabled, whatever a wide fixture has done to them. The condition keeps out
--- the statements of the control connection: it alone knows the key, of which the condition shows only a hash.
+-- Create and enable both triggers of a table, in whatever state a wide fixture left them. Their condition excludes the
+-- statements of the control connection, which alone knows the key; the condition contains only its hash.
 CREATE FUNCTION pg_crucible.mark_table(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     t record;
@@ -78,9 +78,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- The state of what belongs to this database but fires no trigger: its own row in pg_database (GRANT ON
--- DATABASE, ALTER DATABASE), its comment, its settings, its large objects; CLUSTER; and what a command that works
--- CONCURRENTLY leaves when it fails, for then no event trigger runs. Row versions tell, not values.
+-- The state of this database's objects that fire no trigger: its own row in pg_database (GRANT ON DATABASE, ALTER
+-- DATABASE), its comment, settings and large objects; CLUSTER; and the remains of a failed command with CONCURRENTLY,
+-- for which no event trigger runs. It compares row versions, not values.
 CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN concat_ws('/',
@@ -96,10 +96,10 @@ BEGIN
         concat(pg_crucible.large_object_stamp()), pg_crucible.catalog_stamp());
 END $$;
 
--- Written when the worker database is ready, read by every reset that finds the server's WAL moved.
+-- The stamp of the baseline, written when the worker database is ready. A reset reads it if the server's WAL has moved.
 CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
 
--- What differs between the database's stamp and that of the baseline, for a reader.
+-- The differences of the database's stamp from that of the baseline, in words.
 CREATE FUNCTION pg_crucible.stamp_change() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(DISTINCT coalesce((ARRAY['privileges or properties of the database', 'CLUSTER or an invalid index',
         'a partition that is half detached', 'settings of the database', 'large objects', 'large objects'])[n],
@@ -113,7 +113,7 @@ $$;
 -- Open transactions and session-level advisory locks of other backends in this database, and prepared transactions,
 -- as JSON, or NULL.
 -- "allowed": backends whose open transaction or lock is known and may stay.
--- "every": also those that are harmless: idle, without a transaction id, with no lock above ACCESS SHARE. The reset
+-- "every": includes harmless backends: idle, without a transaction id, with no lock above ACCESS SHARE. The reset
 -- takes no lock that waits for these.
 CREATE FUNCTION pg_crucible.strangers(allowed integer[], every boolean) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -123,24 +123,24 @@ BEGIN
         'since', extract(epoch FROM o.since)))::text
       FROM (SELECT a.pid, a.state, a.query, coalesce(l.locks, false) AS locks,
                    a.backend_xid IS NOT NULL AND coalesce(l.locks, false) AS wrote,
-                   -- An aborted transaction has no start any more.
+                   -- An aborted transaction no longer has a start time.
                    coalesce(a.xact_start, CASE WHEN a.state LIKE '%aborted)' THEN a.state_change END) AS since,
                    a.state = 'idle in transaction' AND a.backend_xid IS NULL AND NOT coalesce(l.locks OR l.sequences, false) AS harmless
               FROM pg_stat_get_activity(NULL) a
               LEFT JOIN (SELECT pid, bool_or(locktype = 'advisory') AS advisory,
                                 bool_or(above AND NOT sequence) AS locks, bool_or(above AND sequence) AS sequences
                            FROM pg_lock_status(),
-                                -- The transaction's own id goes with what it has written.
+                                -- The lock on a transaction's own id only accompanies its writes.
                                 LATERAL (SELECT mode NOT IN ('AccessShareLock', 'SIReadLock')
                                                 AND locktype NOT IN ('virtualxid', 'transactionid')) AS s (above),
-                                -- nextval()'s lock outlives a ROLLBACK TO SAVEPOINT; those of written tables do not.
+                                -- The lock of nextval() outlives ROLLBACK TO SAVEPOINT; locks of written tables do not.
                                 LATERAL (SELECT mode = 'RowExclusiveLock' AND EXISTS (
                                     SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'S')) AS q (sequence)
                           GROUP BY pid) l ON l.pid = a.pid
              WHERE a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND a.pid <> pg_backend_pid() AND a.leader_pid IS NULL AND a.backend_type = 'client backend'
                AND NOT a.pid = ANY (allowed)
-               -- A backend that starts looks itself up in a transaction of its own, and has no state until it is ready.
+               -- A starting backend reads the catalog in a transaction, and has no state until it is ready.
                AND coalesce(a.state, 'starting') <> 'starting'
                AND (a.xact_start IS NOT NULL OR l.advisory OR a.state LIKE '%aborted)')
              UNION ALL
@@ -150,9 +150,9 @@ BEGIN
      WHERE every OR NOT o.harmless);
 END $$;
 
--- Put every sequence that moved back to the baseline; the setval() also makes the next nextval() write WAL.
+-- Reset one sequence to the baseline; the setval() also makes the next nextval() write WAL.
 -- A sequence whose values sessions cache is restarted, since only a new relfilenode makes other sessions
--- forget what they cached (init_sequence in sequence.c).
+-- discard their cached values (init_sequence in sequence.c).
 CREATE FUNCTION pg_crucible.place_sequence(seqid oid, last_value bigint, is_called boolean, cached boolean)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -162,9 +162,9 @@ BEGIN
     PERFORM setval(seqid::regclass, last_value, is_called);
 END $$;
 
--- One whose values are cached always counts as moved: a setval() can bring it back, and sessions keep their values.
--- On 18 each is compared as it is read, which takes a third of the time of a join with sequence_now(); the last
--- value alone is cheaper still, but NULL for one that was not called, wherever it stands.
+-- Reset every sequence that moved. A cached one always counts as moved: a setval() may have set it to its old value
+-- while sessions keep their cached ones. On 18 each sequence is compared as it is read, which takes a third of the time
+-- of a join with sequence_now(); the last value alone is cheaper still, but NULL for a sequence that was not called.
 CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('server_version_num')::integer / 10000 = 18 THEN
@@ -180,7 +180,7 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Take the sequences as they are now for the baseline, and remember those that moved for a layer.
+-- Make the present sequences the baseline, and record those that moved for a layer.
 CREATE FUNCTION pg_crucible.note_sequences(noted_layer integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     s record;
@@ -196,10 +196,10 @@ BEGIN
     END LOOP;
 END $$;
 
--- restore_tables() restores the marked tables: delete everything, insert the baseline's rows in their order; it returns
+-- restore_tables() restores the marked tables: it deletes all rows, inserts the baseline's in their order, and returns
 -- the dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
--- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. ONLY, because
--- a mark has been widened to the whole tree before. Children go first and come back last; under
+-- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. It uses ONLY, because
+-- a mark has been extended to the whole tree before. Children are deleted first and inserted last; under
 -- session_replication_role = replica, where no foreign key is checked, every rank is 0.
 CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -218,9 +218,9 @@ BEGIN
               FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
 END $$;
 
--- The statements that fill one table. PostgreSQL puts rows where vacuumed ones have been, page after page and then
--- from the first again: rows that came out of order are inserted once more, which finds that space taken. Dead rows
--- fill the page of a small table too.
+-- The statements that fill one table. PostgreSQL inserts rows into the space of vacuumed ones, page after page and then
+-- from the first again. Rows in the wrong order are inserted once more, when that space is used up. Dead rows fill the
+-- page of a small table too.
 CREATE FUNCTION pg_crucible.refill(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
@@ -238,12 +238,12 @@ BEGIN
     RETURN statements || ';';
 END $$;
 
--- A name as a reader knows it.
+-- A name without the schema "public".
 CREATE FUNCTION pg_crucible.short(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT regexp_replace(name, '^public\.', '')
 $$;
 
--- Why the marked tables cannot be restored row by row, or why that would cost more than a clone.
+-- The reason why the marked tables cannot be restored row by row, or why that would cost more than a clone; or NULL.
 CREATE FUNCTION pg_crucible.too_dear(marked oid[], refill bigint, most bigint) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN bool_or(clone_only) THEN
         'writes to ' || string_agg(pg_crucible.short(name), ', ' ORDER BY name) FILTER (WHERE clone_only)
@@ -252,14 +252,14 @@ CREATE FUNCTION pg_crucible.too_dear(marked oid[], refill bigint, most bigint) R
       FROM pg_crucible.tracked WHERE relid = ANY (marked)
 $$;
 
--- The reset. One call a test: looks for open transactions, then for marks, then puts everything back.
--- "allowed" and "every_one": see strangers(). "held": the application holds a connection, or a transaction may be prepared.
--- Then strangers() is asked in any case: no lock tells of an aborted or a prepared transaction.
--- "most": more rows than this to refill, and a fresh clone is cheaper.
--- Returns NULL where nothing had to be done, else JSON with one of
---   open   other backends' transactions and advisory locks: nothing was put back yet
---   clone  why only a fresh clone can put this back: nothing was put back
---   dead, temporary   what the reset leaves to vacuum, and backends with temporary objects
+-- The reset, called once after each test: find open transactions, then marks, then restore everything that is marked.
+-- "allowed" and "every_one": see strangers(). "held": the application holds a connection, or a transaction may be
+-- prepared. Then strangers() is always called: aborted and prepared transactions may hold no lock.
+-- "most": the number of rows to insert above which a fresh clone is cheaper.
+-- Returns NULL if nothing had to be done, else JSON with one of
+--   open   other backends' transactions and advisory locks: nothing was reset yet
+--   clone  the reason why only a fresh clone can restore the baseline: nothing was reset
+--   dead, temporary   the dead rows that the reset leaves to vacuum, and backends with temporary objects
 CREATE FUNCTION pg_crucible.reset(allowed integer[], most bigint, held boolean, every_one boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     marked oid[];
@@ -272,11 +272,11 @@ DECLARE
     found text;
     deaths jsonb;
     temporary jsonb;
-    -- Before anything is read: what others do meanwhile must be found the next time.
+    -- Read first, so that the next reset finds everything that other backends do meanwhile.
     position text := pg_current_wal_insert_lsn();
     noted bigint;
 BEGIN
-    -- Other runs and our own say by advisory locks elsewhere that they live: only those of this database count.
+    -- Runs hold advisory locks in the maintenance database while they live: only locks of this database count.
     IF held OR EXISTS (SELECT FROM pg_lock_status() l WHERE l.pid <> pg_backend_pid()
                   AND (l.locktype = 'virtualxid' OR l.locktype = 'advisory'
                        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))) THEN
@@ -286,7 +286,7 @@ BEGIN
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_crucible.mark) THEN
-        -- Taken and deleted at once: a mark that arrives from here on is the next reset's.
+        -- Read and deleted in one statement: a mark that arrives later belongs to the next reset.
         WITH taken AS (DELETE FROM pg_crucible.mark RETURNING relid, pid)
         SELECT array_agg(DISTINCT relid), count(*), jsonb_agg(DISTINCT pid) FILTER (WHERE relid = 1)
           INTO marked, noted, temporary FROM taken;
@@ -313,7 +313,7 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    -- Twice only where a mark means more than its own table: most schemas have no trees.
+    -- A second pass only if a mark means more than its own table: most schemas have no trees.
     LOOP
         SELECT array_agg(k.relid) FILTER (WHERE NOT k.big), array_agg(k.relid) FILTER (WHERE k.rows > 0 AND NOT k.big),
                array_agg(k.relid) FILTER (WHERE k.big), sum(k.rows) FILTER (WHERE NOT k.big), bool_or(k.clone_only),

@@ -1,13 +1,13 @@
--- The baseline: what the reset puts the database back to.
+-- The baseline: the state to which the reset restores the database.
 
--- Whether row-level security hides rows from us, who are neither a superuser nor have BYPASSRLS.
+-- Whether row-level security hides rows from the control connection's role: no superuser, and without BYPASSRLS.
 CREATE FUNCTION pg_crucible.unreadable(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
       FROM pg_class c, pg_roles r WHERE c.oid = relation AND r.rolname = current_user
 $$;
 
--- Where foreign keys are checked and triggers fire (we may not set session_replication_role): a table is put back
--- together with all that refers to it. Impossible within a circle of keys, and where a trigger or rule would act.
+-- For a role that may not set session_replication_role, so that foreign keys are checked and triggers fire: a table is
+-- reset together with all tables that refer to it. This is impossible within a cycle of keys, and with triggers or rules.
 CREATE FUNCTION pg_crucible.order_by_keys() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     CREATE TEMP TABLE reach ON COMMIT DROP AS
@@ -29,8 +29,8 @@ BEGIN
     DROP TABLE reach;
 END $$;
 
--- Take this database as it is now for the baseline: track every table, keep its rows, note every sequence.
--- "most": as for reset().
+-- Make the present state of this database the baseline: track every table, keep its rows, record every sequence.
+-- "most": as in reset().
 CREATE FUNCTION pg_crucible.seal(most bigint) RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     t record;
@@ -90,7 +90,7 @@ CREATE FUNCTION pg_crucible.track() RETURNS void LANGUAGE sql AS $$
        AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible'
 $$;
 
--- Count the seeds of tables, and say which of them are restored by difference.
+-- Count the seeds of tables, and decide which tables are restored by difference.
 CREATE FUNCTION pg_crucible.count_seeds(relations oid[], most bigint) RETURNS void LANGUAGE sql AS $$
     UPDATE pg_crucible.tracked k
        SET rows = n.rows, big = n.rows > most, filenode = pg_relation_filenode(k.relid)
@@ -99,9 +99,9 @@ CREATE FUNCTION pg_crucible.count_seeds(relations oid[], most bigint) RETURNS vo
      WHERE n.relid = k.relid
 $$;
 
--- Restore each of the tables once, and undo that: rows that come back different or not at all (a constraint that is
--- NOT VALID, a stored column whose function has changed since, a type whose text does not say all) need a clone.
--- Where an expression needs the application's search_path, one is found under which it works.
+-- Restore each of the tables once, and roll that back. Rows that return changed or not at all need a clone (a constraint
+-- that is NOT VALID, a stored column whose function has changed since, a type whose text is incomplete).
+-- If an expression needs the application's search_path, a path is searched under which it works.
 CREATE FUNCTION pg_crucible.rehearse(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
@@ -138,18 +138,18 @@ BEGIN
     END IF;
     RAISE EXCEPTION USING ERRCODE = CASE WHEN differ THEN 'CRDIF' ELSE 'CRSAM' END;
 EXCEPTION
-    -- A wide fixture that is not done holds a lock: nothing is known against the table.
+    -- A wide fixture that has not finished holds a lock: that tells nothing about the table.
     WHEN SQLSTATE 'CRSAM' OR lock_not_available THEN RETURN true;
     WHEN OTHERS THEN RETURN false;
 END $$;
 
--- The control connection's own search_path, which seal() has put aside.
+-- The control connection's own search_path, which seal() replaces meanwhile.
 CREATE FUNCTION pg_crucible.usual_path() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT reset_val FROM pg_settings WHERE name = 'search_path'
 $$;
 
--- Under which search_path a table's rows may be inserted, the likeliest first. Which schema a CHECK is looked up in
--- does not change the rows, and those of generated columns are compared.
+-- The search_paths under which a table's rows may be inserted, the likeliest first. The schema in which a CHECK finds
+-- its functions does not change the rows, and the values of generated columns are compared.
 CREATE FUNCTION pg_crucible.search_paths(relation oid) RETURNS text[] LANGUAGE sql STABLE AS $$
     SELECT ARRAY[pg_crucible.usual_path(), (
         SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.oid <> c.relnamespace, n.nspname <> 'public', n.nspname)

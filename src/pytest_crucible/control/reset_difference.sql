@@ -1,8 +1,8 @@
--- Tables with many rows are restored by difference: at the cost of what changed, and of reading them once.
--- A row is the baseline's if it lies where the baseline's row lay (ctid) and was written by the same transaction
--- (xmin): no two row versions in one file share both. A table in another file (TRUNCATE, VACUUM FULL) needs a clone.
+-- Tables with many rows are restored by difference: the cost is that of the changed rows, and of one scan.
+-- A row is the baseline's if it has the same position (ctid) and was written by the same transaction (xmin): no two row
+-- versions in one file share both. A table in another file (TRUNCATE, VACUUM FULL) needs a clone.
 
--- How rows and seeds of a table are found that are not the same: as the head of a query.
+-- The head of a query that finds the rows of a table without a seed, and its seeds without a row.
 CREATE FUNCTION pg_crucible.compared(t pg_crucible.tracked, all_rows boolean) RETURNS text LANGUAGE sql AS $$
     SELECT format('WITH here AS MATERIALIZED (SELECT at, born, r, row_number() OVER (PARTITION BY r ORDER BY at) AS n FROM ('
         '    SELECT x.ctid AS at, x.xmin AS born, %3$s COLLATE "C" AS r FROM ONLY %1$s x WHERE %4$s OR NOT EXISTS ('
@@ -13,14 +13,14 @@ CREATE FUNCTION pg_crucible.compared(t pg_crucible.tracked, all_rows boolean) RE
         t.name, t.relid, t.whole, all_rows::text)
 $$;
 
--- Note where the baseline's rows lie, found by their text.
+-- Record the positions of the baseline's rows, which are found by their text.
 CREATE FUNCTION pg_crucible.identify(t pg_crucible.tracked) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE pg_crucible.compared(t, true) || format('UPDATE pg_crucible.seed s SET at = here.at, born = here.born '
         'FROM was JOIN here USING (r, n) WHERE s.relid = %s AND s.place = was.place', t.relid);
 END $$;
 
--- Restore one table by difference; returns why it cannot be, or NULL.
+-- Restore one table by difference; return the reason if that is impossible, or NULL.
 CREATE FUNCTION pg_crucible.restore_difference(t pg_crucible.tracked, most bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     strange tid[];
@@ -60,8 +60,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Restore big tables; "others" says how many more are to be restored. Where foreign keys are checked, rows that refer to
--- a deleted one stand in the way or go with it: there only a table by itself is restored so.
+-- Restore big tables; "others" is the number of other tables to restore. If foreign keys are checked, rows that refer to
+-- a deleted row prevent its deletion or are deleted with it: then only a single table is restored in this way.
 CREATE FUNCTION pg_crucible.restore_differences(bigs oid[], others integer, most bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE

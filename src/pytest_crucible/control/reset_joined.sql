@@ -1,15 +1,15 @@
--- DDL of a role that joined the owner of the schema (see worker/roles.py) is executed as the owner, so that what it creates
--- belongs to the owner, and every role that may use the rest may use it. Any other statement sees the role as it is:
--- current_user is that of production, in policies and in columns' defaults. For the time of one command only:
--- SET LOCAL is undone by itself where the command fails, or commits in between (CONCURRENTLY).
---   pg_crucible.depth   how many commands of the joined role are being executed, one within the other
+-- DDL of a role that joined the owner of the schema (see worker/roles.py) is executed as the owner. So new objects belong
+-- to the owner, and every role with privileges on the others can use them. All other statements run as the role itself:
+-- current_user is that of production, in policies and in columns' defaults. The change lasts for one command only:
+-- PostgreSQL undoes SET LOCAL if the command fails, or commits in between (CONCURRENTLY).
+--   pg_crucible.depth   the nesting depth of commands of the joined role
 CREATE FUNCTION pg_crucible.begin_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     depth integer := coalesce(nullif(current_setting('pg_crucible.depth', true), ''), '0');
     owner name;
 BEGIN
     IF depth = 0 THEN
-        -- Memberships that Crucible gave are told from others by their grantor.
+        -- The grantor distinguishes memberships that Crucible gave from others.
         SELECT o.rolname INTO owner
           FROM pg_database d JOIN pg_roles o ON o.oid = d.datdba JOIN pg_auth_members m ON m.roleid = d.datdba
           JOIN pg_roles r ON r.oid = m.member JOIN pg_namespace n ON n.nspowner = m.grantor

@@ -1,7 +1,7 @@
 -- Layers: see isolation/layers.py. Rows are compared as text, as multisets; "place" is their order in the baseline.
 
--- Take what has changed since the baseline into the layer, and with it into the baseline.
--- Whether there was anything; NULL where only a copy of the whole database can be this layer.
+-- Add the changes since the baseline to the layer, and so to the baseline.
+-- Returns whether there were changes; NULL if only a copy of the whole database can be this layer.
 CREATE FUNCTION pg_crucible.capture(taken_layer integer, most bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
@@ -34,7 +34,7 @@ BEGIN
         OR EXISTS (SELECT FROM pg_crucible.layer_sequence WHERE layer = taken_layer);
 END $$;
 
--- New rows come behind those of the baseline, in the order in which they lie in the table.
+-- Add the new rows of a table behind those of the baseline, in their physical order.
 CREATE FUNCTION pg_crucible.capture_table(t pg_crucible.tracked, taken_layer integer, most bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -55,7 +55,7 @@ BEGIN
     PERFORM pg_crucible.identify(k) FROM pg_crucible.tracked k WHERE k.relid = t.relid AND k.big AND NOT t.big;
 END $$;
 
--- Rows of a layer may need what no row of the baseline has needed yet.
+-- Rehearse the tables of a layer: its rows may evaluate expressions that no row of the baseline has evaluated.
 CREATE FUNCTION pg_crucible.rehearse_layer(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     weak oid[] := ARRAY(SELECT relid FROM pg_crucible.tracked WHERE relid = ANY (relations) AND fragile AND rows > 0);
@@ -65,7 +65,7 @@ BEGIN
     END IF;
 END $$;
 
--- The text of restore_tables() follows what is known of the tables.
+-- The facts about the tables on which the text of restore_tables() depends.
 CREATE FUNCTION pg_crucible.known(relations oid[]) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws(' ', relid, rows > 1, clone_only, search_path), ',' ORDER BY relid)
       FROM pg_crucible.tracked WHERE relid = ANY (relations)
@@ -77,7 +77,7 @@ BEGIN
     END IF;
 END $$;
 
--- The same where the rows are not in their tables yet.
+-- Rehearse tables whose seeds are not in the tables yet.
 CREATE FUNCTION pg_crucible.rehearse_seeds(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     before text := pg_crucible.known(relations);
@@ -97,10 +97,10 @@ BEGIN
         'WHERE b.n IS NULL ORDER BY a.place', a, b);
 END $$;
 
--- Take a layer off the baseline, in any order, and mark its tables so that the next reset restores them.
--- A row that the layer added and a later layer has removed since is no longer that layer's to give back. A row that
--- it removed, and whose key a later layer has taken since, comes back when that one goes.
--- Whether it was done: rows cannot be read as those of a table that has changed since.
+-- Remove a layer from the baseline, in any order, and mark its tables so that the next reset restores them.
+-- If a later layer removed a row that this layer added, the later layer no longer restores it. A row that this layer
+-- removed, and whose key a later layer has used since, returns when the later layer is removed.
+-- Returns whether it was done: if a table has changed since, the layer's rows no longer fit it.
 CREATE FUNCTION pg_crucible.take_off(gone integer, most bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
@@ -144,14 +144,14 @@ BEGIN
     INSERT INTO pg_crucible.mark VALUES (t.relid);
 END $$;
 
--- The sequences as the layer left them that took them last.
+-- Set the sequences to the values of the latest layer that moved them.
 CREATE FUNCTION pg_crucible.latest_sequences() RETURNS void LANGUAGE sql AS $$
     UPDATE pg_crucible.sequence q SET last_value = l.last_value, is_called = l.is_called
       FROM (SELECT DISTINCT ON (seqid) * FROM pg_crucible.layer_sequence ORDER BY seqid, taken DESC) l
      WHERE l.seqid = q.seqid;
 $$;
 
--- The rows of "debt" are not there to be removed: as many notes of their removal go, the oldest first.
+-- The rows of "debt" do not exist any more: delete as many records of their removal, the oldest first.
 CREATE FUNCTION pg_crucible.forget(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM pg_crucible.layer_row WHERE ctid IN (
@@ -160,8 +160,8 @@ BEGIN
           JOIN (SELECT r, count(*) AS due FROM debt GROUP BY r) d ON d.r = o.r AND o.number <= d.due);
 END $$;
 
--- Have the rows of "coming" that "kept" leaves no room for (a unique index says so) wait for the
--- latest layer that added to the table.
+-- Let the rows of "coming" that conflict with "kept" in a unique index wait for the latest layer that added rows to
+-- the table.
 CREATE FUNCTION pg_crucible.hold_back(t pg_crucible.tracked) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     heir integer := (SELECT max(layer) FROM pg_crucible.layer_row WHERE relid = t.relid AND sign = 1);
@@ -185,8 +185,8 @@ BEGIN
     DROP TABLE room, settled, fit, wait;
 END $$;
 
--- Bring the layers in the temporary tables "carried" and "carried_sequence" here, from a database that goes: as far
--- as their tables are here, too, with the same columns. Returns the tables of which that is not so.
+-- Add the layers in the temporary tables "carried" and "carried_sequence", from a database that was dropped, if their
+-- tables exist here with the same columns. Returns the tables that do not.
 CREATE FUNCTION pg_crucible.carry(most bigint) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
@@ -217,7 +217,7 @@ BEGIN
     RETURN lost;
 END $$;
 
--- Places count in one database only. A row that was removed lies here where its like does, any other at the end.
+-- Places are valid in one database only. A removed row gets the place of an equal row here, any other row the last.
 CREATE FUNCTION pg_crucible.give_places() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE carried c SET place = n.place
@@ -238,7 +238,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN false;
 END $$;
 
--- Make the layers that were copied here, with their seeds, this fresh clone's baseline.
+-- Make the copied layers, with their seeds, the baseline of this fresh clone.
 CREATE FUNCTION pg_crucible.adopt(most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row);

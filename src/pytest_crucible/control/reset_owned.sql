@@ -1,17 +1,17 @@
--- What only a superuser may install: the reading of large objects' contents, and the detection of DDL.
+-- The objects that only a superuser may install: they read the contents of large objects, and detect DDL.
 CREATE FUNCTION pg_crucible.large_object_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT md5(string_agg(l.xmin::text || l.ctid::text, ',' ORDER BY l.ctid)) FROM pg_largeobject l);
 END $$;
 
--- Event triggers tell of DDL and of temporary objects: nothing else has to be looked at.
+-- Event triggers report DDL and temporary objects: no catalog has to be compared.
 CREATE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '' $$;
 
 CREATE FUNCTION pg_crucible.temporary_backends() RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT NULL::jsonb $$;
 
 -- DDL detection by event triggers, which only a superuser may create (PostgreSQL manual, chapter 38). DDL on
--- temporary objects changes nothing that lasts; the connection that made them is not handed out again.
--- "ddl" is what was executed, for the summary and for schema_change().
+-- temporary objects changes nothing permanent; the connection that made them is not handed out again.
+-- "ddl" holds the executed commands, for the summary and for schema_change().
 CREATE UNLOGGED TABLE pg_crucible.ddl (tag text NOT NULL, name text, relid oid);
 
 CREATE FUNCTION pg_crucible.mark_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -37,8 +37,8 @@ BEGIN
     END IF;
 END $$;
 
--- Whether a command without a schema of its own was for a temporary table: a trigger, rule or policy of one; or a GRANT,
--- which names nothing, where no lasting row of the catalog is as new as this transaction.
+-- Whether a command on an object without a schema was for a temporary table: a trigger, rule or policy of one; or a
+-- GRANT, which names no object, if this transaction wrote no row of a permanent object into the catalog.
 CREATE FUNCTION pg_crucible.of_temporary(class oid, object oid, kind text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     began xid := pg_current_xact_id()::xid;
@@ -72,8 +72,8 @@ CREATE EVENT TRIGGER pg_crucible_drop ON sql_drop EXECUTE FUNCTION pg_crucible.m
 ALTER EVENT TRIGGER pg_crucible_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER pg_crucible_drop ENABLE ALWAYS;
 
--- Whether DDL has changed anything: the catalog as seal() found it, and the content of materialized views.
--- "horizon": rows of the catalog that are older came with the server. They are counted, not read.
+-- The baseline's catalog, and the contents of its materialized views, to find out whether DDL has changed anything.
+-- "horizon": older rows of the catalog came with the server. They are counted, not read.
 CREATE TABLE pg_crucible.schema (catalog text NOT NULL, horizon xid NOT NULL);
 CREATE TABLE pg_crucible.view (relid oid NOT NULL, content text);
 
@@ -98,8 +98,8 @@ BEGIN
     RETURN content;
 END $$;
 
--- Every row of the catalog that this database has for itself: left out is what no statement sees as state (where rows
--- lie, statistics, how they were frozen), and what is Crucible's or of a temporary schema.
+-- Every row of the catalog that belongs to this database only. Left out are facts that no statement sees as state (the
+-- positions of rows, statistics, freezing), and the objects of Crucible and of temporary schemas.
 CREATE FUNCTION pg_crucible.catalog_digest(horizon xid) RETURNS text LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     query text := (
@@ -126,19 +126,19 @@ BEGIN
     RETURN digest;
 END $$;
 
--- Commands that change nothing but the catalog and, of tables and views that they name, rows.
+-- Commands that change only the catalog, and rows of tables and views that they name.
 CREATE FUNCTION pg_crucible.is_compared(tag text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT tag IN ('COMMENT', 'GRANT', 'REVOKE', 'REINDEX', 'REFRESH MATERIALIZED VIEW')
         OR tag ~ '^(CREATE|ALTER|DROP) (TABLE|INDEX|VIEW|MATERIALIZED VIEW|SEQUENCE|FUNCTION|PROCEDURE|TRIGGER|RULE|SCHEMA)$'
 $$;
 
--- What DDL has changed, for a reader, or NULL if everything is as it was.
+-- The changes that DDL has made, in words, or NULL if the schema is unchanged.
 CREATE FUNCTION pg_crucible.schema_change() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     said text[] := ARRAY(SELECT concat_ws(' ', d.tag, pg_crucible.short(d.name)) FROM pg_crucible.ddl d
                           GROUP BY 1 ORDER BY min(d.ctid));
 BEGIN
-    -- Where nothing was said, a commit came between a reset's look at the marks and that at the commands.
+    -- Without a recorded command, a commit came after the reset had read the marks.
     IF said <> '{}' AND NOT EXISTS (SELECT FROM pg_crucible.ddl d WHERE NOT pg_crucible.is_compared(d.tag))
        AND (SELECT pg_crucible.catalog_digest(s.horizon) = s.catalog FROM pg_crucible.schema s)
        AND NOT EXISTS (SELECT FROM pg_crucible.view v WHERE EXISTS (
@@ -150,7 +150,7 @@ BEGIN
         || CASE WHEN cardinality(said) > 3 THEN format(' and %s more', cardinality(said) - 3) ELSE '' END;
 END $$;
 
--- The tables that needless DDL named: whether it has written rows, nothing tells.
+-- The tables that DDL without effect on the schema named: it may have written their rows.
 CREATE FUNCTION pg_crucible.altered_tables() RETURNS oid[] LANGUAGE plpgsql AS $$
 DECLARE
     named oid[];

@@ -1,9 +1,9 @@
--- What stands in for reset_owned.sql where the role is no superuser: DDL is found by comparing the catalog.
+-- The substitute for reset_owned.sql if the role is no superuser: DDL is found by comparing the catalog.
 
--- Contents of large objects are not readable; a change of one is not seen, its creation and removal are.
+-- Contents of large objects are not readable: a reset finds their creation and removal, but no change of contents.
 CREATE FUNCTION pg_crucible.large_object_stamp() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '' $$;
 
--- REFRESH … CONCURRENTLY writes rows of materialized views, which can have no trigger. It needs a unique index.
+-- Stamp of materialized views: REFRESH … CONCURRENTLY, which needs a unique index, writes rows and fires no trigger.
 CREATE FUNCTION pg_crucible.views_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v oid;
@@ -18,9 +18,9 @@ BEGIN
     RETURN stamp;
 END $$;
 
--- The versions of all catalog rows that are the user's, without those of temporary objects. Of pg_class the
--- columns that DDL changes: TRUNCATE and a restarted sequence write there, too. Of sequences and indexes likewise: an
--- index is written when its table is rewritten.
+-- The versions of all catalog rows of the user's permanent objects. For pg_class, only the columns that DDL changes
+-- count: TRUNCATE and a restarted sequence write there, too. The same holds for sequences and indexes: an index is
+-- written when its table is rewritten.
 CREATE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN concat_ws('/',
@@ -66,8 +66,8 @@ BEGIN
         pg_crucible.views_stamp());
 END $$;
 
--- A temporary schema is named after its backend's number. Before PostgreSQL 16, nothing tells whose number that is
--- (pg_stat_get_backend_pid() took a place in a list): it may be anybody in this database.
+-- A temporary schema is named after its backend's number. Before PostgreSQL 16, no function maps that number to a
+-- backend (pg_stat_get_backend_pid() took a position in a list): it may be any backend in this database.
 CREATE FUNCTION pg_crucible.temporary_backends() RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     numbers integer[] := (SELECT array_agg(DISTINCT substr(n.nspname, 9)::integer)
@@ -82,7 +82,7 @@ BEGIN
     RETURN (SELECT jsonb_agg(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid());
 END $$;
 
--- Without event triggers no mark tells of DDL: the stamp does, and leads to a clone.
+-- Without event triggers no mark reports DDL: the stamp shows it, and leads to a clone.
 CREATE FUNCTION pg_crucible.note_schema() RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE FUNCTION pg_crucible.schema_change() RETURNS text LANGUAGE sql AS $$ SELECT 'the schema changed (DDL)' $$;
 CREATE FUNCTION pg_crucible.altered_tables() RETURNS oid[] LANGUAGE sql AS $$ SELECT '{}'::oid[] $$;

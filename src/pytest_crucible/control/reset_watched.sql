@@ -1,5 +1,5 @@
--- Where the application may be a superuser, as on a server that is not Crucible's: it can switch off triggers and event
--- triggers by DDL that no event trigger sees, or by writing to the catalog. Row versions tell, even after it has
+-- For an application that may be a superuser, as on a server that is not Crucible's: it can switch off triggers and event
+-- triggers by DDL that fires no event trigger, or by writing to the catalog. Row versions show that, even after it has
 -- switched them on again.
 CREATE OR REPLACE FUNCTION pg_crucible.catalog_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN

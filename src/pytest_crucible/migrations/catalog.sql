@@ -1,8 +1,8 @@
--- What is in a database, one line for each fact: the object, then what holds of it. Nothing in it depends on oids, on
--- the order in which things were made, or on the number of a column (one that is dropped and added again comes last,
--- and nothing brings it back). What belongs to an extension is the extension's; names of NOT NULL constraints are
--- PostgreSQL's own. Not listed: rows, and where sequences stand. From 16384 on, oids are those of users (PostgreSQL's
--- FirstNormalObjectId); asking for them before a definition is written out saves most of the time.
+-- The schema of a database, one line for each fact: the object, then its property. No line depends on oids, on the order
+-- of creation, or on the number of a column (one that is dropped and added again comes last, and cannot be moved).
+-- Not listed: members of extensions, names of NOT NULL constraints (PostgreSQL chooses them), rows, and the values of
+-- sequences. Oids from 16384 on belong to users (PostgreSQL's FirstNormalObjectId); filtering by them before a
+-- definition is written out saves most of the time.
 WITH
 spaces AS (
     SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
@@ -33,7 +33,7 @@ routines AS (
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
                       AND d.deptype = 'i')  -- the constructors of a range type
 ),
--- Where they are what PostgreSQL gives by default, written down or not, there is nothing to say.
+-- Privileges equal to PostgreSQL's defaults are left out, whether they are stored or not.
 privileges AS (
     SELECT kind, name, acl FROM (
         SELECT kind, name, relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)
