@@ -102,7 +102,7 @@ def test_gc_names_what_it_leaves(admin, external, gc):
     )
     admin.create(KEPT, owner="marker", template="template0")
     code, out, err = gc("marker", "--templates")
-    left = "does not bear Crucible's mark; if it may go:"
+    left = "lacks Crucible's mark; to drop it:"
     assert (code, err) == (0, [])
     assert out == [
         f"dropped {KEPT}",
@@ -122,8 +122,8 @@ def test_gc_goes_on_after_what_it_may_not_drop(admin, external, role, gc):
     with external.connect("postgres", names[1]):
         code, out, err = gc("marker")
     assert (code, out) == (1, [f"dropped {names[2]}"])
-    assert err[0] == f"crucible: {names[0]} is not dropped: must be owner of database {names[0]}"
-    assert err[1].startswith(f"crucible: {names[1]} is not dropped: ")
+    assert err[0] == f"crucible: {names[0]} cannot be dropped: must be owner of database {names[0]}"
+    assert err[1].startswith(f"crucible: {names[1]} cannot be dropped: ")
     assert external.databases() >= set(names[:2])
 
 
@@ -133,7 +133,7 @@ def test_gc_leaves_a_template_that_a_run_uses(admin, external, gc):
     admin.mark_template(TEMPLATE)
     with external.connect() as connection:
         connection.execute(f"SELECT pg_advisory_lock_shared(hashtextextended('use {TEMPLATE}', 0))")
-        assert gc("marker", "--templates") == (1, [], [f"crucible: {TEMPLATE} is not dropped: a run uses it."])
+        assert gc("marker", "--templates") == (1, [], [f"crucible: {TEMPLATE} cannot be dropped: a run uses it."])
     assert gc("marker", "--templates") == (0, [f"dropped {TEMPLATE}"], [])
 
 
