@@ -195,8 +195,8 @@ def _unreachable(revisions: tuple[str, ...], broken: str, error: MigrationError)
     )
 
 
-def with_scripts(settings: Settings, given: str | None = None) -> Settings:
-    """Return *settings* with Alembic's configuration: *given*, ``crucible_alembic``, or the file that Alembic finds.
+def with_scripts(settings: Settings, config: str | None = None) -> Settings:
+    """Return *settings* with Alembic's configuration: *config*, ``crucible_alembic``, or the file that Alembic finds.
 
     A project may build its template from metadata and still have its migrations checked.
 
@@ -204,7 +204,9 @@ def with_scripts(settings: Settings, given: str | None = None) -> Settings:
         UsageError: If there is none.
     """
     name = (
-        given or settings.alembic or next((name for name in ("alembic.ini", PYPROJECT) if _is_in(settings, name)), None)
+        config
+        or settings.alembic
+        or next((name for name in ("alembic.ini", PYPROJECT) if _is_in(settings, name)), None)
     )
     if name is None:
         raise UsageError(

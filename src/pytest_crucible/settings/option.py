@@ -58,29 +58,29 @@ class Option:
         """Return the place that a value came from, in words."""
         return {"flag": f"flag {self.flag}", "environment": f"environment {self.env}"}.get(kind, "configuration file")
 
-    def read(self, given: object, kind: str) -> Value:
-        """Return the value of *given*, which stands in a ``"flag"``, the ``"environment"`` or the ``"file"``."""
+    def read(self, value: object, kind: str) -> Value:
+        """Return the checked *value*, which comes from a ``"flag"``, the ``"environment"`` or the ``"file"``."""
         place = f"{self.name} ({self.source(kind)})"
         if self.kind == "list":
-            return tuple(self.check(item, place) for item in self._items(given, kind, place))
+            return tuple(self.check(item, place) for item in self._items(value, kind, place))
         if self.kind == "bool":
-            return self._truth(given, place)
-        if given == "":
+            return self._truth(value, place)
+        if value == "":
             return self.default
         if self.kind == "int":
-            return self._integer(given, place)
-        if isinstance(given, str):
-            return self.check(given, place)
-        raise self._wrong(given, place, "one string")
+            return self._integer(value, place)
+        if isinstance(value, str):
+            return self.check(value, place)
+        raise self._wrong(value, place, "one string")
 
-    def _items(self, given: object, kind: str, place: str) -> list[str]:
-        if isinstance(given, str):
-            return self._split(given, place)
-        if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
-            raise self._wrong(given, place, "a list of strings")
+    def _items(self, value: object, kind: str, place: str) -> list[str]:
+        if isinstance(value, str):
+            return self._split(value, place)
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(value, place, "a list of strings")
         if kind == "flag":
-            return [word for item in given for word in self._split(item, place)]
-        return list(given)
+            return [word for item in value for word in self._split(item, place)]
+        return list(value)
 
     def _split(self, text: str, place: str) -> list[str]:
         try:
@@ -92,19 +92,19 @@ class Option:
                 do="Close the quotes.",
             ) from error
 
-    def _truth(self, given: object, place: str) -> bool:
-        if isinstance(given, bool):
-            return given
-        if isinstance(given, str) and given.strip().lower() in TRUTHS:
-            return TRUTHS[given.strip().lower()]
-        raise self._wrong(given, place, "yes or no (1, true, yes, on; 0, false, no, off)")
+    def _truth(self, value: object, place: str) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip().lower() in TRUTHS:
+            return TRUTHS[value.strip().lower()]
+        raise self._wrong(value, place, "yes or no (1, true, yes, on; 0, false, no, off)")
 
-    def _integer(self, given: object, place: str) -> int:
-        if isinstance(given, int) and not isinstance(given, bool):
-            return given
-        if isinstance(given, str) and re.fullmatch(r"[+-]?[0-9]+", given.strip()):
-            return int(given)
-        raise self._wrong(given, place, "an integer")
+    def _integer(self, value: object, place: str) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+", value.strip()):
+            return int(value)
+        raise self._wrong(value, place, "an integer")
 
     def unreadable(self, error: str, *, is_ini: bool) -> UsageError:
         """Return the error for a value that pytest could not read from the configuration file: pytest's *error*."""
@@ -120,5 +120,5 @@ class Option:
         value = json.loads(self.metavar)
         return shlex.join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
 
-    def _wrong(self, given: object, place: str, wanted: str) -> UsageError:
-        return UsageError(f"{place}: {mask(repr(given))} is not {wanted}.", do=f"Write {self.metavar}.")
+    def _wrong(self, value: object, place: str, wanted: str) -> UsageError:
+        return UsageError(f"{place}: {mask(repr(value))} is not {wanted}.", do=f"Write {self.metavar}.")
