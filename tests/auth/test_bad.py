@@ -146,7 +146,7 @@ def test_without_pyjwt(monkeypatch):
 )
 def test_tokens_that_do_not_expire(function):
     """A token function whose expired tokens have not ended is found out, not the application blamed."""
-    with pytest.raises(NoToken, match="makes one that has not ended"):
+    with pytest.raises(NoToken, match="makes one that is still valid"):
         Tokens(lambda: None, Mint(function, "app:token")).expired("ada")
 
 

@@ -46,7 +46,7 @@ def no_function() -> None:
 
 ERRORS = {
     no_lifetime: ("app.security:token takes no lifetime", "Or override the fixture expired_token."),
-    no_text: ("the function returned SimpleNamespace", "takes the text out of it"),
+    no_text: ("the function returned SimpleNamespace", "extracts the text"),
     no_sessions: ("the application has no SessionMiddleware", 'return "cookie:NAME"'),
     no_function: ("string:ascii_letters is str, not a function", "Name the function that makes the access token"),
 }

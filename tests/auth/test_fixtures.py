@@ -102,7 +102,7 @@ def test_without_a_user(secured):
     """The error shows the five lines to write."""
     result = secured("", "def test_it(access_token): ...", user="")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*test_user is asked for*", "*async def test_user(db_session):*", "*return user*"])
+    result.stdout.fnmatch_lines(["*A test needs test_user*", "*async def test_user(db_session):*", "*return user*"])
     assert "site-packages" not in result.stdout.str()
 
 
@@ -120,7 +120,7 @@ def test_without_a_token_function(secured):
     result.assert_outcomes(errors=1, passed=3, skipped=7)
     result.stdout.fnmatch_lines(
         [
-            "*A token is asked for, and crucible_access_token is not set.*",
+            "*A test needs a token, but crucible_access_token is not set.*",
             "*override the fixture access_token*current_user_dependency*",
             "SKIPPED [[]7[]]*crucible_access_token is not set.",
         ]
@@ -366,7 +366,7 @@ def test_a_token_that_names_its_user_otherwise(secured):
         mint="by_name",
     )
     assert secured.failed(result) == {"GET /name-valid"}
-    result.stdout.fnmatch_lines(["*The token names its user otherwise*", "*tests.tokens:mint*"])
+    result.stdout.fnmatch_lines(["*The token names its user in another way*", "*tests.tokens:mint*"])
 
 
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def test_an_unclear_parameter():
 
     with pytest.raises(UsageError) as caught:
         Mint(token, "app.security:token")(User())
-    assert "nothing says what its parameter 'audience' takes" in caught.value.found
+    assert "the meaning of its parameter 'audience' is unknown" in caught.value.found
     assert "token(audience: str, user_id: int) -> str" in caught.value.why
     assert "from app.security import token" in caught.value.do
     assert 'crucible_access_token = "tests.tokens:mint"' in caught.value.do

@@ -217,7 +217,7 @@ async def test_an_error_is_sqlalchemys(db_session):
 async def test_a_factory_of_no_table():
     from polyfactory.factories import DataclassFactory
     from pytest_crucible import UsageError
-    with pytest.raises(UsageError, match="DataclassFactory makes no rows of a table"):
+    with pytest.raises(UsageError, match="DataclassFactory does not make rows of a table"):
         await bulk_create(DataclassFactory, 1)
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from .schemes import Credentials, carry
 from .tokens.tokens import Tokens
 
 NO_USER = UsageError(
-    "test_user is asked for, and the tests say nothing of what a user is.",
-    why="Every application has users of its own: Crucible cannot make one up.",
-    do="Write the fixture in your conftest.py; it commits, so that the application finds its user:\n\n"
+    "A test needs test_user, and the project does not define this fixture.",
+    why="Every application has its own kind of user: Crucible cannot make one up.",
+    do="Write the fixture in your conftest.py, and commit, so that the application finds the user:\n\n"
     "@pytest.fixture\n"
     "async def test_user(db_session):\n"
     '    user = User(email="ada@example.org")\n'

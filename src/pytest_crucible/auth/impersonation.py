@@ -92,8 +92,8 @@ def _check(homes: Iterable[Any], dependency: Any) -> None:
             if dependant is not None and any(one.call is dependency for one in subtree(dependant)):
                 return
     raise UsageError(
-        f"current_user_dependency gives {dependency!r}, and no route of the application depends on it.",
-        why="It is overridden for clients that stand for a user, as FastAPI overrides dependencies: by the very"
-        " function in Depends(…).",
+        f"current_user_dependency returns {dependency!r}, but no route of the application depends on it.",
+        why="It is overridden for clients that stand for a user, and FastAPI overrides a dependency only by the same"
+        " function as in Depends(…).",
         do="Return the function that your routes depend on to get the current user.",
     )

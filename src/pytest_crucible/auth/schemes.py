@@ -104,10 +104,10 @@ def read_scheme(text: str, declared: Iterable[Scheme]) -> Scheme:
     if text in labels:
         return labels[text]
     raise UsageError(
-        f"The fixture auth_scheme gives {text!r}, which is no place for credentials.",
+        f"The fixture auth_scheme returns {text!r}, which is no place for credentials.",
         why=f"The application declares these schemes: {', '.join(sorted(labels)) or 'none'}.",
-        do='Return one of them, or "bearer", "basic", "header:NAME", "query:NAME" or "cookie:NAME"; with more than the'
-        ' token in it, "cookie:NAME=Bearer {}".',
+        do='Return one of them, or "bearer", "basic", "header:NAME", "query:NAME" or "cookie:NAME"; with text around'
+        ' the token, "cookie:NAME=Bearer {}".',
     )
 
 
@@ -124,6 +124,6 @@ def the_one(declared: Iterable[Scheme]) -> list[Scheme]:
         return schemes
     raise UsageError(
         f"The application takes credentials in {len(schemes)} ways: {', '.join(map(str, schemes))}.",
-        why="Which of them the token of a user belongs to cannot be seen from its routes.",
-        do=f'Say so in a fixture of the tests:\n\n@pytest.fixture\ndef auth_scheme():\n    return "{schemes[0]}"\n',
+        why="Its routes do not show which of them takes the token of a user.",
+        do=f'Name it in a fixture of the tests:\n\n@pytest.fixture\ndef auth_scheme():\n    return "{schemes[0]}"\n',
     )

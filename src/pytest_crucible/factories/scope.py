@@ -56,9 +56,9 @@ def current() -> FactoryScope:
         return SCOPES[-1]
     raise UsageError(
         "A factory was asked to store an object outside of a test.",
-        why="Crucible gives factories the session of the test, or of the fixture, that runs; here none does.",
-        do="Create the object in a test or in a fixture. What a whole run shares belongs into a fixture with"
-        ' scope="session", or into crucible_load.',
+        why="Crucible gives factories the session of the running test or fixture; here none is running.",
+        do="Create the object in a test or in a fixture. Data for a whole run belongs in a fixture with"
+        ' scope="session", or in crucible_load.',
     )
 
 

@@ -82,14 +82,14 @@ async def _is_accepted(client: ProbeClient, route: Route, token: str) -> RouteFi
         return None
     if answer.status == 403:
         bad = await _answer(client, route, MALFORMED, complete=complete)
-        found = "answers a good token as it answers a bad one: the user may not do this, or the token is not understood"
+        found = "answers a good and a bad token alike: the user may not do this, or the token is not understood"
         return RouteFinding(route, VALID, found, unclear=True) if answer.body == bad.body else None
     return RouteFinding(
         route,
         VALID,
-        "refused, so that its other refusals say nothing",
-        why="The token names its user otherwise than the application expects (by default with the user's id), test_user"
-        " has not committed its user, or the credentials are carried elsewhere.",
+        "refused, so that its other refusals prove nothing",
+        why="The token names its user in another way than the application expects (by default with the user's id),"
+        " test_user has not committed its user, or the application takes credentials in another place.",
         do='Write crucible_access_token = "tests.tokens:mint" with mint(user, expires_delta=None), commit in test_user,'
         ' or write a fixture auth_scheme that returns "bearer", "header:NAME", "query:NAME" or "cookie:NAME".',
     )
@@ -102,9 +102,9 @@ async def _is_public(client: ProbeClient, route: Route) -> RouteFinding | None:
     return RouteFinding(
         route,
         MISSING,
-        "refused, and it is listed as public",
-        why="It is not public, and would be asked for its refusals if it were not listed.",
-        do="Take it out of public.",
+        "refused, but it is listed as public",
+        why="It is not public; the matrix would test its refusals if it were not listed.",
+        do="Remove it from public.",
     )
 
 

@@ -78,8 +78,8 @@ class Matrix:
                 None,
                 UNLISTED,
                 f"declare no security dependency and are not listed as public: {', '.join(unlisted)}",
-                why="Anybody may call them. Perhaps that is meant; perhaps a dependency was forgotten.",
-                do="Add the dependency, or confirm those that are meant for everybody:\n\n"
+                why="Any client may call them. This may be intended, or a dependency may be missing.",
+                do="Add the dependency, or confirm the routes that are public:\n\n"
                 + _pasted([name for name in names if name in unlisted or name in self.public]),
             )
         stale = [name for name in self.public if name not in names]
@@ -87,9 +87,9 @@ class Matrix:
             return RouteFinding(
                 None,
                 UNLISTED,
-                f"listed as public, and not there: {', '.join(stale)}",
+                f"listed as public, but do not exist: {', '.join(stale)}",
                 why="A path is written with all its prefixes, a method in capitals, a websocket with WS.",
-                do="Correct the entry, or take it out.",
+                do="Correct the entry, or remove it.",
             )
         return None
 

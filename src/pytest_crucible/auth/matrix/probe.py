@@ -152,8 +152,8 @@ async def ask(
             route,
             credential,
             f"the application raised {type(error).__name__}: {error}",
-            why="It does not handle what this credential leads to, and would answer 500.",
-            do="Catch it where the credentials are read, and answer 401; of a websocket, close it.",
+            why="It does not handle an error that this credential causes, and would answer 500.",
+            do="Catch it where the credentials are read, and answer 401; close a websocket.",
             cause=error,
         )
     if outcome.found is not None:
@@ -167,12 +167,11 @@ def _wrote(route: Route, credential: str, changes: list[RowChange]) -> RouteFind
     return RouteFinding(
         route,
         credential,
-        f"refused, and {tables} changed all the same",
+        f"refused, but {tables} changed",
         why="\n".join(map(str, changes))
-        + "\nSomething writes, and commits, before the credentials have been looked at; or a task of the application"
-        " did so meanwhile.",
-        do="Let the route depend on its security first; what is meant to be written (a log of attempts, a heartbeat) is"
-        " named in route_matrix(may_write=[…]).",
+        + "\nThe application commits a change before it checks the credentials; or one of its tasks did so meanwhile.",
+        do="Let the route depend on its security first; name tables that it may write (a log of attempts, a heartbeat)"
+        " in route_matrix(may_write=[…]).",
     )
 
 
@@ -180,30 +179,30 @@ def _advice(status: int) -> tuple[str, str]:
     if not status:
         why = "A client without valid credentials is connected, or cannot tell that it is refused."
         do = (
-            "Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Other"
-            " codes are named in route_matrix(codes=[…]); if everybody may connect, list it in public."
+            "Close before accepting (the client sees 403), or accept and close at once with 1008, 3000 or 4401. Name"
+            " other codes in route_matrix(codes=[…]); if any client may connect, list the route in public."
         )
         return why, do
     if status == 422:
         why = (
-            "The request was refused because of another parameter, before the credentials were looked at: strangers"
-            " learn what it takes, and whether the route is guarded at all was not seen."
+            "The request was refused because of another parameter, before the credentials were checked: any client can"
+            " learn the parameters, and the test cannot see whether the route is guarded."
         )
-        do = "Give what was made up wrongly an example: Query(examples=[…]), Path(examples=[…]), Field(examples=[…])."
+        do = "Give the rejected parameter an example: Query(examples=[…]), Path(examples=[…]), Field(examples=[…])."
         return why, do
     if status in {404, 405, 307, 308}:
         why = (
-            "Another route answered, or the route looked for its object before it looked at the credentials: strangers"
-            " learn which objects exist."
+            "Another route answered, or the route looked for its object before it checked the credentials: any client"
+            " can learn which objects exist."
         )
-        return why, "Look at the credentials first."
+        return why, "Check the credentials first."
     if status >= 500:
         return "The application fails on this credential.", "Catch it where the credentials are read, and answer 401."
     if status >= 300:
-        return "", f"If {status} is how this application refuses, say so: route_matrix(statuses=[401, 403, {status}])."
+        return "", f"If this application refuses with {status}, add it: route_matrix(statuses=[401, 403, {status}])."
     return (
-        "Whoever asks like this is let in.",
-        "Let the route depend on what reads the credentials, and let that check signature, expiry and algorithm.",
+        "A client with these credentials is let in.",
+        "Let the route depend on a function that reads the credentials and checks signature, expiry and algorithm.",
     )
 
 

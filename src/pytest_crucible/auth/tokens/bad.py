@@ -89,8 +89,8 @@ def library() -> Any:
         import jwt
     except ImportError as error:
         raise UsageError(
-            "The token is a JSON web token, and PyJWT is not installed.",
-            why="Crucible signs tokens with wrong keys and other claims through it.",
+            "The token is a JSON web token, but PyJWT is not installed.",
+            why="Crucible uses it to sign tokens with wrong keys and other claims.",
             do="Install the extra: pip install 'pytest-crucible[auth]'.",
         ) from error
     return jwt

@@ -101,8 +101,8 @@ class Mint:
     def _unclear(self, parameter: inspect.Parameter) -> UsageError:
         module, _, name = self.path.partition(":")
         return UsageError(
-            f"crucible_access_token = {self.path!r}: nothing says what its parameter {parameter.name!r} takes.",
-            why=f"Its signature is {name}{_signature(self.function)}; the user of the test is passed by names such as"
+            f"crucible_access_token = {self.path!r}: the meaning of its parameter {parameter.name!r} is unknown.",
+            why=f"Its signature is {name}{_signature(self.function)}; Crucible passes the test's user by names such as"
             " user, user_id, subject and data, the lifetime by expires_delta, expires_in, expires_minutes.",
             do="Write a function of your tests that calls it:\n" + WRAPPER.format(module=module, name=name),
         )
@@ -138,7 +138,7 @@ def identity(user: Any) -> Any:
         if found is not None:
             return found
     raise UsageError(
-        f"test_user gives a {type(user).__name__} that has none of {', '.join(IDENTITIES)}.",
+        f"test_user returns a {type(user).__name__} that has none of {', '.join(IDENTITIES)}.",
         why="Tokens name their user by one of these.",
         do='Write a function of your tests, mint(user, expires_delta=None), and name it: crucible_access_token = "'
         'tests.tokens:mint".',

@@ -81,11 +81,11 @@ def sessions_of(application: Any) -> SessionCookies:
                 max_age=given.get("max_age", 14 * 24 * 60 * 60),
             )
     raise UsageError(
-        "crucible_access_token returned a mapping, the contents of a session, and the application has no"
+        "crucible_access_token returned a mapping, the contents of a session, but the application has no"
         " SessionMiddleware.",
         why="A mapping is signed as Starlette's session cookie, with the key of the middleware.",
-        do="Return the credential as text: the token, or the cookie's value, and say in a fixture auth_scheme where it"
-        ' is carried: return "cookie:NAME".',
+        do="Return the credential as text: the token, or the cookie's value, and name its place in a fixture"
+        ' auth_scheme: return "cookie:NAME".',
     )
 
 

@@ -61,8 +61,8 @@ class Tokens:
             raise _never_expires(mint)
         if is_jwt(made) and (expiry(made) or math.inf) > time.time():
             raise NoToken(
-                f"No expired token can be made: asked for one that ended an hour ago, {mint.path} makes one that has"
-                " not ended.",
+                f"No expired token can be made: {mint.path} should make one that expired an hour ago, but makes one"
+                " that is still valid.",
                 why="It sets no time of expiry (the claim exp), or corrects one that lies in the past.",
                 do="Let its tokens expire. If they do, write a function of your tests, mint(user, expires_delta=None),"
                 ' and name it: crucible_access_token = "tests.tokens:mint".',
@@ -105,8 +105,8 @@ class Tokens:
             return self._need_sessions().sign(minted)
         raise UsageError(
             f"crucible_access_token: the function returned {type(minted).__name__}.",
-            why="It returns a token as text, or a dict: the contents of a Starlette session.",
-            do="Write a function of your tests that takes the text out of it, mint(user, expires_delta=None), and name"
+            why="It must return a token as text, or a dict: the contents of a Starlette session.",
+            do="Write a function of your tests that extracts the text, mint(user, expires_delta=None), and name"
             ' it: crucible_access_token = "tests.tokens:mint".',
         )
 
@@ -117,7 +117,7 @@ class Tokens:
     def _need_mint(self) -> Mint:
         if self._mint is None:
             raise NoToken(
-                "A token is asked for, and crucible_access_token is not set.",
+                "A test needs a token, but crucible_access_token is not set.",
                 why="Crucible mints tokens by the application's own function.",
                 do='Name it beside crucible_metadata: crucible_access_token = "app.security:create_access_token". Or'
                 " override the fixture access_token, with one that logs in. For an application without tokens override"
@@ -128,9 +128,9 @@ class Tokens:
 
 def _never_expires(mint: Mint) -> NoToken:
     return NoToken(
-        f"No expired token can be made: {mint.path} takes no lifetime, and the key that it signs with was not found.",
-        why="Looked for a parameter such as expires_delta or expires_minutes, and for a key in the globals of its"
-        " module, its settings objects and the environment, that verifies what it signs.",
+        f"No expired token can be made: {mint.path} takes no lifetime, and its signing key was not found.",
+        why="Crucible looked for a parameter such as expires_delta or expires_minutes, and for a key that verifies its"
+        " tokens in the globals of its module, its settings objects and the environment.",
         do="Write a function of your tests, mint(user, expires_delta=None), that passes the lifetime on, and name it:"
         ' crucible_access_token = "tests.tokens:mint". Or override the fixture expired_token.',
     )

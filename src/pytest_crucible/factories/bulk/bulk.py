@@ -71,7 +71,7 @@ def _session(factory: Any, name: str) -> tuple[Any, bool]:
     own = getattr(factory, name, factory)
     if own is factory:
         raise UsageError(
-            f"{factory.__name__} makes no rows of a table.",
+            f"{factory.__name__} does not make rows of a table.",
             do="Give bulk_create a subclass of SQLAlchemyFactory.",
         )
     if own is None:

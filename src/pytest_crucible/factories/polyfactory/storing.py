@@ -132,7 +132,7 @@ def _no_parent(model: type, name: str) -> UsageError:
     refers = ", ".join(sorted({key.target_fullname for one in own for key in one.foreign_keys}))
     return UsageError(
         f"{model.__name__}.{name} refers to {refers}, may not be NULL, and was not given.",
-        why="Crucible draws no foreign keys, since a random number refers to no row; and no relationship is there"
+        why="Crucible draws no foreign keys, since a random number refers to no row; and the model has no relationship"
         " through which the factory could make a parent.",
         do=f"Give it, as in create_async({name}=parent.id), or map a relationship to the parent.",
     )
