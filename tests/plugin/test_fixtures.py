@@ -117,8 +117,17 @@ async def test_b(db_session):
     result.assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("mode", ["auto", "strict"])
-@pytest.mark.parametrize("scope", ["function", "module", "session"])
+@pytest.mark.parametrize(
+    ("scope", "mode"),
+    [
+        ("function", "auto"),
+        ("module", "strict"),
+        ("session", "auto"),
+        pytest.param("function", "strict", marks=pytest.mark.slow),
+        pytest.param("module", "auto", marks=pytest.mark.slow),
+        pytest.param("session", "strict", marks=pytest.mark.slow),
+    ],
+)
 def test_pytest_asyncio(suite, mode, scope):
     """Each mode with each scope of loops, with async fixtures, the client and sessions, and nothing left to warn of."""
     mark = "" if mode == "auto" else "@pytest.mark.asyncio"

@@ -28,7 +28,7 @@ FILES = [
     ("pyproject.toml", "tool.pytest.ini_options", NATIVE),
     ("pytest.toml", "pytest", NATIVE),
     ("pytest.ini", "pytest", STRINGS),
-    ("setup.cfg", "tool:pytest", STRINGS),
+    pytest.param("setup.cfg", "tool:pytest", STRINGS, marks=pytest.mark.slow),
     pytest.param(".pytest.toml", "pytest", NATIVE, marks=pytest.mark.slow),
     pytest.param(".pytest.ini", "pytest", STRINGS, marks=pytest.mark.slow),
     pytest.param("tox.ini", "pytest", STRINGS, marks=pytest.mark.slow),

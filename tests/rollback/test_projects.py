@@ -223,8 +223,17 @@ class TestTwice:
 '''
 
 
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-@pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize(
+    ("loops", "driver"),
+    [
+        ("function", "asyncpg"),
+        ("module", "psycopg"),
+        ("session", "asyncpg"),
+        pytest.param("function", "psycopg", marks=pytest.mark.slow),
+        pytest.param("module", "asyncpg", marks=pytest.mark.slow),
+        pytest.param("session", "psycopg", marks=pytest.mark.slow),
+    ],
+)
 def test_everything_twice(project, loops, driver):
     """On loops of every scope, with warnings as errors, each test starts from nothing."""
     project(TWICE, *LOOPS[loops], driver=driver).assert_outcomes(passed=12, failed=2)
