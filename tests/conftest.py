@@ -123,7 +123,7 @@ def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
-    """A project's folder, and a share in its server."""
+    """Yield a project's folder, and a share in its server."""
     for name in MODULES.split():
         importlib.import_module(name)
     hide_from_collector()
@@ -148,7 +148,7 @@ def project(
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Project:
-    """A project with a FastAPI application over asyncpg, on one event loop for all tests."""
+    """Return a project with a FastAPI application over asyncpg, on one event loop for all tests."""
     root, _ = project_server
     monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

@@ -98,11 +98,11 @@ class Secured:
 
     @staticmethod
     def failed(result: pytest.RunResult) -> set[str]:
-        """The parts in brackets of the tests that failed."""
+        """Return the parts in brackets of the tests that failed."""
         return set(re.findall(r"^(?:FAILED|ERROR) .*?\[(.*?)\](?: - |$)", result.stdout.str(), re.MULTILINE))
 
 
 @pytest.fixture
 def secured(project) -> Secured:
-    """An application with users, in a project of its own."""
+    """Return an application with users, in a project of its own."""
     return Secured(project)

@@ -22,7 +22,7 @@ def tokens(function: Any) -> Tokens:
 
 
 def hidden() -> Any:
-    """A token function whose key nothing leads to."""
+    """Return a token function whose key nothing leads to."""
     key = "0123456789" * 4
     encode = SimpleNamespace(sign=lambda claims: jwt.encode(claims, key)).sign
     return type("Signer", (), {"__call__": lambda self, user_id: encode({"sub": str(user_id)})})()

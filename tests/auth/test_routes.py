@@ -62,7 +62,7 @@ SCHEMES = [
 
 
 def read(credential: Any) -> str:
-    """The token in what a security class of FastAPI's gives."""
+    """Return the token in what a security class of FastAPI's gives."""
     text = getattr(credential, "credentials", None) or getattr(credential, "password", None) or credential
     return str(text).removeprefix("Bearer ")
 

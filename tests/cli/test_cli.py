@@ -112,7 +112,7 @@ def test_wrong_call_exits_with_two(capsys: pytest.CaptureFixture[str]):
 
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with an image that was used now, one that was used long ago, and a damaged one."""
+    """Return a cache with an image that was used now, one that was used long ago, and a damaged one."""
     monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(private, "TMP", tmp_path)
     folder = image_folder(None)
@@ -145,7 +145,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]):
 
 @pytest.fixture
 def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that nobody may read, root included, in the current folder."""
+    """Return a file that nobody may read, root included, in the current folder."""
     file = tmp_path / "pyproject.toml"
     file.write_text("")
     monkeypatch.chdir(tmp_path)

@@ -76,13 +76,13 @@ ENVIRONMENT = dict(os.environ)
 
 
 def engine(*words: str) -> list[str]:
-    """The lines of a docker command."""
+    """Return the lines of a docker command."""
     done = subprocess.run(["docker", *words], check=True, capture_output=True, text=True, env=ENVIRONMENT)
     return done.stdout.splitlines()
 
 
 def containers() -> list[str]:
-    """The containers that Crucible started and that are there in whatever state."""
+    """Return the containers that Crucible started and that are there in whatever state."""
     return engine("ps", "-aq", "--filter", f"label={LABEL}")
 
 
@@ -108,7 +108,7 @@ def _nothing_stays() -> Iterator[None]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A project's folder."""
+    """Return a project's folder."""
     path = tmp_path / "project"
     path.mkdir()
     for name, text in PROJECT.items():
@@ -145,7 +145,7 @@ class Crowd:
         ]
 
     def ports(self) -> list[str]:
-        """The port that each was given."""
+        """Return the port that each was given."""
         return [process.stdout.readline().strip() for process in self.processes]
 
     def kill(self) -> None:
@@ -171,7 +171,7 @@ def crowd(root: Path, tmp_path: Path) -> Iterator[Callable[[int], Crowd]]:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """The environment of a run inside ours."""
+    """Return the environment of a run inside ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CRUCIBLE_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"CRUCIBLE_CACHE": str(root.parent / "cache")}
@@ -184,5 +184,5 @@ def run_pytest(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def seen(root: Path) -> list[list[str]]:
-    """What each test saw: worker, database, and when its server started."""
+    """Return what each test saw: worker, database, and when its server started."""
     return [line.split("\t") for line in (root / "seen").read_text().splitlines()]

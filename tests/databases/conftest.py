@@ -97,7 +97,7 @@ class Project:
             compiled.unlink()
 
     def configure(self, text: str) -> None:
-        """Settings besides the usual ones; a key that is among these takes its place."""
+        """Write settings besides the usual ones; a key that is among these takes its place."""
         lines = [line for line in textwrap.dedent(text).splitlines() if line.strip()]
         keys = {line.partition(" = ")[0] for line in lines}
         usual = [line for line in CONFIGURATION.splitlines() if line.partition(" = ")[0] not in keys]
@@ -117,13 +117,13 @@ class Project:
             (self.root / name).unlink()
 
     def databases(self, pattern: str = "") -> list[str]:
-        """The names of Crucible's databases on the server."""
+        """Return the names of Crucible's databases on the server."""
         with psycopg.connect(**self.share.admin.libpq(), autocommit=True) as connection:
             names = [name for (name,) in connection.execute("SELECT datname FROM pg_database ORDER BY 1")]
         return [name for name in names if name.startswith("crucible") and pattern in name]
 
     def ask(self, database: str, query: str) -> list[tuple[object, ...]]:
-        """What the administrator sees in *database*."""
+        """Return what the administrator sees in *database*."""
         with psycopg.connect(**self.share.admin.to(database).libpq(), autocommit=True) as connection:
             return connection.execute(query).fetchall()
 
@@ -135,7 +135,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def shop_server(tmp_path_factory: pytest.TempPathFactory, project_server: object) -> Iterator[tuple[Path, Lease]]:
-    """A project's folder, and a share in its server."""
+    """Yield a project's folder, and a share in its server."""
     root = tmp_path_factory.mktemp("shop")
     share = lease("embedded", root=root, cache=root / "cache")
     yield root, share
@@ -149,7 +149,7 @@ def shop(
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Project:
-    """The shop, as its developers have it."""
+    """Return the shop, as its developers have it."""
     root, share = shop_server
     for path in root.glob("*.py"):
         path.unlink()

@@ -85,7 +85,7 @@ async def test_after_all_this(db_session):
 
 @pytest.fixture
 def moths(shop):
-    """An application with a role of its own."""
+    """Return an application with a role of its own."""
     shop.configure(
         """
         crucible_databases = []

@@ -40,7 +40,7 @@ def ask(engine, statement):
 
 @pytest.fixture
 def granting(shop):
-    """A shop with one database, and an engine for reports; what DDL says of roles is written by each test."""
+    """Return a shop with one database, and an engine for reports; what DDL says of roles is written by each test."""
     shop.configure("crucible_databases = []")
 
     def write(*statements: str):

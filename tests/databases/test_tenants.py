@@ -62,7 +62,7 @@ async def load():
 
 @pytest.fixture
 def tenants(shop):
-    """A schema for each tenant; two of them are in the template."""
+    """Return a schema for each tenant; two of them are in the template."""
     shop.configure("""
         crucible_databases = []
         crucible_load = "filling:load"

@@ -38,7 +38,7 @@ ERROR = "crucible: ERROR: no test used PostgreSQL: the engine made at *"
 
 @pytest.fixture
 def mixed(project, pytester, monkeypatch):
-    """The project, and an installed library that makes an engine for itself."""
+    """Return the project, and an installed library that makes an engine for itself."""
     library = pytester.path / "lib" / "site-packages"
     library.mkdir(parents=True)
     (library / "librarian.py").write_text(

@@ -69,7 +69,7 @@ class Step:
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The fenced blocks of the text of a *page*."""
+    """Yield the fenced blocks of the text of a *page*."""
     for match in BLOCK.finditer(page):
         language, *words = match["info"].split(maxsplit=1) or [""]
         given = dict(re.findall(r'([\w-]+)=("[^"]*"|\S+)', words[0] if words else ""))
@@ -78,7 +78,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def steps(block: Block) -> list[Step]:
-    """The commands of a ``console`` *block*; its exit code is the last one's."""
+    """Return the commands of a ``console`` *block*; its exit code is the last one's."""
     parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
     last = len(parts) - 1
     return [
@@ -93,7 +93,7 @@ def _code(block: Block) -> int:
 
 
 def missing(expected: tuple[str, ...], output: str) -> str | None:
-    """The first line of *expected* that *output* does not have after the ones before it."""
+    """Return the first line of *expected* that *output* does not have after the ones before it."""
     lines = iter(line.strip() for line in output.splitlines())
     for wanted in expected:
         pattern = ".*".join(map(re.escape, wanted.split("…")))

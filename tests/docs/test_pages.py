@@ -29,7 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environment(cache: Path) -> dict[str, str]:
-    """A reader's environment: not this run's."""
+    """Return a reader's environment: not this run's."""
     ours = ("CRUCIBLE_", "PYTEST_", "COV_", "COVERAGE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     for name in ("CI", "BUILD_NUMBER", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"):

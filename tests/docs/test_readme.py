@@ -48,7 +48,7 @@ async def create(name: Annotated[str, Body(embed=True)], db: Annotated[AsyncSess
 
 
 def block(language: str, number: int = 0) -> str:
-    """The text of one fenced block of the README."""
+    """Return the text of one fenced block of the README."""
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     return found[number]
 

@@ -61,21 +61,21 @@ class Patient:
         return self
 
     def on(self, machine: Machine | None = None, **changes: object) -> Patient:
-        """The same project on another machine."""
+        """Return the same project on another machine."""
         self.machine = replace(machine or self.machine, **changes)  # type: ignore[arg-type]
         return self
 
     def diagnosis(self, *ignore: str, without: tuple[str, ...] = ("import", "server")) -> Diagnosis:
-        """What all checks find."""
+        """Return what all checks find."""
         case = case_of(self.root, machine=self.machine)
         return diagnose(self.root, ignore=ignore, without=without, case=case)
 
     def found(self, code: str, **options: tuple[str, ...]) -> list[Finding]:
-        """What the check of this code finds."""
+        """Return what the check of this code finds."""
         return [finding for finding in self.diagnosis(**options).findings if finding.code == code]
 
     def codes(self, **options: tuple[str, ...]) -> list[str]:
-        """The codes of everything that is found."""
+        """Return the codes of everything that is found."""
         return [finding.code for finding in self.diagnosis(**options).findings]
 
 
@@ -84,7 +84,7 @@ Make = Callable[..., Patient]
 
 @pytest.fixture
 def project_of(tmp_path: Path) -> Make:
-    """Makes a project of files; its configuration is that of an async one unless it brings its own."""
+    """Make a project of files; its configuration is that of an async one unless it brings its own."""
 
     def make(files: Files | None = None, *, loops: str = "session", on: bool = False, extra: str = "") -> Patient:
         configuration = ASYNC.format(loops=loops) + (ON if on else "") + extra

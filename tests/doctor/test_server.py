@@ -23,7 +23,7 @@ ASKING = ("import",)
 
 @pytest.fixture(scope="module")
 def database_server(project_server: tuple[Path, Lease], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lease]:
-    """A server on which no other test leaves anything."""
+    """Yield a server on which no other test leaves anything."""
     share = lease("embedded", root=tmp_path_factory.mktemp("tidy"), cache=project_server[0] / "cache")
     yield share
     share.release()
@@ -31,7 +31,7 @@ def database_server(project_server: tuple[Path, Lease], tmp_path_factory: pytest
 
 @pytest.fixture
 def made(database_server: Lease) -> Iterator[Callable[[str], None]]:
-    """Creates databases, which are dropped afterwards."""
+    """Create databases, which are dropped afterwards."""
     created: list[str] = []
     with psycopg.connect(database_server.admin.url(), autocommit=True) as connection:
 
@@ -177,7 +177,7 @@ SESSION_ROLLS_BACK = """
 
 @pytest.fixture
 def engine(database_server: Lease) -> Iterator[sqlalchemy.Engine]:
-    """An engine on a table without rows."""
+    """Yield an engine on a table without rows."""
     url = database_server.admin.url().replace("postgresql://", "postgresql+psycopg://")
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
     with engine.begin() as connection:
@@ -192,7 +192,7 @@ def rows(session: Session | sqlalchemy.Connection) -> int:
 
 
 def as_fixture(body: str, engine: sqlalchemy.Engine) -> Callable[[], object]:
-    """The body of a fixture, to be used as a block."""
+    """Return the body of a fixture, to be used as a block."""
     scope: dict[str, object] = {"engine": engine, "Session": Session, "text": sqlalchemy.text}
     exec("def fixture():\n" + textwrap.indent(textwrap.dedent(body), "    "), scope)  # noqa: S102
     return contextmanager(scope["fixture"])  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ KEEPS = {
 
 
 def fixture(body: str, *, sync: bool = False) -> dict[str, str]:
-    """A conftest with one fixture of this body."""
+    """Return a conftest with one fixture of this body."""
     text = "import pytest\nfrom sqlalchemy.ext.asyncio import AsyncSession\nfrom sqlalchemy.orm import Session\n"
     text += "\n@pytest.fixture\nasync def session(engine):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ")
     if sync:

@@ -14,7 +14,7 @@ from pytest_crucible.server import Lease, lease
 
 @pytest.fixture
 def own_root(project_server: tuple[Path, Lease], tmp_path: Path) -> Path:
-    """A project's folder, whose server nobody else uses."""
+    """Return a project's folder, whose server nobody else uses."""
     root = tmp_path / "own"
     root.mkdir()
     for name in ("app.py", "pyproject.toml"):
@@ -24,14 +24,14 @@ def own_root(project_server: tuple[Path, Lease], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def own_project(project: Any, own_root: Path) -> Any:
-    """The same project on a server of its own."""
+    """Return the same project on a server of its own."""
     project.root = own_root
     return project
 
 
 @pytest.fixture
 def own_server(own_root: Path, project_server: tuple[Path, Lease]) -> Iterator[Lease]:
-    """A share in that server."""
+    """Yield a share in that server."""
     share = lease("embedded", root=own_root, cache=project_server[0] / "cache")
     yield share
     share.release()

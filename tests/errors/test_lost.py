@@ -39,7 +39,7 @@ async def test_last(db_session):
 
 
 def left_behind(address: Address) -> list[str]:
-    """The databases of runs, and who is connected to them."""
+    """Return the databases of runs, and who is connected to them."""
     with psycopg.connect(**address.libpq(), autocommit=True) as connection:
         found = connection.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, 'crucible_w_')"

@@ -64,7 +64,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def external() -> Iterator[Server]:
-    """The server, with a database of somebody else's."""
+    """Yield the server, with a database of somebody else's."""
     if not BINARIES:
         pytest.skip("no PostgreSQL is installed on this machine")
     folder = tempfile.mkdtemp(prefix="crucible-external-", dir="/tmp")

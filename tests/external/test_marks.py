@@ -20,7 +20,7 @@ TEMPLATE = "crucible_t_shop_0123456789abcdef"
 
 @pytest.fixture
 def admin(external, role):
-    """An administrator who is no superuser."""
+    """Yield an administrator who is no superuser."""
     made = Admin(lease(external.url(role("marker")), root=Path()), "run1")
     yield made
     made.close()

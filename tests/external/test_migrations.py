@@ -62,7 +62,7 @@ def test_check():
 
 @pytest.fixture
 def folder(project):
-    """The scripts, in the project that all tests share."""
+    """Yield the scripts, in the project that all tests share."""
     folder = project.root / "external_migrations"
     (folder / "versions").mkdir(parents=True)
     (folder / "alembic.ini").write_text(INI, "utf-8")

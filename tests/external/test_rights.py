@@ -149,7 +149,7 @@ KINDS = {
 
 @pytest.fixture(params=list(KINDS))
 def url(request, external, role):
-    """The URL of a role with more rights or fewer."""
+    """Return the URL of a role with more rights or fewer."""
     name = f"ci_{request.param}"
     role(name, KINDS[request.param][0])
     if request.param == "granted":

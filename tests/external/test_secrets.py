@@ -59,7 +59,7 @@ def test_no_control_connection(crucible_run):
 
 @pytest.fixture
 def url(external, role):
-    """The URL of a role, with a password that must not be seen."""
+    """Return the URL of a role, with a password that must not be seen."""
     return external.url(role("spender")).replace("spender@", f"spender:{SECRET}@")
 
 

@@ -107,7 +107,7 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
-    """A project's folder, and a share in its server."""
+    """Yield a project's folder, and a share in its server."""
     for name in MODULES.split():
         importlib.import_module(name)
     root = tmp_path_factory.mktemp("shop")
@@ -120,7 +120,7 @@ def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
 def make_shop(
     shop_server: tuple[Path, Lease], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Shop]:
-    """The project, with further models and factories."""
+    """Return the project, with further models and factories."""
     root, _ = shop_server
     monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
@@ -138,5 +138,5 @@ def make_shop(
 
 @pytest.fixture
 def shop(make_shop: Callable[..., Shop]) -> Shop:
-    """The project as it is above."""
+    """Return the project as it is above."""
     return make_shop()

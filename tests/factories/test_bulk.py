@@ -122,7 +122,7 @@ def values(row):
 
 @pytest.fixture
 def models(make_shop):
-    """The project with models of every kind."""
+    """Return the project with models of every kind."""
     return make_shop(MODELS, "\nfrom polyfactory import Ignore\n" + FACTORIES)
 
 

@@ -132,7 +132,7 @@ from sqlalchemy import func, select
 
 @pytest.fixture
 def models(make_shop):
-    """The project with models of every kind."""
+    """Return the project with models of every kind."""
     return make_shop(MODELS, FACTORIES)
 
 

@@ -70,7 +70,7 @@ def test_dropped():
 
 @pytest.fixture
 def models(project):
-    """The project with those modules; they are gone afterwards."""
+    """Yield the project with those modules; they are gone afterwards."""
     for name, text in MODULES.items():
         (project.root / name).write_text(text, "utf-8")
     yield project
@@ -79,7 +79,7 @@ def models(project):
 
 
 def said(result) -> dict[str, str]:
-    """The hint below each error, by the test."""
+    """Return the hint below each error, by the test."""
     text = "\n".join(result.outlines)
     parts = text.partition("= FAILURES =")[2].partition("short test summary")[0].split("\n_____")
     return {part.partition("\n")[0].strip("_ "): part.partition("sqlalche.me")[2].partition("\n")[2] for part in parts}

@@ -25,7 +25,7 @@ def pytest_load_initial_conftests(early_config):
 
 @pytest.fixture
 def hinting(project, pytester):
-    """The project, with that hint."""
+    """Return the project, with that hint."""
     pytester.makepyfile(hinting=CONFTEST)
     pytester.syspathinsert()
 

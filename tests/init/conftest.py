@@ -32,7 +32,7 @@ class Copy:
         return code, printed.out + printed.err
 
     def printed(self) -> str:
-        """What has been printed since, to standard output."""
+        """Return what has been printed since, to standard output."""
         return self._capsys.readouterr().out
 
     def files(self) -> dict[str, str]:

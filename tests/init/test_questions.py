@@ -27,7 +27,7 @@ two = FastAPI()
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What somebody types at a terminal; the end of it is the end of the input."""
+    """Return what somebody types at a terminal; the end of it is the end of the input."""
     typed: list[str] = []
     asked: Iterator[str] = iter(lambda: typed.pop(0) if typed else None, None)
 

@@ -18,7 +18,7 @@ from world import World
 # Not of the session: its redirect leads every engine of this process, also those of projects run inside other tests.
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The worker database; its server and caches are the tests' own."""
+    """Yield the worker database; its server and caches are the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         if "CRUCIBLE_CACHE" not in os.environ:
             patch.setenv("CRUCIBLE_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -29,7 +29,7 @@ NOT_ASYNCPG = ("DISCARD ALL", "DEALLOCATE ALL")
 
 
 def _read() -> dict[str, list[str]]:
-    """The statements of each kind."""
+    """Return the statements of each kind."""
     _, *parts = Path(__file__).with_name("statements.sql").read_text("utf-8").split("\n\n")
     lines = [part.splitlines() for part in parts]
     forms_of = {kind.removeprefix("-- "): [form.replace("\\n", "\n") for form in forms] for kind, *forms in lines}

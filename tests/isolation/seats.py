@@ -59,7 +59,7 @@ class Raw:
         return self._connection
 
     def end(self) -> None:
-        """What a careful test does last."""
+        """Roll back, as a careful test does last."""
         self.execute("ROLLBACK")
 
     def settle(self) -> None:

@@ -110,7 +110,7 @@ def _parts(connection: Connection) -> dict[str, sql.Composable]:
 
 
 def _digest(name: str, query: sql.Composable) -> sql.Composable:
-    """What changes whenever the rows of a part do; for catalogs their versions, since their texts take long."""
+    """Return what changes whenever the rows of a part do; for catalogs their versions, since their texts take long."""
     if name.startswith("pg_"):
         return sql.SQL("SELECT {}, count(*), sum(xmin::text::bigint) FROM {} WHERE {}").format(
             sql.Literal(name), sql.Identifier(name), sql.SQL(ONLY.get(name, "true"))

@@ -31,7 +31,7 @@ SWEEP = 256 * 1024
 
 
 def grown(world: World, rounds: int) -> dict[str, int]:
-    """The relations that *rounds* tests made grow, and by how many bytes."""
+    """Return the relations that *rounds* tests made grow, and by how many bytes."""
     world.play([(0, "SELECT 1")])
     before = dict(world.admin.execute(SIZES).fetchall())
     for _ in range(rounds):

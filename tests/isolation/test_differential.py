@@ -77,7 +77,7 @@ def _seats(address: Callable[[], Address]) -> tuple[Seat, ...]:
 
 @pytest.fixture(scope="module")
 def twin(world: World) -> Iterator[Twin]:
-    """The plain database."""
+    """Yield the plain database."""
     twin = Twin(world)
     yield twin
     twin.close(for_ever=True)

@@ -35,7 +35,7 @@ def wide_programs(longest: int, wide: tuple[int, ...]) -> st.SearchStrategy[Prog
 
 @pytest.fixture(scope="module")
 def wide(world: World) -> Iterator[tuple[Wide, WideThread, Child]]:
-    """The wide seats, beside those of the world."""
+    """Yield the wide seats, beside those of the world."""
     seats = Wide(), WideThread(world.run.worker.redirect), Child()
     with pytest.MonkeyPatch.context() as patch:
         # Every program may leave the thread inside a transaction that never ends by itself.

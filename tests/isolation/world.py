@@ -112,7 +112,7 @@ class World:
         return self.admin.execute(query).fetchone() == (True,)
 
     def moved_sequences(self) -> list[str]:
-        """The connections on which a sequence goes on elsewhere than it did at first; each is asked in turn."""
+        """Return the connections on which a sequence goes on elsewhere than it did at first; each is asked in turn."""
         pairs = zip(self._next_values(), self.next_values, strict=True)
         return [f"seat {number}: {now}, not {first}" for number, (now, first) in enumerate(pairs) if now != first]
 

@@ -197,7 +197,7 @@ def test_clone(i, atlas):
 
 @pytest.fixture
 def models(project):
-    """The project with these models."""
+    """Return the project with these models."""
     (project.root / "baseline_models.py").write_text(MODELS)
     options = ("--crucible-metadata=baseline_models:Base", "--crucible-load=baseline_models:load", "--crucible-app=")
     return lambda tests, *more: project.run(tests, *options, "-W", "error", *more)

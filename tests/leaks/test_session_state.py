@@ -53,7 +53,7 @@ ALL = [pytest.param(name, marks=[pytest.mark.slow] if name == "psycopg-async" el
 
 
 def module(engine: str, tests: str) -> str:
-    """A module of tests on a pool of one connection."""
+    """Return a module of tests on a pool of one connection."""
     return HEAD.format(driver=engine.partition("-")[0]) + ENGINES[engine] + tests
 
 

@@ -178,7 +178,7 @@ class Project:
         return Settings(**({"root": self.root, "alembic": "alembic.ini"} | words))
 
     def worker(self, run: str = "aaaaaaaa", **words: object) -> Worker:
-        """A worker with a share in the server; to be closed."""
+        """Return a worker with a share in the server; to be closed."""
         worker = Worker(self.settings(**words), run, "main")
         worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
         worker.redirect.install()
@@ -214,7 +214,7 @@ def admin(server: tuple[Lease, Path]) -> Iterator[Admin]:
 def scripts(
     server: tuple[Lease, Path], admin: Admin, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project with a synchronous ``env.py`` and no revision yet."""
+    """Yield a project with a synchronous ``env.py`` and no revision yet."""
     folder = tmp_path_factory.mktemp(f"alembic{next(NUMBERS)}x")
     modules = set(sys.modules)
     made = Project(folder, server[1], admin)
@@ -244,7 +244,7 @@ class Suite(Project):
 def suite(
     server: tuple[Lease, Path], admin: Admin, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Suite:
-    """A project with its configuration; its folder is emptied for each test, and its server stays."""
+    """Return a project with its configuration; its folder is emptied for each test, and its server stays."""
     _, root = server
     for path in root.iterdir():
         if path.name != "cache":
@@ -260,7 +260,7 @@ def suite(
 
 @pytest.fixture
 def checked(work: Callable[..., Worker]) -> Iterator[Callable[..., Migrations]]:
-    """The migrations of the project as they are now, ready to be checked."""
+    """Yield the migrations of the project as they are now, ready to be checked."""
     made: list[Migrations] = []
 
     def make(**words: object) -> Migrations:

@@ -52,7 +52,7 @@ ENVS = {
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has pytest-alembic, and a pytest that it works with."""
+    """Return an interpreter that has pytest-alembic, and a pytest that it works with."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"

@@ -102,7 +102,7 @@ class Outcome:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of a run that is not inside ours."""
+    """Return the environment of a run that is not inside ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CRUCIBLE_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept
@@ -160,7 +160,7 @@ def parallel_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, parallel_cache: Path) -> Project:
-    """A project of three modules."""
+    """Return a project of three modules."""
     root = tmp_path / "shop"
     root.mkdir()
     return Project(root, parallel_cache)

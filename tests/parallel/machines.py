@@ -59,7 +59,7 @@ class Network:
         return f"{NETWORK}.1" if self.real else "127.0.0.1"
 
     def inside(self, number: int) -> list[str]:
-        """What runs a command on machine *number*."""
+        """Return what runs a command on machine *number*."""
         if not self.real:
             return []
         return [

@@ -64,7 +64,7 @@ def machines(network: Network, server: Server, tmp_path: Path, seen: Path) -> li
 
 
 def workflow() -> list[list[str]]:
-    """What the workflow in docs/parallel.md runs in each job of its matrix, with two workers."""
+    """Return what the workflow in docs/parallel.md runs in each job of its matrix, with two workers."""
     page = (Path(__file__).parents[2] / "docs" / "parallel.md").read_text("utf-8")
     [groups] = re.findall(r"^ +group: \[([\d, ]+)\]$", page, re.MULTILINE)
     [command] = re.findall(r"^ +- run: pytest (.*)$", page, re.MULTILINE)
@@ -77,7 +77,7 @@ def lines(path: Path) -> list[list[str]]:
 
 
 def created(server: Server, kind: str) -> list[str]:
-    """The databases of one *kind* that were created, in order, each as often as it was."""
+    """Return the databases of one *kind* that were created, in order, each as often as it was."""
     return re.findall(rf'statement: CREATE DATABASE "?(crucible_{kind}_\w+)', server.log())
 
 

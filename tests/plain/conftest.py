@@ -70,7 +70,7 @@ class Suites:
 
 @pytest.fixture(scope="session")
 def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
-    """The projects, and a server for each side that is kept running between runs."""
+    """Yield the projects, and a server for each side that is kept running between runs."""
     for name in MODULES.split():
         importlib.import_module(name)
     gc.collect()

@@ -114,7 +114,7 @@ class Suite:
 
 @pytest.fixture(scope="session")
 def suite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Lease]]:
-    """A folder, a cache, and a share in the folder's server."""
+    """Yield a folder, a cache, and a share in the folder's server."""
     root, cache = tmp_path_factory.mktemp("suite"), tmp_path_factory.mktemp("cache")
     share = lease("embedded", root=root, cache=cache)
     yield root, cache, share
@@ -128,7 +128,7 @@ def suite(
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Suite:
-    """A project with the application above and two lines of configuration, without tests yet."""
+    """Return a project with the application above and two lines of configuration, without tests yet."""
     root, cache, share = suite_server
     monkeypatch.setenv("CRUCIBLE_CACHE", str(cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

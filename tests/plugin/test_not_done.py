@@ -79,7 +79,7 @@ EXPECTED = {
 
 
 def reports(result):
-    """The report of each failed test by its name, from its title to the next one's."""
+    """Return the report of each failed test by its name, from its title to the next one's."""
     found, name = {}, None
     for line in result.stdout.lines:
         if line.startswith("_____"):
@@ -92,7 +92,7 @@ def reports(result):
 
 @pytest.fixture(autouse=True)
 def closed():
-    """Closes what a run inside ours did not await, and pytester remembers: Python would warn of it in another test."""
+    """Close what a run inside ours did not await, and pytester remembers: Python would warn of it in another test."""
     yield
     for value in gc.get_objects():
         if type(value) is CoroutineType and value.__qualname__ == "AsyncSession.commit":

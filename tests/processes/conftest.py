@@ -140,5 +140,5 @@ def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[],
 
 @pytest.fixture
 def shop_project(make_shop: Callable[[], Shop]) -> Shop:
-    """The project."""
+    """Return the project."""
     return make_shop()

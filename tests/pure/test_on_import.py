@@ -27,7 +27,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def seen() -> Iterator[list[ModuleType]]:
-    """The modules that the action for ``watched_module`` was called with."""
+    """Yield the modules that the action for ``watched_module`` was called with."""
     seen: list[ModuleType] = []
     on_import = OnImport({"watched_module": seen.append})
     on_import.install()

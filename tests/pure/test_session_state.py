@@ -9,7 +9,7 @@ from pytest_crucible.redirect.statements import steps_in
 
 
 def state_after(*statements: str, begun: tuple[str, ...] = (), parameters: tuple[object, ...] = ()) -> SessionState:
-    """The state after *begun*, which is the baseline, and *statements*, each in autocommit mode unless BEGIN ran."""
+    """Return the state after *begun*, the baseline, and *statements*, each in autocommit mode unless BEGIN ran."""
     state = SessionState()
     in_transaction = False
     for number, statement in enumerate((*begun, *statements)):

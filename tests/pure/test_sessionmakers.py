@@ -25,7 +25,7 @@ class Own(Session): ...
 
 @pytest.fixture
 def application(tmp_path, monkeypatch):
-    """Makes modules of an application, and returns how sessions are made there."""
+    """Make modules of an application, and return how sessions are made there."""
 
     def make(source, *dependencies, expire_on_commit="auto", name="shop.database", **settings):
         module = ModuleType(name)

@@ -220,7 +220,7 @@ def test_flags_and_variables_follow_from_the_name():
 
 
 def shapes(**words: object) -> dict[object, tuple[object, ...]]:
-    """What each database is built from."""
+    """Return what each database is built from."""
     found = Settings(root=ROOT, **words).by_database()
     return {name: (one.metadata, one.alembic, one.load, one.extensions) for name, one in found.items()}
 

@@ -1,6 +1,8 @@
-"""The budgets that keep the code readable, and the sentence that each test begins with."""
+"""The budgets and the language that keep the code readable, and the sentence that each test begins with."""
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,3 +38,32 @@ def test_every_test_says_what_holds(path: Path):
     """Each test has a docstring whose first line is a sentence."""
     tests = [node for node in functions(path) if node.name.startswith("test_")]
     assert [node.name for node in tests if not (ast.get_docstring(node) or "").partition("\n")[0].endswith(".")] == []
+
+
+QUESTION = re.compile(r"(What|Who|Whose|Where|How|Which|When|Why)\b")
+PERSON = re.compile(r"\b(nobody|somebody|anybody|everybody|whoever|he|him|his|hers|theirs|ours)\b")
+
+
+def documented(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the docstring of a module and of all in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | Function) and (text := ast.get_docstring(node)):
+            yield getattr(node, "name", path.stem), text
+
+
+@pytest.mark.parametrize("path", SOURCE, ids=name)
+def test_docstrings_name_what_they_describe(path: Path):
+    """No docstring opens with a question word, and none speaks of indefinite persons: the actor is named."""
+    found = [of for of, text in documented(path) if QUESTION.match(text) or PERSON.search(text)]
+    assert found == []
+
+
+def test_a_class_name_means_one_thing():
+    """No two classes of the package have the same name."""
+    classes = Counter(
+        node.name
+        for path in SOURCE
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in classes.items() if times > 1] == []

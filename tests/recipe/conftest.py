@@ -19,7 +19,7 @@ from pytest_crucible.server import lease
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty database on a server that knows nothing of Crucible, as testcontainers writes it."""
+    """Yield the URL of an empty database on a server that knows nothing of Crucible, as testcontainers writes it."""
     root = tmp_path_factory.mktemp("server")
     share = lease("embedded", root=root, cache=root / "cache")
     with psycopg.connect(share.admin.url(), autocommit=True) as connection:
@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def recipe(tmp_path: Path, server: str) -> Recipe:
-    """A copy of the project, repaired as little as possible."""
+    """Return a copy of the project, repaired as little as possible."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CRUCIBLE_", "PYTEST_"))}
     for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
         kept.pop(name, None)

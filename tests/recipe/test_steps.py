@@ -11,7 +11,7 @@ GREEN = "7 passed"
 
 
 def rows(server: str) -> int:
-    """What the runs left in the recipe's own database."""
+    """Return what the runs left in the recipe's own database."""
     with psycopg.connect(server.replace("+psycopg2", "")) as connection:
         found = connection.execute("SELECT count(*) FROM users").fetchone()
     assert found is not None

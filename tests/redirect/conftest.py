@@ -33,13 +33,13 @@ def _leased(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Add
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The server that everything is led to."""
+    """Yield the server that everything is led to."""
     yield from _leased(tmp_path_factory, "server")
 
 
 @pytest.fixture(scope="session")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The server that the application is configured for: role app, database prod."""
+    """Yield the server that the application is configured for: role app, database prod."""
     for address in _leased(tmp_path_factory, "other"):
         with psycopg.connect(**address.libpq(), autocommit=True) as connection:
             connection.execute("drop database if exists prod")
@@ -51,7 +51,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 @pytest.fixture(scope="session")
 def control(address: Address) -> Iterator[psycopg.Connection]:
-    """The control connection, past every engine."""
+    """Yield the control connection, past every engine."""
     with psycopg.connect(**address.libpq(), autocommit=True) as connection:
         yield connection
 
@@ -70,13 +70,13 @@ def target(address: Address) -> list[Target]:
 
 @pytest.fixture
 def origins() -> list[Origin]:
-    """What was asked for, in order."""
+    """Return what was asked for, in order."""
     return []
 
 
 @pytest.fixture
 def redirect(target: list[Target], origins: list[Origin]) -> Iterator[Redirect]:
-    """An installed redirect."""
+    """Yield an installed redirect."""
 
     def lead(origin: Origin) -> Target:
         origins.append(origin)
@@ -91,7 +91,7 @@ def redirect(target: list[Target], origins: list[Origin]) -> Iterator[Redirect]:
 
 @pytest.fixture
 def engine(redirect: Redirect) -> Iterator[Engine]:
-    """A synchronous engine whose host does not exist."""
+    """Yield a synchronous engine whose host does not exist."""
     engine = create_engine(f"postgresql+psycopg://{NOWHERE}")
     yield engine
     engine.dispose()

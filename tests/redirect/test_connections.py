@@ -26,13 +26,13 @@ ASYNC = pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 
 
 def pid_of(engine: Engine) -> int:
-    """The backend that *engine* hands out."""
+    """Return the backend that *engine* hands out."""
     with engine.connect() as connection:
         return connection.scalar(PID)
 
 
 def altered(redirect: Redirect) -> set[int]:
-    """The backends of live connections whose session state differs from that at their first checkout."""
+    """Return the backends of live connections whose session state differs from that at their first checkout."""
     return {entry.pid for entry in redirect._registry.live() if entry.is_altered}
 
 

@@ -34,7 +34,7 @@ class Recorded(psycopg.Cursor):
 
 @pytest.fixture
 def statements() -> Iterator[list[object]]:
-    """What a recording connection was told."""
+    """Yield what a recording connection was told."""
     Recorded.statements.clear()
     yield Recorded.statements
     Recorded.statements.clear()

@@ -30,14 +30,14 @@ Make = Callable[[str], AsyncEngine]
 
 
 async def pid_of(engine: AsyncEngine) -> int:
-    """The backend that *engine* hands out."""
+    """Return the backend that *engine* hands out."""
     async with engine.connect() as connection:
         return await connection.scalar(PID)
 
 
 @pytest.fixture
 def long_lived(redirect: Redirect) -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that lives longer than others, as that of a session."""
+    """Yield a loop that lives longer than others, as that of a session."""
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()
@@ -205,7 +205,7 @@ def test_a_query_at_the_end(redirect: Redirect, driver: str) -> None:
 
 
 async def crowd(engine: AsyncEngine) -> set[int]:
-    """The backends that five tasks get from *engine* at once: more than a narrow pool has."""
+    """Return the backends that five tasks get from *engine* at once: more than a narrow pool has."""
     return set(await asyncio.gather(*(pid_of(engine) for _ in range(5))))
 
 

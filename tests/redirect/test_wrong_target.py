@@ -28,7 +28,7 @@ def sessions(other: Address) -> int:
 
 @pytest.fixture(scope="module", autouse=True)
 def _unseen(other: Address) -> Iterator[None]:
-    """The other server sees nothing of all these tests."""
+    """Check that the other server sees nothing of all these tests."""
     before = sessions(other)
     yield
     time.sleep(0.2)  # a backend reports when it ends
@@ -58,7 +58,7 @@ def test_environment(
 
 
 def redirect_port(redirect: Redirect) -> int:
-    """The port of the target."""
+    """Return the port of the target."""
     return redirect._targets._target(None).address.port  # type: ignore[arg-type]
 
 
@@ -96,7 +96,7 @@ def test_variables(
 
 @pytest.fixture
 def service(tmp_path: Path, other: Address) -> Path:
-    """A service file that names the other server."""
+    """Return a service file that names the other server."""
     path = tmp_path / "pg_service.conf"
     path.write_text(
         f"[prod]\nhost={other.host}\nport={other.port}\nuser=app\npassword=secret\ndbname=prod\n"

@@ -56,7 +56,7 @@ Body = Callable[[AsyncSession], Awaitable[Any]]
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """What one pytest process knows of its database; no pytest is involved."""
+    """Yield what one pytest process knows of its database; no pytest is involved."""
     root = tmp_path_factory.mktemp("rollback")
     Path(root, "crucible_rollback_models.py").write_text(MODELS, "utf-8")
     file = {"crucible_metadata": ["crucible_rollback_models:Base"], "crucible_isolation": "rollback"}
@@ -75,7 +75,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 @pytest.fixture
 def run(whole_run: Run) -> Iterator[Run]:
-    """The same, with its redirect installed: other tests run pytest, which installs another one."""
+    """Yield the same, with its redirect installed: other tests run pytest, which installs another one."""
     whole_run.worker.redirect.install()
     yield whole_run
     whole_run.worker.redirect.remove()
@@ -83,7 +83,7 @@ def run(whole_run: Run) -> Iterator[Run]:
 
 @pytest.fixture
 def models(run: Run) -> Any:
-    """The tables of that database."""
+    """Return the tables of that database."""
     run.worker.ready()
     return sys.modules["crucible_rollback_models"]
 
@@ -101,7 +101,7 @@ def count(run: Run) -> Callable[[str], int]:
 
 @pytest.fixture(params=["asyncpg", "psycopg"])
 def engine(request: pytest.FixtureRequest, run: Run) -> Iterator[AsyncEngine]:
-    """An engine over each asynchronous driver."""
+    """Yield an engine over each asynchronous driver."""
     engine = create_async_engine(f"postgresql+{request.param}://")
     yield engine
     engine.sync_engine.dispose(close=False)
@@ -128,7 +128,7 @@ def rolled_back(run: Run, engine: AsyncEngine, models: Any, count: Callable[[str
 def sync_rolled_back(
     request: pytest.FixtureRequest, run: Run, models: Any, count: Callable[[str], int]
 ) -> Iterator[Callable]:
-    """The same with a synchronous session, over each synchronous driver."""
+    """Yield the same with a synchronous session, over each synchronous driver."""
     from sqlalchemy import create_engine
 
     engine = create_engine(f"postgresql+{request.param}://")

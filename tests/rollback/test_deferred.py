@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 
 async def tried(what) -> str:
-    """What became of an attempt."""
+    """Return the outcome of an attempt."""
     try:
         await what
     except SQLAlchemyError as error:
@@ -24,7 +24,7 @@ async def insert(session, table, **values):
 
 
 async def foreign_key(session, models):
-    """A row whose parent never comes."""
+    """Commit a row whose parent never comes."""
     session.add(models.Entry(id=1, account_id=7))
     yield await tried(session.flush())
     yield await tried(session.commit())
@@ -33,7 +33,7 @@ async def foreign_key(session, models):
 
 
 async def parent_comes_later(session, models):
-    """A row whose parent comes before the commit."""
+    """Commit a row whose parent comes before the commit."""
     await insert(session, "entry", id=1, account_id=7)
     await insert(session, "account", id=7, name="late")
     yield await tried(session.commit())
@@ -41,14 +41,14 @@ async def parent_comes_later(session, models):
 
 
 async def only_flushed_at_commit(session, models):
-    """The commit itself flushes the row."""
+    """Leave the flush of the row to the commit."""
     session.add(models.Entry(id=1, account_id=7))
     yield await tried(session.commit())
     await session.rollback()
 
 
 async def without_rollback(session, models):
-    """What a session says after a commit that failed, when nobody rolls back."""
+    """Use a session after a commit that failed, without a rollback."""
     session.add(models.Account(id=1, name="a"))
     session.add(models.Entry(id=1, account_id=7))
     yield await tried(session.commit())
@@ -59,7 +59,7 @@ async def without_rollback(session, models):
 
 
 async def again_afterwards(session, models):
-    """The next transaction starts from the initial modes: deferred is deferred again, immediate immediate."""
+    """Start the next transaction from the initial modes: deferred is deferred again, immediate immediate."""
     await insert(session, "account", id=1, name="a", slot=1, rank=1)
     yield await tried(session.commit())
     yield await tried(insert(session, "account", id=2, name="b", slot=1))
@@ -88,7 +88,7 @@ async def set_by_the_application(session, models):
 
 
 async def set_without_writing(session, models):
-    """A transaction that only sets a mode ends it, too."""
+    """End a transaction that only sets a mode."""
     await session.execute(text("set constraints all immediate"))
     yield await tried(session.commit())
     yield await tried(insert(session, "entry", id=1, account_id=99))
@@ -114,7 +114,7 @@ async def commit_with_an_open_savepoint(session, models):
 
 
 async def rolled_back_savepoint(session, models):
-    """What a savepoint took back is not checked."""
+    """Take a row back by a savepoint, so that it is not checked."""
     nested = await session.begin_nested()
     await insert(session, "entry", id=1, account_id=7)
     await nested.rollback()
@@ -134,7 +134,7 @@ async def begin_block(session, models):
 
 
 async def trigger(session, models):
-    """A deferred constraint trigger fires at commit, once, and what it writes stays."""
+    """Fire a deferred constraint trigger at commit, once, whose writes stay."""
     await session.execute(
         text(
             "create or replace function note() returns trigger language plpgsql as $$"

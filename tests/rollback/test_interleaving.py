@@ -17,7 +17,7 @@ from pytest_crucible.run import Test
 
 
 async def second(session, **words):
-    """A session that code builds on the test's connection."""
+    """Return a session that code builds on the test's connection."""
     return AsyncSession(await session.connection(), expire_on_commit=False, **words)
 
 

@@ -127,7 +127,7 @@ async def how_many(session, model=User):
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
-    """A folder for projects, and a share in its server, which is kept running between runs."""
+    """Yield a folder for projects, and a share in its server, which is kept running between runs."""
     for name in MODULES:
         importlib.import_module(name)
     root = tmp_path_factory.mktemp("project")

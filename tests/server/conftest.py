@@ -32,7 +32,7 @@ class Client:
         )
 
     def wait_ready(self) -> Path:
-        """The nest of the server it has a lease of."""
+        """Return the nest of the server it has a lease of."""
         line = self.process.stdout.readline().split()
         assert line[:1] == ["ready"], line
         return Path(line[1])
@@ -55,7 +55,7 @@ class Client:
 
 
 def processes_in(nest: Path) -> list[psutil.Process]:
-    """The processes of the server in *nest*: its postgres and whatever has files or its data directory as its own."""
+    """Return the processes of the server in *nest*: its postgres, and those with files in its data directory."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -67,7 +67,7 @@ def processes_in(nest: Path) -> list[psutil.Process]:
 
 
 def supervisor_of(nest: Path) -> psutil.Process:
-    """The process that owns *nest*: the parent of its postgres."""
+    """Return the process that owns *nest*: the parent of its postgres."""
     return psutil.Process(postmaster_of(nest)).parent()
 
 
@@ -76,7 +76,7 @@ def postmaster_of(nest: Path) -> int:
 
 
 def segment_of(nest: Path) -> str:
-    """The number of the server's System V segment."""
+    """Return the number of the server's System V segment."""
     return Path(nest, "data", "postmaster.pid").read_text().splitlines()[6].split()[1]
 
 
@@ -106,13 +106,13 @@ def kill(pid: int) -> None:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of the tests' own, in which initdb has run once."""
+    """Return a cache of the tests' own, in which initdb has run once."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A project's folder."""
+    """Return a project's folder."""
     path = tmp_path / "project"
     path.mkdir()
     return path
@@ -148,7 +148,7 @@ def client(root: Path, cache: Path) -> Iterator[Callable[..., Client]]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[psycopg.Connection]:
-    """A connection of the administrator to one server for all tests of a module."""
+    """Yield a connection of the administrator to one server for all tests of a module."""
     held = lease("embedded", root=tmp_path_factory.mktemp("shared"), cache=cache)
     with psycopg.connect(**held.admin.libpq(), autocommit=True) as connection:
         yield connection

@@ -113,7 +113,7 @@ def test_no_umask_opens_the_cache(tmp_path):
 
 
 def planted(image):
-    """What another user has put there while the folder was open."""
+    """Put a file there, as another user does while the folder is open."""
     os.chown(image, NOBODY, NOBODY)
 
 
@@ -264,7 +264,7 @@ def test_a_full_disk(root, tmp_path):
 
 @pytest.fixture
 def victim():
-    """The command of an interpreter that runs as another user."""
+    """Return the command of an interpreter that runs as another user."""
     become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     asking = "import subprocess, sys; subprocess.run([sys.executable, '-V'], check=True, stdout=subprocess.DEVNULL)"
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):

@@ -12,7 +12,7 @@ from pytest_crucible.server import missing_extension
 
 @pytest.fixture(scope="module")
 def ordinary(shared):
-    """A connection of an ordinary role to a database of its own."""
+    """Yield a connection of an ordinary role to a database of its own."""
     shared.execute("CREATE ROLE app LOGIN")
     shared.execute("CREATE DATABASE app OWNER app")
     with psycopg.connect(host=shared.info.host, user="app", dbname="app", autocommit=True) as connection:
@@ -21,7 +21,7 @@ def ordinary(shared):
 
 @pytest.fixture
 def uuids(ordinary):
-    """The replacement of uuid-ossp, created by the ordinary role."""
+    """Return the replacement of uuid-ossp, created by the ordinary role."""
     ordinary.execute('CREATE EXTENSION IF NOT EXISTS "uuid-ossp"')
     return lambda call, *arguments: ordinary.execute(f"SELECT {call}", arguments).fetchone()[0]
 

@@ -127,7 +127,7 @@ def end(held):
 
 @pytest.fixture
 def saved(take):
-    """A project whose server was kept as an image; the image's path."""
+    """Return a project whose server was kept as an image; the image's path."""
     held = take()
     fill(held)
     held.keep_image()

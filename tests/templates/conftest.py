@@ -74,14 +74,14 @@ class Project:
         return f"{self.name('data')}:load"
 
     def fingerprint(self, **words: object) -> str:
-        """The fingerprint that the project has now, its modules imported anew."""
+        """Return the fingerprint that the project has now, its modules imported anew."""
         for module in ("models", "data"):
             sys.modules.pop(self.name(module), None)
         facts = words.pop("facts", [("owner", "app"), ("server", "180000"), ("reset", "SQL")])
         return recipes.fingerprint_of(recipes.MetadataRecipe(self.settings(**words)), facts)
 
     def worker(self, run: str, **words: object) -> Worker:
-        """A worker with a share in the server; to be closed."""
+        """Return a worker with a share in the server; to be closed."""
         for module in ("models", "data"):
             sys.modules.pop(self.name(module), None)
         worker = Worker(self.settings(**words), run, "main")
@@ -116,7 +116,7 @@ def admin(server: tuple[Lease, Path]) -> Iterator[Admin]:
 def project(
     server: tuple[Lease, Path], admin: Admin, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project with one model, on a server that all tests share."""
+    """Yield a project with one model, on a server that all tests share."""
     _, root = server
     folder = tmp_path_factory.mktemp("project")
     monkeypatch.syspath_prepend(folder)

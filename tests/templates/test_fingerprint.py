@@ -37,7 +37,7 @@ EDITS = {
 
 @pytest.fixture
 def full(project):
-    """A project with a listener, a loader and a file that it reads."""
+    """Return a project with a listener, a loader and a file that it reads."""
     project.edit("models", "    name: Mapped[str]", "    name: Mapped[str]\n" + LISTENER)
     (project.root / "data").mkdir()
     (project.root / "data" / "a.csv").write_text("1")
@@ -117,7 +117,7 @@ def load(session): ...
 
 @pytest.fixture
 def helped(project):
-    """A loader that imports a module, which imports another one, the models, and an application with a view."""
+    """Return a loader that imports a module, which imports another one, the models, and an application with a view."""
     names = {"HELPER": "helper", "APPLICATION": "application"}
     project.write("deeper", "ROWS = [1]\n")
     project.write("helper", f"from {project.name('deeper')} import ROWS\nrows = ROWS\n")

@@ -66,7 +66,7 @@ print(recipes.fingerprint_of(recipe, []))
 
 
 def in_processes(times: int, folder: Path, *arguments: str) -> set[str]:
-    """The fingerprints in so many processes."""
+    """Return the fingerprints in so many processes."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     env["PYTHONPATH"] = str(folder)
     command = [sys.executable, "-W", "error", "-c", PRINT, *arguments]

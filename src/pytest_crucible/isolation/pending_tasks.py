@@ -99,8 +99,8 @@ class PendingTasks:
 
 
 ADVICE = (
-    "\nProbably asyncio.create_task() in a request or in the test, and nobody who awaits it; it goes on in the next"
-    " test.\nAwait it or cancel it before the test ends, give it to the lifespan or to a fixture of a wider scope, or"
+    "\nProbably asyncio.create_task() in a request or in the test, without an await; it goes on in the next test.\n"
+    "Await it or cancel it before the test ends, give it to the lifespan or to a fixture of a wider scope, or"
     ' write filterwarnings = ["error::pytest_crucible.PendingTaskWarning"]: then it is an error, and cancelled.'
 )
 

@@ -275,8 +275,8 @@ def blocked(name: str, waits: Iterable[Wait], connections: Iterable[Opened], lim
         ]
     return BlockedError(
         "\n".join([*lines, "The waiting statement has been cancelled."]),
-        why="Probably the test has flushed a row (or updated, deleted, locked one) and not committed: nobody else can"
-        " write it before that transaction ends, and the transaction waits for the answer. PostgreSQL sees no"
+        why="Probably the test has flushed a row (or updated, deleted, locked one) and not committed: no other"
+        " transaction can write it before that one ends, and that one waits for the answer. PostgreSQL sees no"
         " deadlock, because one of the two waits is outside the database.",
         do="Commit before calling the application: `await db_session.commit()`. In rollback isolation a commit keeps"
         ' the lock: write @pytest.mark.crucible(isolation="reset") there.',

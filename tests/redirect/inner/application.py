@@ -18,7 +18,7 @@ POOLS: dict[str, dict[str, object]] = {
 
 
 def engine(driver: str, pool: str) -> AsyncEngine:
-    """An engine with the URL of a production server that does not resolve."""
+    """Return an engine with the URL of a production server that does not resolve."""
     return create_async_engine(f"postgresql+{driver}://app:secret@nowhere.invalid:1/prod", **POOLS[pool])
 
 

@@ -19,21 +19,21 @@ REDIRECT.install()
 
 @pytest.fixture(autouse=True)
 def _between():
-    """What the plugin does after each test."""
+    """Do after each test as the plugin does."""
     yield
     REDIRECT.after_test()
 
 
 @pytest.fixture(scope="session")
 def control():
-    """A connection past every engine."""
+    """Yield a connection past every engine."""
     with psycopg.connect(**ADDRESS.libpq(), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def redirect():
-    """The redirect."""
+    """Return the redirect."""
     return REDIRECT
 
 

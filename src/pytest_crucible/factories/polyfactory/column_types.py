@@ -20,16 +20,16 @@ class Aware(datetime):
     """The annotation for ``timestamp with time zone``: a naive value would be read in the machine's time zone."""
 
 
-def annotation_of(column: Column[Any], theirs: Container[Any]) -> Any:
+def annotation_of(column: Column[Any], provided: Container[Any]) -> Any:
     """Return the annotation for *column*; None if Polyfactory's own is right.
 
     Args:
         column: The column.
-        theirs: The column types that the factory has providers for.
+        provided: The column types that the factory has providers for.
     """
     array = isinstance(column.type, ARRAY)
     item: Any = getattr(column.type, "item_type", None) if array else column.type
-    one = None if type(item) in theirs or column.computed is not None else _of_type(plain(item))
+    one = None if type(item) in provided or column.computed is not None else _of_type(plain(item))
     if one is None:
         return None
     whole = types.GenericAlias(list, (one,)) if array else one
@@ -47,10 +47,10 @@ def plain(kind: Any) -> Any:
     return kind if told else plain(kind.impl)
 
 
-def undecorated(column: Column[Any], theirs: Container[Any]) -> Column[Any]:
+def undecorated(column: Column[Any], provided: Container[Any]) -> Column[Any]:
     """Return *column* with the decorated type: Polyfactory would not see its length and precision otherwise."""
     kind = plain(column.type)
-    if kind is column.type or type(column.type) in theirs or column.computed is not None:
+    if kind is column.type or type(column.type) in provided or column.computed is not None:
         return column
     return Column(column.name, kind, nullable=column.nullable)
 
