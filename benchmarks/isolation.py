@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from ways import BARE, SEED, Turn, processes, turns
 from workshop import cache
 
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
 
 # Untouched after an untouched test: the server's WAL has not moved, and only that has to be seen.
@@ -52,10 +52,10 @@ class Suite:
         """Run one test; return the time of its isolation, or of its counterpart."""
         if dirty == QUIET:
             for _ in range(2):  # the first finds the WAL moved by the reset before it
-                with self.run.isolated(Test("benchmark", "reset", keep=False)):
+                with self.run.isolated(self.run.new_test("benchmark", "reset", keep=False)):
                     self.work(0)
             dirty = 0
-        around = self.run.isolated(Test("benchmark", "reset", keep=False))
+        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
         took = self.clock(around.__enter__)
         self.work(dirty)
         if measure == "unit":

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 from workshop import cache
 
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
 
 READERS = (0, 1, 5)
@@ -37,7 +37,7 @@ class Suite:
             for session in self.sessions[:readers]:
                 for number in range(10):
                     session.execute(text(f"SELECT count(*) FROM t{number}"))
-        around = self.run.isolated(Test("benchmark", "reset", keep=False))
+        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
         took = timed(around.__enter__)
         with self.engine.begin() as connection:
             connection.execute(text("INSERT INTO t0 (name) VALUES ('new')" if write else "SELECT count(*) FROM t0"))

@@ -13,7 +13,7 @@ from figures import interleaved, machine, milliseconds, table, timed
 from sqlalchemy import Engine, create_engine, text
 from workshop import cache
 
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
 
 FURTHER = ("a", "b", "c")
@@ -33,7 +33,7 @@ class Suite:
 
     def test(self, *, write: bool, further: int) -> float:
         """Run a test that uses so many further databases; return the time of its isolation."""
-        around = self.run.isolated(Test("benchmark", "reset", keep=False))
+        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
         took = timed(around.__enter__)
         for engine in [self.main, *[self.engines[name] for name in FURTHER[:further]]]:
             work(engine, write=write)

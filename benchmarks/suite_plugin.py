@@ -80,11 +80,10 @@ class Clock:
 
 @contextmanager
 def not_isolated(run: Run, test: Test) -> Iterator[Test]:
-    """Replace `Run.around`: note nothing, reset nothing."""
+    """Replace `Run.isolated`: note nothing, reset nothing."""
     if not run.worker.started:
         run.worker.ready()
         run.worker.connect()._connection.execute(DISABLE)
-    test.address = run.worker.address
     yield test
 
 
@@ -92,7 +91,7 @@ def not_isolated(run: Run, test: Test) -> Iterator[Test]:
 def pytest_configure(config: pytest.Config) -> None:
     """Switch isolation off if requested, and start the clock."""
     if os.environ["SUITE_ISOLATION"] == "off":
-        Run.around = not_isolated
+        Run.isolated = not_isolated
         database_reset.DatabaseReset.reset = lambda self: []
     config.pluginmanager.register(Clock(config.stash[RUN]))
 

@@ -25,7 +25,7 @@ from sqlalchemy import MetaData, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.server import lease
 from pytest_crucible.settings import Settings
 
@@ -212,8 +212,8 @@ class Reset(Way):
 
     @contextmanager
     def around(self) -> Iterator[AsyncSession]:
-        test = Test("benchmark", self.isolation, keep=False)
-        with self.crucible.around(test), self.crucible.async_session(self.engine, test) as session:
+        test = self.crucible.new_test("benchmark", self.isolation, keep=False)
+        with self.crucible.isolated(test), self.crucible.async_session(self.engine, test) as session:
             yield session
 
 

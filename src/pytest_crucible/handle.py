@@ -13,10 +13,6 @@ from .isolation.leaks import Leak
 from .server.address import Address
 
 
-def _nowhere(_: str | None) -> Address:
-    raise LookupError("the test has not begun")
-
-
 @dataclass
 class Test:
     """One test and its database.
@@ -25,6 +21,8 @@ class Test:
         id: pytest's node id.
         isolation: ``reset``, ``rollback`` or ``clone``.
         keep: Whether to keep the database if the test fails; a test may set it.
+        address: Returns the address of a worker database by its name; None names the main one.
+        applications: Returns the applications of ``crucible_app`` that exist by now.
         names: The names of its module and its class, which outlive it: leaked sessions are looked for there.
     """
 
@@ -33,14 +31,14 @@ class Test:
     id: str
     isolation: str
     keep: bool
+    address: Callable[[str | None], Address]
+    applications: Callable[[], list[Any]]
     failed: bool = False
     forbidden: str | None = None
     began: float = 0.0
     kept: list[str] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
     names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    address: Callable[[str | None], Address] = _nowhere
-    applications: Callable[[], list[Any]] = list
 
     def is_kept(self) -> bool:
         """Return whether its database is kept at its end."""

@@ -33,13 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add every option of the table, as a flag and as a key of the configuration file."""
     group = parser.getgroup("crucible", "a real PostgreSQL for every test (pytest-crucible)")
     for option in OPTIONS:
-        words: dict[str, Any] = {"dest": option.name, "default": None, "help": option.help}
+        kwargs: dict[str, Any] = {"dest": option.name, "default": None, "help": option.help}
         if option.kind == "bool":
-            group.addoption(option.flag, action="store_true", **words)
+            group.addoption(option.flag, action="store_true", **kwargs)
         elif option.kind == "list":
-            group.addoption(option.flag, action="append", metavar=option.metavar, **words)
+            group.addoption(option.flag, action="append", metavar=option.metavar, **kwargs)
         else:
-            group.addoption(option.flag, metavar=option.metavar, **words)
+            group.addoption(option.flag, metavar=option.metavar, **kwargs)
         parser.addini(option.name, option.help, type=INI_TYPES[option.kind], default=None)
 
 
@@ -299,20 +299,18 @@ class Hooks:
         self.run.isolation.children.collected = True
 
     def _test(self, item: pytest.Item) -> Test:
-        from .handle import Test
-
         settings = self.run.settings
-        words: dict[str, Any] = {"isolation": None, "keep": None}
+        kwargs: dict[str, Any] = {"isolation": None, "keep": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
                 given = marker_arguments(*marker.args, **marker.kwargs)
             except TypeError as error:
                 pytest.fail(f"@pytest.mark.crucible: {error}", pytrace=False)
-            words |= {name: value for name, value in given.items() if value is not None}
-        return Test(
+            kwargs |= {name: value for name, value in given.items() if value is not None}
+        return self.run.new_test(
             item.nodeid,
-            words["isolation"] or settings.isolation,
-            settings.keep_failed if words["keep"] is None else words["keep"],
+            kwargs["isolation"] or settings.isolation,
+            keep=settings.keep_failed if kwargs["keep"] is None else kwargs["keep"],
             forbidden=self._forbidden(item),
             names=_names(item),
         )

@@ -88,6 +88,20 @@ class Run:
             self._environ.setdefault(variable, os.environ.get(variable))
             os.environ[variable] = self.worker.planned_url(drivername, asked)
 
+    def new_test(
+        self,
+        node_id: str,
+        isolation: str,
+        *,
+        keep: bool,
+        forbidden: str | None = None,
+        names: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Test:
+        """Return the handle of a test; see `Test` for the arguments."""
+        return Test(
+            node_id, isolation, keep, self.worker.address, self.applications, forbidden=forbidden, names=names or {}
+        )
+
     @contextmanager
     def isolated(self, test: Test) -> Iterator[Test]:
         """Isolate *test*: what it commits in here is reset at the end, and what it overrides is restored."""
@@ -240,8 +254,6 @@ class Run:
     def _begin(self, test: Test) -> None:
         self.uncommitted.begin()
         self.unawaited.begin()
-        test.address = self.worker.address
-        test.applications = self.applications
         self.worker.redirect.forbid(test.forbidden)
         self.isolation.begin_test(test)
 

@@ -16,7 +16,7 @@ from snapshot import Snapshot
 from test_reset import QUICK
 
 from pytest_crucible.errors import LeakWarning
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
 
 SETTINGS = Settings(
@@ -52,7 +52,7 @@ class Twins:
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
-            with self.run.isolated(Test("program", "reset", keep=False)):
+            with self.run.isolated(self.run.new_test("program", "reset", keep=False)):
                 for seat, statement in program:
                     self.seats[seat].execute(statement)
                 for number in used - leaks:

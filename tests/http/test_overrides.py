@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from pytest_crucible import UsageError, overriding
 from pytest_crucible.handle import Test as Handle
+from pytest_crucible.server import Address
 
 
 def word() -> str:
@@ -59,7 +60,10 @@ def test_what_cannot_be_overridden():
     told = r"word is .* 'x', which cannot.*\n.*\nWrite \{word: lambda: …\}"
     with pytest.raises(UsageError, match=told), overriding(FastAPI(), {word: "x"}):
         pass
-    handle, told = Handle("x", "reset", keep=False), r"none is known yet\.\n.*\n.*application=app"
+    handle, told = (
+        Handle("x", "reset", keep=False, address=Address, applications=list),
+        r"none is known yet\.\n.*\n.*application=app",
+    )
     with pytest.raises(UsageError, match=told), handle.overriding({}):
         pass
 

@@ -14,7 +14,7 @@ from seats import PATIENCE, Asynchronous, Orm, Raw, Result, Seat
 from snapshot import Snapshot
 
 from pytest_crucible.errors import LeakWarning
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.server import Address
 from pytest_crucible.settings import Settings
 
@@ -76,7 +76,7 @@ class World:
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
-            with self.run.isolated(Test("program", "reset", keep=False)):
+            with self.run.isolated(self.run.new_test("program", "reset", keep=False)):
                 results = [seats[seat].execute(statement) for seat, statement in program]
                 for number in used - set(leaks):
                     seats[number].end()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from pytest_crucible.run import Run, Test
+from pytest_crucible.run import Run
 from pytest_crucible.settings import resolve
 
 MODELS = """
@@ -114,7 +114,10 @@ def rolled_back(run: Run, engine: AsyncEngine, models: Any, count: Callable[[str
     def test(body: Body, *, isolation: str = "rollback") -> Any:
         loop = asyncio.new_event_loop()
         try:
-            with run.isolated(Test("test_x", isolation, False)) as test, run.async_session(engine, test) as session:
+            with (
+                run.isolated(run.new_test("test_x", isolation, keep=False)) as test,
+                run.async_session(engine, test) as session,
+            ):
                 return loop.run_until_complete(body(session))
         finally:
             loop.close()
@@ -135,7 +138,7 @@ def sync_rolled_back(
 
     def test(body: Callable[[Session], Any]) -> Any:
         with (
-            run.isolated(Test("test_x", "rollback", False)),
+            run.isolated(run.new_test("test_x", "rollback", keep=False)),
             run.rollback.sync_session(engine, lambda: False) as session,
         ):
             return body(session)

@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pytest_crucible.errors import IsolationError
-from pytest_crucible.run import Test
 
 
 async def second(session, **words):
@@ -405,7 +404,10 @@ def test_no_connection_yet(rolled_back):
 def test_two_loops(run, engine, rolled_back):
     """A session goes from one event loop to another: the error names the settings."""
     first, other = asyncio.new_event_loop(), asyncio.new_event_loop()
-    with run.isolated(Test("test_x", "rollback", False)) as test, run.async_session(engine, test) as session:
+    with (
+        run.isolated(run.new_test("test_x", "rollback", keep=False)) as test,
+        run.async_session(engine, test) as session,
+    ):
         first.run_until_complete(names(session))
         with pytest.raises(IsolationError, match="asyncio_default_test_loop_scope"):
             other.run_until_complete(names(session))
@@ -421,7 +423,7 @@ def test_two_kinds_of_sessions(run, rolled_back):
     async def body(a):
         await names(a)
         with (
-            run.sync_session(Test("test_x", "rollback", False)) as session,
+            run.sync_session(run.new_test("test_x", "rollback", keep=False)) as session,
             pytest.raises(IsolationError, match="The test or the application uses both") as caught,
         ):
             session.execute(text("select 1"))

@@ -10,7 +10,6 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
 
 from pytest_crucible.errors import IsolationError
-from pytest_crucible.run import Test
 
 
 async def names(session, models):
@@ -233,7 +232,10 @@ def test_sequences_are_put_back(rolled_back, models):
 def test_after_its_test(run, engine, models):
     """A session that somebody kept says that its test is over."""
     loop = asyncio.new_event_loop()
-    with run.isolated(Test("test_x", "rollback", False)) as test, run.async_session(engine, test) as session:
+    with (
+        run.isolated(run.new_test("test_x", "rollback", keep=False)) as test,
+        run.async_session(engine, test) as session,
+    ):
         loop.run_until_complete(session.execute(select(func.count()).select_from(models.Account)))
     with pytest.raises(IsolationError, match="used after its test"):
         loop.run_until_complete(session.execute(text("select 1")))
