@@ -68,6 +68,7 @@ NOTHING = "def test_nothing():\n    pass\n"
 PROBE = """
 import atexit
 import functools
+import inspect
 import os
 import time
 from pathlib import Path
@@ -77,16 +78,31 @@ from pytest_crucible import pytest_plugin
 spent += time.process_time()
 
 
+def timed(step):
+    global spent
+    began = time.process_time()
+    try:
+        return step()
+    finally:
+        spent += time.process_time() - began
+
+
 def counted(hook):
     @functools.wraps(hook)
     def call(*arguments, **words):
-        global spent
-        began = time.process_time()
+        return timed(lambda: hook(*arguments, **words))
+
+    @functools.wraps(hook)
+    def wrapper(*arguments, **words):
+        steps = hook(*arguments, **words)
+        timed(lambda: next(steps))
+        result = yield
         try:
-            return hook(*arguments, **words)
-        finally:
-            spent += time.process_time() - began
-    return call
+            timed(lambda: steps.send(result))
+        except StopIteration as end:
+            return end.value
+
+    return wrapper if inspect.isgeneratorfunction(hook) else call
 
 
 for name, hook in list(vars(pytest_plugin).items()):
@@ -188,7 +204,7 @@ class Project:
 
 
 def plain(held: Lease) -> str:
-    """Yield a database with the application's table, for runs without Crucible."""
+    """Create a database with the application's table, for runs without Crucible; return its URL."""
     words = held.admin.libpq()
     with psycopg.connect(**words, autocommit=True) as connection:
         connection.execute("CREATE DATABASE plain")

@@ -223,7 +223,10 @@ def test_sigint_leaves_no_server_and_no_database(suite, suite_server, tmp_path, 
     shutil.copytree(suite.root, root)
     monkeypatch.setenv("READY", str(ready := tmp_path / "ready"))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    # A shell in the background ignores Ctrl-C, and so would every process below it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     run = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not (ready.exists() and ready.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_crucible.errors import UsageError
@@ -207,6 +207,7 @@ def test_the_header_masks_passwords():
 @given(st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=12))
 def test_masking(password: str):
     """No password survives, whatever it holds."""
+    assume(password not in "postgresql://joe:***@db/x?user=joe&password=***&a=b")
     assert password not in mask(f"postgresql://joe:{password}@db/x")
     assert (
         password not in mask(f"postgresql://db/x?user=joe&password={password.replace('&', '')}&a=b") or "&" in password
