@@ -40,7 +40,7 @@ def test_every_test_says_what_holds(path: Path):
     assert [node.name for node in tests if not (ast.get_docstring(node) or "").partition("\n")[0].endswith(".")] == []
 
 
-QUESTION = re.compile(r"(What|Who|Whose|Where|How|Which|When|Why)\b")
+QUESTION = re.compile(r"(What|Who|Whose|Where|How|Whether|Which|When|Why)\b")
 PERSON = re.compile(r"\b(nobody|somebody|anybody|everybody|whoever|he|him|his|hers|theirs|ours)\b")
 
 

@@ -103,17 +103,17 @@ class OtherBackend:
 
     @property
     def is_aborted(self) -> bool:
-        """Whether a statement has failed in the transaction, which then holds no locks."""
+        """True if a statement has failed in the transaction, which then holds no locks."""
         return self.state == "idle in transaction (aborted)"
 
     @property
     def is_clean(self) -> bool:
-        """Whether it is idle without locks: a rollback to a savepoint has undone everything that it wrote."""
+        """True if it is idle without locks: a rollback to a savepoint has undone everything that it wrote."""
         return self.state == "idle in transaction" and not self.locks
 
     @property
     def is_prepared(self) -> bool:
-        """Whether the transaction is prepared: it belongs to no backend, and `query` is its identifier."""
+        """True if the transaction is prepared: it belongs to no backend, and `query` is its identifier."""
         return self.state == "prepared"
 
     @property

@@ -32,7 +32,7 @@ class Lease(Protocol):
 
     @property
     def owned(self) -> bool:
-        """Whether Crucible owns the server: then its administrator is a superuser, and may create roles."""
+        """True if Crucible owns the server: then its administrator is a superuser, and may create roles."""
 
     @property
     def admin(self) -> Address:

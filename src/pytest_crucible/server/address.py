@@ -47,7 +47,7 @@ class Address:
 
     @property
     def is_socket(self) -> bool:
-        """Whether the server is reached over a unix socket."""
+        """True if the server is reached over a unix socket."""
         return self.host.startswith("/")
 
     def libpq(self) -> dict[str, str]:

@@ -180,7 +180,7 @@ class Settings:
 
     @property
     def on(self) -> bool:
-        """Whether the plugin is active: without a schema it costs nothing and prints nothing."""
+        """True if the plugin is active: without a schema it costs nothing and prints nothing."""
         return bool(self.metadata or self.alembic or self.databases)
 
     @property

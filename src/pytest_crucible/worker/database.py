@@ -80,17 +80,17 @@ class Database:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has ever been made."""
+        """True if it has ever been made."""
         return self._control is not None
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be used as it is, or never."""
+        """True if it can be used as it is, or never."""
         return self.failure is not None or (self.is_open and not self._stale)
 
     @property
     def started(self) -> bool:
-        """Whether anything has needed it yet, and it has not been lost since; never in a forked child."""
+        """True if anything has needed it yet, and it has not been lost since; never in a forked child."""
         return self._control is not None and self.failure is None and self._inherited is None
 
     def refusal(self) -> Exception:
@@ -107,7 +107,7 @@ class Database:
 
     @property
     def cut_off(self) -> bool:
-        """Whether a time-out ended its build, which is made once more."""
+        """True if a time-out ended its build, which is made once more."""
         return isinstance(self.failure, templates.CutOffError) and not self._last_attempt
 
     def fail(self, error: BaseException) -> None:
@@ -134,7 +134,7 @@ class Database:
 
     @property
     def stale(self) -> bool:
-        """Whether its next user gets a fresh clone."""
+        """True if its next user gets a fresh clone."""
         return self._stale
 
     @property

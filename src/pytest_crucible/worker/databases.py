@@ -34,12 +34,12 @@ class Databases:
 
     @property
     def started(self) -> bool:
-        """Whether anything has needed a database yet, and it has not been lost since."""
+        """True if anything has needed a database yet, and it has not been lost since."""
         return bool(self.databases)
 
     @property
     def stale(self) -> bool:
-        """Whether the next user of a database gets a fresh clone."""
+        """True if the next user of a database gets a fresh clone."""
         return any(database.stale for database in self.databases)
 
     def clones(self) -> list[str]:

@@ -94,5 +94,5 @@ class LeasedServer:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the administrator has connected."""
+        """True if the administrator has connected."""
         return self._admin is not None

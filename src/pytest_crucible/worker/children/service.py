@@ -40,7 +40,7 @@ class Service:
 
     @property
     def is_open(self) -> bool:
-        """Whether children are served."""
+        """True if children are served."""
         return self._listener is not None
 
     @property
