@@ -57,7 +57,7 @@ def _begin() -> None:
 
 
 def withdraw() -> None:
-    """Be no child any more: this process is about to run tests, with databases of its own."""
+    """Stop acting as a child process: this process is about to run tests, with databases of its own."""
     if FINDER in sys.meta_path:
         sys.meta_path.remove(FINDER)
     begun = sys.modules.get("pytest_crucible.worker.children.begin")
@@ -66,7 +66,7 @@ def withdraw() -> None:
 
 
 def resume() -> None:
-    """Be a child again."""
+    """Act as a child process again."""
     if "sqlalchemy" in sys.modules:
         _begin()
     elif PARENT:

@@ -69,7 +69,7 @@ def test_an_item(number):
 }
 
 
-# As in server/engine.py, which loads testcontainers.
+# As in server/container/engine.py, which loads testcontainers.
 LABEL = "pytest-crucible.nest"
 # Where the engine is, also in tests that point elsewhere.
 ENVIRONMENT = dict(os.environ)

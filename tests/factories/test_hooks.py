@@ -36,11 +36,15 @@ ATTRIBUTES = {
 def test_a_method(home, name):
     """Each method that is replaced is a class method with the arguments that are passed on."""
     found = getattr(home, name, None)
-    assert found is not None, f"Polyfactory has no {home.__name__}.{name} any more: factories/binding.py replaces it"
-    assert list(inspect.signature(found).parameters) == HOOKS[home][name], "see factories/binding.py"
+    assert found is not None, (
+        f"Polyfactory has no {home.__name__}.{name} any more: factories/polyfactory/binding.py replaces it"
+    )
+    assert list(inspect.signature(found).parameters) == HOOKS[home][name], "see factories/polyfactory/binding.py"
 
 
 @pytest.mark.parametrize(("home", "name"), [(home, name) for home, names in ATTRIBUTES.items() for name in names])
 def test_an_attribute(home, name):
     """Each attribute that is replaced or read is there."""
-    assert hasattr(home, name), f"Polyfactory has no {home.__name__}.{name} any more: factories/binding.py uses it"
+    assert hasattr(home, name), (
+        f"Polyfactory has no {home.__name__}.{name} any more: factories/polyfactory/binding.py uses it"
+    )

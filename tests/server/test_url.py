@@ -49,7 +49,7 @@ def test_what_an_address_writes_can_be_read(user, password, database, socket):
         ("mysql+pymysql://u:secret@h/d", ["'mysql+pymysql://…' is not a PostgreSQL URL"]),
         ("postgresql://u@h/d?sslmod=require", ["'sslmod'", "Did you mean 'sslmode'?"]),
         ("postgresql://u@h1,h2/d", ["several servers", "on one"]),
-        ("postgresql://u:secret/word@h/d", ["port that is not a number", "quote"]),
+        ("postgresql://u:secret/word@h/d", ["cannot be parsed as a URL", "quote"]),
     ],
 )
 def test_errors(text, words):

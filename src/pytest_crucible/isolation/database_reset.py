@@ -23,7 +23,7 @@ ATTEMPTS = 50
 LOOKS = (0.002, 0.005, 0.02)
 # What the threads and tasks of wide owners get to finish what they write.
 BUSY_SECONDS = 1.0
-# A session in a transaction of its connection's takes two rollbacks: its own, then the connection's.
+# A session that has joined its connection's transaction needs two rollbacks: its own, then the connection's.
 ROLLBACKS = 2
 
 ROLLED_BACK = "The transaction has been rolled back."

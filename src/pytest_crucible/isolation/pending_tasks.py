@@ -1,8 +1,8 @@
 """Tasks that a test leaves behind on an event loop that lives on: they go on working in the next test.
 
-Reported is a task that was created in the test and is pending after a second look. Not reported are the tasks of
-the application's lifespan and of fixtures of wider scopes (they carry their owner in their context, and so do the
-tasks that they create), and what the runner of the tests keeps on the loop for itself.
+A task is reported if it was created in the test and is still pending at a second look. Not so the tasks of the
+application's lifespan and of fixtures of wider scopes (they carry their owner in their context, and so do the tasks
+that they create), and the task that the runner of the tests keeps on the loop.
 
 A reported task goes on as it would without Crucible. Where the user made the warning an error, the tasks are
 cancelled too, so that the next test starts clean:
@@ -28,7 +28,7 @@ from ..redirect.loops import is_runner
 Task = asyncio.Task[Any]
 Loop = asyncio.AbstractEventLoop
 
-# What is about to end may: an answered request's background task, a connection that is being closed.
+# The time for tasks that are about to end: an answered request's background task, a connection that is being closed.
 PATIENCE_SECONDS = 0.03
 CANCEL_SECONDS = 1.0
 

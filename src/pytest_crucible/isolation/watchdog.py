@@ -41,7 +41,7 @@ from ..redirect import Opened
 from ..redirect.forks import Background
 from ..worker.worker import Worker
 
-# A statement that has waited so long for an idle transaction is taken to wait for ever.
+# A statement that has waited this long for an idle transaction is assumed to wait for ever.
 LIMIT_SECONDS = 5.0
 # What is over by then is not worth a question.
 QUIET_SECONDS = 1.0

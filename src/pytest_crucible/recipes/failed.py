@@ -13,8 +13,8 @@ def failed(what: str, error: Exception) -> TemplateError:
     if isinstance(error, PoolTimeout):
         return TemplateError(
             f"The template could not be built: {what} failed: {type(cause).__name__}: {cause}",
-            why="It waits for a connection of the application's engine, whose pool is small, and whose connection waits"
-            " for the template.",
+            why="The code that fills the template waits for a connection of the application's pool, and the only one"
+            " waits for the template.",
             do="Let crucible_load use the session that it gets as its argument: `async def load(session): …`.",
         )
     return TemplateError(

@@ -75,8 +75,8 @@ def _split(url: str) -> tuple[SplitResult, Password | None, dict[str, str]] | No
 
 def _unquoted() -> UsageError:
     return UsageError(
-        "crucible_server cannot be parsed: as a URL it has a port that is not a number.",
-        why="A password with one of the characters / ? # [ ] @ : must be quoted, or the rest is read as a port.",
+        "crucible_server cannot be parsed as a URL.",
+        why="A password with one of the characters / ? # [ ] @ : must be quoted, or it is read as a part of the URL.",
         do=f"Write {EXAMPLE}, with the password through urllib.parse.quote(password, safe='').",
     )
 

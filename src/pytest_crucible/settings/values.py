@@ -90,7 +90,7 @@ isolation = _one_of(
 )
 leaks = _one_of(
     LEAKS,
-    "{} is not a kind of leaks.",
+    "{} does not say which leaks are reported.",
     why='"harmful" reports transactions that wrote, are aborted, or hold locks; "all" reports open reads as well.',
 )
 expiry = _one_of(

@@ -56,7 +56,7 @@ class TemplateBuilder:
         self._passed_over: weakref.WeakSet[Engine] = weakref.WeakSet()
 
     def pass_over_engines(self) -> None:
-        """Leave the engines that exist now out of account: they are not the application's."""
+        """Ignore the engines that exist now: they are not the application's."""
         self._passed_over.update(engines())
 
     def reached_keys(self) -> set[str | None]:

@@ -101,6 +101,6 @@ def _over() -> RedirectError:
     return RedirectError(
         f"Process {os.getpid()} was started by tests, and their run is over: its databases are gone.",
         why="It outlived the run of pytest that started it.",
-        do=f"End it with the tests. If it shall use the application's own database, start it without the environment"
+        do=f"End it with the tests. To let it use the application's own database, start it without the environment"
         f" variable {lines.VARIABLE}.",
     )
