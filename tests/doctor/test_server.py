@@ -133,7 +133,7 @@ def test_more_connections_than_the_server_has(project_of: Make, database_server:
     """The pools of all workers together are held against max_connections."""
     patient = on_server(project_of, database_server, addopts="-n 8", files=APP)
     [finding] = patient.found("too-many-connections", without=())
-    assert finding.found.startswith("8 workers may open 408 connections, and the server has 19")
+    assert finding.found.startswith("8 workers may open 408 connections, and the server allows 19")
     assert "pool_size + max_overflow" in finding.why
     patient = on_server(project_of, database_server, addopts="--numprocesses=2", files=APP)
     assert patient.found("too-many-connections", without=()) == []

@@ -197,7 +197,7 @@ def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     main = "from sqlalchemy import create_engine\nfrom app.models import Base\n"
     main += 'create_engine("postgresql+psycopg://db.invalid/app").connect()\n'
     [finding, *_] = project_of({**APP, "app/main.py": main}, on=True).found("import-fails", without=WITH_IMPORT)
-    assert "A database is opened while the module is imported." in finding.found
+    assert "The module connects to a database while it is imported." in finding.found
 
 
 @pytest.mark.parametrize(
