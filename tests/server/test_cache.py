@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import pytest_crucible
 from pytest_crucible.errors import ServerError, UsageError
 from pytest_crucible.server import folders, private
 from pytest_crucible.server.supervisor import images
@@ -234,7 +235,7 @@ print(*held.notes, sep="\\n")
 def lease_in_process(root, cache, *command):
     """Take a lease in a process that ends at once; what it says of the cache."""
     words = [*(command or [sys.executable]), "-c", LEASE, str(root), str(cache)]
-    path = os.pathsep.join([str(Path(images.__file__).parents[2]), str(Path(psycopg.__file__).parents[1])])
+    path = os.pathsep.join([str(Path(pytest_crucible.__file__).parents[1]), str(Path(psycopg.__file__).parents[1])])
     environment = {**os.environ, "HOME": str(root), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd="/")
 
