@@ -28,7 +28,7 @@ def supervisors() -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "container_supervisor" in " ".join(process.info["cmdline"] or [])
+        if "supervisor.container import main" in " ".join(process.info["cmdline"] or [])
     ]
 
 
