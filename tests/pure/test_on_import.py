@@ -56,7 +56,7 @@ def test_a_module_that_is_there_already() -> None:
     assert seen == [sys]
 
 
-def test_a_loader_of_several_modules(monkeypatch: pytest.MonkeyPatch, seen: list[ModuleType]) -> None:
+def test_a_loader_of_several_modules(seen: list[ModuleType]) -> None:
     """A loader that is asked for the module and then loads another one, as pytest's may be, runs nothing."""
     loader = importlib.util.find_spec("other_module").loader
 
@@ -64,7 +64,11 @@ def test_a_loader_of_several_modules(monkeypatch: pytest.MonkeyPatch, seen: list
         def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
             return ModuleSpec(name, loader) if name.endswith("_module") else None
 
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path[:1], Shared(), *sys.meta_path[1:]])
-    importlib.util.find_spec("watched_module")
-    importlib.import_module("other_module")
+    shared = Shared()
+    sys.meta_path.insert(1, shared)
+    try:
+        importlib.util.find_spec("watched_module")
+        importlib.import_module("other_module")
+    finally:
+        sys.meta_path.remove(shared)
     assert seen == []
