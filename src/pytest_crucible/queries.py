@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionContext
 
 from .errors import QueryCountError, UsageError
+from .errors.counting import counted
 from .errors.locations import REQUEST, CodeLocation, cause
 
 # The number of characters that are kept of a statement's parameters, and shown of its text.
@@ -109,7 +110,7 @@ class QueryLog:
         return self.statements[at]
 
     def __repr__(self) -> str:
-        return f"<{_count(self.count)}: {'; '.join(statement.short for statement in self.statements)}>"
+        return f"<{counted(self.count, 'statement')}: {'; '.join(statement.short for statement in self.statements)}>"
 
     def __str__(self) -> str:
         """Return a line for each statement."""
@@ -163,14 +164,12 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _count(number: int) -> str:
-    return f"{number} statement{'' if number == 1 else 's'}"
-
-
 def _count_error(part: QueryLog, expected: str) -> QueryCountError:
     repeated = part.repeated()
     return QueryCountError(
-        "\n".join([f"{_count(part.count)} executed, {expected} expected:", *(f"  {each}" for each in part)]),
+        "\n".join(
+            [f"{counted(part.count, 'statement')} executed, {expected} expected:", *(f"  {each}" for each in part)]
+        ),
         why="\n".join(["From one place:", *(f"  {each}" for each in repeated)]) if repeated else "",
         do="Load the rows of a loop at once (selectinload(), a join, one IN), or change the expected number.",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ..errors.counting import counted
+
 AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
@@ -14,7 +16,7 @@ def age(when: datetime, now: datetime) -> str:
     for length, word in AGES:
         if seconds >= length:
             count = int(seconds // length)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
+            return f"{counted(count, word)} ago"
     return "just now"
 
 

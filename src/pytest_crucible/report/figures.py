@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..errors.counting import counted
+
 WORST = 3
 # Reasons of fresh clones that are listed, and tests that are named for each.
 REASONS = 5
@@ -134,4 +136,4 @@ def _worst(repeated: list[Repetition]) -> list[Repetition]:
 
 
 def _count(number: int, noun: str, rest: str = "") -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'} {rest}".rstrip()
+    return f"{counted(number, noun)} {rest}".rstrip()
