@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from ...errors.locations import here
+from ...worker.worker import Worker
+from .outer import OuterTransactions
 from .savepoints import RESET
 
 OVERRIDE = 'Write crucible_get_session = "app.database:get_db", so that the application uses db_session.'
@@ -17,11 +17,13 @@ class Elsewhere:
     """A listener that notes the engines which connect while a test has an outer transaction.
 
     Args:
-        is_inside: Returns whether a connection need not be noted: the test's own, or one that does not matter.
+        outers: The outer transactions.
+        worker: The worker databases.
     """
 
-    def __init__(self, is_inside: Callable[[Connection], bool]) -> None:
-        self._is_inside = is_inside
+    def __init__(self, outers: OuterTransactions, worker: Worker) -> None:
+        self._outers = outers
+        self._worker = worker
         self._places: dict[str, str] = {}
         self._listens = False
 
@@ -38,23 +40,26 @@ class Elsewhere:
             self._listens = False
             event.remove(Engine, "engine_connect", self._connected)
 
-    def note(self, *, is_overridden: bool) -> str:
-        """Return the note for a failed test, or "".
-
-        Args:
-            is_overridden: Whether the application gets its sessions from Crucible.
-        """
+    def note(self) -> str:
+        """Return the note for a failed test, or ""."""
         if not self._places:
             return ""
         places = "\n".join(f"  {url} at {place}" for url, place in self._places.items())
-        advice = RESET if is_overridden else OVERRIDE
+        advice = OVERRIDE if self._worker.settings.get_session is None else RESET
         return (
             "crucible: In rollback isolation only the test's session sees the rows that it has written, and meanwhile"
             f" the database was used elsewhere:\n{places}\nIf the test fails because rows were not found: {advice}"
         )
 
     def _connected(self, connection: Connection) -> None:
-        if connection.dialect.name == "postgresql" and not self._is_inside(connection):
+        if connection.dialect.name == "postgresql" and self._is_elsewhere(connection):
             url, place = connection.engine.url.render_as_string(), here()
             if place is not None or url not in self._places:  # a known place replaces an unknown one
                 self._places[url] = str(place or "an unknown place")
+
+    def _is_elsewhere(self, connection: Connection) -> bool:
+        """Return whether *connection*, which the test made, leads to the database and does not see the test's rows."""
+        redirect, current = self._worker.redirect, self._outers.current
+        is_own = any(outer.is_opening or outer.connection is connection for outer in current)
+        is_of_test = bool(current) and redirect.owner.get() is None
+        return is_of_test and not is_own and redirect.database_of(connection) == self._worker.database

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
@@ -14,12 +13,10 @@ from ...errors import IsolationError
 from ...errors.hints import sqlstate
 from ...errors.locations import here
 from .constraints import Constraints
-from .savepoints import RESET, Participant, Savepoints
+from .outer import OuterTransaction, OuterTransactions
+from .savepoints import CURRENT, RESET, Participant
 from .statement_kinds import ends_transaction, is_ddl, savepoint_in, sets, writes
 from .turns import current_holder
-
-# The session whose statement runs: per task, else two sessions on one connection would be confused.
-CURRENT: ContextVar[Participant | None] = ContextVar("crucible_session", default=None)
 
 # The SQLSTATEs of statements that need a transaction of their own (PostgreSQL manual, appendix A).
 _NEEDS_ITS_OWN = {
@@ -32,29 +29,15 @@ _FAILED = "25P02"
 _NO_SAVEPOINT = "3B001"
 
 
-class Guarded(Protocol):
-    """The outer transaction, as its guard sees it."""
-
-    connection: Connection | None
-    savepoints: Savepoints
-    constraints: Constraints
-    is_ending: bool
-    error: IsolationError | None
-    failed: Participant | None
-
-    def remember(self, error: IsolationError) -> IsolationError:
-        """Remember *error*, which the application may swallow, and return it."""
-
-
 class Guard:
     """Listeners on engines and sessions; each does nothing for a connection that is not an outer transaction's.
 
     Args:
-        outer: Returns the outer transaction on a connection, or None.
+        outers: The outer transactions.
     """
 
-    def __init__(self, outer: Callable[[Connection], Guarded | None]) -> None:
-        self._outer = outer
+    def __init__(self, outers: OuterTransactions) -> None:
+        self._outer = outers.on
         self._engines: dict[Engine, None] = {}
         self._listeners: dict[str, Callable[..., Any]] = {
             "release_savepoint": self._release,
@@ -177,7 +160,7 @@ class Guard:
             outer.failed = CURRENT.get()
 
 
-def _drop(connection: Connection, outer: Guarded, name: str) -> None:
+def _drop(connection: Connection, outer: OuterTransaction, name: str) -> None:
     """Roll back transactions above the savepoint *name* whose sessions were collected without a close."""
     while outer.savepoints.is_dropped_above(name) and (nested := connection.get_nested_transaction()) is not None:
         nested.close()

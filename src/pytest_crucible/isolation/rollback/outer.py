@@ -1,20 +1,23 @@
-"""The outer transaction of a test."""
+"""The outer transaction of a test, and all of them."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+import weakref
+from collections.abc import Iterator
 
 from greenlet import getcurrent  # type: ignore[import-untyped]
 from sqlalchemy.engine import Connection, Engine, RootTransaction
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from ...errors import IsolationError
 from ...errors.locations import CodeLocation, here
+from ...redirect import Redirect
 from ...redirect.loops import Loop, running_loop
 from .constraints import Constraints
-from .guard import CURRENT
-from .savepoints import RESET, Participant, Savepoints
+from .savepoints import CURRENT, RESET, Participant, Savepoints
 from .turns import Turns
 
 
@@ -24,10 +27,10 @@ class OuterTransaction:
     Args:
         engine: The engine that opens the connection.
         constraints: The deferrable constraints of the schema.
-        opening: Called before the connection is opened.
+        outers: The outer transactions, to which it belongs.
     """
 
-    def __init__(self, engine: Engine, constraints: Constraints, opening: Callable[[OuterTransaction], None]) -> None:
+    def __init__(self, engine: Engine, constraints: Constraints, outers: OuterTransactions) -> None:
         self.engine = engine
         self.constraints = constraints
         self.connection: Connection | None = None
@@ -39,7 +42,7 @@ class OuterTransaction:
         self.is_ending = False
         self.error: IsolationError | None = None
         self.failed: Participant | None = None
-        self._opening = opening
+        self._outers = outers
         self._transaction: RootTransaction | None = None
 
     def joined_by(self, session: Session) -> Connection:
@@ -53,7 +56,7 @@ class OuterTransaction:
         if self.connection is None:
             self.loop, self.place = loop, here()
             with self.turns.turn():
-                self._opening(self)
+                self._outers.opening(self)
                 self._open()
         elif loop is not self.loop:
             raise self.remember(_other_loop())
@@ -69,6 +72,23 @@ class OuterTransaction:
         """Remember the first *error*, which the application may swallow; return *error*."""
         self.error = self.error or error
         return error
+
+    def end_on_its_loop(self, *, keep: bool) -> None:
+        """Call `end` on the event loop that used it, which may run in another thread."""
+        loop = self.loop
+        if loop is None or loop.is_closed():
+            self.is_ending = True
+        elif not loop.is_running():
+            loop.run_until_complete(self.end_here(keep=keep))
+        else:
+            asyncio.run_coroutine_threadsafe(self.end_here(keep=keep), loop).result(10)
+
+    async def end_here(self, *, keep: bool = False) -> None:
+        """Call `end` on the running event loop, after the operation that is under way."""
+        self.is_ending = True
+        await self.turns.interrupt()
+        # A session's run_sync() is SQLAlchemy's public way to call an asynchronous driver from synchronous code.
+        await AsyncSession().run_sync(lambda _: self.end(keep=keep))
 
     def end(self, *, keep: bool = False) -> None:
         """Roll back, or commit to *keep*, and return the connection to its pool."""
@@ -103,6 +123,68 @@ class OuterTransaction:
             connection.close()
             raise
         self.connection = connection
+
+
+class OuterTransactions:
+    """The outer transactions of the running test, at most one of which is open.
+
+    Args:
+        redirect: The redirect, which runs closers at the end of a loop.
+    """
+
+    def __init__(self, redirect: Redirect) -> None:
+        self.current: list[OuterTransaction] = []
+        self._redirect = redirect
+        self._loops: weakref.WeakSet[Loop] = weakref.WeakSet()
+
+    def on(self, connection: Connection) -> OuterTransaction | None:
+        """Return the outer transaction on *connection*, or None."""
+        return next((outer for outer in self.current if outer.connection is connection), None)
+
+    @property
+    def error(self) -> IsolationError | None:
+        """The first error that one of them remembers."""
+        return next((outer.error for outer in self.current if outer.error is not None), None)
+
+    @contextlib.contextmanager
+    def including(self, outer: OuterTransaction) -> Iterator[None]:
+        """Count *outer* among them in the block."""
+        self.current.append(outer)
+        try:
+            yield
+        finally:
+            self.current.remove(outer)
+
+    def opening(self, outer: OuterTransaction) -> None:
+        """Prepare for the opening of *outer*.
+
+        Raises:
+            IsolationError: If another one is open.
+        """
+        for other in self.current:
+            if other is not outer and other.connection is not None:
+                raise outer.remember(_two(other, outer))
+        if outer.loop is not None and outer.loop not in self._loops:
+            self._loops.add(outer.loop)
+            self._redirect.on_loop_end(outer.loop, self._end_on_this_loop)
+
+    async def _end_on_this_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._loops.discard(loop)
+        for outer in self.current:
+            if outer.loop is loop:
+                await outer.end_here()
+
+
+def _two(first: OuterTransaction, second: OuterTransaction) -> IsolationError:
+    uses = "".join(f"\n  {outer.fixture}: {outer.place or 'an unknown place'}" for outer in (first, second))
+    return IsolationError(
+        f"The test or the application uses both db_session and sync_session.{uses}",
+        why="They have different drivers, and so different connections: in rollback isolation neither sees the rows"
+        " that the other has written. The application uses the one that overrides its dependency; a factory uses"
+        " sync_session in create_sync() and db_session in create_async().",
+        do=f"Use one of them. {RESET}",
+    )
 
 
 def _too_early() -> IsolationError:

@@ -8,6 +8,7 @@ if they are not: in production each session has a connection of its own.
 from __future__ import annotations
 
 import weakref
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from ...errors import IsolationError
@@ -54,6 +55,10 @@ class Savepoint:
     def is_dropped(self) -> bool:
         """Return whether its session was collected without a close."""
         return self.who is not None and self.who.session() is None
+
+
+# The session whose statement runs: per task, else two sessions on one connection would be confused.
+CURRENT: ContextVar[Participant | None] = ContextVar("crucible_session", default=None)
 
 
 class Savepoints:

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ...errors import IsolationError
 from ...sessions.classes import sync_session_class
+from .outer import OuterTransaction
 from .savepoints import RESET
-from .turns import Turns
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
-
-
-class Joinable(Protocol):
-    """The outer transaction, as its sessions see it."""
-
-    turns: Turns
-
-    def joined_by(self, session: Session) -> Connection:
-        """Return the connection, with the outer transaction on it."""
-
-    def remember(self, error: IsolationError) -> IsolationError:
-        """Remember *error*, which the application may swallow, and return it."""
 
 
 class JoinedSession(Session):
@@ -36,7 +24,7 @@ class JoinedSession(Session):
     It has no bind before its first statement: connecting is asynchronous for some drivers, and a fixture is not.
     """
 
-    def __init__(self, outer: Joinable, **kwargs: Any) -> None:
+    def __init__(self, outer: OuterTransaction, **kwargs: Any) -> None:
         super().__init__(join_transaction_mode="create_savepoint", **kwargs)
         self.outer = outer
 
