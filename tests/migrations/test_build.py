@@ -11,8 +11,9 @@ from importlib.metadata import version
 import pytest
 
 from pytest_crucible.errors import TemplateError, UsageError
-from pytest_crucible.recipes import fingerprint_of, recipe_of
+from pytest_crucible.recipes import recipe_of
 from pytest_crucible.recipes.alembic.scripts import Scripts
+from pytest_crucible.recipes.fingerprints import fingerprint
 
 from . import conftest as projects
 
@@ -325,7 +326,7 @@ def test_a_missing_parent(migrated, work):
 
 
 def mark(project, **words):
-    return fingerprint_of(recipe_of(project.settings(**words)), [])
+    return fingerprint(recipe_of(project.settings(**words)).parts())
 
 
 CHANGES = {

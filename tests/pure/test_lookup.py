@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_crucible.errors import LeakError, UsageError
+from pytest_crucible.errors import RedirectError, UsageError
 from pytest_crucible.settings.lookup import lookup
 
 
@@ -100,8 +100,8 @@ def test_an_import_that_raises(root: Path):
 
 def test_an_error_of_ours_passes(root: Path):
     """An error of Crucible's at import says itself what to do, and is not wrapped."""
-    write(root, "shop/main.py", "from pytest_crucible.errors import LeakError\nraise LeakError('found')")
-    with pytest.raises(LeakError):
+    write(root, "shop/main.py", "from pytest_crucible.errors import RedirectError\nraise RedirectError('found')")
+    with pytest.raises(RedirectError):
         lookup("shop.main:app", option="crucible_app", root=root)
 
 

@@ -7,7 +7,7 @@ import uuid
 import psycopg
 import pytest
 
-from pytest_crucible.server import missing_extension
+from pytest_crucible.server.embedded.missing import missing_extension
 
 
 @pytest.fixture(scope="module")

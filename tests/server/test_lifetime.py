@@ -96,7 +96,7 @@ def test_postgres_killed(take):
         kill(postmaster_of(nest))
         gone_after(nest)
         assert segment not in segments()
-    assert "starting PostgreSQL" in held.log()
+    assert "starting PostgreSQL" in held._share.where.last_log.read_text("utf-8")
     again = take()
     with connect(again) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)

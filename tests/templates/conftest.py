@@ -14,6 +14,7 @@ import pytest
 
 from pytest_crucible import recipes
 from pytest_crucible.control import Admin
+from pytest_crucible.recipes.fingerprints import fingerprint
 from pytest_crucible.server import Lease, lease
 from pytest_crucible.server.address import Address
 from pytest_crucible.settings import Settings
@@ -78,7 +79,7 @@ class Project:
         for module in ("models", "data"):
             sys.modules.pop(self.name(module), None)
         facts = words.pop("facts", [("owner", "app"), ("server", "180000"), ("reset", "SQL")])
-        return recipes.fingerprint_of(recipes.MetadataRecipe(self.settings(**words)), facts)
+        return fingerprint(recipes.MetadataRecipe(self.settings(**words)).parts() | dict(facts))
 
     def worker(self, run: str, **words: object) -> Worker:
         """Return a worker with a share in the server; to be closed."""

@@ -57,11 +57,12 @@ PRINT = """
 import sys
 from pathlib import Path
 from pytest_crucible import recipes
+from pytest_crucible.recipes.fingerprints import fingerprint
 from pytest_crucible.settings import Settings
 alembic = sys.argv[2] if sys.argv[1] == "--alembic" else None
 recipe = recipes.recipe_of(Settings(root=Path.cwd(), metadata=tuple(sys.argv[1:]), alembic=alembic))
 assert recipe.ddl()
-print(recipes.fingerprint_of(recipe, []))
+print(fingerprint(recipe.parts()))
 """
 
 

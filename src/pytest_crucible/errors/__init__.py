@@ -1,26 +1,4 @@
-"""Every error that Crucible raises, in one tree.
-
-::
-
-    CrucibleError
-    ├── UsageError         a setting or a call is wrong
-    ├── ServerError        no server, or it went away
-    ├── PermissionMissing  the server's role lacks a privilege that Crucible needs
-    ├── TemplateError      the template could not be built or cloned
-    ├── MigrationError     a migration failed, or does not meet what a check requires
-    ├── RedirectError      an engine bypasses its dialect, or no database is allowed here
-    ├── ResetError         the worker database could not be reset
-    ├── LeakError          a test left a transaction open
-    ├── ApplicationError   the application breaks the ASGI protocol, or does not start again
-    ├── BlockedError       a test waits for a row that it locks itself
-    ├── IsolationError     rollback isolation cannot provide what this test relies on
-    ├── RefusalError       a route accepts a request that it must refuse
-    └── QueryCountError    a block executed more statements than allowed, or fewer than required
-
-    UserWarning
-    ├── LeakWarning         a test left a transaction or a lock open; an error if the warning is made one
-    ├── OtherDialectWarning  an engine of the project does not speak PostgreSQL
-    └── PendingTaskWarning  a test left an asyncio task behind
+"""Every error that Crucible raises, in one tree below `CrucibleError`, and its warnings.
 
 A message is a short paragraph in three parts: what was found, the probable cause, and what to write instead.
 """
@@ -80,10 +58,6 @@ class ResetError(CrucibleError):
 
 class ApplicationError(CrucibleError):
     """The application breaks the ASGI protocol, or does not start again."""
-
-
-class LeakError(CrucibleError):
-    """A test left a transaction open."""
 
 
 class BlockedError(CrucibleError):

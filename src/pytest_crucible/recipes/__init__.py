@@ -6,14 +6,11 @@ metadata, or by migrating with Alembic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..settings import Settings, lookup
-from .fingerprints import fingerprint
 from .metadata import MetadataRecipe
 from .recipe import Recipe
 
-__all__ = ["MetadataRecipe", "Recipe", "fingerprint_of", "parts_of", "recipe_of", "refuse_missing"]
+__all__ = ["MetadataRecipe", "Recipe", "recipe_of", "refuse_missing"]
 
 
 def recipe_of(settings: Settings) -> Recipe:
@@ -23,16 +20,6 @@ def recipe_of(settings: Settings) -> Recipe:
 
         return AlembicRecipe(settings)
     return MetadataRecipe(settings)
-
-
-def parts_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return the parts that shape the template of *recipe* on a server with these *facts* (owner, version, …)."""
-    return recipe.parts() | dict(facts)
-
-
-def fingerprint_of(recipe: Recipe, facts: Sequence[tuple[str, str]]) -> str:
-    """Return the fingerprint of these parts."""
-    return fingerprint(parts_of(recipe, facts))
 
 
 def refuse_missing(settings: Settings) -> None:

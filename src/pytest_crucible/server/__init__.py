@@ -20,7 +20,7 @@ from ..settings.values import CONTAINERS, beginning
 from . import url
 from .address import Address
 
-__all__ = ["Address", "Lease", "lease", "missing_extension"]
+__all__ = ["Address", "Lease", "lease"]
 
 
 class Lease(Protocol):
@@ -48,9 +48,6 @@ class Lease(Protocol):
 
     def keep_image(self) -> None:
         """Have the databases outlive the server."""
-
-    def log(self) -> str:
-        """Return the last lines of the server's log, also after it died; "" if they cannot be read."""
 
     def release(self) -> None:
         """Release the share; a second call does nothing."""
@@ -100,11 +97,3 @@ def _unknown(spec: str) -> UsageError:
         why="It is not a URL either.",
         do=f'Write crucible_server = "embedded", which needs nothing installed, "container", or {url.EXAMPLE}.',
     )
-
-
-def __getattr__(name: str) -> object:
-    if name == "missing_extension":
-        from .embedded.missing import missing_extension
-
-        return missing_extension
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -66,10 +66,6 @@ class ExternalLease:
     def keep_image(self) -> None:
         """Do nothing: the server outlives the run."""
 
-    def log(self) -> str:
-        """Return "": Crucible has no access to the log."""
-        return ""
-
     def release(self) -> None:
         """Do nothing: Crucible does not stop the server."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from .. import recipes
 from ..control import database_names as names
 from ..control import marks, reset, templates
-from ..errors import TemplateError
+from ..errors import TemplateError, UsageError
 from ..project.template_trace import Trace
 from ..recipes.fingerprints import fingerprint
 from ..recipes.live_engines import engines, roles
@@ -19,12 +19,11 @@ from ..redirect import Origin, Redirect
 from ..server import where_kept
 from ..server.address import Address
 from .database import Database
-from .database_errors import not_while_filling
 from .leased_server import LeasedServer
 from .progress import Progress
 
 # A template that an older Crucible made without the mark has another name.
-MARKED = ("mark", str(marks.MARK))
+MARKED = {"mark": str(marks.MARK)}
 
 
 class TemplateBuilder:
@@ -78,8 +77,8 @@ class TemplateBuilder:
         self.tables |= recipe.tables
         owner = self.owner(database, recipe)
         admin, locale = self._server.connect(), self._settings.locale
-        facts = [("owner", owner), ("server", str(admin.version)), ("reset", self._server.rights().source()), MARKED]
-        parts = recipes.parts_of(recipe, facts)
+        facts = {"owner": owner, "server": str(admin.version), "reset": self._server.rights().source()}
+        parts = recipe.parts() | facts | MARKED
         trace = partial(Trace.of_parts, parts, self._settings.root, database=database.label, run=self._server.run)
         wanted = templates.Wanted(self._project, fingerprint(parts), owner, locale, trace, self._settings.rebuild)
         template = self._get_or_build(database, recipe, wanted)
@@ -138,4 +137,12 @@ class TemplateBuilder:
         """Raise an error where the recipe of *database* connects to another one, whose template does not know it."""
         name = origin.database
         if name is not None and name in self._keys.values() and name != database.key:
-            raise not_while_filling(name)
+            raise _not_while_filling(name)
+
+
+def _not_while_filling(name: str) -> UsageError:
+    return UsageError(
+        f"A template is being built, and what fills it connects to the database {name!r}.",
+        why="Each database has a template of its own; crucible_load fills the main one only.",
+        do=f"Fill {name!r} in a session-scoped fixture: what that commits stays for all tests.",
+    )

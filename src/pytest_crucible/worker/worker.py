@@ -7,6 +7,7 @@ than the redirect.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -16,13 +17,12 @@ import psycopg
 from .. import recipes
 from ..control import Control
 from ..control import database_names as names
-from ..errors import CrucibleError
+from ..errors import CrucibleError, UsageError
 from ..redirect import Origin, OtherEngines, Redirect, Target
 from ..server.address import Address
 from ..settings import Settings
 from .children.parent import Parent
 from .database import Database
-from .database_errors import no_such_database
 from .databases import Databases
 from .leased_server import LeasedServer
 from .roles import DEFAULT_ROLE
@@ -169,7 +169,7 @@ class Worker(Databases):
         if asked is None:
             return self.main
         if asked not in self._all:
-            raise no_such_database(asked, filter(None, self._all))
+            raise _no_such_database(asked, filter(None, self._all))
         return self._all[asked]
 
     def planned_url(self, drivername: str, asked: str | None = None) -> str:
@@ -256,3 +256,11 @@ class Worker(Databases):
                     database.drop(self.server.connect())
             self.server.disconnect()
         self.server.release()
+
+
+def _no_such_database(name: str, names: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"There is no database {name!r} here.",
+        why=f"These are named: {', '.join(map(repr, names)) or 'none'}.",
+        do=f'Write crucible_databases = ["{name}=package.module:Base"], or give no name for the main one.',
+    )

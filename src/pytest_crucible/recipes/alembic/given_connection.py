@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from ..recipe import URL
+
 if TYPE_CHECKING:
     from alembic.config import Config
-
-URL = "postgresql+psycopg://"
 
 
 class Attributes(dict[str, Any]):

@@ -55,10 +55,6 @@ class ContainerLease:
     def keep_image(self) -> None:
         """Do nothing: the databases are removed with their container."""
 
-    def log(self) -> str:
-        """Return the last lines of the server's log, while its container exists."""
-        return "\n".join(cleanup.read(f"{self.nest}/log").splitlines()[-20:])
-
     def release(self) -> None:
         """Release the share; the container ends with the last one."""
         self._share.leave(self.nest)
@@ -110,7 +106,6 @@ def _start(where: Folders, image: str, lock: int) -> None:
     order = {
         "command": launcher.containerised(),
         "image": image,
-        "last_log": str(where.last_log),
         "parent": str(parent),
         "realm": str(parent / "realm"),
         "user": launcher.SUPERUSER,

@@ -37,11 +37,6 @@ class EmbeddedLease:
         with suppress(FileNotFoundError):  # the server died: there is nothing to keep
             Path(self.nest, "keep").touch()
 
-    def log(self) -> str:
-        """Return the last lines of the server's log, also after it died."""
-        text = cleanup.read(f"{self.nest}/log") or cleanup.read(str(self._share.where.last_log))
-        return "\n".join(text.splitlines()[-20:])
-
     def release(self) -> None:
         """Release the share; the server ends with the last one."""
         self._share.leave(self.nest)
