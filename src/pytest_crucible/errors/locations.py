@@ -82,13 +82,13 @@ def awaiting() -> CodeLocation | None:
     except RuntimeError:
         return None
     for task in asyncio.all_tasks() if running is not None else ():
-        frames = list(_suspended(task.get_coro()))
+        frames = list(suspended(task.get_coro()))
         if any(value is running for frame in frames for value in frame.f_locals.values()):
             return next(filter(None, map(innermost, reversed(frames))), None)
     return None
 
 
-def _suspended(coroutine: Any) -> Iterator[FrameType]:
+def suspended(coroutine: Any) -> Iterator[FrameType]:
     """Yield the frames in which *coroutine* is suspended, the outermost first."""
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)

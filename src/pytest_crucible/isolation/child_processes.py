@@ -14,7 +14,7 @@ from ..worker.worker import Worker
 from .layers import Layers
 
 
-class Children:
+class Children(forks.Forking):
     """The child processes, which use the databases of *worker* and own none.
 
     Args:
@@ -59,9 +59,6 @@ class Children:
             worker.make_ready()
             if not self._layers.in_test and not self._layers.are_coming_up:
                 self.reset_after_end()  # a plugin runs each test in a child, and one has crashed
-
-    def after_fork_in_parent(self) -> None:
-        """Do nothing: `Service` and `Watchdog` resume by themselves."""
 
     def after_fork_in_child(self) -> None:
         """Leave the databases to the parent."""

@@ -21,7 +21,7 @@ from contextvars import Context
 from typing import Any
 
 from ..errors import PendingTaskWarning
-from ..errors.locations import innermost
+from ..errors.locations import innermost, suspended
 from ..redirect import Redirect
 from ..redirect.loops import is_runner
 
@@ -109,17 +109,9 @@ def described(task: Task) -> str:
     """Return a line on *task*: its name, its coroutine, and the project's line where it is suspended."""
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", None) or repr(coroutine)
-    return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {suspended(coroutine)}."
-
-
-def suspended(coroutine: Any) -> str:
-    """Return the innermost line of the project's code where *coroutine* is suspended."""
-    place = None
-    while coroutine is not None:
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-        place = innermost(frame) or place
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-    return "an unknown place" if place is None else str(place)
+    location = [found for frame in suspended(coroutine) if (found := innermost(frame))][-1:]
+    where = location[0] if location else "an unknown location"
+    return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {where}."
 
 
 def context_of(task: Task) -> Context | None:

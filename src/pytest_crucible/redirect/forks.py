@@ -22,7 +22,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 # Objects of the parent that the child must not close: this list keeps them from being collected.
 INHERITED: list[object] = []
@@ -33,8 +33,8 @@ _GONE_SECONDS = 0.2
 _END_SECONDS = 2.0
 
 
-class Forking(Protocol):
-    """A part of Crucible that acts before and after a fork."""
+class Forking:
+    """A part of Crucible that acts before and after a fork; each method does nothing unless the part overrides it."""
 
     def before_fork(self) -> None:
         """Prepare, in the thread that forks."""
@@ -46,7 +46,7 @@ class Forking(Protocol):
         """Leave the parent's resources to the parent."""
 
 
-class Background:
+class Background(Forking):
     """A daemon thread that ends before each fork and starts again after it.
 
     Args:

@@ -11,7 +11,7 @@ from .parent import Parent
 _begun: list[Child] = []
 
 
-class Child:
+class Child(forks.Forking):
     """This process as a child: a redirect that asks the parent.
 
     Args:
@@ -22,12 +22,6 @@ class Child:
         self.redirect = Redirect(Parent(path).target)
         self.redirect.is_child = True
         forks.watch(self)
-
-    def before_fork(self) -> None:
-        """Do nothing: `Parent` waits for the end of a conversation."""
-
-    def after_fork_in_parent(self) -> None:
-        """Do nothing."""
 
     def after_fork_in_child(self) -> None:
         """Leave the connections that are open to the parent."""

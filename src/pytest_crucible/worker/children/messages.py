@@ -47,11 +47,6 @@ def is_gone(line: socket.socket) -> bool:
         return True
 
 
-def question(origin: Origin) -> Words:
-    """Return the question for the target of *origin*."""
-    return asdict(origin)
-
-
 def origin_of(words: Words) -> Origin:
     """Return the origin of a question."""
     return Origin(words["driver"], words["user"], words["database"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from dataclasses import asdict
 
 from ...errors import RedirectError
 from ...redirect import Origin, Target, forks
 from . import messages as lines
 
 
-class Parent:
+class Parent(forks.Forking):
     """The process that owns the databases which this one, a child of the tests, uses.
 
     The line to it is open for as long as this process lives: by that the parent knows that its databases may change.
@@ -85,7 +86,7 @@ class Parent:
 
     def _ask(self, line: socket.socket, origin: Origin) -> Target:
         try:
-            lines.send(line, lines.question(origin))
+            lines.send(line, asdict(origin))
             words = lines.receive(line)
         except OSError:
             words = None

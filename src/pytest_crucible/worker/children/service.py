@@ -15,7 +15,7 @@ from ...server.supervisor.nest import Nest
 from . import messages as lines
 
 
-class Service:
+class Service(forks.Forking):
     """The parent's side: a socket, and a thread that answers there.
 
     A child opens a line when it first uses a database, and the system closes that when the child ends, however it ends.
