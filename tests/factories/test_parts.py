@@ -8,8 +8,8 @@ import pytest
 
 from pytest_crucible.factories.bulk.copying import _field
 from pytest_crucible.factories.factories import Factories
-from pytest_crucible.factories.patches import Patches
 from pytest_crucible.factories.polyfactory.uniques import _numbered
+from pytest_crucible.project.patches import Patches
 from pytest_crucible.settings import Settings
 
 

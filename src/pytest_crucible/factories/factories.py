@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from ..project.on_import import OnImport
+from ..project.patches import Patches
 from ..settings import Settings
-from .patches import Patches
 from .scope import SCOPES, FactoryScope, Seen, gone
 from .seeds import Sources, State, number, restore
 

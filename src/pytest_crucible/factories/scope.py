@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..errors import UsageError
-from .patches import Patches
+from ..project.patches import Patches
 
 
 class Seen(dict[Hashable, set[Hashable]]):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from .patches import Patches
+from ..project.patches import Patches
 
 State = list[tuple[Any, Any]]
 

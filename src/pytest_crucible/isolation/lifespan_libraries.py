@@ -9,40 +9,20 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..project.on_import import OnImport
+from ..project.patches import Patches
 from ..redirect.loops import running_loop
+
+if TYPE_CHECKING:
+    from .wide_lifespans import WideLifespans
 
 # The limit for a loop in another thread; otherwise the libraries' own timeouts apply.
 SECONDS = 60
 
 Method = Callable[..., Any]
-
-
-class EnteredLifespan(Protocol):
-    """A lifespan that a project's code has started, and that can be stopped and started again."""
-
-    def obstacle(self) -> str | None:
-        """Return the reason why it cannot be stopped now, or None."""
-
-    def stop(self) -> None:
-        """Shut the application down."""
-
-    def start(self) -> None:
-        """Start the application up again."""
-
-
-class LifespanListener(Protocol):
-    """A listener for the lifespans that a project's code starts and stops."""
-
-    def starting(self, lifespan: EnteredLifespan) -> AbstractContextManager[None]:
-        """Return the context in which *lifespan* starts."""
-
-    def stopping(self, lifespan: EnteredLifespan) -> bool:
-        """Forget *lifespan*; return whether it runs, and so must be stopped."""
 
 
 class ClientLifespan:
@@ -108,13 +88,17 @@ class ManagedLifespan:
             self._loop.run_until_complete(coroutine())
 
 
+# A lifespan that a project's code has started, and that can be stopped and started again.
+EnteredLifespan = ClientLifespan | ManagedLifespan
+
+
 class Libraries:
     """The wrappers that tell *listener* of the lifespans that a project's code runs by one of the libraries."""
 
-    def __init__(self, listener: LifespanListener) -> None:
+    def __init__(self, listener: WideLifespans) -> None:
         self._listener = listener
         self._entered: dict[int, Any] = {}
-        self._replaced: list[tuple[type, str, Any, Any]] = []
+        self._patches = Patches()
         self._on_import = OnImport({"starlette.testclient": self._wrap_client, "asgi_lifespan": self._wrap_manager})
 
     def install(self) -> None:
@@ -124,20 +108,11 @@ class Libraries:
     def remove(self) -> None:
         """Restore the libraries' methods."""
         self._on_import.remove()
-        while self._replaced:
-            cls, name, method, wrapper = self._replaced.pop()
-            if vars(cls).get(name) is wrapper:
-                setattr(cls, name, method)
-
-    def _replace(self, cls: type, name: str, wrapper: Any) -> None:
-        self._replaced.append((cls, name, vars(cls)[name], wrapper))
-        setattr(cls, name, wrapper)
+        self._patches.undo()
 
     def _wrap_client(self, module: ModuleType) -> None:
-        client_class, websocket_class = module.TestClient, module.WebSocketTestSession
+        client_class, websockets = module.TestClient, self._open_websockets(module.WebSocketTestSession)
         enter, leave = client_class.__enter__, client_class.__exit__
-        open_websocket, close_websocket = websocket_class.__enter__, websocket_class.__exit__
-        websockets: weakref.WeakSet[Any] = weakref.WeakSet()
 
         def entering(client: Any) -> Any:
             __tracebackhide__ = True
@@ -152,6 +127,14 @@ class Libraries:
             lifespan = self._entered.pop(id(client), None)
             return leave(client, *args) if lifespan is None or self._listener.stopping(lifespan) else None
 
+        self._patches.put(client_class, "__enter__", entering)
+        self._patches.put(client_class, "__exit__", leaving)
+
+    def _open_websockets(self, websocket_class: Any) -> weakref.WeakSet[Any]:
+        """Return the websockets of *websocket_class* that are open, a set that follows them from now on."""
+        open_websocket, close_websocket = websocket_class.__enter__, websocket_class.__exit__
+        websockets: weakref.WeakSet[Any] = weakref.WeakSet()
+
         def opening(websocket: Any) -> Any:
             __tracebackhide__ = True
             opened = open_websocket(websocket)
@@ -163,10 +146,9 @@ class Libraries:
             websockets.discard(websocket)
             return close_websocket(websocket, *args)
 
-        self._replace(client_class, "__enter__", entering)
-        self._replace(client_class, "__exit__", leaving)
-        self._replace(websocket_class, "__enter__", opening)
-        self._replace(websocket_class, "__exit__", closing)
+        self._patches.put(websocket_class, "__enter__", opening)
+        self._patches.put(websocket_class, "__exit__", closing)
+        return websockets
 
     def _wrap_manager(self, module: ModuleType) -> None:
         manager_class = module.LifespanManager
@@ -189,5 +171,5 @@ class Libraries:
                 return await leave(manager, *args)
             return await leave(lifespan.manager, *args) if self._listener.stopping(lifespan) else None
 
-        self._replace(manager_class, "__aenter__", entering)
-        self._replace(manager_class, "__aexit__", leaving)
+        self._patches.put(manager_class, "__aenter__", entering)
+        self._patches.put(manager_class, "__aexit__", leaving)

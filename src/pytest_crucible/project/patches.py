@@ -1,4 +1,4 @@
-"""Temporary replacement of class attributes."""
+"""Temporary replacement of attributes of classes and modules."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ _ABSENT = object()
 
 
 class Patches:
-    """Replaced attributes of classes, with their original values."""
+    """Replaced attributes of classes and modules, with their original values."""
 
     def __init__(self) -> None:
-        self._were: list[tuple[type, str, Any]] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
-    def put(self, home: type, name: str, value: Any) -> None:
+    def put(self, home: Any, name: str, value: Any) -> None:
         """Replace the attribute *name* of *home*."""
-        self._were.append((home, name, vars(home).get(name, _ABSENT)))
+        self._replaced.append((home, name, vars(home).get(name, _ABSENT), value))
         setattr(home, name, value)
 
     def undo(self) -> None:
-        """Restore every attribute, the last one first."""
-        while self._were:
-            home, name, was = self._were.pop()
-            delattr(home, name) if was is _ABSENT else setattr(home, name, was)
+        """Restore every attribute, the last one first; leave those that other code has replaced since."""
+        while self._replaced:
+            home, name, original, value = self._replaced.pop()
+            if vars(home).get(name) is value:
+                delattr(home, name) if original is _ABSENT else setattr(home, name, original)

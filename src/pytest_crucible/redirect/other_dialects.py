@@ -14,13 +14,14 @@ import weakref
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy
 from sqlalchemy.engine.interfaces import Dialect
 
 from ..errors import OtherDialectWarning, RedirectError, locations
 from ..errors.locations import CodeLocation
+from ..project.patches import Patches
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -84,26 +85,23 @@ class OtherEngines:
         self._made: weakref.WeakKeyDictionary[Dialect, OtherEngine] = weakref.WeakKeyDictionary()
         # Engines that the same line makes in each test count as one.
         self._lines: dict[tuple[CodeLocation, str], OtherEngine] = {}
-        self._original: Any = None
+        self._patches = Patches()
 
     def install(self) -> None:
         """Note the lines that make engines, by the dialects' public hook ``engine_created``."""
-        if self._mode == "allow" or self._original is not None:
+        if self._mode == "allow":
             return
-        self._original = original = Dialect.__dict__["engine_created"]
-        note = self._note
+        original, note = vars(Dialect)["engine_created"], self._note
 
         def engine_created(cls: type[Dialect], engine: Engine) -> None:
             note(engine, sys._getframe(1))
             original.__get__(None, cls)(engine)
 
-        Dialect.engine_created = classmethod(engine_created)  # type: ignore[assignment, method-assign]
+        self._patches.put(Dialect, "engine_created", classmethod(engine_created))
 
     def remove(self) -> None:
         """Undo `install`."""
-        if self._original is not None:
-            Dialect.engine_created = self._original  # type: ignore[method-assign]
-            self._original = None
+        self._patches.undo()
 
     def connecting(self, dialect: Dialect) -> OtherEngine | None:
         """Return the engine of *dialect*, which is about to connect; None for a library's engine.

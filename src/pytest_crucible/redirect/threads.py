@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from types import MethodType
 from typing import Any
 
+from ..project.patches import Patches
+
 Owner = ContextVar["str | None"]
 
 
@@ -28,29 +30,19 @@ class ThreadOwners:
     def __init__(self, owner: Owner, starter: Callable[[], str | None]) -> None:
         self._owner = owner
         self._starter = starter
-        self._start = threading.Thread.start
-        self._submit = ThreadPoolExecutor.submit
-        self._wrapped: tuple[Any, Any] | None = None
+        self._patches = Patches()
 
     def install(self) -> None:
         """Wrap both methods."""
-        self._start, self._submit = threading.Thread.start, ThreadPoolExecutor.submit
-        self._wrapped = self._wrapped_start(), self._wrapped_submit()
-        self._replace(*self._wrapped)
+        self._patches.put(threading.Thread, "start", self._wrapped_start())
+        self._patches.put(ThreadPoolExecutor, "submit", self._wrapped_submit())
 
     def remove(self) -> None:
         """Unwrap both methods, unless other code has wrapped them since."""
-        if self._wrapped == (threading.Thread.start, ThreadPoolExecutor.submit):
-            self._replace(self._start, self._submit)
-        self._wrapped = None
-
-    @staticmethod
-    def _replace(start: Any, submit: Any) -> None:
-        threading.Thread.start = start  # type: ignore[method-assign]
-        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        self._patches.undo()
 
     def _wrapped_start(self) -> Callable[[threading.Thread], None]:
-        owner, starter, start = self._owner, self._starter, self._start
+        owner, starter, start = self._owner, self._starter, threading.Thread.start
 
         def start_owned(thread: threading.Thread) -> None:
             name = starter()
@@ -69,7 +61,7 @@ class ThreadOwners:
         return start_owned
 
     def _wrapped_submit(self) -> Callable[..., Future[Any]]:
-        owner, submit = self._owner, self._submit
+        owner, submit = self._owner, ThreadPoolExecutor.submit
 
         def submit_owned(executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             return submit(executor, _call_owned, owner, owner.get(), fn, *args, **kwargs)

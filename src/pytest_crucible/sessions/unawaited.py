@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors.locations import CodeLocation, here
+from ..project.patches import Patches
 
 HOOK = "_warn_unawaited_coroutine"
 
@@ -25,18 +26,17 @@ class Unawaited:
 
     def __init__(self) -> None:
         self._calls: list[tuple[str, CodeLocation | None]] = []
-        self._warn: Callable[[Any], None] | None = None
+        self._warn: Callable[[Any], None] | None = getattr(warnings, HOOK, None)
+        self._patches = Patches()
 
     def install(self) -> None:
         """Start noting coroutines that are collected before they began."""
-        self._warn = getattr(warnings, HOOK, None)
         if self._warn is not None:
-            setattr(warnings, HOOK, self._collected)
+            self._patches.put(warnings, HOOK, self._collected)
 
     def remove(self) -> None:
         """Stop noting coroutines."""
-        if getattr(warnings, HOOK, None) == self._collected:
-            setattr(warnings, HOOK, self._warn)
+        self._patches.undo()
 
     def begin(self) -> None:
         """Forget the calls of earlier tests."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ..patches import Patches
+from ...project.patches import Patches
 from ..scope import SCOPES
 from ..seeds import Sources, separate
 from . import column_types as types
