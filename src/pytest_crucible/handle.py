@@ -4,45 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .app.overrides import overriding
 from .errors import UsageError
-from .isolation.leaks import Leak
+from .isolation.resets import IsolatedTest
 from .server.address import Address
 
 
 @dataclass
-class Test:
+class Test(IsolatedTest):
     """One test and its database.
 
     Attributes:
-        id: pytest's node id.
-        isolation: ``reset``, ``rollback`` or ``clone``.
-        keep: Whether to keep the database if the test fails; a test may set it.
         address: Returns the address of a worker database by its name; None names the main one.
         applications: Returns the applications of ``crucible_app`` that exist by now.
-        names: The names of its module and its class, which outlive it: leaked sessions are looked for there.
+        forbidden: The reason why it may not use a database, or None.
     """
 
-    __test__ = False
-
-    id: str
-    isolation: str
-    keep: bool
     address: Callable[[str | None], Address]
     applications: Callable[[], list[Any]]
-    failed: bool = False
     forbidden: str | None = None
-    began: float = 0.0
-    kept: list[str] = field(default_factory=list)
-    leaks: list[Leak] = field(default_factory=list)
-    names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def is_kept(self) -> bool:
-        """Return whether its database is kept at its end."""
-        return self.failed and self.keep
 
     @property
     def database(self) -> str:

@@ -340,7 +340,7 @@ class Hooks:
             ):
                 value = yield
                 see(value)
-                self.run.isolation.fixtures[fixturedef] = fixturedef.argname, value
+                self.run.isolation.resets.fixtures[fixturedef] = fixturedef.argname, value
                 return value
         except CrucibleError:
             # It was set up, and shall be again for a test that asks for it in time.

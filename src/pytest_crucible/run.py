@@ -218,7 +218,7 @@ class Run:
 
     def lifespan(self, *, wide: bool) -> Lifespan:
         """Return the application's lifespan on a loop; a *wide* loop outlives a single test."""
-        lifespan = Lifespan(self.worker, self.isolation.layers if wide else None, self.isolation.lifespans)
+        lifespan = Lifespan(self.worker, self.isolation.layers if wide else None, self.isolation.users.lifespans)
         self._lifespans.add(lifespan)
         self.overridden.learn()
         return lifespan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from ..errors import RedirectError
@@ -12,6 +11,7 @@ from ..worker.children.service import Service
 from ..worker.database import Database
 from ..worker.worker import Worker
 from .layers import Layers
+from .resets import Resets
 
 
 class Children(forks.Forking):
@@ -20,18 +20,18 @@ class Children(forks.Forking):
     Args:
         worker: The databases of this process.
         layers: The layers, which know whether a wide fixture is being set up.
-        settle: Resets databases while no test runs.
+        resets: The resets of the databases.
 
     Attributes:
         collected: Whether the project is imported.
     """
 
-    def __init__(self, worker: Worker, layers: Layers, settle: Callable[[Iterable[Database]], None]) -> None:
+    def __init__(self, worker: Worker, layers: Layers, resets: Resets) -> None:
         self.collected = False
         self._worker = worker
         self._layers = layers
-        self._settle = settle
-        self._service = Service(self._target, self._reset)
+        self._resets = resets
+        self._service = Service(self)
         self.open = self._service.open
         self.close = self._service.close
         forks.watch(self)
@@ -44,7 +44,7 @@ class Children(forks.Forking):
     def reset_after_end(self) -> None:
         """Reset the databases if a child has ended since the last test."""
         if self._service.ended():
-            self._reset()
+            self.reset()
 
     # -- forks -------------------------------------------------------------------------------------------------------
 
@@ -66,11 +66,13 @@ class Children(forks.Forking):
 
     # -- in the thread of the service --------------------------------------------------------------------------------
 
-    def _target(self, origin: Origin) -> Target:
+    def target(self, origin: Origin) -> Target:
+        """Return where an engine of a child leads."""
         if self._worker.redirect.forbidden is not None:
             raise RedirectError(self._worker.redirect.forbidden)
         return self._worker.redirect.target(origin)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Reset the databases while no test runs."""
         self._service.active()
-        self._settle(self._worker.databases)
+        self._resets.between_tests(self._worker.databases)

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import contextmanager
 
 from ..report import Figures
 from ..settings import Settings
 from ..worker.database import Database
 from ..worker.worker import Worker
 from .child_processes import Children
-from .database_reset import ENDED, DatabaseReset, give_time_while
+from .database_reset import ENDED
+from .database_users import DatabaseUsers
 from .layers import Layers
-from .leaks import Circumstances, Ended, Leak, is_active, report
-from .lifespan import Lifespan
+from .leaks import Ended, report
 from .lifespan_libraries import Libraries
+from .resets import IsolatedTest, Resets
 from .watchdog import Watchdog
 from .wide_lifespans import WideLifespans
-
-
-class IsolatedTest(Protocol):
-    """The test that is isolated: how, and what is found at its end; see `pytest_crucible.handle.Test`."""
-
-    id: str
-    isolation: str
-    keep: bool
-    failed: bool
-    began: float
-    names: Mapping[str, Mapping[str, Any]]
-    leaks: list[Leak]
-    kept: list[str]
 
 
 class Isolation:
@@ -44,26 +31,25 @@ class Isolation:
 
     Attributes:
         layers: The rows of wide fixtures.
-        lifespans: The lifespans that run on a loop that outlives its tests.
+        resets: The resets of the databases.
+        users: The applications and connections that use the databases.
         wide_lifespans: The lifespans that the project's own wide fixtures run.
         children: The child processes.
         watchdog: The watchdog.
         ended: The backends that were ended, for errors that follow.
-        fixtures: The name and the value of each wide fixture that is up.
     """
 
     def __init__(self, settings: Settings, worker: Worker, figures: Figures) -> None:
-        self.layers = Layers(worker, lambda database: self._suspend([database], copied=True))
-        self.lifespans: set[Lifespan] = set()
-        self.wide_lifespans = WideLifespans(self.layers, worker.redirect, worker.notes)
-        self.children = Children(worker, self.layers, self.reset_between_tests)
+        self.users = DatabaseUsers(worker)
+        self.layers = Layers(worker, self.users)
+        self.resets = Resets(settings, worker, figures)
+        self.wide_lifespans = WideLifespans(self.users, self.layers, worker.redirect)
+        self.children = Children(worker, self.layers, self.resets)
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
-        self.fixtures: dict[Hashable, tuple[str, Any]] = {}
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
         self._worker = worker
-        self._figures = figures
 
     def install(self) -> None:
         """Follow every lifespan that starts from now on."""
@@ -101,14 +87,14 @@ class Isolation:
         self.layers.in_test = False
         self.watchdog.test_began = math.inf
         if worker.parent is not None:
-            worker.parent.settle()
+            worker.parent.reset()
         if not worker.started:
             return
-        if test.isolation == "clone" or (test.failed and test.keep):
-            test.leaks += self._end_leaks(test)
+        if test.isolation == "clone" or test.is_kept():
+            test.leaks += self.resets.end_leaks(test)
         else:
-            test.leaks += self._reset(self.children.touched(), self._circumstances(test), test.id)
-        if test.failed and test.keep:
+            test.leaks += self.resets.after_test(self.children.touched(), test)
+        if test.is_kept():
             self._suspend(worker.databases)
             test.kept = worker.keep(test.id)
         elif test.isolation == "clone":
@@ -132,53 +118,12 @@ class Isolation:
 
     def end_fixture(self, key: Hashable) -> None:
         """Take the layer of a wide fixture off that was torn down, and reset what its teardown did."""
-        self.fixtures.pop(key, None)
+        self.resets.fixtures.pop(key, None)
         if self.layers.gone(key):
             if stale := [database for database in self._worker.databases if database.stale]:
                 self._suspend(stale)
-            self.reset_between_tests(self._worker.databases)
+            self.resets.between_tests(self._worker.databases)
             self.wide_lifespans.resume()
-
-    def reset_between_tests(self, databases: Iterable[Database]) -> None:
-        """Reset *databases* while no test runs."""
-        self._worker.note_open()
-        self._reset(databases, self._circumstances(None), "")
-
-    def _reset(self, databases: Iterable[Database], now: Circumstances, test: str) -> list[Leak]:
-        """Reset each of *databases*, whatever happens to one of them; return the leaks."""
-        leaks = self._for_each(databases, DatabaseReset.reset, now)
-        for reason in self._worker.clones():
-            self._figures.add_clone(reason, test)
-        return leaks
-
-    def _end_leaks(self, test: IsolatedTest) -> list[Leak]:
-        """Have the transactions give way that *test* left open in databases that are about to go."""
-        return self._for_each(self._worker.databases, DatabaseReset.end_leaks, self._circumstances(test))
-
-    def _for_each(
-        self, databases: Iterable[Database], act: Callable[[DatabaseReset], list[Leak]], now: Circumstances
-    ) -> list[Leak]:
-        leaks: list[Leak] = []
-
-        def act_on(database: Database) -> None:
-            leaks.extend(act(DatabaseReset(database, self._worker.redirect, now)))
-
-        with ExitStack() as each:  # the last one first, and the others also where one raises an error
-            for database in reversed([*databases]):
-                each.callback(act_on, database)
-        return leaks
-
-    def _circumstances(self, test: IsolatedTest | None) -> Circumstances:
-        redirect = self._worker.redirect
-        return Circumstances(
-            math.inf if test is None else test.began,  # between tests, everything open is older
-            redirect.test,
-            self._worker.before,
-            test is not None and self._settings.leaks == "all",
-            dict(self.fixtures.values()),
-            {} if test is None else test.names,
-            redirect.holders.first,
-        )
 
     def _make_way_for_clones(self, test: IsolatedTest) -> None:
         """Shut down what uses stale databases."""
@@ -186,23 +131,9 @@ class Isolation:
         self.ended.note_clone(test.id)
         self._suspend([database for database in databases if database.stale])
         # A fresh clone has no rows of the layers that went with the applications; the others have them still.
-        self.reset_between_tests([database for database in databases if not database.stale])
+        self.resets.between_tests([database for database in databases if not database.stale])
 
-    def _suspend(self, databases: Collection[Database], *, copied: bool = False) -> None:
-        """Shut applications down, and have open connections given up, before *databases* go.
-
-        With *copied*, their rows stay.
-        """
-        gone = {(database.name, database.generation) for database in databases}
-        self._worker.leaving = True
-        try:
-            self.wide_lifespans.suspend(databases, copied=copied)
-            for lifespan in list(self.lifespans):
-                lifespan.suspend()
-        finally:
-            self._worker.leaving = False
-        redirect = self._worker.redirect
-        give_time_while(
-            lambda: bool(redirect.connecting) or any(map(is_active, redirect.holders.in_use(gone))), redirect
-        )
-        redirect.holders.let_go(gone)
+    def _suspend(self, databases: Collection[Database]) -> None:
+        """Have the users of *databases* make way before these go, and the rows of start-ups with them."""
+        for wide in self.users.suspend(databases):
+            self.layers.gone(wide)

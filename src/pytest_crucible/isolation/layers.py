@@ -11,13 +11,13 @@ Rows committed before any fixture (an application that seeds its tables at impor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from ..errors import UsageError
-from ..worker.database import Database
 from ..worker.worker import IMPORT, Worker
+from .database_users import DatabaseUsers
 
 
 class Layers:
@@ -25,16 +25,16 @@ class Layers:
 
     Args:
         worker: The worker databases.
-        before_copy: Called before a database is copied and all connections to it end, because a fixture changed it.
+        users: The users of the databases, which make way before one is copied because a fixture changed its schema.
 
     Attributes:
         in_test: Whether a test is under way.
     """
 
-    def __init__(self, worker: Worker, before_copy: Callable[[Database], None]) -> None:
+    def __init__(self, worker: Worker, users: DatabaseUsers) -> None:
         self.in_test = False
-        self._before_copy = before_copy
         self._worker = worker
+        self._users = users
         self._open: list[int] = []
         self._of: dict[Hashable, int] = {}
         self._parts: dict[int, list[Hashable]] = {}
@@ -61,7 +61,7 @@ class Layers:
         finally:
             self._open.remove(number)
             if self._worker.started and written is None:
-                self._worker.capture(number, self._before_copy)
+                self._capture(number)
             self._worker.note_open()
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
@@ -82,6 +82,13 @@ class Layers:
             self._worker.take_off(number)
         return True
 
+    def _capture(self, number: int) -> None:
+        """Take the commits since the last capture into the layer *number* of each database."""
+        for database in self._worker.databases:
+            if database.capture(number) is None:  # only a copy of the database can be that layer
+                self._users.suspend([database])
+                database.copy_as_layer(number)
+
     def _settle(self) -> int | None:
         """Attribute the writes before a wide fixture's set-up; return their number if the test made them."""
         marks = self._worker.marks()
@@ -89,7 +96,7 @@ class Layers:
             return None
         if self.in_test and not self._open:
             return marks
-        self._worker.capture(self._open[-1] if self._open else IMPORT, self._before_copy)
+        self._capture(self._open[-1] if self._open else IMPORT)
         return None
 
 

@@ -306,26 +306,23 @@ class Database:
 
     # -- layers ------------------------------------------------------------------------------------------------------
 
-    def capture(self, layer: int, before_copy: Callable[[Database], None] = lambda database: None) -> bool:
-        """Take the commits of a wide fixture into *layer*; return whether there were any.
+    def capture(self, layer: int) -> bool | None:
+        """Take the commits of a wide fixture into *layer*.
 
-        Where only a copy of the database can be that layer, *before_copy* is called before all connections to it end.
+        Returns:
+            Whether there were any; None if only a copy of the whole database can be that layer.
         """
         if self._stale:
             return False
-        taken = self.connect().capture(layer)
-        if taken is None:
-            before_copy(self)
-            self._rebase(layer)
-            return True
-        if taken:
+        captured = self.connect().capture(layer)
+        if captured:
             base = self._bases[-1]
             base.layers.add(layer)
             base.saved = self.connect().export_layers()
-        return taken
+        return captured
 
-    def _rebase(self, layer: int) -> None:
-        """Copy the whole database as the layer of a wide fixture that changed the schema."""
+    def copy_as_layer(self, layer: int) -> None:
+        """Copy the whole database as the layer of a wide fixture that changed the schema; all connections to it end."""
         control = self.connect()
         control.seal()
         control.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from .database import Database
 
@@ -54,11 +54,6 @@ class Databases:
     def marks(self) -> int:
         """Return the number of statements that have written, and committed, since the baseline."""
         return sum(database.connect().marks() for database in self.databases)
-
-    def capture(self, layer: int, before_copy: Callable[[Database], None]) -> None:
-        """Take the commits of a wide fixture into *layer*; see `Database.capture`."""
-        for database in self.databases:
-            database.capture(layer, before_copy)
 
     def take_off(self, layer: int) -> None:
         """Take *layer* off each database; see `Database.take_off`."""

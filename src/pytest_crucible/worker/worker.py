@@ -231,8 +231,9 @@ class Worker(Databases):
             before = self.databases
             recipe = recipes.recipe_of(database.settings)
             for opened in self.databases:
-                if opened not in before:  # the application connected while the recipe imported it
-                    opened.capture(IMPORT)
+                # Those that the application connected to while the recipe imported it.
+                if opened not in before and opened.capture(IMPORT) is None:
+                    opened.copy_as_layer(IMPORT)
             if not database.is_open:
                 template = self.templates.template(database, recipe)
                 database.open(self.server.connect(), self.server.rights(), template)

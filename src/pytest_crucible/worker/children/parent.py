@@ -48,11 +48,11 @@ class Parent(forks.Forking):
         with self._lock:
             self._present()
 
-    def settle(self) -> None:
+    def reset(self) -> None:
         """Have the parent reset its databases, and wait for it: around a test that a forked child runs."""
         with self._lock:
             line = self._present()
-            lines.send(line, {"settle": True})
+            lines.send(line, {"reset": True})
             if lines.receive(line) is None:
                 raise _over()
 

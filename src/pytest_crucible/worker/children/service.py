@@ -7,12 +7,23 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from ...redirect import Origin, Target, forks
 from ...server.folders import check_socket, own, short
 from ...server.supervisor.nest import Nest
 from . import messages as lines
+
+
+class DatabaseOwner(Protocol):
+    """The owner of the databases that children use; both methods run in the service's thread."""
+
+    def target(self, origin: Origin) -> Target:
+        """Return where an engine of a child leads; the database may be built for it."""
+
+    def reset(self) -> None:
+        """Reset the databases, for a forked child that runs a test."""
 
 
 class Service(forks.Forking):
@@ -21,13 +32,11 @@ class Service(forks.Forking):
     A child opens a line when it first uses a database, and the system closes that when the child ends, however it ends.
 
     Args:
-        target: Where an engine of a child leads. It runs in the service's thread, and may build the database there.
-        settle: Puts the databases back, for a forked child that runs a test.
+        owner: The owner of the databases.
     """
 
-    def __init__(self, target: Callable[[Origin], Target], settle: Callable[[], None]) -> None:
-        self._target = target
-        self._settle = settle
+    def __init__(self, owner: DatabaseOwner) -> None:
+        self._owner = owner
         self._lock = threading.Lock()
         self._lines: set[socket.socket] = set()
         self._ended = False
@@ -162,10 +171,10 @@ class Service(forks.Forking):
 
     def _answer(self, words: lines.Words) -> lines.Words:
         try:
-            if "settle" in words:
-                self._settle()
+            if "reset" in words:
+                self._owner.reset()
                 return {}
-            return lines.answer(self._target(lines.origin_of(words)))
+            return lines.answer(self._owner.target(lines.origin_of(words)))
         except Exception as error:  # noqa: BLE001 - it belongs to the child
             return lines.refusal(error)
 
