@@ -57,6 +57,10 @@ def _from_file(config: pytest.Config, option: Option) -> object:
         return config.getini(option.name)
     except (TypeError, ValueError, pytest.UsageError) as error:  # pytest 9.0 raises what its conversion raised
         is_ini = config.inipath is not None and config.inipath.suffix != ".toml"
+        from .settings.files import string_in
+
+        if option.may_be_string and not is_ini and (text := string_in(config.inipath, option.name)):
+            return [text]
         raise option.unreadable(str(error), is_ini=is_ini) from None
 
 

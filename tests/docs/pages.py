@@ -7,7 +7,7 @@ A page may name its sample project (``<!-- project: shop -->``, a folder of ``te
 * of a ``console`` block, the lines with ``$`` are run; what stands below each must appear in its output, in this
   order, ``…`` standing for any text. ``exit=1`` after the language is the exit code that the last one must have.
   Everything is installed already, so ``pip install`` is passed over; ``not-run=REASON`` marks what cannot run here;
-* ``text`` blocks are for reading only.
+* ``text`` blocks, and ``sql`` blocks without a path, are for reading only.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import tomlkit
 PROJECTS = Path(__file__).parent / "projects"
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 PROJECT = re.compile(r"^<!-- project: (\S+) -->$", re.MULTILINE)
-PATH = re.compile(r"(?:#|;|//|<!--) ?([\w./-]+\.\w+|Makefile)(?: -->)?")
+PATH = re.compile(r"(?:#|;|//|--|<!--) ?([\w./-]+\.\w+|Makefile)(?: -->)?")
 DATA = {".csv", ".json", ".txt"}
-READING = {"text", "mermaid", "sql"}
+READING = {"text", "mermaid"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Block:
     @property
     def runs(self) -> bool:
         """Whether a reader is meant to do something with it that can be done here."""
-        return self.language not in READING and "not-run" not in self.words
+        is_shown = self.language in READING or (self.language == "sql" and self.path is None)
+        return not is_shown and "not-run" not in self.words
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,18 @@ def test_migrations_that_are_not_there(project_of: Make):
     assert patient.write({"migrations/env.py": ""}).found("migrations-missing") == []
 
 
+def test_scripts_that_are_not_there(project_of: Make):
+    """An entry of crucible_schema must match a file, and migrations must not be named beside it."""
+    patient = project_of(on=True, extra='crucible_schema = ["db/*.sql"]\n')
+    [finding] = patient.found("schema-wrong")
+    assert (finding.file, finding.line) == ("pyproject.toml", 16)
+    assert "no file matches 'db/*.sql'" in finding.found
+    assert patient.write({"db/schema.sql": ""}).found("schema-wrong") == []
+    both = project_of({"a.sql": ""}, on=True, extra='crucible_schema = "a.sql"\ncrucible_alembic = "alembic.ini"\n')
+    [finding] = both.found("schema-wrong")
+    assert "two sources" in finding.found
+
+
 def test_a_configuration_that_pytest_does_not_read(project_of: Make):
     """pytest takes the first file and says nothing of the others."""
     patient = project_of({"pytest.ini": "[pytest]\naddopts = -q\n"})

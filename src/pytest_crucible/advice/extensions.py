@@ -46,5 +46,5 @@ def how_to_have(extension: str, settings: Settings) -> str:
     if missing is not None:
         return f"It belongs to the extension {extension}. {missing}"
     names = ", ".join(f'"{name}"' for name in (*settings.extensions, extension))
-    by_migration = " Or create it in a migration, as in production." if settings.alembic else ""
+    by_migration = " Or create it in a migration, as in production." if settings.alembic or settings.schema else ""
     return f"It belongs to the extension {extension}.\nSet crucible_extensions = [{names}].{by_migration}"

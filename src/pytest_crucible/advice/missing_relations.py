@@ -65,7 +65,7 @@ class AbsentHints:
     def _configured(self, name: str) -> str | None:
         """Return the hint on a table (or type) that a metadata of the configuration knows now."""
         for database, shape in self._settings.by_database().items():
-            for path in () if shape.alembic else shape.metadata:
+            for path in () if shape.alembic or shape.schema else shape.metadata:
                 metadata = _metadata(loaded(path))
                 if metadata is None or not _has(metadata, name):
                     continue
@@ -84,6 +84,11 @@ class AbsentHints:
             return (
                 f"The template is built by migrations ({self._settings.alembic}), and none of them creates {name!r},"
                 " which is in the metadata.\nWrite one: alembic revision --autogenerate -m …"
+            )
+        if self._settings.schema and name in self._known():
+            return (
+                f"The template is made by crucible_schema ({', '.join(self._settings.schema)}), which does not create"
+                f" {name!r}; the metadata has it.\nWrite the migration or the script that creates it."
             )
         return None
 
@@ -105,7 +110,7 @@ class AbsentHints:
 
     def _base_with(self, name: str) -> str | None:
         """Return the hint on an object that another base or MetaData of the project's loaded modules has."""
-        if self._settings.alembic:
+        if self._settings.alembic or self._settings.schema:
             return None
         configured = [_metadata(loaded(path)) for path in self._settings.metadata]
         for path, metadata in self._bases:
@@ -167,6 +172,8 @@ class AbsentHints:
     def _schema(self, name: str) -> str:
         if self._settings.alembic:
             return f"No migration creates the schema {name!r}.\nWrite op.execute('CREATE SCHEMA {name}') in one."
+        if self._settings.schema:
+            return f"No script of crucible_schema creates the schema {name!r}.\nWrite CREATE SCHEMA {name} in one."
         return (
             f"No table of crucible_metadata is in the schema {name!r}, so the template lacks it.\n"
             f'event.listen(Base.metadata, "before_create", DDL("CREATE SCHEMA IF NOT EXISTS {name}")) adds it.'

@@ -92,6 +92,9 @@ CHECKS: tuple[Check, ...] = (
     Check("crucible-off", "note", "Crucible is not configured", configured.off),
     Check("setting-wrong", "error", "a setting that is invalid or does not exist", configured.setting_wrong),
     Check("migrations-missing", "error", "`crucible_alembic` leads to no `env.py`", configured.migrations_missing),
+    Check(
+        "schema-wrong", "error", "`crucible_schema` matches no file, or is not the only source", configured.schema_wrong
+    ),
     Check("path-missing", "error", "a setting names a file or folder that does not exist", configured.path_missing),
     Check("configuration-ignored", "warning", "a second configuration, which pytest does not read", configured.several),
     Check("unreadable-module", "warning", "a module that cannot be parsed", configured.unreadable),

@@ -209,9 +209,11 @@ def with_scripts(settings: Settings, config: str | None = None) -> Settings:
         or next((name for name in ("alembic.ini", PYPROJECT) if _is_in(settings, name)), None)
     )
     if name is None:
+        by_schema = " The schema is made by crucible_schema, and only Alembic's revisions can be checked one by one."
         raise UsageError(
             f"A check of migrations finds none: there is no alembic.ini in {settings.root}.",
-            why="crucible_alembic is not set, and pyproject.toml has no [tool.alembic].",
+            why="crucible_alembic is not set, and pyproject.toml has no [tool.alembic]."
+            + (by_schema if settings.schema else ""),
             do='Set crucible_alembic = "path/to/alembic.ini"; or, if the template is built from metadata, mark the'
             ' tests: pytestmark = pytest.mark.crucible(alembic="path/to/alembic.ini")',
         )

@@ -77,7 +77,7 @@ def of_module_source(function: Callable[..., object]) -> str:
 
 
 def reads(*patterns: str) -> Callable[[Loader], Loader]:
-    """Declare the files and variables that a ``crucible_load`` callable reads; a change builds a new template.
+    """Declare what a callable of ``crucible_load`` or ``crucible_schema`` reads; a change builds a new template.
 
     ::
 

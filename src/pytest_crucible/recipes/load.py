@@ -83,7 +83,7 @@ def call(load: Callable[..., object], engine: Engine, path: str) -> None:
         TemplateError: If *load* raises an error.
     """
     wants_session = bool(inspect.signature(load).parameters)
-    run: Callable[..., None] = _load_async if _is_async(load) else _load_sync
+    run: Callable[..., None] = _load_async if is_async(load) else _load_sync
     try:
         run(load, engine, wants_session)
     except CrucibleError:
@@ -101,7 +101,8 @@ def in_thread(work: Callable[[], T], name: str) -> T:
         return pool.submit(contextvars.copy_context().run, work).result()
 
 
-def _is_async(load: Callable[..., object]) -> bool:
+def is_async(load: Callable[..., object]) -> bool:
+    """Return whether a call of *load* returns an awaitable."""
     # An object with __call__ is asynchronous if that method is.
     return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(getattr(load, "__call__", None))  # noqa: B004
 

@@ -37,8 +37,7 @@ class Recipe(ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.doing = "extensions"
-        if settings.app and not _being_imported(settings.app):
-            lookup(settings.app, option="crucible_app", root=settings.root)
+        import_application(settings)
         self.load = load.loader(settings)
 
     def parts(self) -> dict[str, str]:
@@ -84,6 +83,12 @@ class Recipe(ABC):
     @abstractmethod
     def make_schema(self, engine: Engine) -> None:
         """Make the schema in the database that every engine, *engine* among them, is led to."""
+
+
+def import_application(settings: Settings) -> None:
+    """Import the application, if *settings* name one."""
+    if settings.app and not _being_imported(settings.app):
+        lookup(settings.app, option="crucible_app", root=settings.root)
 
 
 def create_extension(connection: sqlalchemy.Connection, extension: str, *, embedded: bool) -> None:

@@ -24,7 +24,9 @@ def only_frames_of_project(config: pytest.Config, error: pytest.ExceptionInfo[Ba
         return info.traceback.filter(lambda entry: is_of_project(Path(entry.path), config.rootpath))
 
     cause = error.value.__cause__
-    chain = cause is not None and bool(own(pytest.ExceptionInfo.from_exception(cause)))
+    # A cause that was made and never raised has no traceback.
+    was_raised = cause is not None and cause.__traceback__ is not None
+    chain = cause is not None and was_raised and bool(own(pytest.ExceptionInfo.from_exception(cause)))
     # Filtered here too, since pytest would spend a second on the sources of all frames before its report is replaced.
     error.traceback = own(error) or error.traceback
     return error.getrepr(style="short", tbfilter=own, chain=chain)

@@ -51,9 +51,11 @@ def say_what_to_set(report: pytest.TestReport, config: pytest.Config) -> None:
 
 def what_to_set(*, is_ini: bool) -> str:
     """Return the advice, in the spelling of the configuration file."""
-    metadata, alembic = ("app.models:Base", "alembic.ini") if is_ini else ('["app.models:Base"]', '"alembic.ini"')
+    metadata, alembic, schema = '["app.models:Base"]', '"alembic.ini"', '["db/schema.sql"]'
+    if is_ini:
+        metadata, alembic, schema = "app.models:Base", "alembic.ini", "db/schema.sql"
     table = "in the section of pytest's options" if is_ini else "in [tool.pytest] of pyproject.toml"
     return (
-        f"Write crucible_metadata = {metadata} or crucible_alembic = {alembic} {table}; `crucible init` finds out what"
-        " is right for this project."
+        f"Write crucible_metadata = {metadata}, crucible_alembic = {alembic} or crucible_schema = {schema} {table};"
+        " `crucible init` finds out what is right for this project."
     )

@@ -121,7 +121,7 @@ class Sessionmakers:
         return [maker for maker in _makers(values) if _database(maker) not in own or not self._has_main()]
 
     def _has_main(self) -> bool:
-        return bool(self._settings.metadata or self._settings.alembic)
+        return self._settings.has_main
 
     def _of_dependencies(self) -> list[Any]:
         named = loaded(self._settings.get_session) if self._settings.get_session else None

@@ -41,3 +41,14 @@ def sections(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
     except (iniconfig.ParseError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be parsed: {error}.", do="Correct the line: pytest cannot read it.") from error
     yield from ((section.name, dict(section.items())) for section in parsed)
+
+
+def string_in(file: Path | None, name: str) -> str | None:
+    """Return the option *name* in pytest's table of a TOML *file*, if its value is one string.
+
+    pytest itself accepts no string for an option that takes a list.
+    """
+    document = toml(file) if file is not None else {}
+    table = document.get("pytest") or document.get("tool", {}).get("pytest", {})
+    value = table.get(name)
+    return value if isinstance(value, str) else None

@@ -30,6 +30,7 @@ class Option:
         metavar: The example of a value in ``pytest --help`` and the docs.
         help: One line, a noun phrase.
         check: Called with each string of the value and the place that it came from; returns the value to use.
+        may_be_string: Whether one string may stand for a list of one in TOML.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Option:
     metavar: str
     help: str
     check: Callable[[str, str], str] = word
+    may_be_string: bool = False
 
     @property
     def field(self) -> str:

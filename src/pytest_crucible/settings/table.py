@@ -50,6 +50,16 @@ OPTIONS: tuple[Option, ...] = (
         "build the schema by migrating instead; wins where `crucible_metadata` is set too",
     ),
     Option(
+        "crucible_schema",
+        "list",
+        (),
+        '["db/schema.sql"]',
+        'build the schema by SQL scripts instead, or by a callable, `"tests.schema:build"`; wins where '
+        "`crucible_metadata` is set too",
+        spelling.schema,
+        may_be_string=True,
+    ),
+    Option(
         "crucible_databases",
         "list",
         (),
@@ -160,6 +170,7 @@ class Settings:
     app: str | None = None
     metadata: tuple[str, ...] = ()
     alembic: str | None = None
+    schema: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     load: str | None = None
@@ -181,7 +192,12 @@ class Settings:
     @property
     def on(self) -> bool:
         """True if the plugin is active: without a schema it costs nothing and prints nothing."""
-        return bool(self.metadata or self.alembic or self.databases)
+        return self.has_main or bool(self.databases)
+
+    @property
+    def has_main(self) -> bool:
+        """True if an option other than ``crucible_databases`` says what the schema is built from."""
+        return bool(self.metadata or self.alembic or self.schema)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -191,10 +207,11 @@ class Settings:
     def named_paths(self) -> list[tuple[str, str]]:
         """Return every dotted path in the settings, each with its option."""
         metadata = [("crucible_metadata", path) for path in self.metadata]
-        further = [("crucible_databases", path) for _, path in self._entries() if not spelling.is_alembic(path)]
+        schema = [("crucible_schema", path) for path in self.schema if spelling.is_path_of_callable(path)]
+        further = [("crucible_databases", path) for _, path in self._entries() if spelling.is_path_of_callable(path)]
         options = ("app", "load", "get_session", "access_token")
         single = [(f"crucible_{name}", path) for name in options if (path := getattr(self, name))]
-        return [*metadata, *further, *single]
+        return [*metadata, *schema, *further, *single]
 
     @property
     def packages(self) -> frozenset[str]:
@@ -205,18 +222,19 @@ class Settings:
         """Return the settings of each database, by its name in the application's URLs, the main one first.
 
         Several entries of ``crucible_databases`` with one name are several bases in one database. Without
-        ``crucible_metadata`` and ``crucible_alembic``, the first entry is the main database. Otherwise the main
-        database has the name None, and every name that no entry has leads to it.
+        ``crucible_metadata``, ``crucible_alembic`` and ``crucible_schema``, the first entry is the main database.
+        Otherwise the main database has the name None, and every name that no entry has leads to it.
         """
         paths: dict[str | None, tuple[str, ...]] = {}
         for name, path in self._entries():
             paths[name] = (*paths.get(name, ()), path)
-        shapes: dict[str | None, Settings] = {None: self} if self.metadata or self.alembic or not paths else {}
+        shapes: dict[str | None, Settings] = {None: self} if self.has_main or not paths else {}
         for database, own in paths.items():
             load = None if shapes else self.load
             alembic = next(filter(spelling.is_alembic, own), None)
-            metadata = tuple(path for path in own if not spelling.is_alembic(path))
-            shapes[database] = replace(self, metadata=metadata, alembic=alembic, load=load)
+            schema = tuple(filter(spelling.is_sql, own))
+            metadata = tuple(filter(spelling.is_path_of_callable, own))
+            shapes[database] = replace(self, metadata=metadata, alembic=alembic, schema=schema, load=load)
         return shapes
 
     def variables(self) -> list[tuple[str, str, str | None]]:
@@ -226,8 +244,10 @@ class Settings:
         return [(variable, drivername, database or None) for variable, (drivername, _, database) in parts]
 
     def option_of(self, path: str) -> str:
-        """Return the option in which the *path* of a metadata stands."""
-        return "crucible_databases" if path in {own for _, own in self._entries()} else "crucible_metadata"
+        """Return the option in which *path*, of what a schema is built from, stands."""
+        if path in {own for _, own in self._entries()}:
+            return "crucible_databases"
+        return "crucible_metadata" if path in self.metadata else "crucible_schema"
 
     def _entries(self) -> list[tuple[str, str]]:
         parts = [entry.partition("=") for entry in self.databases]

@@ -159,8 +159,34 @@ def is_alembic(path: str) -> bool:
     return path.partition(":")[0].endswith((".ini", ".toml"))
 
 
+def is_sql(path: str) -> bool:
+    """Return whether *path* names SQL scripts, as ``crucible_schema`` does."""
+    return path.endswith(".sql") or "*" in path
+
+
+def is_path_of_callable(entry: str) -> bool:
+    """Return whether *entry* of ``crucible_schema`` is a dotted path, and not a file or a glob."""
+    module, colon, attribute = entry.partition(":")
+    return bool(colon) and _is_dotted(module) and _is_dotted(attribute)
+
+
+def schema(text: str, place: str) -> str:
+    """Return an entry of ``crucible_schema``: a file, a folder, a glob, or a dotted path.
+
+    Raises:
+        UsageError: If *text* is blank, or names a configuration of Alembic.
+    """
+    if is_alembic(text):
+        raise UsageError(
+            f"{place}: {text!r} is a configuration of Alembic.",
+            why="An entry is an SQL script, a folder or a glob of scripts, or the dotted path of a callable.",
+            do=f'Write crucible_alembic = "{text}".',
+        )
+    return word(text, place)
+
+
 def database(text: str, place: str) -> str:
-    """Return an entry of the form ``name=package.module:attribute`` or ``name=alembic.ini``.
+    """Return an entry of the form ``name=package.module:attribute``, ``name=alembic.ini`` or ``name=schema.sql``.
 
     Raises:
         UsageError: If *text* has another form.
@@ -173,7 +199,7 @@ def database(text: str, place: str) -> str:
             do='Write "analytics=app.stats:Base" where the application connects to "postgresql://…/analytics".',
         )
     path = path.strip()
-    return f"{name.strip()}={path if is_alembic(path) else dotted(path, place)}"
+    return f"{name.strip()}={path if is_alembic(path) or is_sql(path) else dotted(path, place)}"
 
 
 def url_env(text: str, place: str) -> str:

@@ -118,8 +118,12 @@ class TemplateBuilder:
                 try:
                     return templates.get_or_build(self._server.connect(), wanted, build)
                 except TemplateError as error:
-                    if not mended(error):
-                        raise roles.explained(error) from error
+                    if mended(error):
+                        continue
+                    explained = roles.explained(error)
+                    if explained is error:  # "from" would replace its cause, PostgreSQL's own error, by itself
+                        raise
+                    raise explained from error
 
     def _build(self, database: Database, recipe: recipes.Recipe, owner: str, address: Address) -> None:
         server, admin = self._server.lease(), self._server.connect()

@@ -13,7 +13,7 @@ from ..findings import Finding
 def not_imported(case: Case) -> Iterator[Finding]:
     """Yield each model in a module that neither the application nor the metadata's module imports."""
     settings = case.settings
-    wanted = () if settings.alembic else settings.metadata
+    wanted = () if settings.alembic or settings.schema else settings.metadata
     wanted += tuple(entry.partition("=")[2] for entry in settings.databases)
     paths = [*wanted, *([settings.app] if settings.app else [])]
     there = reached(case.project, *(path.partition(":")[0] for path in paths)) | case.inspection.modules

@@ -10,6 +10,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...project import Configuration
+from ...recipes.schema.entries import all_scripts
+from ...recipes.sources import refuse_two_sources
 from ...server.embedded.missing import missing_extension
 from ...settings import OPTIONS, Settings, resolve
 from ..case import Case
@@ -76,6 +78,17 @@ def path_missing(case: Case) -> Iterator[Finding]:
             )
 
 
+def schema_wrong(case: Case) -> Iterator[Finding]:
+    """Yield each entry of ``crucible_schema`` that matches no file, and migrations that are named beside it."""
+    for shape in case.settings.by_database().values():
+        for check in (refuse_two_sources, all_scripts):
+            try:
+                check(shape)
+            except UsageError as error:
+                option = shape.option_of(shape.schema[0])
+                yield Finding(error.found, error.why, error.do, case.configuration_file, case.line_of(option))
+
+
 def migrations_missing(case: Case) -> Iterator[Finding]:
     """Check that the configuration in ``crucible_alembic`` leads to Alembic's scripts."""
     config = case.root / (case.settings.alembic or "")
@@ -95,8 +108,8 @@ def off(case: Case) -> Iterator[Finding]:
     """Check that a schema is configured: without one, Crucible does nothing."""
     if not case.settings.on:
         yield Finding(
-            "Crucible is not configured in this project: none of crucible_metadata, crucible_alembic and "
-            "crucible_databases is set.",
+            "Crucible is not configured in this project: none of crucible_metadata, crucible_alembic, crucible_schema "
+            "and crucible_databases is set.",
             "So it does nothing, and prints nothing.",
             "Run `crucible init`, which writes the configuration, or see README.md.",
             case.configuration_file,

@@ -21,6 +21,7 @@ from ...redirect import Redirect
 from ...settings import Settings, resolve
 from ...settings.lookup import lookup
 
+MAKERS = ("crucible_metadata", "crucible_schema", "crucible_databases")
 FORBIDDEN = (
     "The module connects to a database while it is imported.\n"
     "crucible doctor imports the objects that the settings name, and lets nothing connect.\n"
@@ -61,8 +62,9 @@ def _problems(settings: Settings) -> Iterator[dict[str, str]]:
     attempts: dict[str, Callable[[Settings], object]] = {}
     if settings.app:
         attempts["crucible_app"] = application
-    if settings.metadata or settings.alembic:
-        attempts["crucible_alembic" if settings.alembic else "crucible_metadata"] = recipe_of
+    if settings.has_main:
+        made_by = "alembic" if settings.alembic else "schema" if settings.schema else "metadata"
+        attempts[f"crucible_{made_by}"] = recipe_of
     for option, attempt in attempts.items():
         if not before:
             try:
@@ -82,8 +84,7 @@ def _paths(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in ("app", "load", "get_session", "access_token"):
         if value := getattr(settings, name):
             yield f"crucible_{name}", value
-    yield from (("crucible_metadata", path) for path in settings.metadata)
-    yield from (("crucible_databases", entry.partition("=")[2]) for entry in settings.databases)
+    yield from (pair for pair in settings.named_paths() if pair[0] in MAKERS)
 
 
 def _problem(option: str, error: CrucibleError) -> dict[str, str]:

