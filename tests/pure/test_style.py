@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCE = sorted((REPOSITORY / "src").rglob("*.py"))
-# Folders with projects of their own, whose tests are as a user writes them.
-PROJECTS = {"inner", "projects"}
+# Folders with projects of their own, whose code and tests are as a user writes them.
+PROJECTS = {"inner", "projects", "samples"}
+SOURCE = sorted(path for path in (REPOSITORY / "src").rglob("*.py") if not PROJECTS & set(path.parts))
 TESTS = sorted(path for path in (REPOSITORY / "tests").rglob("test_*.py") if not PROJECTS & set(path.parts))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -14,7 +14,7 @@ import pytest_crucible
 from ..errors import CrucibleError, UsageError
 from ..errors.masking import Masked, mask
 from ..project import root_of
-from . import databases, init
+from . import databases, demo, init
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"crucible {pytest_crucible.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _demo(commands)
     _init(commands)
     _doctor(commands)
     psql = _command(commands, "psql", databases.psql, "open a kept database with psql; without a name, list them")
@@ -92,6 +93,12 @@ def _doctor(commands: Any) -> None:
     )
     parser.add_argument("--no-import", action="store_true", help="do not import the project")
     parser.add_argument("--no-server", action="store_true", help="do not start or query the server")
+
+
+def _demo(commands: Any) -> None:
+    text = "write a small application and its suite to a temporary folder, run it and explain it: 20 seconds"
+    parser = commands.add_parser("demo", help=text, description=f"{text}. Needs: pip install 'pytest-crucible[demo]'")
+    parser.set_defaults(run=demo.run, root=Path())
 
 
 def _init(commands: Any) -> None:
