@@ -21,7 +21,7 @@ ENGINES = {
 MAKERS = {"sessionmaker": False, "async_sessionmaker": True}
 SESSIONS = {"Session": False, "AsyncSession": True}
 SESSION_NAME = re.compile(r"session|(^|_)db($|_)")
-DEPENDS = ("Depends", "Security")
+DEPENDED = re.compile(r"\b(?:Depends|Security)\(\s*(?:dependency\s*=\s*)?([A-Za-z_][\w.]*\w)")
 LIBRARIES = ("sqlalchemy", "sqlmodel")
 
 
@@ -189,11 +189,9 @@ def _is_async_maker(project: Project, module: Module, name: str, call: ast.Call)
 
 
 def _depended(project: Project, module: Module) -> Iterator[str]:
-    if not any(name in module.source for name in DEPENDS):
-        return
-    for call in calls(module.tree):
-        if full(module, call).rpartition(".")[2] in DEPENDS and call.args:
-            yield origin(project, full(module, call.args[0]))
+    """Yield the full name of each dependency; by its text, since most modules have some, and few name a session."""
+    for name in dict.fromkeys(DEPENDED.findall(module.source)):
+        yield origin(project, full(module, ast.parse(name, mode="eval").body))
 
 
 def _yields_session(project: Project, module: Module, function: Function, makers: dict[str, bool]) -> bool | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .location import SourceLocation
-from .modules import Module, Project
+from .modules import Module, Project, top
 from .names import full, imported
 from .syntax import Function, calls, constant, keyword, text
 
@@ -75,20 +75,18 @@ def fixtures(project: Project) -> list[Fixture]:
     return [
         fixture
         for module in project.modules
-        if module.is_test or "pytest" in imported(module)
+        if module.mentions("fixture") and (module.is_test or "pytest" in imported(module))
         for node in _functions(module.tree)
         if (fixture := _fixture(module, node))
     ]
 
 
-def _functions(tree: ast.Module) -> Iterator[Function]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.If | ast.Try):
-            yield from (
-                child
-                for child in ast.iter_child_nodes(node)
-                if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            )
+def _functions(tree: ast.Module | ast.ClassDef) -> Iterator[Function]:
+    for node in top(tree.body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node)
 
 
 def _fixture(module: Module, node: Function) -> Fixture | None:

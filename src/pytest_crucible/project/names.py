@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 
 from .modules import Module, Project
+from .syntax import statements
 
 
 @cache
 def imported(module: Module) -> dict[str, str]:
     """Return the names that *module* imports, anywhere in it, each with its full dotted name."""
     names: dict[str, str] = {}
-    for node in ast.walk(module.tree):
+    for node in statements(module.tree.body):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 names[alias.asname or alias.name.partition(".")[0]] = (

@@ -9,7 +9,7 @@ from .applications import Application, applications
 from .engines import Engine, SessionDependency, SessionMaker, engines, session_dependencies, session_makers
 from .fixtures import Fixture, fixtures
 from .models import Metadata, metadata
-from .modules import Project
+from .modules import Project, without_collecting
 from .pytest_configuration import Configuration, configuration
 from .requirements import Requirement, requirements
 from .tokens import TokenFunction, token_functions
@@ -34,16 +34,17 @@ class Finds:
 
 def find(project: Project) -> Finds:
     """Return the survey of *project*; nothing is imported, and nothing written."""
-    return Finds(
-        project,
-        configuration(project.root),
-        tuple(requirements(project.root)),
-        tuple(applications(project)),
-        tuple(metadata(project)),
-        tuple(engines(project)),
-        tuple(session_makers(project)),
-        tuple(session_dependencies(project)),
-        tuple(token_functions(project)),
-        tuple(migrations(project.root)),
-        tuple(fixtures(project)),
-    )
+    with without_collecting():
+        return Finds(
+            project,
+            configuration(project.root),
+            tuple(requirements(project.root)),
+            tuple(applications(project)),
+            tuple(metadata(project)),
+            tuple(engines(project)),
+            tuple(session_makers(project)),
+            tuple(session_dependencies(project)),
+            tuple(token_functions(project)),
+            tuple(migrations(project.root)),
+            tuple(fixtures(project)),
+        )

@@ -18,6 +18,16 @@ def assigned(node: ast.stmt) -> tuple[str, ast.expr] | None:
     return None
 
 
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield every statement, those in functions and blocks too, and no expression: most nodes are expressions."""
+    waiting = list(reversed(body))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("finalbody", "orelse", "handlers", "cases", "body"):
+            waiting.extend(reversed(getattr(node, name, ())))
+
+
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
     """Return the value of a keyword argument."""
     return next((argument.value for argument in call.keywords if argument.arg == name), None)
