@@ -48,18 +48,14 @@ class Copy:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 
-    def obey(self, printed: str) -> list[str]:
-        """Delete the fixtures that `crucible init` named, and return the flags that it advises.
-
-        One of Crucible's takes the name where it says so.
-        """
+    def obey(self, printed: str) -> None:
+        """Delete the fixtures that `crucible init` named; one of Crucible's takes the name where it says so."""
         for file, name, first, last, by in reversed(NAMED.findall(printed)):
             path = self.root / file
             lines = path.read_text("utf-8").splitlines(keepends=True)
             other = f"@pytest.fixture\ndef {name}({by}):\n    return {by}\n" if by else ""
             lines[int(first) - 1 : int(last)] = [other]
             path.write_text("".join(lines), "utf-8")
-        return ["--crucible-isolation=rollback"] if 'crucible_isolation = "rollback"' in printed else []
 
     def pytest(self, *words: str) -> str:
         """Run its tests in a process of their own; what was printed."""

@@ -17,18 +17,18 @@ class Thing(Base):
 """
 
 
-def options(project) -> dict[str, object]:
-    code, printed = project.init("--yes")
+def options(project, *flags: str) -> dict[str, object]:
+    code, printed = project.init("--yes", *flags)
     assert code == 0, printed
-    assert project.init("--check")[0] == 0
+    assert project.init("--check", *flags)[0] == 0
     return tomlkit.parse(project.files()["pytest.toml"]).unwrap()["pytest"]
 
 
 def test_tests_inside_the_package(copy):
-    """A suite in app/tests stays there, and gets its layers there."""
+    """Where app/tests is there without a test, the first tests go there."""
     project = copy()
     engine = 'from sqlalchemy import create_engine\nengine = create_engine("postgresql://localhost/shop")\n'
-    project.write(app__models_py=MODELS, app__db_py=engine, app__tests__test_it_py="def test_it(): ...\n")
+    project.write(app__models_py=MODELS, app__db_py=engine, app__tests____init___py="")
     found = options(project)
     assert found["testpaths"] == ["app/tests"]
     assert found["crucible_no_database"] == ["app/tests/unit"]
@@ -39,14 +39,14 @@ def test_tests_beside_the_code(copy):
     """Tests in the root are still found, which testpaths would rule out."""
     project = copy()
     project.write(models_py=MODELS, test_it_py="def test_it(): ...\n")
-    assert "testpaths" not in options(project)
+    assert "testpaths" not in options(project, "--modernize")
 
 
 def test_tests_in_two_places(copy):
     """Both places are searched."""
     project = copy()
     project.write(models_py=MODELS, tests__test_it_py="def test_it(): ...\n", checks__test_it_py="def test_it(): ...\n")
-    assert options(project)["testpaths"] == ["tests", "checks"]
+    assert options(project, "--modernize")["testpaths"] == ["tests", "checks"]
 
 
 def test_modules_of_the_suite_that_import_each_other(copy):
@@ -57,7 +57,7 @@ def test_modules_of_the_suite_that_import_each_other(copy):
         tests__numbers_py="FIVE = 5\n",
         tests__test_it_py="from numbers import FIVE\ndef test_it(): ...\n",
     )
-    assert options(project)["pythonpath"] == ["tests", "."]
+    assert options(project, "--modernize")["pythonpath"] == ["tests", "."]
 
 
 def test_a_package_of_tests_with_a_name_of_the_root(copy):
@@ -65,7 +65,7 @@ def test_a_package_of_tests_with_a_name_of_the_root(copy):
     project = copy()
     project.write(models_py=MODELS, tests__models_py="", tests__test_it_py="import models\n")
     (project.root / "tests" / "__init__.py").touch()
-    assert options(project)["pythonpath"] == ["."]
+    assert options(project, "--modernize")["pythonpath"] == ["."]
 
 
 def test_marks_that_nobody_registered(copy):
@@ -76,7 +76,7 @@ def test_marks_that_nobody_registered(copy):
         tests__test_it_py="import pytest\npytestmark = pytest.mark.api\n"
         "@pytest.mark.slow\n@pytest.mark.skip\ndef test_it(): ...\n",
     )
-    assert options(project)["markers"] == [
+    assert options(project, "--modernize")["markers"] == [
         "api: used in this suite",
         "slow: takes seconds",
         "integration: needs the database",

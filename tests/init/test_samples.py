@@ -9,7 +9,13 @@ import pytest
 import tomlkit
 
 REPOSITORY = Path(__file__).parents[2]
-SAMPLES = ["src_layout", "sqlmodel", "alembic_async", "psycopg_sync", "anyio_project", "app_factory", "seed"]
+PROJECTS = REPOSITORY / "tests" / "projects"
+# A folder that is put there is a sample: every test of this module runs on it.
+SAMPLES = sorted(folder.name for folder in PROJECTS.iterdir() if folder.is_dir())
+SUITES = [name for name in SAMPLES if any((PROJECTS / name).rglob("test_*.py"))]
+WITHOUT = [name for name in SAMPLES if name not in SUITES]
+# The plugin that runs asynchronous tests, where the project uses another than the one in our environment.
+PLUGINS = {"anyio_project": ["-p", "no:asyncio"]}
 
 
 def configuration(files: dict[str, str]) -> dict[str, object]:
@@ -44,25 +50,43 @@ def test_a_dry_run_writes_nothing(copy, name: str):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_configuration_is_native_and_strict(copy, name: str):
-    """Each project ends with native TOML, strict, with loop scopes that match and our options."""
+    """A new suite, and one to be modernized, has native TOML, strict, with loop scopes that match and our options."""
     project = copy(name)
-    project.init("--yes")
+    assert project.init("--yes", *(["--modernize"] if name in SUITES else []))[0] == 0
     files = project.files()
     options = configuration(files)
     assert options["strict"] is True
     assert options["minversion"] == "9.0"
     assert "--import-mode=importlib" in options["addopts"]
-    assert options["crucible_app"]
     assert options["crucible_metadata"]
-    assert options.get("crucible_no_database", ["tests/unit"]) == ["tests/unit"]
-    assert ("crucible_no_database" in options) == (project.root / "tests" / "unit").is_dir()
-    if name != "anyio_project":
+    assert ("crucible_no_database" in options) == (name in WITHOUT and (project.root / "tests" / "unit").is_dir())
+    if "asyncio_mode" in options:
         assert options["asyncio_default_fixture_loop_scope"] == options["asyncio_default_test_loop_scope"] == "session"
     assert "[tool.pytest.ini_options]" not in files.get("pyproject.toml", "")
     assert "pytest.ini" not in files
     assert not any(
         "[tool:pytest]" in text or "\n[pytest]" in text for file, text in files.items() if not file.endswith(".toml")
     )
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suite_keeps_its_settings(copy, name: str):
+    """In a project with tests, only lines are added: options of Crucible, and the requirement."""
+    project = copy(name)
+    before = project.files()
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert re.search(r"suite: \d+ test modules? in ", printed)
+    after = project.files()
+    assert after.keys() - before.keys() <= {"pytest.toml", "requirements-dev.txt"}
+    added = [line for line in printed.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    removed = [line for line in printed.splitlines() if line.startswith("-") and not line.startswith("---")]
+    assert any("crucible_metadata" in line or "crucible_alembic" in line for line in added)
+    for line in added:
+        assert not re.match(r"\+(minversion|testpaths|pythonpath|addopts|strict|markers|asyncio_default_test)", line), (
+            line
+        )
+    assert not [line for line in removed if "pytest" not in line], removed
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -91,11 +115,15 @@ def test_what_is_written_reads_well(copy, name: str):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_next_run_of_pytest_is_green(copy, name: str):
-    """After `crucible init --yes`, and without the fixtures that it names, old and new tests pass on PostgreSQL."""
+    """After `crucible init --yes`, old and new tests pass on PostgreSQL.
+
+    Nothing is edited, unless the suite starts a container: then the fixtures that are named are deleted first.
+    """
     project = copy(name)
-    flags = project.obey(project.init("--yes")[1])
-    # The plugin that is no part of the project, and is there in our environment.
-    printed = project.pytest(*flags, *(["-p", "no:asyncio"] if name == "anyio_project" else []))
+    _, printed = project.init("--yes")
+    if "PostgresContainer" in "".join(project.files().values()):
+        project.obey(printed)
+    printed = project.pytest(*PLUGINS.get(name, []))
     assert re.search(r"\d+ passed", printed) or re.search(r"\[100%\]", printed), printed
     for word in ("failed", "error"):
         assert word not in printed.lower().replace("errors=", ""), printed

@@ -15,7 +15,7 @@ FOUND = {
         "engines": ["shop.database:engine"],
         "session_makers": ["shop.database:SessionLocal"],
         "session_dependencies": ["shop.database:get_db"],
-        "token_functions": ["shop.security:create_access_token", "shop.security:create_refresh_token"],
+        "token_functions": ["shop.security:create_access_token"],
         "migrations": [],
         "fixtures": [],
     },

@@ -109,6 +109,8 @@ def _init(commands: Any) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only show the diff, and exit with 1 if there is something to write"
     )
+    text = "in a project with a suite: convert pytest's settings to native TOML, strict, with one event loop"
+    parser.add_argument("--modernize", action="store_true", help=text)
 
 
 def _named(commands: Any, name: str, run: databases.Command, text: str) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import UsageError
 from ..errors.counting import counted
 from ..project import Finds, find, read
+from ..project.modules import without_collecting
 from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
 from ..scaffold import replaced_fixtures as replacing
@@ -36,9 +37,13 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.root} is no folder.", do="Name the folder of the project.")
     ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
     try:
-        finds = find(read(root))
-        _refuse_nested(finds)
-        draft, notes, needless = _draft(finds, ask)
+        with without_collecting():
+            finds = find(read(root))
+            _refuse_nested(finds)
+            choices = settle(finds, ask)
+            _say(finds, choices)
+            draft, notes = _draft(finds, choices, ask, modernize=options.modernize)
+            needless = replacing.needless(finds, choices)
         code = _finish(draft, notes, ask, options)
     except PermissionError as error:
         raise UsageError(
@@ -76,36 +81,49 @@ def _home(root: Path, file: Path) -> Path:
     return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
 
 
-def _draft(finds: Finds, ask: Questions) -> tuple[Draft, list[str], list[str]]:
-    """Return the planned files, notes on them, and the fixtures to delete by hand."""
+def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -> tuple[Draft, list[str]]:
+    """Return the planned files, and notes on them."""
     draft = Draft(finds.project.root)
-    choices = settle(finds, ask)
-    _say(finds, choices)
-    by_hand = list(layers.add(draft, finds, choices))
-    notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
+    if choices.has_suite and not modernize:
+        configuring.add_options(draft, finds, choices)
+        by_hand, notes = list[str](), list[str]()
+    else:
+        by_hand = [] if choices.has_suite else list(layers.add(draft, finds, choices))
+        notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
     notes += suite.wide_sessions(finds)
     install = dependencies.require(draft, finds, choices, ask)
-    return draft, [*notes, *by_hand, f"Next: {install}, then: pytest"], replacing.needless(finds, choices)
+    return draft, [*notes, *by_hand, f"Next: {install}, then: pytest"]
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
-    """Return the option that keeps the unit tests from the database, if there are any and none uses it."""
+    """Return the option that keeps new unit tests from the database; tests that exist are forbidden nothing."""
     unit = f"{choices.tests}/unit"
-    folder = draft.root / unit
-    exists = folder.is_dir() or any(folder in change.path.parents for change in draft.changes())
-    return {"crucible_no_database": [unit]} if exists and not is_on(finds) and suite.may_forbid(finds, unit) else {}
+    is_new = any(draft.root / unit in change.path.parents for change in draft.changes())
+    return {"crucible_no_database": [unit]} if is_new and not is_on(finds) else {}
 
 
 def _say(finds: Finds, choices: Choices) -> None:
-    """Print the choices, each with its location."""
+    """Print the situation, and the choices with location and reason."""
     root = finds.project.root
-    found: list[tuple[str, Any]] = [("application", choices.app), *(("models", one) for one in choices.metadata)]
-    found += [("session dependency", choices.get_session), ("token function", choices.token)]
-    for what, one in found:
-        if one is not None:
-            print(f"{what}: {one.place.path} ({one.place.where(root)})")
+    if choices.has_suite:
+        count = counted(len(suite.modules(finds)), "test module")
+        print(f"suite: {count} in {choices.tests}, whose settings and fixtures stay as they are")
+    else:
+        print(f"suite: none yet; the first tests go to {choices.tests}")
+    places = [("application", "crucible_app", choices.app.place if choices.app else None)]
+    places += [("models", "crucible_metadata", one.place) for one in choices.metadata]
+    places += [("session dependency", "crucible_get_session", choices.get_session)]
+    places += [("token function", "crucible_access_token", choices.token.place if choices.token else None)]
+    for what, option, place in places:
+        reason = f", {choices.reasons[option]}" if option in choices.reasons else ""
+        if place is not None:
+            print(f"{what}: {place.path} ({place.where(root)}{reason})")
     if choices.alembic:
         print(f"migrations: {choices.alembic}")
+    for entry in choices.databases:
+        print(f"further database: {entry}")
+    if choices.shares_session:
+        print(f"isolation: rollback, since {choices.reasons['crucible_isolation']}")
     if choices.app is None:
         print("application: none found that can be named, so no test calls it")
     file = finds.configuration.file

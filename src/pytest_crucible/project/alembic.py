@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..settings.files import toml
+from .modules import Module, Project
+from .names import full, origin
+from .syntax import assigned, calls, keyword
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,29 @@ def migrations(root: Path) -> list[AlembicEnvironment]:
     pyproject = root / "pyproject.toml"
     script = _toml(pyproject) if pyproject.is_file() else None
     return [*environments, _environment(pyproject, script)] if script else environments
+
+
+def targets(project: Project, environment: AlembicEnvironment) -> list[str]:
+    """Return the full names of the objects whose metadata is the ``target_metadata`` of an ``env.py``."""
+    module = next((module for module in project.modules if module.path == environment.env), None)
+    if module is None or not module.mentions("target_metadata"):
+        return []
+    tops = dict(filter(None, map(assigned, module.top())))
+    values = [tops.get("target_metadata"), *(keyword(call, "target_metadata") for call in calls(module.tree))]
+    names = [name for value in values if value is not None for name in _targets(project, module, tops, value)]
+    return list(dict.fromkeys(names))
+
+
+def _targets(project: Project, module: Module, tops: dict[str, ast.expr], value: ast.expr) -> Iterator[str]:
+    if isinstance(value, ast.List | ast.Tuple | ast.Dict):
+        for one in value.values if isinstance(value, ast.Dict) else value.elts:
+            yield from _targets(project, module, tops, one)
+    elif isinstance(value, ast.Name) and value.id in tops:
+        if tops[value.id] is not value and value.id != "target_metadata":
+            yield from _targets(project, module, tops, tops[value.id])
+    elif isinstance(value, ast.Name | ast.Attribute):
+        dotted = origin(project, full(module, value))
+        yield from dict.fromkeys((dotted, origin(project, dotted.removesuffix(".metadata"))))
 
 
 def _ini(file: Path) -> list[str]:

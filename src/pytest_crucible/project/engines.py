@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported, origin
-from .syntax import Function, assigned, calls, constant, is_generator, keyword, own, text
+from .syntax import Function, assigned, calls, constant, is_generator, is_stub, keyword, own, text
 
 ENGINES = {
     "create_engine": False,
@@ -83,7 +83,7 @@ def engines(project: Project) -> list[Engine]:
             place,
             module,
             ENGINES[name],
-            known_url=_known(project, module, _url(call)),
+            known_url=_known(project, module, url_of(call)),
             has_creator=any(argument.arg in ("creator", "async_creator") for argument in call.keywords),
             at_module_level=at_top,
             node=call,
@@ -108,17 +108,22 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
     makers = {maker.place.path.replace(":", "."): maker.is_async for maker in session_makers(project)}
     dependencies = []
     for module in project.code:
-        for node in module.top():
+        for node in module.top() if module.mentions("yield") else ():
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not is_generator(node):
                 continue
             is_async = _yields_session(project, module, node, makers)
             is_used = f"{module.name}.{node.name}" in used
-            if is_async is None and is_used and SESSION_NAME.search(node.name):
+            if is_async is None and is_used and _is_named_session(node):
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # the session comes from a manager of the project
-            if is_async is not None:
+            if is_async is not None and not is_stub(node):
                 place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
                 dependencies.append(SessionDependency(place, is_async, is_used))
     return sorted(dependencies, key=lambda dependency: not dependency.is_used)
+
+
+def _is_named_session(function: Function) -> bool:
+    names = (function.name, text(function.returns))
+    return bool(SESSION_NAME.search(function.name)) and not any("maker" in name.lower() for name in names)
 
 
 def _made(
@@ -139,7 +144,8 @@ def _made(
                 yield last, SourceLocation(f"{module.name}:{name}", module.path, call.lineno), call, not inside
 
 
-def _url(call: ast.Call) -> ast.expr | None:
+def url_of(call: ast.Call) -> ast.expr | None:
+    """Return the argument of a call that makes an engine which holds its URL."""
     return call.args[0] if call.args else keyword(call, "url") or keyword(call, "configuration")
 
 
@@ -230,6 +236,8 @@ def _session(
 
 
 def _annotated(project: Project, module: Module, function: Function) -> bool | None:
+    if "sessionmaker" in text(function.returns):
+        return None
     for node in ast.walk(function.returns) if function.returns else ():
         dotted = imported(module).get(node.id, "") if isinstance(node, ast.Name) else ""
         if origin(project, dotted).startswith(LIBRARIES) and dotted.rpartition(".")[2] in SESSIONS:

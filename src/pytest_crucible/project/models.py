@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported, origin, path_of, reached
-from .syntax import assigned, constant
+from .syntax import assigned, constant, keyword, text
 
 BASES = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta")
 MAKERS = {
@@ -21,6 +21,8 @@ MAKERS = {
     "MetaData": "metadata",
 }
 LIBRARIES = ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
+# advanced-alchemy, and where Litestar and it itself export its bases again.
+ADVANCED = ("advanced_alchemy.", "litestar.plugins.sqlalchemy.", "litestar.contrib.sqlalchemy.")
 SQLMODEL = ("sqlmodel.SQLModel", "sqlmodel.main.SQLModel")
 
 Kind = Literal["base", "registry", "metadata", "sqlmodel"]
@@ -45,11 +47,19 @@ class Metadata:
         place: Its definition; for SQLModel, the first module that has it and holds a table.
         kind: The kind of object.
         models: The models that are mapped on it.
+        aliases: The full names of other objects with the same `MetaData`.
     """
 
     place: SourceLocation
     kind: Kind
     models: tuple[Model, ...]
+
+    aliases: tuple[str, ...] = ()
+
+    def is_one_of(self, names: Collection[str]) -> bool:
+        """Return whether one of *names*, full names, is this object or another name of its metadata."""
+        mine = {self.place.path.replace(":", "."), *self.aliases}
+        return not mine.isdisjoint(names) or (self.kind == "sqlmodel" and not set(SQLMODEL).isdisjoint(names))
 
     @property
     def modules(self) -> list[str]:
@@ -90,7 +100,7 @@ class Metadata:
             missing -= covers[best]
 
     def _in(self, project: Project, module: Module) -> str | None:
-        if module.is_test:
+        if module.is_test or module.is_aside or not module.mentions(self.place.name.partition(".")[0]):
             return None
         if module.name == self.place.module:
             return self.place.path
@@ -102,13 +112,42 @@ class Metadata:
 
 
 def metadata(project: Project) -> list[Metadata]:
-    """Return every base, registry, MetaData and SQLModel of the project's code, with its models."""
+    """Return every base, registry, MetaData and foreign base of the project's code, with its models."""
     classes = {f"{module.name}.{node.name}": (module, node) for module, node in _classes(project)}
+    found = list(_bases(project))
+    same = _aliases(project, {place.path.replace(":", ".") for place, _ in found})
     bases = [
-        Metadata(place, kind, tuple(_models(project, classes, place.path.replace(":", "."))))
-        for place, kind in _bases(project)
+        Metadata(place, kind, tuple(_models(project, classes, {dotted, *others})), tuple(others))
+        for place, kind in found
+        if (dotted := place.path.replace(":", ".")) not in same
+        for others in [[alias for alias, target in same.items() if target == dotted]]
     ]
-    return [*bases, *_sqlmodel(project, classes)]
+    taken = {model.place.path for base in bases for model in base.models}
+    return [*bases, *_foreign(project, classes, taken)]
+
+
+def _aliases(project: Project, known: set[str]) -> dict[str, str]:
+    """Return the names of metadata that a base or registry of *known* has as well, each with that one's name."""
+    same: dict[str, str] = {}
+    for module in project.code:
+        for node in module.top() if module.mentions("metadata", "registry") else ():
+            if isinstance(node, ast.ClassDef) and f"{module.name}.{node.name}" in known:
+                inner = dict(filter(None, map(assigned, node.body)))
+                for shared in filter(None, (inner.get("metadata"), inner.get("registry"))):
+                    same[origin(project, full(module, shared))] = f"{module.name}.{node.name}"
+            name, value = assigned(node) or ("", None)
+            own = f"{module.name}.{name}"
+            values: list[ast.expr | None] = [value]
+            if isinstance(value, ast.Call):
+                values = [keyword(value, "metadata"), keyword(value, "registry")]
+                if isinstance(value.func, ast.Attribute) and value.func.attr == "generate_base":
+                    values.append(value.func.value)
+            for each in values:
+                other = origin(project, full(module, each)).removesuffix(".metadata")
+                if other in known and own != other:
+                    is_base = own in known
+                    same[other if is_base else own] = own if is_base else other
+    return same
 
 
 def _bases(project: Project) -> Iterator[tuple[SourceLocation, Kind]]:
@@ -158,35 +197,68 @@ def _ancestors(project: Project, classes: Classes, dotted: str, seen: frozenset[
     return direct.union(*(_ancestors(project, classes, base, seen | {dotted}) for base in direct))
 
 
-def _models(project: Project, classes: Classes, wanted: str) -> Iterator[Model]:
+def _models(project: Project, classes: Classes, wanted: set[str]) -> Iterator[Model]:
     for dotted, (module, node) in classes.items():
-        if wanted in _ancestors(project, classes, dotted) and not _is_abstract(node):
+        if not wanted.isdisjoint(_ancestors(project, classes, dotted)) and not _is_abstract(node):
             yield Model(SourceLocation(path_of(project, dotted), module.path, node.lineno))
     for module in project.code:
-        for statement in module.top():
+        for statement in module.top() if module.mentions("Table(") else ():
             name, value = assigned(statement) or ("", None)
             if isinstance(value, ast.Call) and _is_table(project, module, value, wanted):
                 yield Model(SourceLocation(f"{module.name}:{name}", module.path, statement.lineno))
 
 
-def _is_table(project: Project, module: Module, call: ast.Call, wanted: str) -> bool:
+def _is_table(project: Project, module: Module, call: ast.Call, wanted: set[str]) -> bool:
     if not origin(project, full(module, call)).startswith("sqlalchemy.") or len(call.args) < 2:
         return False
     owner = origin(project, full(module, call.args[1]))
-    return full(module, call).endswith(".Table") and owner in (wanted, f"{wanted}.metadata")
+    return full(module, call).endswith(".Table") and not wanted.isdisjoint((owner, owner.removesuffix(".metadata")))
 
 
-def _sqlmodel(project: Project, classes: Classes) -> Iterator[Metadata]:
-    models = []
+def _foreign(project: Project, classes: Classes, taken: set[str]) -> Iterator[Metadata]:
+    """Yield the bases that a library defines: SQLModel, those of advanced-alchemy, which have one `MetaData`."""
+    models: dict[str, list[Model]] = {}
+    bases: dict[str, SourceLocation] = {}
     for dotted, (module, node) in classes.items():
-        is_table = any(argument.arg == "table" and constant(argument.value) is True for argument in node.keywords)
-        if is_table and _ancestors(project, classes, dotted).intersection(SQLMODEL):
-            models.append(Model(SourceLocation(path_of(project, dotted), module.path, node.lineno)))
-    for model in models[:1]:
-        module = project.by_name[model.place.module]
-        name = next((name for name, dotted in imported(module).items() if dotted in SQLMODEL), None)
-        path = f"{module.name}:{name}" if name else "sqlmodel:SQLModel"
-        yield Metadata(SourceLocation(path, module.path, model.place.line), "sqlmodel", tuple(models))
+        path = path_of(project, dotted)
+        base = None if path in taken or _is_abstract(node) else _foreign_base(project, classes, dotted)
+        if base is not None:
+            library, place = base
+            models.setdefault(library, []).append(Model(SourceLocation(path, module.path, node.lineno)))
+            bases.setdefault(library, place)
+    for library, place in bases.items():
+        yield Metadata(place, "sqlmodel" if library == "sqlmodel" else "base", tuple(models[library]))
+
+
+def _foreign_base(
+    project: Project, classes: Classes, dotted: str, seen: frozenset[str] = frozenset(), *, is_table: bool = False
+) -> tuple[str, SourceLocation] | None:
+    """Return the library of a mapped class's base, and the base as the class's module names it."""
+    if dotted not in classes or dotted in seen:
+        return None
+    module, node = classes[dotted]
+    names = dict(filter(None, map(assigned, node.body)))
+    is_table = is_table or "__tablename__" in names or any(word.arg == "table" for word in node.keywords)
+    for base in node.bases:
+        name = origin(project, full(module, base))
+        if name in classes:
+            above = _foreign_base(project, classes, name, seen | {dotted}, is_table=is_table)
+            if above is not None:
+                return above
+        elif library := _library(name, is_table=is_table):
+            head = name.partition(".")[0] == module.name.partition(".")[0]
+            path = path_of(project, name) if head else f"{module.name}:{text(base)}"
+            return library, SourceLocation(path, module.path, node.lineno)
+    return None
+
+
+def _library(base: str, *, is_table: bool) -> str | None:
+    """Return a name for the metadata of a foreign base; None if the class is not mapped by it."""
+    if base in SQLMODEL:
+        return "sqlmodel" if is_table else None
+    if base.startswith(ADVANCED) and base.endswith("Base"):
+        return "advanced_alchemy"
+    return None
 
 
 def _is_abstract(node: ast.ClassDef) -> bool:

@@ -101,7 +101,12 @@ def reached(project: Project, *names: str) -> set[str]:
     return imports
 
 
-def _imports(project: Project, module: Module) -> Iterator[Module]:
+@cache
+def _imports(project: Project, module: Module) -> tuple[Module, ...]:
+    return tuple(dict.fromkeys(_imported_modules(project, module)))
+
+
+def _imported_modules(project: Project, module: Module) -> Iterator[Module]:
     for node in module.top():
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -61,6 +61,12 @@ def is_generator(function: Function) -> bool:
     return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own(function))
 
 
+def is_stub(function: Function) -> bool:
+    """Return whether *function* begins by raising an error: another function takes its place."""
+    body = [node for node in function.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+    return isinstance(next(iter(body), None), ast.Raise)
+
+
 def required(function: Function) -> list[str]:
     """Return the arguments of *function* that have no default."""
     positional = [*function.args.posonlyargs, *function.args.args]

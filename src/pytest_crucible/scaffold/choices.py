@@ -1,26 +1,28 @@
-"""The choices of `crucible init`, made from the project's sources, or by the user where there are several."""
+"""The choices of `crucible init`, made from the survey of a project, or by the user where there are several."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from ..errors import UsageError
 from ..errors.counting import counted
-from ..project import Finds
+from ..project import Finds, SourceLocation
 from ..project.applications import Application
 from ..project.engines import SessionDependency
 from ..project.models import Metadata
+from ..project.names import reached
 from ..project.tokens import TokenFunction
-from . import suite
-from . import url_variable as environment
+from . import databases, suite
 from .questions import Questions
 
 Runner = Literal["asyncio", "anyio", "sync"]
 T = TypeVar("T", Application, SessionDependency, TokenFunction)
 
 SCHEMA = ("crucible_metadata", "crucible_alembic")
+# The names of an application's module and of the application in it, in most projects.
+USUAL = ("main", "app", "asgi", "api", "server", "application")
 
 
 def is_on(finds: Finds) -> bool:
@@ -41,16 +43,26 @@ class Choices:
         runner: The plugin that runs asynchronous tests; ``"sync"`` if application and tests have no asynchronous code.
         strict: True if asynchronous tests carry a mark of their own.
         tests: The folder of the tests, relative to the root.
+        has_suite: True if the project has tests: then its own settings stay as they are.
+        shares_session: True if the tests' session, in an outer transaction, is the application's as well.
+        databases: The values of `crucible_databases`.
+        variables: The values of `crucible_url_env`.
+        reasons: The reason for a choice, by its option, where the suite or Alembic gives one.
     """
 
     app: Application | None
     metadata: tuple[Metadata, ...]
     alembic: str | None
-    get_session: SessionDependency | None
+    get_session: SourceLocation | None
     token: TokenFunction | None
     runner: Runner
     strict: bool
     tests: str
+    has_suite: bool = False
+    shares_session: bool = False
+    databases: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def metadata_paths(self, finds: Finds) -> list[str]:
         """Return the value of `crucible_metadata`, which imports every model."""
@@ -60,47 +72,65 @@ class Choices:
     def options(self, finds: Finds) -> dict[str, str | list[str]]:
         """Return Crucible's options for these choices."""
         is_fastapi = self.app is not None and self.app.framework == "fastapi"
+        # FastAPI's own mechanism overrides it. A suite needs it for rollback isolation only.
+        names_session = self.get_session and is_fastapi and (self.shares_session or not self.has_suite)
         options: dict[str, str | list[str] | None] = {
             "crucible_app": self.app.place.path if self.app else None,
             "crucible_metadata": self.metadata_paths(finds),
             "crucible_alembic": self.alembic,
-            # FastAPI's own mechanism overrides it.
-            "crucible_get_session": self.get_session.place.path if self.get_session and is_fastapi else None,
+            "crucible_databases": list(self.databases),
+            "crucible_isolation": "rollback" if self.shares_session and not is_on(finds) else None,
+            "crucible_get_session": self.get_session.path if self.get_session and names_session else None,
             "crucible_access_token": self.token.place.path if self.token else None,
-            "crucible_url_env": environment.url_env(finds) if not is_on(finds) else None,
+            "crucible_url_env": list(self.variables) if not is_on(finds) else None,
         }
         # A project that has configured its schema already keeps its own options.
-        said = [name for name in SCHEMA if is_on(finds)]
-        return {name: value for name, value in options.items() if value and name not in said}
+        configured = [*SCHEMA, "crucible_databases"] if is_on(finds) else []
+        return {name: value for name, value in options.items() if value and name not in configured}
 
 
-def settle(finds: Finds, ask: Questions) -> Choices:
+def settle(finds: Finds, ask: Questions, without: Collection[str] = ()) -> Choices:
     """Make all choices; ask the user where there are several.
+
+    Args:
+        finds: The survey of the project.
+        ask: The questions.
+        without: The dotted paths that have been tried and do not work.
 
     Raises:
         UsageError: If there is no source for a schema, or the application uses SQLite.
     """
     _refuse_sqlite(finds)
-    app = _application(finds, ask)
-    chosen = _metadata(finds, ask)
-    alembic = _alembic(finds, ask)
+    reasons: dict[str, str] = {}
+    app = _one(finds, ask, "Several applications", "crucible_app", _applications(finds, without))
+    if app is not None and _is_tested(finds, app):
+        reasons["crucible_app"] = "the tests import it"
+    chosen = _metadata(finds, ask, app, without, reasons)
+    alembic = _alembic(finds, ask, without)
     if not chosen and not alembic:
         raise _nothing(finds)
-    used = [one for one in finds.session_dependencies if one.is_used] or list(finds.session_dependencies)
+    main, further = databases.split(finds, chosen) if not alembic else (chosen, ())
+    session = _session(finds, ask, app, reasons)
+    tokens = [one for one in finds.token_functions if one.place.path not in without]
     return Choices(
         app,
-        chosen,
+        main,
         alembic,
-        _one(finds, ask, "Several functions that yield a session", "crucible_get_session", used),
-        _one(finds, ask, "Several functions that make tokens", "crucible_access_token", finds.token_functions),
+        session,
+        _one(finds, ask, "Several functions that make tokens", "crucible_access_token", tokens),
         _runner(finds),
         finds.configuration.text("asyncio_mode") == "strict",
         suite.folder(finds),
+        has_suite=suite.exists(finds),
+        shares_session="crucible_isolation" in reasons,
+        databases=further,
+        variables=tuple(databases.variables(finds)),
+        reasons=reasons,
     )
 
 
 def _refuse_sqlite(finds: Finds) -> None:
-    engines = [one for one in finds.engines if not one.module.is_test]
+    engines = [one for one in finds.engines if not one.module.is_test and not one.module.is_aside]
     if not engines or is_on(finds) or not all((one.known_url or "").startswith("sqlite") for one in engines):
         return
     place = engines[0].place.where(finds.project.root)
@@ -113,15 +143,46 @@ def _refuse_sqlite(finds: Finds) -> None:
     )
 
 
-def _application(finds: Finds, ask: Questions) -> Application | None:
+def _applications(finds: Finds, without: Collection[str]) -> list[Application]:
+    """Return the applications that an option can name: those that the tests import first, then by usual names."""
     objects = [one for one in finds.applications if not one.is_factory]
     made = {one.made_by for one in objects}
-    factories = [one for one in finds.applications if one.is_factory and one.place.path not in made and not one.needs]
-    return _one(finds, ask, "Several applications", "crucible_app", [*objects, *factories])
+    factories = [one for one in finds.applications if one.is_factory and not one.needs]
+    factories = [one for one in factories if one.place.path not in made or _is_tested(finds, one)]
+    found = [one for one in (*objects, *factories) if one.place.path not in without]
+    tested = [path for path in finds.tested if any(_dotted(one.place) == path for one in found)]
+    return sorted(found, key=lambda one: (_rank(one, tested), one.is_factory, _unusual(one)))
 
 
-def _metadata(finds: Finds, ask: Questions) -> tuple[Metadata, ...]:
-    found = [one for one in finds.metadata if one.models] or list(finds.metadata)
+def _rank(app: Application, tested: list[str]) -> int:
+    dotted = _dotted(app.place)
+    return tested.index(dotted) if dotted in tested else len(tested)
+
+
+def _unusual(app: Application) -> tuple[bool, bool]:
+    return app.place.module.rpartition(".")[2] not in USUAL, app.place.name not in USUAL and not app.is_factory
+
+
+def _is_tested(finds: Finds, app: Application) -> bool:
+    return _dotted(app.place) in finds.tested
+
+
+def _dotted(place: SourceLocation) -> str:
+    return place.path.replace(":", ".")
+
+
+def _metadata(
+    finds: Finds, ask: Questions, app: Application | None, without: Collection[str], reasons: dict[str, str]
+) -> tuple[Metadata, ...]:
+    """Return the metadata of the schema: Alembic's target, else what the application imports, else any with models."""
+    candidates = [one for one in finds.metadata if one.place.path not in without]
+    targets = [one for one in candidates if one.is_one_of(finds.targets)]
+    if targets and all(one.models for one in targets):
+        reasons["crucible_metadata"] = "target_metadata of Alembic's env.py"
+        return tuple(targets)
+    found = [one for one in candidates if one.models] or candidates
+    imports = reached(finds.project, app.place.module) if app else set[str]()
+    found = [one for one in found if imports.intersection([one.place.module, *one.modules])] or found
     if len(found) < 2 or is_on(finds):
         return tuple(found)
     root = finds.project.root
@@ -130,12 +191,27 @@ def _metadata(finds: Finds, ask: Questions) -> tuple[Metadata, ...]:
     return tuple(found) if chosen == 0 else (found[chosen - 1],)
 
 
-def _alembic(finds: Finds, ask: Questions) -> str | None:
+def _alembic(finds: Finds, ask: Questions, without: Collection[str]) -> str | None:
     root = finds.project.root
     found = [one.config.relative_to(root).as_posix() for one in finds.migrations if one.versions]
+    found = [name for name in found if name not in without]
     if not found or is_on(finds):
         return next(iter(found), None)
     return found[ask.choose("Several configurations of Alembic", found)]
+
+
+def _session(finds: Finds, ask: Questions, app: Application | None, reasons: dict[str, str]) -> SourceLocation | None:
+    """Return the session dependency: the one that the tests override, else one that the application depends on."""
+    overridden = next((one for one in finds.overrides if one.gives_session), None)
+    if overridden is not None and "crucible_get_session" not in finds.configuration.values:
+        reasons["crucible_get_session"] = f"overridden in {overridden.place.where(finds.project.root)}"
+        if overridden.is_shared and app is not None and app.framework == "fastapi":
+            reasons["crucible_isolation"] = "the tests share their session with the application, in a transaction"
+        places = {one.place.path: one.place for one in finds.session_dependencies}
+        return places.get(overridden.place.path, overridden.place)
+    used = [one for one in finds.session_dependencies if one.is_used] or list(finds.session_dependencies)
+    chosen = _one(finds, ask, "Several functions that yield a session", "crucible_get_session", used)
+    return chosen.place if chosen else None
 
 
 def _one(finds: Finds, ask: Questions, what: str, option: str, found: Sequence[T]) -> T | None:
@@ -161,8 +237,7 @@ def _runner(finds: Finds) -> Runner:
 
 
 def _nothing(finds: Finds) -> UsageError:
-    broken = [module for module in finds.project.modules if module.error]
-    unread = f" {broken[0].path} could not be read: {broken[0].error}." if broken else ""
+    unread = "".join(_unread(finds))
     count = len(finds.project.code)
     return UsageError(
         f"There is no declarative base, MetaData or SQLModel table in {finds.project.root}, and no Alembic migration.",
@@ -170,3 +245,12 @@ def _nothing(finds: Finds) -> UsageError:
         do="Run `crucible init` in the folder of an application that uses SQLAlchemy, or name it: `crucible init "
         "--root PATH`. If the models cannot be found by reading the source, set crucible_metadata by hand.",
     )
+
+
+def _unread(finds: Finds) -> Iterator[str]:
+    """Yield the reasons why models may have been missed."""
+    broken = next((module for module in finds.project.modules if module.error), None)
+    if broken is not None:
+        yield f" {broken.path} could not be read: {broken.error}."
+    if aside := [module for module in finds.project.modules if module.is_aside]:
+        yield f" {counted(len(aside), 'module')} of migrations, docs and examples not counted."

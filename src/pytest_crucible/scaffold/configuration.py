@@ -12,7 +12,7 @@ from ..project import Configuration, Finds
 from . import ini_file as ini
 from . import suite
 from . import toml_file as toml
-from .choices import Choices
+from .choices import Choices, is_on
 from .draft import Draft
 
 MINIMUM = "9.0"
@@ -25,6 +25,28 @@ COMMENTS = {
     "crucible_app": "\nA real PostgreSQL for every test",
 }
 ORDER = ("minversion", "testpaths", "pythonpath", "addopts", "strict")
+
+
+def add_options(draft: Draft, finds: Finds, choices: Choices) -> None:
+    """Put Crucible's options into *draft* where pytest reads its own, and change none of these."""
+    found = finds.configuration
+    wanted = {**_needed_mode(finds, choices), **choices.options(finds)}
+    options = {key: value for key, value in wanted.items() if key not in found.values}
+    if not options:
+        return
+    file, table = (found.file, found.table) if found.file else _place(finds.project.root, found)
+    text = draft.read(file) or ""
+    if found.kind == "ini" and file.suffix != ".toml":
+        draft.put(file, ini.with_values(text, table, options))
+    else:
+        draft.put(file, toml.change(text, table, options, {} if is_on(finds) else COMMENTS))
+
+
+def _needed_mode(finds: Finds, choices: Choices) -> dict[str, str]:
+    """Return pytest-asyncio's mode for a suite whose asynchronous tests would not run without it."""
+    if choices.runner != "asyncio" or is_on(finds) or not suite.relies_on_auto_mode(finds):
+        return {}
+    return {"asyncio_mode": "auto", "asyncio_default_fixture_loop_scope": "function"}
 
 
 def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any]) -> list[str]:

@@ -113,6 +113,18 @@ def comments(text: str, section: str) -> dict[str, str]:
     return {key: "\n".join(lines) for key, lines in found.items() if lines}
 
 
+def with_values(text: str, section: str, values: Mapping[str, str | list[str]]) -> str:
+    """Return *text* with *values* at the end of a section; each string of a list has a line."""
+    lines = [
+        f"{key} = {value}" if isinstance(value, str) else "\n    ".join([f"{key} =", *value])
+        for key, value in values.items()
+    ]
+    before, inside, after = _section(text, section)
+    header = text[len(before) : len(text) - len(inside) - len(after)].strip() or f"[{section}]"
+    block = "\n".join([header, *filter(None, [inside.rstrip()]), *lines])
+    return "\n\n".join(filter(None, [before.rstrip("\n"), block, after.strip("\n")])) + "\n"
+
+
 def without(text: str, section: str) -> str | None:
     """Return *text* without a section; None if only comments are left."""
     before, _, after = _section(text, section)

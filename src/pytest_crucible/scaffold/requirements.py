@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ..project import Finds
+from ..project import Requirement as Listed
+from . import suite
 from . import toml_file as toml
 from .choices import Choices
 from .draft import Draft
@@ -34,12 +36,20 @@ MINIMUM = {
 }
 ALWAYS = ("pytest", "pytest-crucible", "pytest-cov", "pytest-xdist", "pytest-mock", "httpx", "polyfactory")
 BY_RUNNER = {"asyncio": ("pytest-asyncio",), "anyio": ("anyio",), "sync": ("pytest-asyncio", "httpx2")}
+OURS = "pytest-crucible"
+SUITE = ("pytest", "pytest-asyncio", OURS)
 LOWER = (">=", "~=", "==", "===", ">")
 GROUPS = ("test", "tests", "testing", "dev")
 
 
-def wanted(choices: Choices, there: Iterable[str] = ()) -> dict[str, str]:
-    """Return each distribution that the tests need, with its lowest version."""
+def wanted(choices: Choices, there: Iterable[str] = (), *, mode: bool = False) -> dict[str, str]:
+    """Return each distribution that the tests need, with its lowest version.
+
+    A suite that exists needs Crucible, and versions of what it lists that pytest 9 admits.
+    """
+    if choices.has_suite:
+        needed = {OURS, *(["pytest-asyncio"] if mode else [])}
+        return {name: _lowest(name) for name in SUITE if name in needed or name in there}
     names = [*ALWAYS, *BY_RUNNER[choices.runner], *(["testcontainers"] if "testcontainers" in there else [])]
     return {name: _lowest(name) for name in sorted(names)}
 
@@ -48,8 +58,9 @@ def require(draft: Draft, finds: Finds, choices: Choices, ask: Questions) -> str
     """Put the requirements into *draft*, and return the command that installs them."""
     places = _places(finds)
     place = places[ask.choose("Several places list requirements of the tests", [str(one) for one in places])]
-    needed = wanted(choices, {one.name for one in finds.requirements})
-    place.add(draft, needed)
+    there = {one.name for one in finds.requirements if place.holds(one, choices)}
+    is_listed = any(one.name == "pytest-asyncio" for one in finds.requirements)
+    place.add(draft, wanted(choices, there, mode=not is_listed and suite.relies_on_auto_mode(finds)))
     return place.command
 
 
@@ -69,6 +80,10 @@ class RequirementList:
     def __str__(self) -> str:
         words = {"optional": f"extra {self.group!r}", "file": "", "dependencies": "dependencies"}
         return f"{self.file.relative_to(self.root)} {words.get(self.kind, f'group {self.group!r}')}".strip()
+
+    def holds(self, one: Listed, choices: Choices) -> bool:
+        """Return whether a requirement of the project counts as listed here; for new tests, each one does."""
+        return not choices.has_suite or (one.file, one.kind, one.group) == (self.file, self.kind, self.group)
 
     @property
     def command(self) -> str:
@@ -114,7 +129,7 @@ class RequirementList:
         table = "tool.poetry.dev-dependencies" if old else f"tool.poetry.group.{self.group}.dependencies"
         there = {str(canonicalize_name(name)): (name, value) for name, value in (toml.read(text, table) or {}).items()}
         values = {
-            there.get(name, (name,))[0]: f">={lowest}"
+            there.get(name, (name,))[0]: _for_poetry(there.get(name, ("", None))[1], lowest)
             for name, lowest in needed.items()
             if name not in there or _is_too_old(_poetry(there[name][1]), name)
         }
@@ -154,7 +169,7 @@ def _compare(there: list[str], needed: dict[str, str]) -> tuple[list[str], dict[
     for line, one in parsed.items():
         name = canonicalize_name(one.name)
         if name in needed and not one.url and _is_too_old(one.specifier, name):
-            one.specifier = SpecifierSet(f">={needed[name]}")
+            one.specifier = _raised(one.specifier, needed[name])
             raised[line] = str(one)
     return [f"{name}>={lowest}" for name, lowest in needed.items() if name not in names], raised
 
@@ -175,16 +190,34 @@ def _parse(line: str) -> Requirement | None:
 
 
 def _is_too_old(there: SpecifierSet, name: str) -> bool:
-    """Return whether *there* is a bound that admits a version older than the oldest supported one."""
-    bounds = [Version(one.version) for one in there if one.operator in LOWER and "*" not in one.version]
-    return len(there) > 0 and max(bounds, default=Version("0")) < Version(MINIMUM[name])
+    """Return whether *there* admits no supported version: neither the oldest, nor the installed, nor a later one."""
+    versions = [MINIMUM[name], _lowest(name), *(one.version.rstrip(".*") for one in there)]
+    return not any(
+        Version(each) >= Version(MINIMUM[name]) and there.contains(each, prereleases=True) for each in versions
+    )
+
+
+def _raised(there: SpecifierSet, lowest: str) -> SpecifierSet:
+    """Return a bound that admits *lowest*, with the upper bounds that do so, too."""
+    kept = [str(one) for one in there if one.operator in ("<", "<=", "!=") and one.contains(lowest, prereleases=True)]
+    return SpecifierSet(",".join([f">={lowest}", *kept]))
+
+
+def _for_poetry(old: object, lowest: str) -> object:
+    """Return a bound in the form of the old one: with a caret, or in a table."""
+    if isinstance(old, dict):
+        return {**old, "version": _for_poetry(old.get("version"), lowest)}
+    return f"^{lowest}" if str(old).startswith("^") else f">={lowest}"
 
 
 def _poetry(value: object) -> SpecifierSet:
-    text = str(value.get("version", "*") if isinstance(value, dict) else value)
-    version_ = text.lstrip("^~>=v ").partition(",")[0]
+    """Return Poetry's ``^8.2`` and the like as pip's specifiers."""
+    text = str(value.get("version", "*") if isinstance(value, dict) else value).strip()
     try:
-        return SpecifierSet(f">={Version(version_)}")
+        if text.startswith("^"):
+            lower = Version(text[1:])
+            return SpecifierSet(f">={lower},<{lower.major + 1 if lower.major else f'0.{lower.minor + 1}'}")
+        return SpecifierSet("" if text == "*" else f"=={text}" if text[:1].isdigit() else text)
     except ValueError:
         return SpecifierSet()
 

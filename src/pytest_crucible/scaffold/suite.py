@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+import re
 
 from ..project import Finds, Module
 from ..project.modules import TEST_FOLDERS
-from ..project.names import full, imported
+from ..project.names import imported
 
 # Marks of pytest and of plugins that register them themselves.
 KNOWN = {
@@ -15,8 +14,19 @@ KNOWN = {
     "anyio", "crucible", "xdist_group", "no_cover",
 }  # fmt: skip
 
-OURS = {"db_session", "sync_session", "async_engine", "database_url", "async_client"}
-DATABASE = {"engine", "session", "overrides", "container", "create_all", "async client", "test client"}
+MARK = re.compile(r"\bmark\.(\w+)")
+ASYNC_TEST = re.compile(r"^\s*async def test", re.MULTILINE)
+TEST = re.compile(r"^\s*(async )?def test", re.MULTILINE)
+
+
+def modules(finds: Finds) -> list[Module]:
+    """Return the modules that pytest collects and that contain a test."""
+    return [module for module in finds.project.tests if _is_collected(module) and TEST.search(module.source)]
+
+
+def exists(finds: Finds) -> bool:
+    """Return whether the project has a suite: its settings and tests stay as they are."""
+    return bool(modules(finds))
 
 
 def folder(finds: Finds) -> str:
@@ -55,24 +65,30 @@ def _is_collected(module: Module) -> bool:
 
 def marks(finds: Finds) -> list[str]:
     """Return the marks of the tests that no known plugin registers."""
-    found = {name.split(".")[2] for module in finds.project.tests for name in _marks(module)}
+    found = {name for module in finds.project.tests for name in MARK.findall(module.source)}
     return sorted(found - KNOWN)
 
 
 def uses_anyio(finds: Finds) -> bool:
     """Return whether the suite runs its asynchronous tests with anyio's plugin."""
-    named = any(name == "pytest.mark.anyio" for module in finds.project.tests for name in _marks(module))
+    named = any("anyio" in MARK.findall(module.source) for module in finds.project.tests)
     backend = any(fixture.name == "anyio_backend" for fixture in finds.fixtures)
     return named or backend or finds.configuration.text("anyio_mode") is not None
 
 
 def has_async_tests(finds: Finds) -> bool:
     """Return whether a test is asynchronous."""
-    return any(
-        isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test")
-        for module in finds.project.tests
-        for node in ast.walk(module.tree)
-    )
+    return any(ASYNC_TEST.search(module.source) for module in finds.project.tests)
+
+
+def relies_on_auto_mode(finds: Finds) -> bool:
+    """Return whether asynchronous tests carry no mark of their own, and no setting makes a plugin run them."""
+    settings = [finds.configuration.text(name) or "" for name in ("asyncio_mode", "anyio_mode", "addopts")]
+    if settings[0] or settings[1] or "asyncio-mode" in settings[2]:
+        return False
+    unmarked = [one for one in modules(finds) if not one.mentions("mark.asyncio", "mark.anyio", "unittest")]
+    marked = any(one.mentions("pytest.mark.asyncio", "pytest.mark.anyio") for one in finds.project.tests)
+    return not marked and any(ASYNC_TEST.search(one.source) for one in unmarked)
 
 
 def beside_tests(finds: Finds) -> list[str]:
@@ -91,24 +107,3 @@ def beside_tests(finds: Finds) -> list[str]:
         if heads & beside - {"conftest"} and module.path.parent != finds.project.root:
             found.append(module.path.parent.relative_to(finds.project.root).as_posix())
     return list(dict.fromkeys(found))
-
-
-def may_forbid(finds: Finds, folder: str) -> bool:
-    """Return whether no test in *folder* requests a fixture that uses the database."""
-    place = finds.project.root / folder
-    inside = [module for module in finds.project.tests if place in module.path.parents]
-    asked = {
-        argument.arg
-        for module in inside
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for argument in (*node.args.args, *node.args.kwonlyargs)
-    }
-    theirs = {fixture.name for fixture in finds.fixtures if fixture.traits & DATABASE}
-    return not asked & (theirs | OURS)
-
-
-def _marks(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and (name := full(module, node)).startswith("pytest.mark."):
-            yield name

@@ -126,7 +126,10 @@ def _append(place: Table, values: Mapping[str, Any], comments: Mapping[str, str]
     rest = body[length:]
     del body[length:]
     for key, value in values.items():
-        for line in comments[key].split("\n") if key in comments else ():
+        # An empty line above a comment keeps it apart from other keys.
+        text = comments.get(key, "") if length else comments.get(key, "").lstrip("\n")
+        length += 1
+        for line in text.split("\n") if key in comments else ():
             place.add(tomlkit.comment(line) if line else tomlkit.nl())
         place.add(key, value)
     body.extend(rest)
