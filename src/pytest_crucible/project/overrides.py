@@ -16,7 +16,7 @@ SESSION = {"session", "savepoint"}
 
 
 @dataclass(frozen=True)
-class Override:
+class SuiteOverride:
     """An entry of ``dependency_overrides`` that the tests set.
 
     Attributes:
@@ -32,7 +32,7 @@ class Override:
     is_async: bool
 
 
-def overrides(project: Project, fixtures: Sequence[Fixture]) -> list[Override]:
+def overrides(project: Project, fixtures: Sequence[Fixture]) -> list[SuiteOverride]:
     """Return every override that the tests set, those of sessions first, and of these the shared ones."""
     modules = [module for module in project.tests if module.mentions("dependency_overrides")]
     found = [
@@ -63,7 +63,7 @@ def _items(node: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 def _override(
     project: Project, module: Module, fixtures: Sequence[Fixture], key: ast.expr, value: ast.expr
-) -> Override:
+) -> SuiteOverride:
     place = SourceLocation(path_of(project, origin(project, full(module, key))), module.path, key.lineno)
     by_name = {fixture.name: fixture for fixture in fixtures}
     given = [by_name[name] for name in _given(module, value) if name in by_name]
@@ -72,7 +72,7 @@ def _override(
     traits = frozenset[str]().union(*(one.traits for one in above))
     is_async = any("async" in one.traits or "create_async_engine" in text(one.node) for one in sessions)
     is_shared = bool(sessions) and ("savepoint" in traits or {"begin", "rollback"} <= traits)
-    return Override(place, bool(sessions), is_shared, is_async)
+    return SuiteOverride(place, bool(sessions), is_shared, is_async)
 
 
 def _given(module: Module, value: ast.expr) -> Iterator[str]:

@@ -14,7 +14,7 @@ from .fixtures import Fixture, fixtures
 from .models import Metadata, metadata
 from .modules import Project, without_collecting
 from .names import imported, origin
-from .overrides import Override, overrides
+from .overrides import SuiteOverride, overrides
 from .pytest_configuration import Configuration, configuration
 from .requirements import Requirement, requirements
 from .tokens import TokenFunction, token_functions
@@ -42,7 +42,7 @@ class Finds:
     migrations: tuple[AlembicEnvironment, ...]
     targets: tuple[str, ...]
     fixtures: tuple[Fixture, ...]
-    overrides: tuple[Override, ...]
+    overrides: tuple[SuiteOverride, ...]
     bound: tuple[tuple[str, Engine], ...]
     tested: tuple[str, ...]
 
