@@ -6,12 +6,13 @@ import gc
 import importlib
 import importlib.metadata
 import itertools
-import textwrap
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
 
+import inner_project
 import pytest
 
 from pytest_crucible.server import Lease, lease
@@ -24,63 +25,6 @@ MODULES = """
 asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
 sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
 pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
-"""
-
-CONFIGURATION = """
-[tool.pytest]
-strict = true
-pythonpath = ["."]
-crucible_app = "app:app"
-crucible_metadata = ["app:Base"]
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "session"
-asyncio_default_test_loop_scope = "session"
-filterwarnings = ["default"]  # and not what our own tests say
-"""
-
-APP = """
-import asyncio
-import contextlib
-
-from fastapi import Depends, FastAPI
-from fastapi.responses import JSONResponse
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
-Session = async_sessionmaker(engine, expire_on_commit=False)
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class User(Base):
-    __tablename__ = "users"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-
-
-app = FastAPI()
-
-
-async def get_db():
-    async with Session() as session:
-        yield session
-
-
-@app.post("/users")
-async def create(name: str, db: AsyncSession = Depends(get_db)):
-    db.add(User(name=name))
-    await db.commit()
-
-
-@app.post("/users/careful")
-async def careful(name: str, db: AsyncSession = Depends(get_db)):
-    try:
-        await create(name, db)
-    except Exception as error:
-        return JSONResponse({"error": type(error).__name__}, 500)
 """
 
 
@@ -145,13 +89,9 @@ class Project:
 
     def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
         """Run *tests*, the text of one module; in a process of its own if asked."""
-        path = self.root / f"test_{self._number()}.py"
-        path.write_text(textwrap.dedent(tests), "utf-8")
+        path = inner_project.write(self.root, f"test_{self._number()}.py", tests)
         try:
-            start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
-            return start(
-                path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p", "no:cacheprovider", *arguments
-            )
+            return inner_project.run(self._pytester, self.root, path, *arguments, process=process)
         finally:
             path.unlink()
 
@@ -164,15 +104,25 @@ def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
+def server_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cache of all projects and all workers of pytest-xdist: a cluster is initialised once."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "server_cache"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def project_server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Path, Lease]]:
     """Yield a project's folder, and a share in its server."""
     for name in MODULES.split():
         importlib.import_module(name)
     hide_from_collector()
     root = tmp_path_factory.mktemp("project")
-    (root / "pyproject.toml").write_text(CONFIGURATION, "utf-8")
-    (root / "app.py").write_text(APP, "utf-8")
-    share = lease("embedded", root=root, cache=root / "cache")
+    settings = inner_project.configuration(**inner_project.ONE_LOOP, filterwarnings=["default"])
+    inner_project.write(root, "pyproject.toml", settings)
+    inner_project.write(root, "app.py", inner_project.APP)
+    share = lease("embedded", root=root, cache=server_cache)
     yield root, share
     share.release()
 
@@ -186,12 +136,13 @@ def numbers() -> Callable[[], int]:
 @pytest.fixture
 def project(
     project_server: tuple[Path, Lease],
+    server_cache: Path,
     numbers: Callable[[], int],
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Project:
     """Return a project with a FastAPI application over asyncpg, on one event loop for all tests."""
     root, _ = project_server
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     return Project(root, pytester, numbers)

@@ -49,8 +49,8 @@ def test_starts_afresh(sync_session):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "cache"))
+def project(tmp_path: Path, server_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     root = tmp_path / "project"
     root.mkdir()

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inner_project
 import psycopg
 import pytest
 
@@ -15,17 +16,13 @@ from pytest_crucible.server import Lease, lease
 # What lies here and beside the tests of isolation is imported by its plain name.
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "isolation")]
 
-CONFIGURATION = """
-[tool.pytest]
-pythonpath = ["."]
-crucible_app = "shop:app"
-crucible_metadata = ["shop:Base"]
-crucible_databases = ["stats=shop:Stats"]
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "session"
-asyncio_default_test_loop_scope = "session"
-filterwarnings = ["error"]
-"""
+SETTINGS = {
+    "strict": None,  # parameters that are equal
+    "crucible_app": "shop:app",
+    "crucible_metadata": ["shop:Base"],
+    "crucible_databases": ["stats=shop:Stats"],
+    **inner_project.ONE_LOOP,
+}
 
 SHOP = """
 from fastapi import FastAPI
@@ -89,32 +86,22 @@ class Project:
         self._number = number
 
     def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), "utf-8")
-        # Python takes a compiled module for a text of the same length that was written within the same second.
-        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
-            compiled.unlink()
+        inner_project.write(self.root, name, text)
 
-    def configure(self, text: str) -> None:
+    def configure(self, text: str = "") -> None:
         """Write settings besides the usual ones; a key that is among these takes its place."""
         lines = [line for line in textwrap.dedent(text).splitlines() if line.strip()]
-        keys = {line.partition(" = ")[0] for line in lines}
-        usual = [line for line in CONFIGURATION.splitlines() if line.partition(" = ")[0] not in keys]
-        self.write("pyproject.toml", "\n".join([*usual, *lines]))
+        keys = {line.partition(" = ")[0]: None for line in lines}
+        self.write("pyproject.toml", inner_project.configuration(**(SETTINGS | keys)) + "\n".join(lines))
 
     def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
         """Run *tests*, the text of one module, with the application's modules imported anew."""
         name = f"test_{self._number()}.py"
-        self.write(name, tests)
-        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
+        path = inner_project.write(self.root, name, tests)
         try:
-            return start(
-                self.root / name, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p",
-                "no:cacheprovider", *arguments,
-            )  # fmt: skip
+            return inner_project.run(self._pytester, self.root, path, *arguments, process=process)
         finally:
-            (self.root / name).unlink()
+            path.unlink()
 
     def databases(self, pattern: str = "") -> list[str]:
         """Return the names of Crucible's databases on the server."""
@@ -134,10 +121,12 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def shop_server(tmp_path_factory: pytest.TempPathFactory, project_server: object) -> Iterator[tuple[Path, Lease]]:
+def shop_server(
+    tmp_path_factory: pytest.TempPathFactory, project_server: object, server_cache: Path
+) -> Iterator[tuple[Path, Lease]]:
     """Yield a project's folder, and a share in its server."""
     root = tmp_path_factory.mktemp("shop")
-    share = lease("embedded", root=root, cache=root / "cache")
+    share = lease("embedded", root=root, cache=server_cache)
     yield root, share
     share.release()
 
@@ -145,6 +134,7 @@ def shop_server(tmp_path_factory: pytest.TempPathFactory, project_server: object
 @pytest.fixture
 def shop(
     shop_server: tuple[Path, Lease],
+    server_cache: Path,
     numbers: Callable[[], int],
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
@@ -153,9 +143,9 @@ def shop(
     root, share = shop_server
     for path in root.glob("*.py"):
         path.unlink()
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     made = Project(root, pytester, numbers, share)
-    made.write("pyproject.toml", CONFIGURATION)
+    made.configure()
     made.write("shop.py", SHOP)
     return made

@@ -22,9 +22,9 @@ ASKING = ("import",)
 
 
 @pytest.fixture(scope="module")
-def database_server(project_server: tuple[Path, Lease], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lease]:
+def database_server(server_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lease]:
     """Yield a server on which no other test leaves anything."""
-    share = lease("embedded", root=tmp_path_factory.mktemp("tidy"), cache=project_server[0] / "cache")
+    share = lease("embedded", root=tmp_path_factory.mktemp("tidy"), cache=server_cache)
     yield share
     share.release()
 

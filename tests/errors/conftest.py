@@ -30,8 +30,8 @@ def own_project(project: Any, own_root: Path) -> Any:
 
 
 @pytest.fixture
-def own_server(own_root: Path, project_server: tuple[Path, Lease]) -> Iterator[Lease]:
+def own_server(own_root: Path, server_cache: Path) -> Iterator[Lease]:
     """Yield a share in that server."""
-    share = lease("embedded", root=own_root, cache=project_server[0] / "cache")
+    share = lease("embedded", root=own_root, cache=server_cache)
     yield share
     share.release()

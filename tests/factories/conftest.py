@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inner_project
 import pytest
 
 from pytest_crucible.server import Lease, lease
@@ -19,19 +20,13 @@ pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
 """
 
-CONFIGURATION = """
-[tool.pytest]
-strict = true
-pythonpath = ["."]
-crucible_metadata = ["shop:Base"]
-crucible_no_database = ["unit"]
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "session"
-asyncio_default_test_loop_scope = "session"
-filterwarnings = ["error"]
-"""
+CONFIGURATION = inner_project.configuration(
+    crucible_app=None, crucible_metadata=["shop:Base"], crucible_no_database=["unit"], **inner_project.ONE_LOOP
+)
 
-SHOP = """
+SHOP = (
+    inner_project.ENGINE
+    + """
 import enum
 import uuid
 from datetime import datetime
@@ -42,11 +37,7 @@ from sqlalchemy import (
     LargeBinary, Numeric, SmallInteger, String, UniqueConstraint, func, text,
 )
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-
-engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
-Session = async_sessionmaker(engine, expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
@@ -70,6 +61,7 @@ class Post(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     author: Mapped[User] = relationship(back_populates="posts")
 """
+)
 
 FACTORIES = """
 from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
@@ -96,41 +88,36 @@ class Shop:
 
     def run(self, tests: str, *arguments: str, process: bool = False, name: str = "test_shop.py") -> pytest.RunResult:
         """Run *tests*, the text of one module."""
-        path = self.root / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(textwrap.dedent(tests), "utf-8")
-        start = self._pytester.runpytest_subprocess if process else self._pytester.runpytest_inprocess
-        return start(
-            path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", "-p", "no:cacheprovider", *arguments
-        )
+        path = inner_project.write(self.root, name, tests)
+        return inner_project.run(self._pytester, self.root, path, *arguments, process=process)
 
 
 @pytest.fixture(scope="session")
-def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
+def shop_server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Path, Lease]]:
     """Yield a project's folder, and a share in its server."""
     for name in MODULES.split():
         importlib.import_module(name)
     root = tmp_path_factory.mktemp("shop")
-    share = lease("embedded", root=root, cache=root / "cache")
+    share = lease("embedded", root=root, cache=server_cache)
     yield root, share
     share.release()
 
 
 @pytest.fixture
 def make_shop(
-    shop_server: tuple[Path, Lease], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    shop_server: tuple[Path, Lease], server_cache: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Shop]:
     """Return the project, with further models and factories."""
     root, _ = shop_server
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 
     def make(models: str = "", factories: str = "", configuration: str = "") -> Shop:
         for path in [*root.glob("*.py"), *root.glob("unit/*.py")]:
             path.unlink()
-        (root / "pyproject.toml").write_text(CONFIGURATION + configuration, "utf-8")
-        (root / "shop.py").write_text(SHOP + textwrap.dedent(models), "utf-8")
-        (root / "factories.py").write_text(FACTORIES + textwrap.dedent(factories), "utf-8")
+        inner_project.write(root, "pyproject.toml", CONFIGURATION + configuration)
+        inner_project.write(root, "shop.py", SHOP + textwrap.dedent(models))
+        inner_project.write(root, "factories.py", FACTORIES + textwrap.dedent(factories))
         return Shop(root, pytester)
 
     return make

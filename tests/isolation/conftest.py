@@ -15,13 +15,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 from world import World
 
 
+@pytest.fixture(scope="session")
+def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cache in which the templates are kept from module to module; each worker has one of its own."""
+    return tmp_path_factory.mktemp("cache")
+
+
 # Not of the session: its redirect leads every engine of this process, also those of projects run inside other tests.
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(world_cache: Path) -> Iterator[World]:
     """Yield the worker database; its server and caches are the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         if "CRUCIBLE_CACHE" not in os.environ:
-            patch.setenv("CRUCIBLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+            patch.setenv("CRUCIBLE_CACHE", str(world_cache))
         world = World()
         yield world
         world.close()

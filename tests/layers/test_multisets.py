@@ -145,9 +145,9 @@ class Database:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("layers")
-    held = lease("embedded", root=folder, cache=folder / "cache")
+    held = lease("embedded", root=folder, cache=server_cache)
     admin = Admin(held)
     database = Database(admin)
     yield database

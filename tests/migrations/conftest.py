@@ -6,10 +6,10 @@ import importlib
 import itertools
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inner_project
 import psycopg
 import pytest
 
@@ -26,16 +26,9 @@ alembic.autogenerate alembic.command asyncpg fastapi httpx psycopg psycopg2 pyte
 sqlalchemy.dialects.postgresql.asyncpg sqlalchemy.dialects.postgresql.psycopg sqlalchemy.ext.asyncio
 pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio pytest_crucible.migrations.checks
 """
-CONFIGURATION = """
-[tool.pytest]
-pythonpath = ["."]
-strict = true
-crucible_alembic = "alembic.ini"
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "function"
-filterwarnings = ["error"]
-addopts = ["-p", "no:cacheprovider"]
-"""
+CONFIGURATION = inner_project.configuration(
+    crucible_app=None, crucible_metadata=None, crucible_alembic="alembic.ini", addopts=["-p", "no:cacheprovider"]
+)
 
 INI = """
 [alembic]
@@ -141,18 +134,15 @@ def downgrade():
 class Project:
     """A folder with ``alembic.ini`` and scripts, under a name that no other test uses."""
 
-    def __init__(self, root: Path, server_root: Path, admin: Admin) -> None:
+    def __init__(self, root: Path, server: tuple[Path, Path], admin: Admin) -> None:
         self.root = root
-        self.server_root = server_root
+        self.server_root, self.server_cache = server
         self.admin = admin
         self.write("alembic.ini", INI)
         self.env(SYNC_ENV)
 
     def write(self, name: str, text: str) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), "utf-8")
-        return path
+        return inner_project.write(self.root, name, text)
 
     def edit(self, name: str, old: str, new: str) -> None:
         text = (self.root / name).read_text("utf-8")
@@ -180,7 +170,7 @@ class Project:
     def worker(self, run: str = "aaaaaaaa", **words: object) -> Worker:
         """Return a worker with a share in the server; to be closed."""
         worker = Worker(self.settings(**words), run, "main")
-        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_cache)
         worker.redirect.install()
         worker.templates.pass_over_engines()  # of tests before
         return worker
@@ -194,11 +184,11 @@ def _code(text: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lease, Path]]:
+def server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Lease, Path]]:
     for name in MODULES.split():
         importlib.import_module(name)
     root = tmp_path_factory.mktemp("server")
-    held = lease("embedded", root=root, cache=root / "cache")
+    held = lease("embedded", root=root, cache=server_cache)
     yield held, root
     held.release()
 
@@ -212,12 +202,12 @@ def admin(server: tuple[Lease, Path]) -> Iterator[Admin]:
 
 @pytest.fixture
 def scripts(
-    server: tuple[Lease, Path], admin: Admin, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    server: tuple[Lease, Path], server_cache: Path, admin: Admin, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
     """Yield a project with a synchronous ``env.py`` and no revision yet."""
     folder = tmp_path_factory.mktemp(f"alembic{next(NUMBERS)}x")
     modules = set(sys.modules)
-    made = Project(folder, server[1], admin)
+    made = Project(folder, (server[1], server_cache), admin)
     yield made
     for name in made.databases():
         admin.drop(name)
@@ -234,25 +224,25 @@ class Suite(Project):
     def run(self, tests: str, *arguments: str, process: bool = False) -> pytest.RunResult:
         """Run *tests*, the text of one module; in a process of its own if asked."""
         path = self.write(f"test_suite{next(NUMBERS)}.py", tests)
-        words = (path, f"--rootdir={self.root}", "-c", self.root / "pyproject.toml", *arguments)
-        if process:
-            return self.pytester.runpytest_subprocess(*words)
-        return self.pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True)
+        return inner_project.run(self.pytester, self.root, path, *arguments, process=process)
 
 
 @pytest.fixture
 def suite(
-    server: tuple[Lease, Path], admin: Admin, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    server: tuple[Lease, Path],
+    server_cache: Path,
+    admin: Admin,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Suite:
     """Return a project with its configuration; its folder is emptied for each test, and its server stays."""
     _, root = server
     for path in root.iterdir():
-        if path.name != "cache":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     monkeypatch.chdir(root)
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    made = Suite(root, root, admin)
+    made = Suite(root, (root, server_cache), admin)
     made.pytester = pytester
     made.write("pyproject.toml", CONFIGURATION)
     return made

@@ -363,10 +363,10 @@ def test_versions_and_extensions(migrated, monkeypatch):
     assert mark(migrated) != before
 
 
-def test_the_same_on_every_machine(migrated, server, tmp_path):
+def test_the_same_on_every_machine(migrated, server, server_cache, tmp_path):
     """Where the project lies is no part of it, nor is what Python compiled."""
     before = mark(migrated)
-    there = projects.Project(tmp_path, server[1], migrated.admin)
+    there = projects.Project(tmp_path, (server[1], server_cache), migrated.admin)
     for path in (migrated.root / "migrations").rglob("*.py"):
         there.write(str(path.relative_to(migrated.root)), path.read_text("utf-8"))
     there.write("migrations/versions/__pycache__/x.pyc", "anything")

@@ -69,7 +69,7 @@ class Suites:
 
 
 @pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
+def suites(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Suites]:
     """Yield the projects, and a server for each side that is kept running between runs."""
     for name in MODULES.split():
         importlib.import_module(name)
@@ -81,7 +81,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
     for configuration in folder.glob("plain/*/pyproject.toml"):
         text = configuration.read_text("utf-8")
         configuration.write_text(re.sub(r"(?m)^crucible_.*\n", "", text), "utf-8")
-    shares = [lease("embedded", root=folder / side, cache=folder / "cache") for side in ("plain", "crucible")]
+    shares = [lease("embedded", root=folder / side, cache=server_cache) for side in ("plain", "crucible")]
     server = shares[0].admin
     with psycopg.connect(**server.libpq(), autocommit=True) as control:
         control.execute("CREATE ROLE app LOGIN PASSWORD 'secret'")
@@ -106,9 +106,9 @@ def sweep() -> None:
 
 
 @pytest.fixture
-def run(suites: Suites, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(suites: Suites, server_cache: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run one project in this process, and return what came of its tests."""
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(suites.folder / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     for variable in [variable for variable in os.environ if variable.startswith("PYTEST_XDIST")]:
         monkeypatch.delenv(variable)
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

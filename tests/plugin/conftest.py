@@ -7,54 +7,15 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import inner_project
 import psycopg
 import pytest
 
 from pytest_crucible.server import Lease, lease
 
-CONFIGURATION = """
-[tool.pytest]
-pythonpath = ["."]
-crucible_app = "app:app"
-crucible_metadata = ["app:Base"]
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "function"
-filterwarnings = ["default"]
-addopts = ["--import-mode=importlib"]
-"""
-
-APP = """
-from fastapi import Depends, FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-engine = create_async_engine("postgresql+asyncpg://app:secret@db.production.invalid/app")
-Session = async_sessionmaker(engine, expire_on_commit=False)
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class User(Base):
-    __tablename__ = "users"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-
-
-async def get_db():
-    async with Session() as session:
-        yield session
-
-
-app = FastAPI()
-
-
-@app.post("/users")
-async def create(name: str, db: AsyncSession = Depends(get_db)):
-    db.add(User(name=name))
-    await db.commit()
-"""
+CONFIGURATION = inner_project.configuration(
+    strict=None, filterwarnings=["default"], addopts=["--import-mode=importlib"]
+)
 
 # What tests ask of the worker database without any fixture of Crucible's.
 PEOPLE = """
@@ -84,7 +45,7 @@ class Suite:
         for path in root.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.configure()
-        self.write(app=APP, people=PEOPLE)
+        self.write(app=inner_project.APP, people=PEOPLE)
 
     def configure(self, more: str = "", *, text: str = CONFIGURATION, name: str = "pyproject.toml") -> None:
         """Write the configuration file, with *more* at its end."""
@@ -93,9 +54,7 @@ class Suite:
     def write(self, **files: str) -> None:
         """Write modules; ``a__b`` is ``a/b.py``."""
         for name, text in files.items():
-            path = self.root / (name.replace("__", "/") + ".py")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(text), "utf-8")
+            inner_project.write(self.root, name.replace("__", "/") + ".py", text)
 
     def run(self, *arguments: str, process: bool = False, **files: str) -> pytest.RunResult:
         """Write modules and run pytest on the project, in a process of its own if asked."""
@@ -113,24 +72,25 @@ class Suite:
 
 
 @pytest.fixture(scope="session")
-def suite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Lease]]:
-    """Yield a folder, a cache, and a share in the folder's server."""
-    root, cache = tmp_path_factory.mktemp("suite"), tmp_path_factory.mktemp("cache")
-    share = lease("embedded", root=root, cache=cache)
-    yield root, cache, share
+def suite_server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Path, Lease]]:
+    """Yield a folder, and a share in the folder's server."""
+    root = tmp_path_factory.mktemp("suite")
+    share = lease("embedded", root=root, cache=server_cache)
+    yield root, share
     share.release()
 
 
 @pytest.fixture
 def suite(
     project_server: object,  # imports what runs in this process must share
-    suite_server: tuple[Path, Path, Lease],
+    suite_server: tuple[Path, Lease],
+    server_cache: Path,
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Suite:
     """Return a project with the application above and two lines of configuration, without tests yet."""
-    root, cache, share = suite_server
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(cache))
+    root, share = suite_server
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.chdir(root)
     return Suite(root, pytester, share)

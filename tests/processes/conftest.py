@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inner_project
 import pytest
 
 from pytest_crucible.server import lease
 
-CONFIGURATION = """
-[tool.pytest]
-strict = true
-pythonpath = ["."]
-crucible_metadata = ["shop:Base"]
-crucible_databases = ["stats=shop:Stats"]
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "function"
-filterwarnings = ["error"]
-"""
+CONFIGURATION = inner_project.configuration(
+    crucible_app=None, crucible_metadata=["shop:Base"], crucible_databases=["stats=shop:Stats"]
+)
 
 SHOP = """
 import asyncio
@@ -90,9 +83,7 @@ class Shop:
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root = root
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CRUCIBLE_"))}
-        kept.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.environment = kept | {"CRUCIBLE_CACHE": str(cache), "PYTHONPATH": str(root)}
+        self.environment = inner_project.user_environment() | {"CRUCIBLE_CACHE": str(cache), "PYTHONPATH": str(root)}
 
     def run(self, tests: str, *arguments: str, **environment: str) -> str:
         """Run *tests*, the text of one module, none of which may fail, and return what the run printed."""
@@ -128,13 +119,13 @@ def program(code, *flags, **words):
 
 
 @pytest.fixture(scope="session")
-def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Shop]]:
+def make_shop(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Callable[[], Shop]]:
     """Make the project in its folder, whose server is kept running meanwhile."""
     root = tmp_path_factory.mktemp("shop")
-    (root / "pyproject.toml").write_text(CONFIGURATION, "utf-8")
-    (root / "shop.py").write_text(SHOP, "utf-8")
-    share = lease("embedded", root=root, cache=root / "cache")
-    yield lambda: Shop(root, root / "cache")
+    inner_project.write(root, "pyproject.toml", CONFIGURATION)
+    inner_project.write(root, "shop.py", SHOP)
+    share = lease("embedded", root=root, cache=server_cache)
+    yield lambda: Shop(root, server_cache)
     share.release()
 
 

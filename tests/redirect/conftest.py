@@ -24,23 +24,23 @@ WHICH_SERVER = "select system_identifier from pg_control_system()"
 Ask = Callable[..., object]
 
 
-def _leased(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Address]:
+def _leased(tmp_path_factory: pytest.TempPathFactory, server_cache: Path, name: str) -> Iterator[Address]:
     root = tmp_path_factory.mktemp(name)
-    share = lease("embedded", root=root, cache=Path(root, "cache"))
+    share = lease("embedded", root=root, cache=server_cache)
     yield share.admin
     share.release()
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+def address(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Address]:
     """Yield the server that everything is led to."""
-    yield from _leased(tmp_path_factory, "server")
+    yield from _leased(tmp_path_factory, server_cache, "server")
 
 
 @pytest.fixture(scope="session")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+def other(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Address]:
     """Yield the server that the application is configured for: role app, database prod."""
-    for address in _leased(tmp_path_factory, "other"):
+    for address in _leased(tmp_path_factory, server_cache, "other"):
         with psycopg.connect(**address.libpq(), autocommit=True) as connection:
             connection.execute("drop database if exists prod")
             connection.execute("drop role if exists app")

@@ -55,13 +55,13 @@ Body = Callable[[AsyncSession], Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def whole_run(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Run]:
     """Yield what one pytest process knows of its database; no pytest is involved."""
     root = tmp_path_factory.mktemp("rollback")
     Path(root, "crucible_rollback_models.py").write_text(MODELS, "utf-8")
     file = {"crucible_metadata": ["crucible_rollback_models:Base"], "crucible_isolation": "rollback"}
     before = os.environ.get("CRUCIBLE_CACHE")
-    os.environ["CRUCIBLE_CACHE"] = str(root / "cache")
+    os.environ["CRUCIBLE_CACHE"] = str(server_cache)
     run = Run(resolve(root, flags={}, environ={}, file=file), "rollback", "main")
     try:
         yield run

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import inner_project
 import psycopg
 import pytest
 
@@ -100,19 +101,11 @@ async def count(db: AsyncSession = Depends(get_db)):
     return await db.scalar(select(func.count()).select_from(User))
 """
 
-CONFIGURATION = """
-[tool.pytest]
-strict = true
-pythonpath = ["."]
-crucible_app = "app:app"
-crucible_metadata = ["app:Base"]
-crucible_isolation = "rollback"
-crucible_get_session = "app:get_db"
-asyncio_mode = "auto"
-asyncio_default_fixture_loop_scope = "function"
-asyncio_default_test_loop_scope = "function"
-filterwarnings = ["error"]
-"""
+CONFIGURATION = inner_project.configuration(
+    crucible_isolation="rollback",
+    crucible_get_session="app:get_db",
+    asyncio_default_test_loop_scope="function",
+)
 
 HEAD = """
 import asyncio
@@ -126,23 +119,23 @@ async def how_many(session, model=User):
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lease]]:
+def folder(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Path, Lease]]:
     """Yield a folder for projects, and a share in its server, which is kept running between runs."""
     for name in MODULES:
         importlib.import_module(name)
     root = tmp_path_factory.mktemp("project")
-    share = lease("embedded", root=root, cache=root / "cache")
+    share = lease("embedded", root=root, cache=server_cache)
     yield root, share
     share.release()
 
 
 @pytest.fixture
 def project(
-    folder: tuple[Path, Lease], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    folder: tuple[Path, Lease], server_cache: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Run one module of tests, of a project with an application of its own."""
     root, _ = folder
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(root / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
 
     def run(tests: str, *arguments: str, app: str = APP, conf: str = CONFIGURATION, driver: str = "asyncpg") -> Any:
         app = app.replace("DRIVER", driver)

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import inner_project
 import psycopg
 import pytest
 
@@ -20,29 +21,16 @@ from pytest_crucible.server.address import Address
 from pytest_crucible.settings import Settings
 from pytest_crucible.worker.worker import Worker
 
-MODELS = """
-from sqlalchemy import DDL, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class User(Base):
-    __tablename__ = "users"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-"""
+MODELS = "from sqlalchemy import DDL, event\n" + inner_project.MODELS
 NUMBERS = itertools.count(1)
 
 
 class Project:
     """A folder with modules under a name that no other test uses."""
 
-    def __init__(self, root: Path, server_root: Path, admin: Admin) -> None:
+    def __init__(self, root: Path, server: tuple[Path, Path], admin: Admin) -> None:
         self.root = root
-        self.server_root = server_root
+        self.server_root, self.server_cache = server
         self.admin = admin
         self.number = next(NUMBERS)
         self.write("models", MODELS)
@@ -86,7 +74,7 @@ class Project:
         for module in ("models", "data"):
             sys.modules.pop(self.name(module), None)
         worker = Worker(self.settings(**words), run, "main")
-        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_cache)
         worker.redirect.install()
         return worker
 
@@ -98,9 +86,9 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lease, Path]]:
+def server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Lease, Path]]:
     root = tmp_path_factory.mktemp("server")
-    held = lease("embedded", root=root, cache=root / "cache")
+    held = lease("embedded", root=root, cache=server_cache)
     yield held, root
     held.release()
 
@@ -115,13 +103,17 @@ def admin(server: tuple[Lease, Path]) -> Iterator[Admin]:
 
 @pytest.fixture
 def project(
-    server: tuple[Lease, Path], admin: Admin, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    server: tuple[Lease, Path],
+    server_cache: Path,
+    admin: Admin,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Project]:
     """Yield a project with one model, on a server that all tests share."""
     _, root = server
     folder = tmp_path_factory.mktemp("project")
     monkeypatch.syspath_prepend(folder)
-    made = Project(folder, root, admin)
+    made = Project(folder, (root, server_cache), admin)
     yield made
     for name in [name for name in sys.modules if name.endswith(f"_{made.number}")]:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):

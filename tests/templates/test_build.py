@@ -209,7 +209,7 @@ from pytest_crucible.settings import Settings
 from pytest_crucible.server import lease
 from pytest_crucible.worker.worker import Worker
 worker = Worker(Settings(root=Path({root!r}), metadata=({models!r},), load={load!r}), sys.argv[1], "main")
-worker.server._lease = lease("embedded", root=Path({server!r}), cache=Path({server!r}, "cache"))
+worker.server._lease = lease("embedded", root=Path({server!r}), cache=Path({cache!r}))
 worker.redirect.install()
 print("here", flush=True)
 sys.stdin.readline()
@@ -221,7 +221,13 @@ worker.close()
 
 def script(project, load):
     models = f"{project.name('models')}:Base"
-    return BUILD.format(root=str(project.root), models=models, load=load, server=str(project.server_root))
+    return BUILD.format(
+        root=str(project.root),
+        models=models,
+        load=load,
+        server=str(project.server_root),
+        cache=str(project.server_cache),
+    )
 
 
 @pytest.mark.parametrize("processes", [4, pytest.param(8, marks=pytest.mark.slow)])
