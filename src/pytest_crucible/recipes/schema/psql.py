@@ -35,9 +35,12 @@ def run(scripts: Sequence[Script], info: psycopg.ConnectionInfo) -> PsqlError | 
         for name, script in files.items():
             Path(folder, name).write_bytes(script.text)
         command, environment = _command(list(files), info), _environment(info)
-        result = subprocess.run(
-            command, cwd=folder, env=environment, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, check=False
-        )
+        try:
+            result = subprocess.run(
+                command, cwd=folder, env=environment, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, check=False
+            )
+        except OSError as error:
+            return PsqlError(str(error))
     return error_in(result.stderr.decode("utf-8", "replace"), files) if result.returncode else None
 
 
