@@ -101,6 +101,17 @@ def test_a_project_that_uses_crucible_already(copy):
     assert "crucible_no_database" not in found
 
 
+def test_a_project_whose_schema_scripts_make(copy):
+    """A project that sets crucible_schema keeps it, and gets no other source of its schema."""
+    project = copy("src_layout")
+    text = project.files()["pyproject.toml"]
+    project.write(pyproject_toml=f'{text}\n[tool.pytest]\ncrucible_schema = "db/schema.sql"\n')
+    code, _ = project.init("--yes")
+    assert code == 0
+    assert "crucible_schema" in project.files()["pyproject.toml"]
+    assert "crucible_metadata" not in project.files()["pyproject.toml"]
+
+
 def test_an_engine_that_cannot_be_named(copy):
     """The unit layer has no test then, and no folder is forbidden the database that is not there."""
     project = copy()

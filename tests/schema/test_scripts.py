@@ -230,6 +230,10 @@ REFUSED = {
     r"\connect": ("SELECT 1;\n\\connect production\n", r"line 2, creates, drops or enters a database: \\connect"),
     r"\c": ("\\c production\n", "line 1, creates"),
     "CREATE DATABASE": ("/* about\n */\nCREATE DATABASE shop;", "line 3, creates, drops or enters"),
+    "after a notice": (
+        "DROP TABLE IF EXISTS a;\nBEGIN;\nBEGIN;\nCOMMIT;\n\\i b.sql",
+        r"line 5, has a command of psql: \\i",
+    ),
     r"\i": ("SELECT 1;\n\\i other.sql\n", r"line 2, has a command of psql: \\i"),
     r"\!": ("\\! touch /tmp/no", r"line 1, has a command of psql: \\!"),
     r"\gexec in a line": ("SELECT 1 \\gexec\n", r"line 1, has a command of psql: \\gexec"),
@@ -254,6 +258,12 @@ def test_a_comment_about_databases(project, work, ask):
     """A comment that mentions CREATE DATABASE is no statement."""
     project.write("a.sql", "/* first:\nCREATE DATABASE shop;\n*/\n-- \\connect shop\nCREATE TABLE a (id int);")
     assert ask(work("a.sql"), TABLES) == [("a",)]
+
+
+def test_data_about_databases(project, work, ask):
+    """Data that look like such a statement are data."""
+    project.write("a.sql", "CREATE TABLE a (t text);\nCOPY a FROM stdin;\nCREATE DATABASE shop;\n\\.\n")
+    assert ask(work("a.sql"), "SELECT t FROM a") == [("CREATE DATABASE shop;",)]
 
 
 def test_no_table(project, work):

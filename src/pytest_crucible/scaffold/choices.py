@@ -20,7 +20,7 @@ from .questions import Questions
 Runner = Literal["asyncio", "anyio", "sync"]
 T = TypeVar("T", Application, SessionDependency, TokenFunction)
 
-SCHEMA = ("crucible_metadata", "crucible_alembic")
+SCHEMA = ("crucible_metadata", "crucible_alembic", "crucible_schema")
 # The names of an application's module and of the application in it, in most projects.
 USUAL = ("main", "app", "asgi", "api", "server", "application")
 

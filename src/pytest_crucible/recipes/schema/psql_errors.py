@@ -14,9 +14,12 @@ from .scripts import Script
 # The end of the name of a file that ends the session of the script before it.
 END_FILE = ".end.sql"
 # With VERBOSITY=verbose and ECHO=errors: psql:FILE:LINE: ERROR:  SQLSTATE: message, further lines, STATEMENT: …
-ERROR = re.compile(r"^psql:(?P<file>[\w.]+):(?P<line>\d+): \w+:  (?P<state>[0-9A-Z]{5}): ", re.MULTILINE)
+# An error of psql's own has neither severity nor SQLSTATE. Notices and warnings look like errors, and come before.
+MESSAGE = re.compile(
+    r"^psql:(?P<file>[\w.]+):(?P<line>\d+): (?!STATEMENT: )(?:\w+:  (?P<state>[0-9A-Z]{5}): |(?:error: )?)",
+    re.MULTILINE,
+)
 STATEMENT = re.compile(r"^psql:[\w.]+:\d+: STATEMENT:  ", re.MULTILINE)
-OWN = re.compile(r"^psql:(?P<file>[\w.]+):(?P<line>\d+): (?:error: )?(?P<text>.*)", re.MULTILINE)
 POSITION = re.compile(r"^LINE (\d+): (.*\n)( *\^)", re.MULTILINE)
 DATA = re.compile(r"^CONTEXT:  COPY [^\n]+?, line (\d+)", re.MULTILINE)
 LOCATION = re.compile(r"^LOCATION:  .*\n?", re.MULTILINE)
@@ -44,13 +47,14 @@ class PsqlError:
 def error_in(output: str, files: Mapping[str, Script]) -> PsqlError:
     """Return the error in the *output* of psql on stderr, which ran *files*."""
     output = output.replace("\r\n", "\n")
-    errors = list(ERROR.finditer(output))
-    if errors:
-        return _of_server(errors[-1], output[errors[-1].end() :], files)
-    match = OWN.search(output)
-    if match is None:
+    messages = list(MESSAGE.finditer(output))
+    if not messages:
         return PsqlError(output.strip())
-    return PsqlError(match["text"], files[match["file"]], int(match["line"]))
+    last = messages[-1]
+    text = output[last.end() :]
+    if last["state"]:
+        return _of_server(last, text, files)
+    return PsqlError(text.strip(), files[last["file"]], int(last["line"]))
 
 
 def _of_server(match: re.Match[str], rest: str, files: Mapping[str, Script]) -> PsqlError:

@@ -38,11 +38,10 @@ class SchemaRecipe(Recipe):
     def schema_parts(self) -> dict[str, str]:
         """Return the digest of each script, their order, and the parts of each callable."""
         names = [step.path if isinstance(step, Builder) else self._names(step) for step in self._steps]
-        parts = {"order of crucible_schema": repr(names)}
-        parts |= {f"file {shown(path, self.settings.root)}": digest(path).hex() for path in all_scripts(self.settings)}
+        parts = {f"file {shown(path, self.settings.root)}": digest(path).hex() for path in all_scripts(self.settings)}
         for builder in self._builders:
             parts |= builder.parts()
-        return parts
+        return {**parts, "order of crucible_schema": repr(names)}
 
     def ddl(self) -> str:
         """Return the text of the scripts, and of what the callables read."""

@@ -18,6 +18,8 @@ RESTRICT = re.compile(rb"\\restrict\s+(\S+)\s*")
 DUMP = b"-- PostgreSQL database dump"
 OWNER = re.compile(rb"ALTER [A-Z ]+ .+ OWNER TO .+;\s*")
 OTHER_DATABASE = re.compile(rb"\\c(?:onnect)?\b|(?:CREATE|DROP)\s+DATABASE\b", re.IGNORECASE)
+DATA = re.compile(rb"COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE)
+END_OF_DATA = rb"\."
 COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 
 
@@ -108,8 +110,10 @@ def _refuse_formats(text: bytes, name: str) -> None:
 def _refuse_other_databases(text: bytes, name: str) -> None:
     """Refuse a script that creates, drops or enters another database, before any of it runs."""
     plain = COMMENT.sub(lambda match: b"\n" * match[0].count(b"\n"), text)
+    is_data = False
     for number, line in enumerate(plain.split(b"\n"), 1):
-        if OTHER_DATABASE.match(line):
+        is_data = bool(DATA.match(line)) or (is_data and line.rstrip() != END_OF_DATA)
+        if OTHER_DATABASE.match(line) and not is_data:
             raise UsageError(
                 f"crucible_schema: {name}, line {number}, creates, drops or enters a database:"
                 f" {line.decode('utf-8', 'replace').strip()}",
