@@ -6,10 +6,12 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
 
+import inner_project
 import pytest
 
 import pytest_crucible
@@ -18,22 +20,10 @@ from pytest_crucible.server import private
 from pytest_crucible.server.cache import image_folder
 
 PROJECT = {
-    "pyproject.toml": """
-[tool.pytest]
-pythonpath = ["."]
-crucible_metadata = ["models:Base"]
-crucible_keep_failed = true
-""",
-    "models.py": """
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-class Base(DeclarativeBase): pass
-
-class User(Base):
-    __tablename__ = "users"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-""",
+    "pyproject.toml": inner_project.configuration(
+        crucible_app=None, crucible_metadata=["models:Base"], crucible_keep_failed=True
+    ),
+    "models.py": inner_project.MODELS,
     "test_it.py": """
 from models import User
 
@@ -69,6 +59,17 @@ def kept_by_a_run(project: Path) -> str:
     return line.rpartition(" ")[2]
 
 
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command in this process, and return what it prints."""
+
+    def printed(*words: str) -> str:
+        assert main(list(words)) == 0
+        return capsys.readouterr().out
+
+    return printed
+
+
 def crucible(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from pytest_crucible.cli import main; raise SystemExit(main())", *words],
@@ -78,22 +79,22 @@ def crucible(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_kept_database_outlives_its_server(project: Path):
+def test_kept_database_outlives_its_server(project: Path, printed: Callable[..., str]):
     """A failed test's rows can be looked at when the run, and its server, have ended."""
     name = kept_by_a_run(project)
     shown = crucible("psql", name, "-Atc", "SELECT name FROM users")
     assert (shown.stdout, shown.returncode) == ("the last one\n", 0), shown.stderr
-    assert re.fullmatch(rf"{name}  +[\d.]+ MB  (just now|1 minute ago)\n", crucible("psql").stdout)
+    assert re.fullmatch(rf"{name}  +[\d.]+ MB  (just now|1 minute ago)\n", printed("psql"))
     last = crucible("psql", "--last", "-Atc", "SELECT name FROM users")
     assert (last.stdout, last.returncode) == ("the last one\n", 0), last.stderr
 
 
-def test_gc_drops_what_was_kept(project: Path):
+def test_gc_drops_what_was_kept(project: Path, printed: Callable[..., str]):
     """gc drops kept databases for good: the next server does not have them either."""
     name = kept_by_a_run(project)
-    assert crucible("gc").stdout == f"dropped {name}\n"
-    assert crucible("psql").stdout.startswith("No database is kept.")
-    assert "crucible_t_" in crucible("templates").stdout
+    assert printed("gc") == f"dropped {name}\n"
+    assert printed("psql").startswith("No database is kept.")
+    assert "crucible_t_" in printed("templates")
 
 
 def test_unknown_name_is_explained(project: Path, capsys: pytest.CaptureFixture[str]):

@@ -147,7 +147,13 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=list(KINDS))
+def of_kinds(*quick: str) -> pytest.MarkDecorator:
+    """Run a test with the URL of a role of each kind, by default only of the *quick* ones."""
+    kinds = [pytest.param(kind, marks=[] if kind in quick else pytest.mark.slow) for kind in KINDS]
+    return pytest.mark.parametrize("url", kinds, indirect=True)
+
+
+@pytest.fixture
 def url(request, external, role):
     """Return the URL of a role with more rights or fewer."""
     name = f"ci_{request.param}"
@@ -160,6 +166,7 @@ def url(request, external, role):
     return request.param, external.url(name)
 
 
+@of_kinds("superuser", "plain")
 def test_the_main_job(project, external, url):
     """Rows, sequences, layers and DDL, whatever the role may do; the header says what it may not."""
     kind, address = url
@@ -173,6 +180,7 @@ def test_the_main_job(project, external, url):
     assert made.pop().startswith("crucible_t_project")
 
 
+@of_kinds("granted")
 def test_what_stands_in_the_way_of_putting_back(project, external, url):
     """Triggers, circles of keys, keys with rows on both sides, and row-level security that binds the owner."""
     _, address = url
@@ -242,6 +250,7 @@ def test_temporary_objects_where_backends_have_gaps(project, external, role):
     earlier[3].close()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(project, external, role):
     """They share the template and nothing else."""
     url = external.url(role("ci"))

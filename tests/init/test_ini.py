@@ -1,6 +1,7 @@
 """Options in ini form become native ones, each of the type it is registered with."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomlkit
@@ -25,40 +26,48 @@ x = 1
 """
 
 
-@pytest.mark.parametrize(
-    ("key", "written", "native"),
-    [
-        ("addopts", '-ra\n    -k "not slow"', ["-ra", "-k", "not slow"]),
-        ("required_plugins", "no-such-plugin", ["no-such-plugin"]),
-        ("minversion", "99.0", "99.0"),
-        (
-            "markers",
-            "\n    slow: takes long\n\n    smoke: after each deployment",
-            ["slow: takes long", "smoke: after each deployment"],
-        ),
-        ("pythonpath", "src ../lib", ["src", "../lib"]),
-        ("log_cli", "yes", True),
-        ("log_cli", "0", False),
-        ("cache_dir", ".cache", ".cache"),
-        ("xfail_strict", "true", True),
-        ("asyncio_mode", "auto", "auto"),
-        ("crucible_no_database", "tests/unit tests/pure", ["tests/unit", "tests/pure"]),
-    ],
-)
-def test_each_type(tmp_path: Path, key: str, written: str, native: object):
+# Each with what is written, and what it is natively.
+REGISTERED = {
+    "addopts": ('-ra\n    -k "not slow"', ["-ra", "-k", "not slow"]),
+    "required_plugins": ("no-such-plugin", ["no-such-plugin"]),
+    "minversion": ("99.0", "99.0"),
+    "markers": (
+        "\n    slow: takes long\n\n    smoke: after each deployment",
+        ["slow: takes long", "smoke: after each deployment"],
+    ),
+    "pythonpath": ("src ../lib", ["src", "../lib"]),
+    "log_cli": ("yes", True),
+    "junit_log_passing_tests": ("0", False),
+    "cache_dir": (".cache", ".cache"),
+    "xfail_strict": ("true", True),
+    "asyncio_mode": ("auto", "auto"),
+    "crucible_no_database": ("tests/unit tests/pure", ["tests/unit", "tests/pure"]),
+}
+UNKNOWN = {"word": ("one", "one"), "lines": ("one\n    two", ["one", "two"]), "number": ("30", "30")}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[str]]:
+    """Return the native values of all of these, and the keys that no plugin registers: pytest starts once."""
+    file = tmp_path_factory.mktemp("ini") / "pytest.ini"
+    written = {key: text for key, (text, _) in (REGISTERED | UNKNOWN).items()}
+    file.write_text("\n".join(["[pytest]", *(f"{key} = {text}" for key, text in written.items()), ""]))
+    return ini.native(file, written)
+
+
+@pytest.mark.parametrize("key", REGISTERED)
+def test_each_type(converted: tuple[dict[str, Any], list[str]], key: str):
     """pytest reads each value as the type that it, or an installed plugin, registers for the option."""
-    file = tmp_path / "pytest.ini"
-    file.write_text(f"[pytest]\n{key} = {written}\n")
-    found, unknown = ini.native(file, {key: written})
-    assert (found, unknown, type(found[key])) == ({key: native}, [], type(native))
+    found, _ = converted
+    _, native = REGISTERED[key]
+    assert (found[key], type(found[key])) == (native, type(native))
 
 
-@pytest.mark.parametrize(("written", "native"), [("one", "one"), ("one\n    two", ["one", "two"]), ("30", "30")])
-def test_an_option_that_no_plugin_registers(tmp_path: Path, written: str, native: object):
+def test_an_option_that_no_plugin_registers(converted: tuple[dict[str, Any], list[str]]):
     """It stays text, or lines of text, and is named."""
-    file = tmp_path / "pytest.ini"
-    file.write_text(f"[pytest]\nunknown = {written}\n")
-    assert ini.native(file, {"unknown": written}) == ({"unknown": native}, ["unknown"])
+    found, unknown = converted
+    assert {key: found[key] for key in UNKNOWN} == {key: native for key, (_, native) in UNKNOWN.items()}
+    assert unknown == list(UNKNOWN)
 
 
 def test_a_table_of_ini_options(tmp_path: Path):

@@ -14,6 +14,9 @@ PROJECTS = REPOSITORY / "tests" / "projects"
 SAMPLES = sorted(folder.name for folder in PROJECTS.iterdir() if folder.is_dir())
 SUITES = [name for name in SAMPLES if any((PROJECTS / name).rglob("test_*.py"))]
 WITHOUT = [name for name in SAMPLES if name not in SUITES]
+# Of those that go through the same steps, two run by default: one with a suite and one without.
+FEW = [SUITES[0], WITHOUT[0]]
+SAMPLES_BY_TIER = [pytest.param(name, marks=[] if name in FEW else pytest.mark.slow) for name in SAMPLES]
 # The plugin that runs asynchronous tests, where the project uses another than the one in our environment.
 PLUGINS = {"anyio_project": ["-p", "no:asyncio"]}
 
@@ -24,7 +27,7 @@ def configuration(files: dict[str, str]) -> dict[str, object]:
     return tomlkit.parse(files["pyproject.toml"]).unwrap()["tool"]["pytest"]
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_a_second_run_changes_nothing(copy, name: str):
     """What was written once is found, and left alone."""
     project = copy(name)
@@ -37,7 +40,7 @@ def test_a_second_run_changes_nothing(copy, name: str):
     assert project.init("--check")[0] == 0
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_a_dry_run_writes_nothing(copy, name: str):
     """The diff is shown, and no file is touched."""
     project = copy(name)
@@ -48,7 +51,7 @@ def test_a_dry_run_writes_nothing(copy, name: str):
     assert "Nothing has been written." in printed
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_the_configuration_is_native_and_strict(copy, name: str):
     """A new suite, and one to be modernized, has native TOML, strict, with loop scopes that match and our options."""
     project = copy(name)
@@ -89,7 +92,7 @@ def test_a_suite_keeps_its_settings(copy, name: str):
     assert not [line for line in removed if "pytest" not in line], removed
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_what_is_written_reads_well(copy, name: str):
     """Every new module parses, uses what it imports, has docstrings, and no line of it is longer than 88."""
     project = copy(name)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -22,6 +25,11 @@ COPIES = (
     "BEGIN ;; TRUNCATE target ;; COPY target (k, v) FROM STDIN (FREEZE);\n{n}\tfrozen\n ;; COMMIT",
     "BEGIN ;; SAVEPOINT s ;; TRUNCATE lone ;; COPY lone FROM STDIN (FREEZE);\n{n}\n ;; ROLLBACK TO SAVEPOINT s",
 )
+
+
+def every_third(kinds: Iterable[Any]) -> list[Any]:
+    """Return parameters for all *kinds*, of which every third runs by default."""
+    return [pytest.param(kind, marks=[pytest.mark.slow] if n % 3 else []) for n, kind in enumerate(kinds)]
 
 
 # asyncpg caches statements and does not notice that these throw them away, in production as here.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 TEMPORARY = "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
@@ -68,19 +70,24 @@ def test_pair(what, first):
 ENGINES = {"asyncpg": ASYNC, "psycopg-async": ASYNC, "psycopg": SYNC, "psycopg2": SYNC}
 
 
+def by_tier(*quick: str) -> list[Any]:
+    """Return all engines, of which only the *quick* ones run by default."""
+    return [pytest.param(name, marks=[] if name in quick else pytest.mark.slow) for name in ENGINES]
+
+
 def pairs(engine: str, left: dict[str, tuple[str, str]], *, anew: bool) -> str:
     """For each of *left* two tests on one connection, or with *anew* on two."""
     return (PAIRS + ENGINES[engine]).format(left=left, driver=engine.partition("-")[0], anew=anew)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", by_tier("asyncpg", "psycopg2"))
 def test_what_a_connection_carries(project, engine):
     """Temporary objects, session-level advisory locks and LISTEN are gone with their connection."""
     result = project.run(pairs(engine, LEFT, anew=True), "-Wignore::pytest_crucible.LeakWarning")
     result.assert_outcomes(passed=2 * len(LEFT))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", by_tier("psycopg-async", "psycopg"))
 def test_what_is_undone_costs_no_connection(project, engine):
     """What ended with its transaction leaves the connection as it was: it is handed out again."""
     project.run(pairs(engine, UNDONE, anew=False), "-Werror").assert_outcomes(passed=2)

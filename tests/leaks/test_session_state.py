@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 HEAD = """
@@ -49,7 +51,11 @@ async def run(*statements, commit=True):
         return pid, rows
 """
 ENGINES = {"asyncpg": ASYNC, "psycopg-async": ASYNC, "psycopg": SYNC, "psycopg2": SYNC}
-ALL = [pytest.param(name, marks=[pytest.mark.slow] if name == "psycopg-async" else []) for name in ENGINES]
+
+
+def by_tier(*quick: str) -> list[Any]:
+    """Return all engines, of which only the *quick* ones run by default."""
+    return [pytest.param(name, marks=[] if name in quick else pytest.mark.slow) for name in ENGINES]
 
 
 def module(engine: str, tests: str) -> str:
@@ -122,7 +128,7 @@ async def test_next():
 """
 
 
-@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("engine", by_tier("asyncpg", "psycopg2"))
 def test_altered(project, engine):
     """It is handed out again within the test, and after it where the state is as after the connect."""
     done = project.run(module(engine, TESTS), "-Werror", "-Werror::pytest_crucible.LeakWarning")
@@ -181,7 +187,7 @@ async def test_last():
 """
 
 
-@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("engine", by_tier("asyncpg", "psycopg"))
 def test_set_and_reset_by_the_pool(project, engine):
     """What is set at the connect is the baseline, and a tenant reset at each check-in costs no connection."""
     project.run(module(engine, TENANTS), "-Werror").assert_outcomes(passed=7)

@@ -59,11 +59,11 @@ def projects() -> list[str]:
 def axes(name: str) -> dict[str, Any]:
     """Return the values of the axes for the project *name*: the defaults, and what its ``[tool.plain]`` sets.
 
-    ``slow`` leaves it to the slow tier, ``processes`` says in how many the quick tier runs it, and ``workers`` whether
-    outcomes in workers of pytest-xdist compare with those in one process.
+    ``slow`` leaves it to the slow tier, and ``workers`` says whether outcomes in workers of pytest-xdist compare with
+    those in one process.
     """
     text = (PROJECTS / name / "pyproject.toml").read_text("utf-8")
-    default = {"isolations": ISOLATIONS, "loops": ["function"], "processes": "one", "slow": False, "workers": True}
+    default = {"isolations": ISOLATIONS, "loops": ["function"], "slow": False, "workers": True}
     return {**default, **tomllib.loads(text)["tool"]["plain"]}
 
 
@@ -90,7 +90,7 @@ def pairs(way: Way) -> set[Any]:
 def chosen_ways() -> dict[str, Way]:
     """Return one way for each project of the quick tier, so that each pair of values of two axes occurs.
 
-    Not those with two processes, which take long to start: one project has them.
+    Not those with two processes, which take long to start.
     """
     chosen: dict[str, Way] = {}
     covered: set[Any] = set()
@@ -98,10 +98,7 @@ def chosen_ways() -> dict[str, Way]:
         ways = product(name)
         shift = number % len(ways)  # of several that are as good, not always the first
         rotated = [*ways[shift:], *ways[:shift]]
-        candidates = [
-            replace(way, warnings=warnings, processes=axes(name)["processes"])
-            for way, warnings in itertools.product(rotated, WARNINGS)
-        ]
+        candidates = [replace(way, warnings=warnings) for way, warnings in itertools.product(rotated, WARNINGS)]
         chosen[name] = max(candidates, key=lambda way: len(pairs(way) - covered))
         covered |= pairs(chosen[name])
     return chosen

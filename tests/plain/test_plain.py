@@ -1,6 +1,6 @@
 """What passes under plain pytest on PostgreSQL passes under Crucible: test by test, with no warning more.
 
-The quick tier holds each pair of values of two axes, but only one project in two processes; the slow tier has all.
+The quick tier holds each pair of values of two axes in one process; the slow tier has all, and two processes.
 """
 
 from __future__ import annotations

@@ -184,6 +184,7 @@ def test_url_env_reaches_raw_drivers(suite):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_run_inside_a_worker(suite, monkeypatch):
     """Pytest that a test starts has a database of its own, though it inherits the name of the worker around it."""
     monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "1")

@@ -29,7 +29,7 @@ async def users(db_session):
 """
 
 
-@pytest.mark.parametrize("isolation", ["reset", "rollback", "clone"])
+@pytest.mark.parametrize("isolation", ["reset", "rollback", pytest.param("clone", marks=pytest.mark.slow)])
 def test_counts_are_the_same_in_each_isolation(project, isolation):
     """Requests and sessions count; the control of transactions, and what Crucible executes, do not."""
     done = project.run(

@@ -221,7 +221,7 @@ class TestTwice:
     [
         ("function", "asyncpg"),
         ("module", "psycopg"),
-        ("session", "asyncpg"),
+        pytest.param("session", "asyncpg", marks=pytest.mark.slow),
         pytest.param("function", "psycopg", marks=pytest.mark.slow),
         pytest.param("module", "asyncpg", marks=pytest.mark.slow),
         pytest.param("session", "psycopg", marks=pytest.mark.slow),

