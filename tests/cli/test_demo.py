@@ -87,7 +87,7 @@ def test_as_a_newcomer_sees_it(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"TMPDIR": str(temporary), "CRUCIBLE_CACHE": str(cache), "NO_COLOR": "1"}
     # What the shell of a developer has for another project.
-    environment |= {"CRUCIBLE_ISOLATION": "clone", "PYTEST_ADDOPTS": "--no-such-flag"}
+    environment |= {"CRUCIBLE_ISOLATION": "clone", "PYTHONWARNINGS": "error", "PYTEST_ADDOPTS": "--no-such-flag"}
     command = Path(sys.executable).with_name("crucible")
     result = subprocess.run(
         [command, "demo"], cwd=empty, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,

@@ -152,6 +152,32 @@ def test_what_no_migration_creates(models):
     )
 
 
+@pytest.mark.slow
+def test_what_no_script_creates(models):
+    """Where scripts make the schema, it is a script that is missing."""
+    (models.root / "schema.sql").write_text("CREATE TABLE other (n int)", "utf-8")
+    result = models.run(
+        """
+        import pytest
+        from sqlalchemy import text
+
+        @pytest.mark.parametrize("statement", ["TABLE users", "TABLE books.entries", "CREATE TABLE books.t ()"])
+        def test_it(sync_session, statement):
+            sync_session.execute(text(statement))
+        """,
+        "--tb=native",
+        "--crucible-schema=schema.sql",
+    )
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            "The template is made by crucible_schema (schema.sql), which does not create 'users'; *",
+            "billing.py, line 9, defines the table 'books.entries', which is not in the template.",
+            "No script of crucible_schema creates the schema 'books'.",
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "extension"),
     [

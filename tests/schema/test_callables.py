@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from pytest_crucible.errors import TemplateError, UsageError
@@ -45,6 +47,16 @@ def test_ways(project, work, ask, way):
     assert ask(worker, "SELECT count(*) FROM t") == [(0,)]
     [owner] = ask(worker, "SELECT tableowner::text FROM pg_tables WHERE tablename = 't'")
     assert owner == (worker.main.template.owner,)
+
+
+def test_while_a_loop_runs(project, work, ask):
+    """An async callable works from within an async test, whose loop goes on."""
+    worker = work(path(project, WAYS["an async connection"] + "\n    import asyncio; await asyncio.sleep(0)"))
+
+    async def test():
+        return ask(worker, "SELECT count(*) FROM t")
+
+    assert asyncio.run(test()) == [(0,)]
 
 
 def test_a_program(project, work, ask):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # By SQLSTATE: undefined table, undefined object (types, operator classes), invalid schema, undefined function.
 STATES = ("42P01", "42704", "3F000", "42883")
+WRITE = "Write the migration or the script that creates it."
 ABSENT = re.compile(r'(?P<kind>relation|type|schema) "(?P<name>[^"]+)" does not exist')
 
 
@@ -88,7 +89,7 @@ class AbsentHints:
         if self._settings.schema and name in self._known():
             return (
                 f"The template is made by crucible_schema ({', '.join(self._settings.schema)}), which does not create"
-                f" {name!r}; the metadata has it.\nWrite the migration or the script that creates it."
+                f" {name!r}; the metadata has it.\n{WRITE}"
             )
         return None
 
@@ -149,6 +150,8 @@ class AbsentHints:
             if match:
                 line = module.source.count("\n", 0, match.start()) + 1
                 file = module.path.relative_to(self._settings.root)
+                if self._settings.alembic or self._settings.schema:
+                    return f"{file}, line {line}, defines the table {name!r}, which is not in the template.\n" + WRITE
                 return (
                     f"{file}, line {line}, defines the table {name!r}, and nothing has imported {module.name}: a table"
                     " is known to its base once its module is imported.\nImport it where the base is taken from, or"

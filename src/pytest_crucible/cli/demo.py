@@ -20,7 +20,7 @@ SAMPLE = Path(__file__).parents[1] / "samples" / "theatre"
 NEEDED = ("asyncpg", "fastapi", "pytest_asyncio")
 # Of Crucible's variables, these say something about the machine, and the demo follows them.
 OF_THE_MACHINE = ("CRUCIBLE_CACHE", "CRUCIBLE_POSTGRES")
-FOREIGN = ("CRUCIBLE_", "PYTEST_", "COV_", "COVERAGE_")
+FOREIGN = ("CRUCIBLE_", "PYTEST_", "PYTHONWARNINGS", "COV_", "COVERAGE_")
 
 
 @dataclass(frozen=True)
