@@ -197,10 +197,11 @@ def step(database, model, up, numbers, kind, words):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=2, max_size=8))
-# A layer takes back its own rows; two layers change the same key.
+# A layer takes back its own rows; two layers change the same key; a layer leaves no row of the template.
 @example(steps=[("up", [("add", 0)]), ("more", 0, [("empty",)]), ("off", 0)])
 @example(steps=[("up", [("key", 1, 0)]), ("up", [("key", 1, 1)]), ("more", 0, [("unkey", 1)])])
 @example(steps=[("up", [("key", 1, 2)]), ("up", [("key", 1, 0)]), ("off", 0), ("clone",), ("test", [("unkey", 1)])])
+@example(steps=[("up", [("empty",)]), ("clone",), ("test", [("add", 0)])])
 def test_layers_come_and_go_in_any_order(database, steps):
     """After each step, rows and sequence are the model's; with all layers gone, everything is the template's.
 

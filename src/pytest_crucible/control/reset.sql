@@ -41,6 +41,10 @@ CREATE TABLE pg_crucible.seed (
 );
 CREATE INDEX ON pg_crucible.seed (relid, place);
 
+-- The transaction that inserted all of a table's seeds again. A row with this xmin is the baseline's, and unchanged:
+-- a test that only added rows leaves nothing to insert.
+CREATE UNLOGGED TABLE pg_crucible.refilled (relid oid PRIMARY KEY, born xid NOT NULL);
+
 -- The rows that wide fixtures added (sign 1) and removed (sign -1): see isolation/layers.py.
 CREATE TABLE pg_crucible.layer_row (
     layer integer NOT NULL, relid oid NOT NULL, sign integer NOT NULL, place bigint NOT NULL, r text COLLATE "C" NOT NULL
@@ -196,32 +200,49 @@ BEGIN
     END LOOP;
 END $$;
 
--- restore_tables() restores the marked tables: it deletes all rows, inserts the baseline's in their order, and returns
--- the dead rows that this leaves, by table. Its text is written for this schema, with one IF for each table,
--- because plpgsql keeps the plans of static statements and would plan an EXECUTE anew each time. It uses ONLY, because
--- a mark has been extended to the whole tree before. Children are deleted first and inserted last; under
--- session_replication_role = replica, where no foreign key is checked, every rank is 0.
+-- restore_tables() restores the marked tables: it deletes the rows that are not the baseline's, inserts the baseline's in
+-- their order if one of them is missing, and returns the dead rows that this leaves, by table. Its text is written for
+-- this schema, with one IF for each table, because plpgsql keeps the plans of static statements and would plan an
+-- EXECUTE anew each time. It uses ONLY, because a mark has been extended to the whole tree before.
+-- A variable wins over a column of the application that has its name.
 CREATE FUNCTION pg_crucible.define_restore_tables() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    statements text;
 BEGIN
+    IF current_setting('session_replication_role') = 'replica' THEN
+        SELECT string_agg(pg_crucible.restoration(k), '') INTO statements
+          FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only;
+    ELSE
+        -- Foreign keys are checked: children are deleted first and inserted last.
+        SELECT string_agg(format('IF %s = ANY (marked) THEN %s END IF; ', relid, pg_crucible.deletion(k, 'true')), ''
+                   ORDER BY rank DESC)
+               || string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', relid, pg_crucible.insertion(k)), ''
+                   ORDER BY rank)
+          INTO statements FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only;
+    END IF;
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
-        'RETURNS jsonb LANGUAGE plpgsql AS %L',
-        'DECLARE dead bigint; deaths jsonb := ''{}''; lies tid[]; usual text := current_setting(''search_path''); BEGIN '
-        || coalesce((
-            SELECT string_agg(format(
-                'IF %2$s = ANY (marked) THEN DELETE FROM ONLY %1$s; GET DIAGNOSTICS dead = ROW_COUNT; '
-                'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%3$L, dead); END IF; END IF; ',
-                name, relid, name), '' ORDER BY rank DESC)
-              FROM pg_crucible.tracked WHERE kind = 'r' AND NOT clone_only), '')
-        || 'IF seeded IS NOT NULL THEN ' || coalesce((
-            SELECT string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', k.relid, pg_crucible.refill(k)), ''
-                ORDER BY rank)
-              FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only), '') || 'END IF; RETURN deaths; END');
+        'RETURNS jsonb LANGUAGE plpgsql AS %L', $body$
+        #variable_conflict use_variable
+        DECLARE
+            dead bigint; deaths jsonb := '{}'; lies tid[]; usual text := current_setting('search_path');
+            born xid[]; counts bigint[]; n integer; unchanged bigint;
+        BEGIN
+            IF seeded IS NOT NULL THEN
+                SELECT array_agg(k.relid), array_agg(f.born), array_agg(k.rows) INTO seeded, born, counts
+                  FROM pg_crucible.tracked k LEFT JOIN pg_crucible.refilled f USING (relid) WHERE k.relid = ANY (seeded);
+            END IF;
+        $body$ || coalesce(statements, '') || 'RETURN deaths; END');
 END $$;
 
--- The statements that fill one table. PostgreSQL inserts rows into the space of vacuumed ones, page after page and then
--- from the first again. Rows in the wrong order are inserted once more, when that space is used up. Dead rows fill the
--- page of a small table too.
-CREATE FUNCTION pg_crucible.refill(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.deletion(t pg_crucible.tracked, condition text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('DELETE FROM ONLY %1$s WHERE %2$s; GET DIAGNOSTICS dead = ROW_COUNT; '
+        'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%1$L, dead); END IF;', t.name, condition)
+$$;
+
+-- The statements that insert the baseline's rows. PostgreSQL inserts rows into the space of vacuumed ones, page after
+-- page and then from the first again. Rows in the wrong order are inserted once more, when that space is used up.
+-- Dead rows fill the page of a small table too.
+CREATE FUNCTION pg_crucible.insertion(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
         'WHERE relid = %4$s ORDER BY place OFFSET 0) x', t.name, t.columns, t.fields, t.relid);
@@ -237,6 +258,31 @@ BEGIN
     END IF;
     RETURN statements || ';';
 END $$;
+
+-- The statements that restore one table where no foreign key is checked. If all rows of the last refill are there,
+-- unchanged, only the others are deleted.
+CREATE FUNCTION pg_crucible.restoration(t pg_crucible.tracked) RETURNS text LANGUAGE sql AS $$
+    SELECT format($body$
+        IF %2$s = ANY (marked) THEN
+            n := array_position(seeded, %2$s);
+            unchanged := NULL;
+            IF born[n] IS NOT NULL THEN
+                SELECT count(*) INTO unchanged FROM ONLY %1$s WHERE xmin = born[n];
+            END IF;
+            IF unchanged = counts[n] THEN
+                %3$s
+            ELSE
+                %4$s
+                IF n IS NOT NULL THEN
+                    %5$s
+                    INSERT INTO pg_crucible.refilled VALUES (%2$s, pg_current_xact_id()::xid)
+                        ON CONFLICT (relid) DO UPDATE SET born = excluded.born;
+                END IF;
+            END IF;
+        END IF;
+        $body$, t.name, t.relid, pg_crucible.deletion(t, 'xmin <> born[n]'), pg_crucible.deletion(t, 'true'),
+        pg_crucible.insertion(t))
+$$;
 
 -- A name without the schema "public".
 CREATE FUNCTION pg_crucible.short(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$

@@ -35,8 +35,8 @@ CREATE FUNCTION pg_crucible.seal(most bigint) RETURNS void LANGUAGE plpgsql SET 
 DECLARE
     t record;
 BEGIN
-    TRUNCATE pg_crucible.mark, pg_crucible.tracked, pg_crucible.seed, pg_crucible.sequence, pg_crucible.layer_row,
-        pg_crucible.layer_sequence, pg_crucible.ready;
+    TRUNCATE pg_crucible.mark, pg_crucible.tracked, pg_crucible.seed, pg_crucible.refilled, pg_crucible.sequence,
+        pg_crucible.layer_row, pg_crucible.layer_sequence, pg_crucible.ready;
     PERFORM pg_crucible.track();
     IF current_setting('session_replication_role') <> 'replica' THEN
         PERFORM pg_crucible.order_by_keys();
@@ -90,8 +90,9 @@ CREATE FUNCTION pg_crucible.track() RETURNS void LANGUAGE sql AS $$
        AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible'
 $$;
 
--- Count the seeds of tables, and decide which tables are restored by difference.
+-- Count the seeds of tables, which have changed, and decide which tables are restored by difference.
 CREATE FUNCTION pg_crucible.count_seeds(relations oid[], most bigint) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM pg_crucible.refilled WHERE relid = ANY (relations);
     UPDATE pg_crucible.tracked k
        SET rows = n.rows, big = n.rows > most, filenode = pg_relation_filenode(k.relid)
       FROM (SELECT t.relid, count(s.r) AS rows FROM unnest(relations) AS t (relid)
