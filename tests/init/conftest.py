@@ -25,9 +25,9 @@ class Copy:
         self._capsys = capsys
         self._cache = cache
 
-    def init(self, *words: str) -> tuple[int, str]:
-        """Run `crucible init`; its exit code, and what it printed."""
-        code = main(["init", "--root", str(self.root), *words])
+    def init(self, *words: str, tried: bool = False) -> tuple[int, str]:
+        """Run `crucible init`, by default without a trial; its exit code, and what it printed."""
+        code = main(["init", "--root", str(self.root), *([] if tried else ["--no-try"]), *words])
         printed = self._capsys.readouterr()
         return code, printed.out + printed.err
 

@@ -118,12 +118,13 @@ def test_what_is_written_reads_well(copy, name: str):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_next_run_of_pytest_is_green(copy, name: str):
-    """After `crucible init --yes`, old and new tests pass on PostgreSQL.
+    """After `crucible init --yes`, which has tried it, old and new tests pass on PostgreSQL.
 
     Nothing is edited, unless the suite starts a container: then the fixtures that are named are deleted first.
     """
     project = copy(name)
-    _, printed = project.init("--yes")
+    _, printed = project.init("--yes", tried=True)
+    assert "tried: application, schema, session and client work" in printed
     if "PostgresContainer" in "".join(project.files().values()):
         project.obey(printed)
     printed = project.pytest(*PLUGINS.get(name, []))

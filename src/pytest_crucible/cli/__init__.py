@@ -109,6 +109,7 @@ def _init(commands: Any) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only show the diff, and exit with 1 if there is something to write"
     )
+    parser.add_argument("--no-try", action="store_true", help="do not import the application to try the settings")
     text = "in a project with a suite: convert pytest's settings to native TOML, strict, with one event loop"
     parser.add_argument("--modernize", action="store_true", help=text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from ..scaffold import suite
 from ..scaffold.choices import Choices, is_on, settle
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
+from ..scaffold.trial import Outcome, attempt
 
+ATTEMPTS = 3
+QUESTION = "Try these settings on a copy of the project? The application is imported; only its database is redirected."
 PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
 
@@ -40,11 +43,9 @@ def run(options: argparse.Namespace) -> int:
         with without_collecting():
             finds = find(read(root))
             _refuse_nested(finds)
-            choices = settle(finds, ask)
-            _say(finds, choices)
-            draft, notes = _draft(finds, choices, ask, modernize=options.modernize)
-            needless = replacing.needless(finds, choices)
-        code = _finish(draft, notes, ask, options)
+            plan = _plan(finds, ask, options)
+            needless = replacing.needless(finds, plan.choices)
+        code = _finish(plan, ask, options)
     except PermissionError as error:
         raise UsageError(
             f"{error.filename} cannot be read: {error.strerror}.", do="Make it readable, and run `crucible init` again."
@@ -55,6 +56,70 @@ def run(options: argparse.Namespace) -> int:
     for line in needless:
         print(line)
     return code
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The planned files, the choices behind them, and notes for the user."""
+
+    draft: Draft
+    choices: Choices
+    notes: list[str]
+
+
+def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
+    """Return the first plan of three whose application and schema work, or else the first of all.
+
+    Raises:
+        UsageError: If the plugin refuses the settings.
+    """
+    choices: Choices | None = settle(finds, ask)
+    without: list[str] = []
+    tried: list[tuple[Plan, Outcome]] = []
+    while choices is not None and len(tried) < ATTEMPTS:
+        _say(finds, choices)
+        plan = _draft(finds, choices, ask, modernize=options.modernize)
+        outcome = _outcome(plan, ask, options, is_first=not tried)
+        if outcome is None:
+            return plan
+        print(outcome)
+        tried.append((plan, outcome))
+        choices = _next(finds, ask, choices, outcome, without)
+    plan, outcome = next((each for each in tried if not each[1].failed), tried[0])
+    if outcome.refuses:
+        raise UsageError(
+            f"Crucible refuses what `crucible init` would write: {outcome.cause}",
+            why="No other candidate works. Nothing has been written.",
+            do="Set crucible_app and crucible_metadata by hand (README.md), and run `crucible init` again.",
+        )
+    return plan
+
+
+def _outcome(plan: Plan, ask: Questions, options: argparse.Namespace, *, is_first: bool) -> Outcome | None:
+    """Return the outcome of a trial, or why there is none; None if there is nothing to write."""
+    if not plan.draft.changes():
+        return None
+    if options.no_try:
+        return Outcome(untried="--no-try declines it")
+    if (options.dry_run or options.check) and not options.yes:
+        return Outcome(untried="only --yes agrees to import the application")
+    if is_first and not ask.confirm(QUESTION, default=True):
+        options.no_try = True
+        return Outcome(untried="you decline it")
+    return attempt(plan.draft, plan.choices)
+
+
+def _next(finds: Finds, ask: Questions, choices: Choices, outcome: Outcome, without: list[str]) -> Choices | None:
+    """Return the choices without the candidate that failed; None if there is no other."""
+    suspect = choices.suspect(outcome.failed)
+    if suspect is None:
+        return None
+    without.append(suspect)
+    try:
+        following = settle(finds, ask, without)
+    except UsageError:
+        return None
+    return following if following.app is not None or choices.app is None else None
 
 
 def _refuse_nested(finds: Finds) -> None:
@@ -81,7 +146,7 @@ def _home(root: Path, file: Path) -> Path:
     return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
 
 
-def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -> tuple[Draft, list[str]]:
+def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -> Plan:
     """Return the planned files, and notes on them."""
     draft = Draft(finds.project.root)
     if choices.has_suite and not modernize:
@@ -92,7 +157,7 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
         notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
     notes += suite.wide_sessions(finds)
     install = dependencies.require(draft, finds, choices, ask)
-    return draft, [*notes, *by_hand, f"Next: {install}, then: pytest"]
+    return Plan(draft, choices, [*notes, *by_hand, f"Next: {install}, then: pytest"])
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
@@ -130,13 +195,13 @@ def _say(finds: Finds, choices: Choices) -> None:
     print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")
 
 
-def _finish(draft: Draft, notes: Iterable[str], ask: Questions, options: argparse.Namespace) -> int:
-    changes = draft.changes()
+def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
+    changes = plan.draft.changes()
     if not changes:
         print("\nEverything is set up: nothing to write.")
         return 0
     for change in changes:
-        print(f"\n{change.diff(draft.root)}", end="")
+        print(f"\n{change.diff(plan.draft.root)}", end="")
     print()
     if options.dry_run or options.check:
         print("Nothing has been written.")
@@ -146,6 +211,6 @@ def _finish(draft: Draft, notes: Iterable[str], ask: Questions, options: argpars
     else:
         write(changes)
         print(f"{counted(len(changes), 'file')} changed.")
-    for note in notes:
+    for note in plan.notes:
         print(note)
     return int(options.check)

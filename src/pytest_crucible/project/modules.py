@@ -158,11 +158,12 @@ def without_collecting() -> Iterator[None]:
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         place = Path(folder)
-        folders[:] = sorted(name for name in folders if not _is_skipped(place / name))
+        folders[:] = sorted(name for name in folders if not is_skipped(place / name))
         yield from (place / name for name in files if name.endswith(".py"))
 
 
-def _is_skipped(folder: Path) -> bool:
+def is_skipped(folder: Path) -> bool:
+    """Return whether a folder has no code of the project: an environment, output of a build, a hidden folder."""
     name = folder.name
     is_package = (folder / "__init__.py").exists()  # a package of the application, whatever its name
     left_behind = name in SKIPPED and not is_package

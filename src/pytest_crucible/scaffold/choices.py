@@ -69,6 +69,19 @@ class Choices:
         modules = [self.app.place.module] if self.app else []
         return list(dict.fromkeys(path for one in self.metadata for path in one.paths(finds.project, *modules)))
 
+    def suspect(self, step: str) -> str | None:
+        """Return the choice that another candidate may replace where a step of the trial fails.
+
+        Suite and ``env.py`` are right about their choices: if these fail, the cause lies elsewhere.
+        """
+        if step == "application" and self.app is not None and "crucible_app" not in self.reasons:
+            return self.app.place.path
+        if step == "schema" and self.alembic is not None and self.metadata:
+            return self.alembic
+        if step == "schema" and self.metadata and "crucible_metadata" not in self.reasons:
+            return self.metadata[0].place.path
+        return None
+
     def options(self, finds: Finds) -> dict[str, str | list[str]]:
         """Return Crucible's options for these choices."""
         is_fastapi = self.app is not None and self.app.framework == "fastapi"

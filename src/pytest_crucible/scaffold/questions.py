@@ -20,6 +20,7 @@ class Questions:
     """
 
     def __init__(self, *, yes: bool, dry_run: bool) -> None:
+        self._known: dict[str, str] = {}
         self.answered = "--yes" if yes else "--dry-run" if dry_run else ""
         if not self.answered and not sys.stdin.isatty():
             raise UsageError(
@@ -30,7 +31,7 @@ class Questions:
             )
 
     def choose(self, what: str, choices: Sequence[str]) -> int:
-        """Return the index of the user's choice; a single choice is not asked for.
+        """Return the index of the user's choice; a single choice, or one that was made before, is not asked for.
 
         Args:
             what: The heading, as in "Several applications".
@@ -38,6 +39,13 @@ class Questions:
         """
         if len(choices) == 1:
             return 0
+        if self._known.get(what) in choices:
+            return choices.index(self._known[what])
+        chosen = self._choose(what, choices)
+        self._known[what] = choices[chosen]
+        return chosen
+
+    def _choose(self, what: str, choices: Sequence[str]) -> int:
         print(f"{what}:")
         for number, choice in enumerate(choices, 1):
             print(f"  {number}. {choice}")
@@ -49,13 +57,11 @@ class Questions:
             if answer.isdecimal() and 1 <= int(answer) <= len(choices):
                 return int(answer) - 1
 
-    def confirm(self, question: str) -> bool:
-        """Return the answer to a yes-or-no question; an empty answer means no."""
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Return the answer to a yes-or-no question; an empty answer means *default*."""
         if self.answered:
             return True
         while True:
-            answer = input(f"{question} [y/N] ").strip().lower()
-            if answer in ("", "n", "no"):
-                return False
-            if answer in ("y", "yes"):
-                return True
+            answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
+            if answer in ("", "n", "no", "y", "yes"):
+                return answer.startswith("y") or (not answer and default)

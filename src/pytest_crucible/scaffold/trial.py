@@ -1,0 +1,214 @@
+"""The trial of drafted settings: Crucible runs with them, in a process of its own, on a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from textwrap import indent
+
+from ..project.modules import is_skipped
+from .choices import Choices
+from .draft import Draft
+
+LIMIT = 60.0
+LARGEST = 5_000_000  # bytes of a file that is copied: sources are smaller, and data sets are not needed
+FOLDER = "crucible_trial"
+# Settings of the suite that have nothing to do with Crucible, and could stop a run of one test.
+OVERRIDDEN = ("addopts=", "testpaths=", "required_plugins=", "filterwarnings=", "strict=false", "strict_config=false")
+REFUSED = re.compile(r"there is no module|: \S+ has no '|which has no metadata|knows no table")
+MISSING = re.compile(r"No module named '([\w.]+)'|needs the module '([\w.]+)'")
+
+# Each test is a step, and reports itself; the first that fails ends the trial.
+CONFTEST = """\
+import json, pathlib, pytest
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+def pytest_runtest_logreport(report):
+    step, file = report.nodeid.rpartition("::test_")[2], pathlib.Path(__file__).with_name("steps.json")
+    steps = json.loads(file.read_text()) if file.exists() else {}
+    if report.failed:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        lines = (crash.message if crash else str(report.longrepr)).splitlines()
+        steps[step] = "\\n".join(line.partition("errors.UsageError: ")[2] or line for line in lines[:4])
+    elif report.when == "call":
+        steps[step] = ""
+    file.write_text(json.dumps(steps))
+"""
+IMPORT = """\
+from pathlib import Path
+from pytest_crucible.settings.lookup import lookup
+lookup({app!r}, option="crucible_app", root=Path({root!r}))
+"""
+SCHEMA = """
+def test_schema(database_url):
+    assert database_url
+"""
+SESSION = """
+import pytest, sqlalchemy
+
+@pytest.mark.{mark}
+{define} test_session({fixture}):
+    assert {wait}{fixture}.scalar(sqlalchemy.text("select 1")) == 1
+"""
+CLIENT = """
+@pytest.mark.{mark}
+async def test_client(async_client):
+    await async_client.get("/there/is/no/such/page")
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a trial.
+
+    Attributes:
+        done: The steps that succeeded: ``application``, ``schema``, ``session``, ``client``.
+        failed: The step that failed; empty if none did.
+        cause: The reason of the failure.
+        untried: The reason why nothing, or not everything, was tried; empty if everything was.
+        seconds: The time that it took.
+    """
+
+    done: tuple[str, ...] = ()
+    failed: str = ""
+    cause: str = ""
+    untried: str = ""
+    seconds: float = 0.0
+
+    @property
+    def refuses(self) -> bool:
+        """True if the settings are wrong: Crucible does not start with them, or they name what is not there."""
+        return self.failed == "settings" or (bool(self.failed) and REFUSED.search(self.cause) is not None)
+
+    def __str__(self) -> str:
+        """The outcome in one line, and the cause of a failure below it."""
+        steps = " and ".join(filter(None, [", ".join(self.done[:-1]), *self.done[-1:]]))
+        if self.untried:
+            return f"{f'tried: {steps}; the rest ' if steps else ''}not tried, because {self.untried}"
+        if not self.failed:
+            return f"tried: {steps} work ({self.seconds:.1f} s)"
+        works = f"{steps} {'work' if len(self.done) > 1 else 'works'}, " if steps else ""
+        return f"tried: {works}{self.failed} fails:\n{indent(self.cause, '    ')}"
+
+
+def attempt(draft: Draft, choices: Choices) -> Outcome:
+    """Import the application, build the schema, and run a test through a session and one through a client."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="crucible-init-") as place:
+        copy = Path(place) / draft.root.name
+        _copied(draft, copy)
+        outcome = _run(copy, choices)
+        if outcome.failed == "application" and _conftests(draft.root, copy):
+            outcome = _with_conftest(copy, choices, outcome)
+    return Outcome(outcome.done, outcome.failed, outcome.cause, outcome.untried, time.monotonic() - begun)
+
+
+def _copied(draft: Draft, copy: Path) -> None:
+    """Copy the project as it would be, without its conftests."""
+
+    def left_out(folder: str, names: list[str]) -> Iterable[str]:
+        paths = [Path(folder, name) for name in names]
+        folders = [path.name for path in paths if path.is_dir() and is_skipped(path)]
+        files = [path.name for path in paths if path.is_file() and path.stat().st_size > LARGEST]
+        others = [path.name for path in paths if not path.is_dir() and not path.is_file()]  # sockets, broken links
+        return {*folders, *files, *others, "conftest.py"}
+
+    shutil.copytree(draft.root, copy, ignore=left_out, symlinks=True)
+    for change in draft.changes():
+        path = copy / change.path.relative_to(draft.root)
+        if change.after is None:
+            path.unlink(missing_ok=True)
+        elif path.name != "conftest.py":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(change.after, "utf-8")
+
+
+def _run(copy: Path, choices: Choices) -> Outcome:
+    """Run the steps in the copy."""
+    mark = "asyncio" if choices.runner != "anyio" and find_spec("pytest_asyncio") else "anyio"
+    is_sync = choices.runner == "sync"
+    words = {"define": "def", "wait": "", "fixture": "sync_session"}
+    words = words if is_sync else {"define": "async def", "wait": "await ", "fixture": "db_session"}
+    steps = [SCHEMA, SESSION.format(mark="filterwarnings('default')" if is_sync else mark, **words)]
+    if choices.app is not None:
+        importing = IMPORT.format(app=choices.app.place.path, root=str(copy)).replace("\n", "\n    ").rstrip()
+        steps = [f"def test_application():\n    {importing}\n", *steps, CLIENT.format(mark=mark)]
+    folder = copy / FOLDER
+    folder.mkdir()
+    (folder / "conftest.py").write_text(CONFTEST, "utf-8")
+    (folder / "test_trial.py").write_text("".join(steps), "utf-8")
+    printed, is_late = _pytest(copy, folder)
+    if is_late:
+        return Outcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
+    file = folder / "steps.json"
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {"settings": _tail(printed)}
+    done = tuple(step for step, cause in found.items() if not cause)
+    failed, cause = next(((step, cause) for step, cause in found.items() if cause), ("", ""))
+    missing = _not_installed(copy, cause)
+    return Outcome(done, untried=f"{missing} is not installed here") if missing else Outcome(done, failed, cause)
+
+
+def _conftests(root: Path, copy: Path) -> bool:
+    """Put the conftests of the project into the copy, and return whether there is one."""
+    found = [path for path in root.rglob("conftest.py") if (copy / path.relative_to(root)).parent.is_dir()]
+    for path in found:
+        shutil.copy(path, copy / path.relative_to(root))
+    return bool(found)
+
+
+def _with_conftest(copy: Path, choices: Choices, before: Outcome) -> Outcome:
+    """Import the application after the suite's conftest, which may set what it needs; no fixture is set up."""
+    if choices.app is None:
+        return before
+    place = copy / choices.tests if (copy / choices.tests).is_dir() else copy
+    folder = place / FOLDER
+    folder.mkdir(exist_ok=True)
+    (folder / "conftest.py").unlink(missing_ok=True)
+    text = IMPORT.format(app=choices.app.place.path, root=str(copy))
+    (folder / "test_trial.py").write_text(f"{text}\ndef test_application(): ...\n", "utf-8")
+    printed, is_late = _pytest(copy, folder, "--collect-only")
+    if is_late or "1 test collected" not in printed:
+        return before
+    return Outcome(("application",), untried="the application needs what the suite's conftest sets")
+
+
+def _pytest(copy: Path, folder: Path, *words: str) -> tuple[str, bool]:
+    """Return what pytest printed, and whether it was stopped because it took too long."""
+    overrides = [word for value in OVERRIDDEN for word in ("-o", value)]
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *overrides, *words, str(folder)]
+    environment = {**os.environ, "PYTEST_ADDOPTS": "", "NO_COLOR": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "", True
+    return done.stdout + done.stderr, False
+
+
+def _not_installed(copy: Path, cause: str) -> str | None:
+    """Return the module that the application needs and this environment lacks."""
+    match = MISSING.search(cause)
+    name = (match[1] or match[2]).partition(".")[0] if match else ""
+    is_own = any((folder / name).is_dir() or (folder / f"{name}.py").is_file() for folder in (copy, copy / "src"))
+    return name if name and not is_own and "there is no module" not in cause else None
+
+
+def _tail(printed: str) -> str:
+    """Return the end of what pytest printed: its own error, or Crucible's."""
+    lines = [line for line in printed.splitlines() if line.strip()]
+    return "\n".join(lines[-5:]) or "pytest printed nothing"

@@ -1,0 +1,134 @@
+"""Settings are tried on a copy before they are written, and what was not tried is said."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_crucible.scaffold import trial
+
+APP = """
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+{first}
+
+engine = create_async_engine("postgresql+asyncpg://shop:x@db.invalid/shop")
+
+
+class Base(DeclarativeBase): ...
+
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@asynccontextmanager
+async def lifespan(app):
+    {start}
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _cache(monkeypatch: pytest.MonkeyPatch, init_cache: Path) -> None:
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(init_cache))
+    for name in [name for name in os.environ if name.startswith(("PYTEST_", "COV_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def project(copy):
+    return copy()
+
+
+def app(first: str = "", start: str = "...") -> str:
+    return APP.format(first=first, start=start)
+
+
+def written(project) -> str:
+    return project.files().get("pytest.toml", "")
+
+
+def test_the_first_candidate_that_works_is_written(project):
+    """An application that cannot be imported is said, with the cause, and the next one is tried in its place."""
+    project.write(
+        main_py="from fastapi import FastAPI\nimport shop\napp = FastAPI()\nraise RuntimeError('half done')\n"
+    )
+    project.write(shop_py=app(first="open('trace', 'w').close()"))
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert (
+        "tried: application fails:\n    crucible_app = 'main:app': importing main raises RuntimeError: half" in printed
+    )
+    assert "tried: application, schema, session and client work" in printed
+    assert 'crucible_app = "shop:app"' in written(project)
+    assert "trace" not in project.files()
+
+
+def test_what_a_lifespan_needs(project):
+    """A client that fails is no reason to take another application: it is written, and the cause is said."""
+    project.write(shop_py=app(start="raise ConnectionError('no redis')"), tests__test_it_py="def test_it(): ...\n")
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert "tried: application, schema and session work, client fails:" in printed
+    assert "no redis" in printed
+    assert 'crucible_app = "shop:app"' in written(project)
+
+
+def test_an_application_that_needs_its_conftest(project):
+    """What only the suite's conftest sets is no failure: the application is imported after it, and no more is tried."""
+    project.write(
+        shop_py=app(first="import os; os.environ['SHOP_SECRET']"),
+        tests__conftest_py="import os\nos.environ['SHOP_SECRET'] = 'x'\nfrom shop import app\n",
+        tests__test_it_py="def test_it(): ...\n",
+    )
+    _, printed = project.init("--yes", tried=True)
+    assert (
+        "tried: application; the rest not tried, because the application needs what the suite's conftest sets"
+        in printed
+    )
+    assert 'crucible_app = "shop:app"' in written(project)
+
+
+def test_a_requirement_that_is_not_installed(project):
+    """Without what the application imports nothing can be tried: the settings are written, and it is said."""
+    project.write(shop_py=app(first="import nosuchlibrary"))
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert "not tried, because nosuchlibrary is not installed here" in printed
+    assert 'crucible_app = "shop:app"' in written(project)
+
+
+def test_settings_that_are_refused(project):
+    """What Crucible refuses is never written."""
+    project.write(shop_py="from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): ...\n")
+    code, printed = project.init("--yes", tried=True)
+    assert code == 1
+    assert "Crucible refuses what `crucible init` would write: crucible_metadata: shop:Base knows no table." in printed
+    assert list(project.files()) == ["shop.py"]
+
+
+def test_a_trial_takes_no_longer_than_its_limit(project, monkeypatch: pytest.MonkeyPatch):
+    """An application that never ends its import is given up."""
+    monkeypatch.setattr(trial, "LIMIT", 2.0)
+    project.write(shop_py=app(first="import time; time.sleep(60)"))
+    assert "not tried, because the trial took longer than 2 seconds" in project.init("--yes", tried=True)[1]
+
+
+def test_nothing_is_imported_without_consent(project, monkeypatch: pytest.MonkeyPatch):
+    """`--no-try`, a run that only shows, and a no to the question import nothing."""
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    trace = project.root.parent / "trace"
+    project.write(shop_py=app(first=f"open({str(trace)!r}, 'w').close()"))
+    assert "not tried, because --no-try declines it" in project.init("--yes", "--no-try", tried=True)[1]
+    (project.root / "pytest.toml").unlink()
+    assert "not tried, because only --yes agrees" in project.init("--dry-run", tried=True)[1]
+    assert "not tried, because you decline it" in project.init(tried=True)[1]
+    assert not trace.exists()
