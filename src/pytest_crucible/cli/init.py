@@ -19,7 +19,7 @@ from ..scaffold import suite
 from ..scaffold.choices import Choices, is_on, settle
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
-from ..scaffold.trial import Outcome, attempt
+from ..scaffold.trial import TrialOutcome, attempt
 
 ATTEMPTS = 3
 QUESTION = "Try these settings on a copy of the project? The application is imported; only its database is redirected."
@@ -75,7 +75,7 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
     """
     choices: Choices | None = settle(finds, ask)
     without: list[str] = []
-    tried: list[tuple[Plan, Outcome]] = []
+    tried: list[tuple[Plan, TrialOutcome]] = []
     while choices is not None and len(tried) < ATTEMPTS:
         _say(finds, choices)
         plan = _draft(finds, choices, ask, modernize=options.modernize)
@@ -95,21 +95,21 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
     return plan
 
 
-def _outcome(plan: Plan, ask: Questions, options: argparse.Namespace, *, is_first: bool) -> Outcome | None:
+def _outcome(plan: Plan, ask: Questions, options: argparse.Namespace, *, is_first: bool) -> TrialOutcome | None:
     """Return the outcome of a trial, or why there is none; None if there is nothing to write."""
     if not plan.draft.changes():
         return None
     if options.no_try:
-        return Outcome(untried="--no-try declines it")
+        return TrialOutcome(untried="--no-try declines it")
     if (options.dry_run or options.check) and not options.yes:
-        return Outcome(untried="only --yes agrees to import the application")
+        return TrialOutcome(untried="only --yes agrees to import the application")
     if is_first and not ask.confirm(QUESTION, default=True):
         options.no_try = True
-        return Outcome(untried="you decline it")
+        return TrialOutcome(untried="you decline it")
     return attempt(plan.draft, plan.choices)
 
 
-def _next(finds: Finds, ask: Questions, choices: Choices, outcome: Outcome, without: list[str]) -> Choices | None:
+def _next(finds: Finds, ask: Questions, choices: Choices, outcome: TrialOutcome, without: list[str]) -> Choices | None:
     """Return the choices without the candidate that failed; None if there is no other."""
     suspect = choices.suspect(outcome.failed)
     if suspect is None:

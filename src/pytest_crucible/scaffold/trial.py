@@ -71,7 +71,7 @@ async def test_client(async_client):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """The outcome of a trial.
 
     Attributes:
@@ -104,7 +104,7 @@ class Outcome:
         return f"tried: {works}{self.failed} fails:\n{indent(self.cause, '    ')}"
 
 
-def attempt(draft: Draft, choices: Choices) -> Outcome:
+def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
     """Import the application, build the schema, and run a test through a session and one through a client."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crucible-init-") as place:
@@ -113,7 +113,7 @@ def attempt(draft: Draft, choices: Choices) -> Outcome:
         outcome = _run(copy, choices)
         if outcome.failed == "application" and _conftests(draft.root, copy):
             outcome = _with_conftest(copy, choices, outcome)
-    return Outcome(outcome.done, outcome.failed, outcome.cause, outcome.untried, time.monotonic() - begun)
+    return TrialOutcome(outcome.done, outcome.failed, outcome.cause, outcome.untried, time.monotonic() - begun)
 
 
 def _copied(draft: Draft, copy: Path) -> None:
@@ -136,7 +136,7 @@ def _copied(draft: Draft, copy: Path) -> None:
             path.write_text(change.after, "utf-8")
 
 
-def _run(copy: Path, choices: Choices) -> Outcome:
+def _run(copy: Path, choices: Choices) -> TrialOutcome:
     """Run the steps in the copy."""
     mark = "asyncio" if choices.runner != "anyio" and find_spec("pytest_asyncio") else "anyio"
     is_sync = choices.runner == "sync"
@@ -152,13 +152,15 @@ def _run(copy: Path, choices: Choices) -> Outcome:
     (folder / "test_trial.py").write_text("".join(steps), "utf-8")
     printed, is_late = _pytest(copy, folder)
     if is_late:
-        return Outcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
+        return TrialOutcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
     file = folder / "steps.json"
     found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {"settings": _tail(printed)}
     done = tuple(step for step, cause in found.items() if not cause)
     failed, cause = next(((step, cause) for step, cause in found.items() if cause), ("", ""))
     missing = _not_installed(copy, cause)
-    return Outcome(done, untried=f"{missing} is not installed here") if missing else Outcome(done, failed, cause)
+    return (
+        TrialOutcome(done, untried=f"{missing} is not installed here") if missing else TrialOutcome(done, failed, cause)
+    )
 
 
 def _conftests(root: Path, copy: Path) -> bool:
@@ -169,7 +171,7 @@ def _conftests(root: Path, copy: Path) -> bool:
     return bool(found)
 
 
-def _with_conftest(copy: Path, choices: Choices, before: Outcome) -> Outcome:
+def _with_conftest(copy: Path, choices: Choices, before: TrialOutcome) -> TrialOutcome:
     """Import the application after the suite's conftest, which may set what it needs; no fixture is set up."""
     if choices.app is None:
         return before
@@ -182,7 +184,7 @@ def _with_conftest(copy: Path, choices: Choices, before: Outcome) -> Outcome:
     printed, is_late = _pytest(copy, folder, "--collect-only")
     if is_late or "1 test collected" not in printed:
         return before
-    return Outcome(("application",), untried="the application needs what the suite's conftest sets")
+    return TrialOutcome(("application",), untried="the application needs what the suite's conftest sets")
 
 
 def _pytest(copy: Path, folder: Path, *words: str) -> tuple[str, bool]:
