@@ -82,8 +82,11 @@ def init_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copy(tmp_path: Path, capsys: pytest.CaptureFixture[str], init_cache: Path) -> Callable[[str], Copy]:
+def copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], init_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Copy]:
     """Copy a sample project; or begin an empty one, without a name."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # requirements are resolved with what is installed
 
     def make(name: str | None = None) -> Copy:
         root = tmp_path / (name or "project")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from ..errors import UsageError
@@ -15,7 +16,7 @@ from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
 from ..scaffold import replaced_fixtures as replacing
 from ..scaffold import requirements as dependencies
-from ..scaffold import suite
+from ..scaffold import resolution, suite
 from ..scaffold.choices import Choices, is_on, settle
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
@@ -65,6 +66,19 @@ class Plan:
     draft: Draft
     choices: Choices
     notes: list[str]
+    requirements: dependencies.RequirementList
+    without_requirements: str | None
+
+    def resolve(self, finds: Finds) -> str:
+        """Ask the installer; return a line for the user, and take out requirements that cannot be resolved."""
+        if not any(change.path == self.requirements.file for change in self.draft.changes()):
+            return "requirements: unchanged"
+        why, unchecked = resolution.conflict(self.draft, finds, self.requirements)
+        if why:
+            self.draft.put(self.requirements.file, self.without_requirements)
+            lead = f"requirements: not written, since {resolution.installer(finds)} cannot resolve them together:"
+            return f"{lead}\n{indent(why, '    ')}"
+        return f"requirements: not checked, because {unchecked}" if unchecked else "requirements: can be resolved"
 
 
 def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
@@ -92,6 +106,8 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
             why="No other candidate works. Nothing has been written.",
             do="Set crucible_app and crucible_metadata by hand (README.md), and run `crucible init` again.",
         )
+    if not options.no_try and (options.yes or not (options.dry_run or options.check)):
+        print(plan.resolve(finds))
     return plan
 
 
@@ -156,8 +172,11 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
         by_hand = [] if choices.has_suite else list(layers.add(draft, finds, choices))
         notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
     notes += suite.wide_sessions(finds)
-    install = dependencies.require(draft, finds, choices, ask)
-    return Plan(draft, choices, [*notes, *by_hand, f"Next: {install}, then: pytest"])
+    place = dependencies.place_of(finds, ask)
+    before = draft.read(place.file)
+    dependencies.require(draft, finds, choices, place)
+    commands = place.commands(resolution.installer(finds))
+    return Plan(draft, choices, [*notes, *by_hand, f"Next: {commands}"], place, before)
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:

@@ -54,14 +54,17 @@ def wanted(choices: Choices, there: Iterable[str] = (), *, mode: bool = False) -
     return {name: _lowest(name) for name in sorted(names)}
 
 
-def require(draft: Draft, finds: Finds, choices: Choices, ask: Questions) -> str:
-    """Put the requirements into *draft*, and return the command that installs them."""
+def place_of(finds: Finds, ask: Questions) -> RequirementList:
+    """Return the list of the project that the requirements of the tests go to."""
     places = _places(finds)
-    place = places[ask.choose("Several places list requirements of the tests", [str(one) for one in places])]
+    return places[ask.choose("Several places list requirements of the tests", [str(one) for one in places])]
+
+
+def require(draft: Draft, finds: Finds, choices: Choices, place: RequirementList) -> None:
+    """Put the requirements into *draft*."""
     there = {one.name for one in finds.requirements if place.holds(one, choices)}
     is_listed = any(one.name == "pytest-asyncio" for one in finds.requirements)
     place.add(draft, wanted(choices, there, mode=not is_listed and suite.relies_on_auto_mode(finds)))
-    return place.command
 
 
 class RequirementList:
@@ -85,16 +88,23 @@ class RequirementList:
         """Return whether a requirement of the project counts as listed here; for new tests, each one does."""
         return not choices.has_suite or (one.file, one.kind, one.group) == (self.file, self.kind, self.group)
 
-    @property
-    def command(self) -> str:
-        """The command that installs the requirements."""
-        return {
+    def commands(self, installer: str) -> str:
+        """Return the commands that install the requirements and run the tests."""
+        group = self.group
+        by_uv = {"optional": f"uv sync --extra {group}", "file": f"uv pip install -r {group}"}
+        by_pip = {
             "dependencies": "pip install -e .",
-            "optional": f"pip install -e '.[{self.group}]'",
-            "group": f"pip install --group {self.group}",
-            "poetry": f"poetry install --with {self.group}",
-            "uv": "uv sync",
-        }.get(self.kind, f"pip install -r {self.group}")
+            "optional": f"pip install -e '.[{group}]'",
+            "group": f"pip install --group {group}",
+            "file": f"pip install -r {group}",
+        }
+        if installer == "uv":
+            return f"{by_uv.get(self.kind, f'uv sync --group {group}' if group else 'uv sync')}, then: uv run pytest"
+        if installer == "poetry":
+            return f"poetry lock && poetry install --with {group}, then: poetry run pytest"
+        if installer == "pdm":
+            return f"pdm install -G {group}, then: pdm run pytest"
+        return f"{by_pip.get(self.kind, 'uv sync')}, then: pytest"
 
     def add(self, draft: Draft, needed: dict[str, str]) -> None:
         """Add missing requirements and raise those that are too old; keep everything else."""

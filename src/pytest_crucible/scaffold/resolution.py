@@ -1,0 +1,103 @@
+"""The check that drafted requirements can be resolved together, by the installer that the project uses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from ..project import Finds
+from ..project.requirements import requirements
+from .draft import Draft
+from .requirements import RequirementList
+
+LIMIT = 60.0
+OURS = "pytest-crucible"
+FILES = ("pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "setup.cfg", "requirements*.txt", "requirements/*.txt")
+CONFLICT = re.compile(
+    r"conflicting dependencies|ResolutionImpossible|version solving failed|are incompatible|which conflicts"
+    r"|requirements are unsatisfiable",
+    re.IGNORECASE,
+)
+# uv and Poetry say the same of a package that no index has; the index, not the requirement, is the cause then.
+UNKNOWN = re.compile(
+    r"not found in the package registry|No matching distribution|doesn't match any versions|no versions of"
+)
+
+
+def installer(finds: Finds) -> str:
+    """Return the installer that the project uses: ``uv``, ``poetry``, ``pdm`` or ``pip``."""
+    root = finds.project.root
+    locked = next((name for name in ("uv", "poetry", "pdm") if (root / f"{name}.lock").is_file()), None)
+    kinds = {one.kind for one in finds.requirements}
+    return locked or ("uv" if "uv" in kinds else "poetry" if "poetry" in kinds else "pip")
+
+
+def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, str]:
+    """Return the reason why the drafted requirements cannot be resolved, and the reason why this was not checked."""
+    name = installer(finds)
+    if name != "pip" and shutil.which(name) is None:
+        return "", f"{name} is not installed here"
+    with tempfile.TemporaryDirectory(prefix="crucible-init-") as temporary:
+        folder = Path(temporary)
+        _copied(draft, folder)
+        lines = _lines(folder, place)
+        if name == "pip":
+            command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--retries", "0", *lines]
+        else:
+            command = [name, "lock", *(["--no-interaction"] if name == "poetry" else [])]
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, check=False, timeout=LIMIT,
+                env={**os.environ, "NO_COLOR": "1"}, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return "", f"{name} took longer than {LIMIT:.0f} seconds"
+    printed = (done.stderr or done.stdout).strip()
+    if done.returncode == 0:
+        return "", ""
+    if CONFLICT.search(printed) and not UNKNOWN.search(printed):
+        return printed, ""
+    return "", f"{name} could not resolve them here: {printed.splitlines()[-1] if printed else 'no reason given'}"
+
+
+def _copied(draft: Draft, folder: Path) -> None:
+    """Copy the files that declare requirements as they would be, with Crucible's own requirements in its place."""
+    paths = [path for pattern in FILES for path in draft.root.glob(pattern)]
+    planned = {change.path: change.after for change in draft.changes()}
+    for path in {*paths, *planned}:
+        place = folder / path.relative_to(draft.root)
+        text = planned.get(path, path.read_text("utf-8", "replace") if path.exists() else None)
+        if text is not None and any(path.match(pattern) for pattern in FILES):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, "utf-8")
+
+
+def _lines(folder: Path, place: RequirementList) -> Sequence[str]:
+    """Return the requirements of the project and its tests; Crucible's own for Crucible, which an index may lack."""
+    used = {("dependencies", ""), (place.kind, place.group)}
+    found = [one for one in requirements(folder) if (one.kind, one.group) in used or one.group == "requirements.txt"]
+    texts = [one.text for one in found if one.name != OURS]
+    return [*filter(_is_valid, dict.fromkeys(texts)), *_own()]
+
+
+def _own() -> list[str]:
+    try:
+        return [line for line in requires(OURS) or () if "extra ==" not in line]
+    except PackageNotFoundError:
+        return ["pytest>=9.0"]
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        return not Requirement(text).url
+    except InvalidRequirement:
+        return False

@@ -1,0 +1,106 @@
+"""Requirements are written only if the project's installer can resolve them together, or it is said."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+MODELS = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase): ...
+
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+TEST = "def test_it(): ...\n"
+
+
+def wheel(folder: Path, name: str, *requires: str) -> None:
+    """Put an empty distribution into *folder*."""
+    info = f"{name}-1.0.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {one}" for one in requires)]
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as file:
+        file.writestr(f"{info}/METADATA", "\n".join(lines) + "\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def project(copy, monkeypatch: pytest.MonkeyPatch, init_cache: Path):
+    """Return a project with a suite whose requirements stand in a requirements file."""
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(init_cache))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(init_cache / "wheels"))
+    project = copy()
+    project.write(models_py=MODELS, tests__test_it_py=TEST)
+    return project
+
+
+def test_requirements_that_exclude_each_other(project, init_cache: Path):
+    """What pip cannot resolve is not written, its reason is said, and the configuration is written all the same."""
+    wheel(init_cache / "wheels", "oldplugin", "pytest<9")
+    project.write(requirements_txt="pytest\noldplugin\n")
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert "requirements: not written, since pip cannot resolve them together:" in printed
+    assert "oldplugin" in printed
+    assert project.files()["requirements.txt"] == "pytest\noldplugin\n"
+    assert "crucible_metadata" in project.files()["pytest.toml"]
+
+
+def test_a_package_that_no_index_has(project):
+    """What could not be resolved for another reason, as without a network, is written, and said not to be checked."""
+    project.write(requirements_txt="pytest\nnosuchpackage\n")
+    _, printed = project.init("--yes", tried=True)
+    assert "requirements: not checked, because pip could not resolve them here: " in printed
+    assert "pytest-crucible" in project.files()["requirements.txt"]
+
+
+def test_requirements_that_are_installed(project):
+    """What pip resolves is written."""
+    project.write(requirements_txt="pytest\n")
+    assert "requirements: can be resolved" in project.init("--yes", tried=True)[1]
+
+
+UV = """#!/bin/sh
+test -f pyproject.toml && grep -q pytest-crucible pyproject.toml || exit 0
+echo "  × No solution found: pytest==8.0 and pytest-crucible are incompatible, requirements are unsatisfiable." >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("lock", "commands"),
+    [
+        ("uv.lock", "uv sync --group dev, then: uv run pytest"),
+        ("poetry.lock", "poetry lock && poetry install --with dev, then: poetry run pytest"),
+        ("pdm.lock", "pdm install -G dev, then: pdm run pytest"),
+        ("other.lock", "pip install --group dev, then: pytest"),
+    ],
+)
+def test_the_installer_of_the_project(project, lock: str, commands: str):
+    """The next step is said as the project's own installer has it."""
+    project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n')
+    (project.root / lock).touch()
+    assert f"Next: {commands}\n" in project.init("--yes")[1]
+
+
+def test_a_project_of_uv(project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A project with a lock of uv is resolved by uv, which may not be here."""
+    project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest==9.0"]\n')
+    (project.root / "uv.lock").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (
+        "requirements: not checked, because uv is not installed here"
+        in project.init("--dry-run", "--yes", tried=True)[1]
+    )
+    (tmp_path / "uv").write_text(UV.replace("grep", "/usr/bin/grep"))
+    (tmp_path / "uv").chmod(0o755)
+    _, printed = project.init("--yes", tried=True)
+    assert "requirements: not written, since uv cannot resolve them together:\n    × No solution found" in printed
+    assert "pytest-crucible" not in project.files()["pyproject.toml"]
+    assert "crucible_metadata" in project.files()["pyproject.toml"]
