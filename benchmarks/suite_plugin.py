@@ -50,9 +50,9 @@ class Clock:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        generation = self.run.worker.generation
+        generation = self.run.worker.main.generation
         done = yield
-        if self.began is not None and (self.run.worker.stale or self.run.worker.generation > generation + 1):
+        if self.began is not None and (self.run.worker.stale or self.run.worker.main.generation > generation + 1):
             self.cloned.append(item.nodeid)
         if self.run.worker.started and self.began is None:
             self.postmaster = processor.parent(self.run.worker.connect()._value("SELECT pg_backend_pid()"))

@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .app.applications import Applications
 from .app.overrides import overriding
 from .errors import UsageError
 from .isolation.resets import IsolatedTest
-from .server.address import Address
+from .worker.worker import Worker
 
 
 @dataclass
@@ -18,19 +19,19 @@ class Test(IsolatedTest):
     """One test and its database.
 
     Attributes:
-        address: Returns the address of a worker database by its name; None names the main one.
-        applications: Returns the applications of ``crucible_app`` that exist by now.
+        worker: The worker databases.
+        applications: The applications of ``crucible_app``.
         forbidden: The reason why it may not use a database, or None.
     """
 
-    address: Callable[[str | None], Address]
-    applications: Callable[[], list[Any]]
+    worker: Worker
+    applications: Applications
     forbidden: str | None = None
 
     @property
     def database(self) -> str:
         """The name of the main worker database."""
-        return self.address(None).database
+        return self.worker.address().database
 
     def url(self, drivername: str = "postgresql", *, database: str | None = None) -> str:
         """Return the worker database's URL, for example by ``crucible.url("postgresql+asyncpg")``.
@@ -44,7 +45,7 @@ class Test(IsolatedTest):
         Raises:
             UsageError: If no database has this name.
         """
-        return self.address(database).url(drivername)
+        return self.worker.address(database).url(drivername)
 
     @contextmanager
     def overriding(
@@ -62,7 +63,7 @@ class Test(IsolatedTest):
         Raises:
             UsageError: If there is no such application, or it has no overrides, or a replacement cannot be called.
         """
-        applications = self.applications() if application is None else [application]
+        applications = self.applications.all() if application is None else [application]
         if not applications:
             raise UsageError(
                 "crucible.overriding() needs the application, and none is known yet.",

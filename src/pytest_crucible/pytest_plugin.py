@@ -265,7 +265,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Make the database ready before the time-outs of the first test that needs it begin."""
-        again = any(database.cut_off for database in self.run.worker.every)
+        again = any(database.attempts.cut_off for database in self.run.worker.every)
         if self._forbidden(item) is None and self._readiness.is_due(item, again=again):
             with self._readiness.captured(item):
                 self.run.worker.get_ready()
@@ -289,7 +289,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Fail the test on what differs from production, even where the application has handled the error."""
-        with self.run.isolation.watchdog.watching(item.nodeid), self.run.explaining():
+        with self.run.isolation.watchdog.watching(item.nodeid), self.run.sessions.explaining():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -387,7 +387,7 @@ class Hooks:
     def _end_run_for(self, error: BaseException, session: pytest.Session) -> None:
         """End the run if *error* is a wrong setting, for which no test can have a database."""
         for database in self.run.worker.every:
-            if wrong := database.reported(error):
+            if wrong := database.attempts.reported(error):
                 session.shouldfail = f"crucible: no test can have a database: {wrong.found}"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,8 @@ from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionCon
 
 from .errors import QueryCountError, UsageError
 from .errors.counting import counted
-from .errors.locations import REQUEST, CodeLocation, cause
+from .errors.locations import REQUEST, UNKNOWN, CodeLocation, cause
+from .redirect import Redirect
 
 # The number of characters that are kept of a statement's parameters, and shown of its text.
 PARAMETERS, SHOWN = 200, 100
@@ -62,7 +63,7 @@ class Statement:
 
     def __str__(self) -> str:
         """Return, for example, ``SELECT … at app/items.py:12 in items``."""
-        return f"{self.short}  at {self.place or 'an unknown place'}{'  (failed)' if self.failed else ''}"
+        return f"{self.short}  at {self.place or UNKNOWN}{'  (failed)' if self.failed else ''}"
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,10 @@ def _count_error(part: QueryLog, expected: str) -> QueryCountError:
 
 
 class Queries:
-    """The recorder of query logs.
+    """The recorder of query logs."""
 
-    Args:
-        is_test: Returns whether a test or one of its requests runs now.
-    """
-
-    def __init__(self, is_test: Callable[[], bool]) -> None:
-        self._is_test = is_test
+    def __init__(self, redirect: Redirect) -> None:
+        self._redirect = redirect
         self._logs: list[QueryLog] = []
         self._listeners: list[tuple[str, Any]] = [
             ("before_cursor_execute", self._begin),
@@ -215,7 +212,7 @@ class Queries:
             connection.dialect.name != "postgresql"
             or options.get("crucible_own")
             or TRANSACTION.match(sql)
-            or not self._is_test()
+            or not self._redirect.is_test
         ):
             return
         statement = Statement(sql, cut(repr(parameters), PARAMETERS), cause(), request=REQUEST.get())

@@ -68,7 +68,7 @@ async def test_first(db_session, crucible_run):
     await db_session.execute(text("SELECT 1"))
     await db_session.close()
     with psycopg.connect(**crucible_run.worker.server.connect().address.libpq(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {crucible_run.worker.database} WITH (FORCE)")
+        connection.execute(f"DROP DATABASE {crucible_run.worker.main.name} WITH (FORCE)")
 """
         + TWO
     )

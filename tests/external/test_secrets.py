@@ -29,7 +29,7 @@ def limit(number):
         connection.execute(f"ALTER ROLE spender CONNECTION LIMIT {{number}}")
 
 def test_a_url_of_the_tests(database_url, crucible):
-    address, other = crucible.address(), crucible.url("postgresql+asyncpg")
+    address, other = crucible.worker.address(), crucible.url("postgresql+asyncpg")
     assert database_url is None
 
 def test_the_run(crucible_run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -10,8 +11,9 @@ from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
 
 from pytest_crucible import UsageError, overriding
+from pytest_crucible.app.applications import Applications
 from pytest_crucible.handle import Test as Handle
-from pytest_crucible.server import Address
+from pytest_crucible.settings import Settings
 
 
 def word() -> str:
@@ -61,7 +63,7 @@ def test_what_cannot_be_overridden():
     with pytest.raises(UsageError, match=told), overriding(FastAPI(), {word: "x"}):
         pass
     handle, told = (
-        Handle("x", "reset", keep=False, address=Address, applications=list),
+        Handle("x", "reset", False, None, Applications(Settings(Path("/")))),
         r"none is known yet\.\n.*\n.*application=app",
     )
     with pytest.raises(UsageError, match=told), handle.overriding({}):
@@ -212,7 +214,7 @@ def test_the_application_of_the_asynchronous_client(project):
             assert (await async_client.get("/say")).json() == "real"
             with crucible.overriding({word: lambda: "block"}):
                 assert (await async_client.get("/say")).json() == "block"
-            (made,) = crucible.applications()
+            (made,) = crucible.applications.all()
             made.dependency_overrides[word] = lambda: "left"
         """,
         "--crucible-app=app:make",

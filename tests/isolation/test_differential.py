@@ -25,7 +25,7 @@ class Twin:
         self._world = world
         self._worker = world.run.worker
         # The worker drops what is named after its database at the end of the run.
-        self._plain, self._twin = f"{self._worker.database}_plain", f"{self._worker.database}_twin"
+        self._plain, self._twin = f"{self._worker.main.name}_plain", f"{self._worker.main.name}_twin"
         self._admin = self._worker.server.connect()
         self._admin.create(self._plain, owner="app", template="template0", clauses=sql.SQL("ENCODING 'UTF8'"))
         with self._worker.redirect.lead_to(self._address(self._plain)):

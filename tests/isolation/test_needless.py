@@ -17,10 +17,10 @@ def statements(program: Program) -> str:
 )
 def test_needless_ddl_is_no_clone(world: World, program: Program):
     """The catalog is as it was, so rows and sequences are reset and every connection stays."""
-    generation = world.run.worker.generation
+    generation = world.run.worker.main.generation
     world.play(program)
     assert world.differences() + world.moved_sequences() == []
-    assert world.run.worker.generation == generation
+    assert world.run.worker.main.generation == generation
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,11 @@ class World:
         """The administrator's connection to the worker database as it is now."""
         worker = self.run.worker
         worker.ready()
-        if self._admin is None or self._admin[0] != worker.generation:
+        if self._admin is None or self._admin[0] != worker.main.generation:
             if self._admin is not None:
                 self._admin[1].close()
             words = worker.connect().address.libpq()
-            self._admin = (worker.generation, psycopg.connect(**words, autocommit=True, row_factory=tuple_row))
+            self._admin = (worker.main.generation, psycopg.connect(**words, autocommit=True, row_factory=tuple_row))
         return self._admin[1]
 
     def play(
@@ -72,7 +72,7 @@ class World:
     ) -> list[Result]:
         """Run *program* as one test, whose end is the reset; the seats in *leaks* end nothing themselves."""
         seats = seats or self.seats
-        generation = self.run.worker.generation
+        generation = self.run.worker.main.generation
         used = {number for number, _ in program}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
@@ -83,7 +83,7 @@ class World:
         for number in used:
             seats[number].settle()
         self.run.worker.ready()
-        if self.run.worker.generation == generation:
+        if self.run.worker.main.generation == generation:
             self.puts += 1
         else:
             self.clones += 1

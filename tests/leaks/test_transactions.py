@@ -167,7 +167,7 @@ def test_a_thread_that_is_about_to_commit(project):
 def test_busy(sync_session, crucible_run):
     begun = threading.Event()
     def work():
-        with crucible_run.sync_engine.begin() as connection:
+        with crucible_run.sessions.sync_engine.begin() as connection:
             connection.execute(text("INSERT INTO users (name) VALUES ('x')"))
             begun.set()
             time.sleep(0.004)

@@ -63,7 +63,7 @@ TESTS = """
 
     @pytest.fixture(scope="module", autouse=True)
     def layer(crucible_run):
-        with crucible_run.sync_engine.begin() as connection:
+        with crucible_run.sessions.sync_engine.begin() as connection:
             connection.execute(text("INSERT INTO teams DEFAULT VALUES"))
 
     async def test_client(async_client, db_session, query_log):

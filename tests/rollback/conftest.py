@@ -116,7 +116,7 @@ def rolled_back(run: Run, engine: AsyncEngine, models: Any, count: Callable[[str
         try:
             with (
                 run.isolated(run.new_test("test_x", isolation, keep=False)) as test,
-                run.async_session(engine, test) as session,
+                run.sessions.async_session(engine, test) as session,
             ):
                 return loop.run_until_complete(body(session))
         finally:
@@ -139,7 +139,7 @@ def sync_rolled_back(
     def test(body: Callable[[Session], Any]) -> Any:
         with (
             run.isolated(run.new_test("test_x", "rollback", keep=False)),
-            run.rollback.sync_session(engine, lambda: False) as session,
+            run.sessions.rollback.sync_session(engine, lambda: False) as session,
         ):
             return body(session)
 

@@ -374,14 +374,14 @@ def test_swallowed(run, engine, rolled_back):
             return 500
 
     async def outer(session):
-        with run.explaining():
+        with run.sessions.explaining():
             assert await body(session) == 500
 
     with pytest.raises(IsolationError):
         rolled_back(outer)
 
     async def with_another(session):
-        with run.explaining():
+        with run.sessions.explaining():
             assert await body(session) == 201
 
     with pytest.raises(IsolationError) as found:
@@ -406,7 +406,7 @@ def test_two_loops(run, engine, rolled_back):
     first, other = asyncio.new_event_loop(), asyncio.new_event_loop()
     with (
         run.isolated(run.new_test("test_x", "rollback", keep=False)) as test,
-        run.async_session(engine, test) as session,
+        run.sessions.async_session(engine, test) as session,
     ):
         first.run_until_complete(names(session))
         with pytest.raises(IsolationError, match="asyncio_default_test_loop_scope"):
@@ -423,7 +423,7 @@ def test_two_kinds_of_sessions(run, rolled_back):
     async def body(a):
         await names(a)
         with (
-            run.sync_session(run.new_test("test_x", "rollback", keep=False)) as session,
+            run.sessions.sync_session(run.new_test("test_x", "rollback", keep=False)) as session,
             pytest.raises(IsolationError, match="The test or the application uses both") as caught,
         ):
             session.execute(text("select 1"))

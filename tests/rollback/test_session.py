@@ -234,7 +234,7 @@ def test_after_its_test(run, engine, models):
     loop = asyncio.new_event_loop()
     with (
         run.isolated(run.new_test("test_x", "rollback", keep=False)) as test,
-        run.async_session(engine, test) as session,
+        run.sessions.async_session(engine, test) as session,
     ):
         loop.run_until_complete(session.execute(select(func.count()).select_from(models.Account)))
     with pytest.raises(IsolationError, match="used after its test"):

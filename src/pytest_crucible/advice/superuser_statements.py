@@ -129,11 +129,7 @@ CASES = (
 
 
 class SuperuserHints:
-    """Hints on statements that PostgreSQL refuses to the tests' role.
-
-    Args:
-        server: ``crucible_server``.
-    """
+    """Hints on statements that PostgreSQL refuses to the tests' role."""
 
     def __init__(self, server: str) -> None:
         self._server = server

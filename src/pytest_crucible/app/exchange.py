@@ -100,14 +100,7 @@ class Exchange:
 
 
 class HttpExchange(Exchange):
-    """One HTTP request.
-
-    Args:
-        app: The application.
-        scope: The scope of its call.
-        body: The request's body.
-        raising: Whether its errors reach the client.
-    """
+    """One HTTP request."""
 
     def __init__(self, app: App, scope: Message, body: AsyncIterator[bytes], *, raising: bool) -> None:
         self.complete = False  # the response is

@@ -42,12 +42,7 @@ def body(request: Any, chunks: AsyncIterator[bytes], exchange: Exchange) -> Any:
 @cache
 def _body_class(library: Any) -> type:
     class Body(library.AsyncByteStream):  # type: ignore[misc] # the library is known only at run time
-        """A response's body.
-
-        Args:
-            chunks: Its content.
-            exchange: The exchange that it belongs to.
-        """
+        """A response's body."""
 
         def __init__(self, chunks: AsyncIterator[bytes], exchange: Exchange) -> None:
             self._chunks = chunks

@@ -8,12 +8,15 @@ the level on top: for a block of a test.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .applications import Applications
 
 NOTHING = object()
 
@@ -49,14 +52,10 @@ class Override(NamedTuple):
 
 
 class DependencyOverrides:
-    """The overrides of all applications that this run knows.
+    """The overrides of all applications that this run knows."""
 
-    Args:
-        configured: Returns the run's configured applications that are imported now.
-    """
-
-    def __init__(self, configured: Callable[[], Iterable[Any]]) -> None:
-        self._configured = configured
+    def __init__(self, applications: Applications) -> None:
+        self._applications = applications
         self._seen: weakref.WeakSet[Any] = weakref.WeakSet()
         self._saved: list[Saved] | None = None
         self._changes: dict[Hashable, list[Override]] = {}
@@ -108,7 +107,7 @@ class DependencyOverrides:
                     self._seen.add(candidate)
 
     def _save(self) -> list[Saved]:
-        known = {id(app): app for app in (*self._configured(), *self._seen)}
+        known = {id(app): app for app in (*self._applications.all(), *self._seen)}
         unique = {id(owner): owner for app in known.values() for owner in owners(app)}
         return [Saved(owner, owner.dependency_overrides, dict(owner.dependency_overrides)) for owner in unique.values()]
 
@@ -135,6 +134,21 @@ def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]])
         UsageError: If the application has no overrides, or a replacement cannot be called.
     """
     homes = [owner.dependency_overrides for owner in owners(application)]
+    _check(application, homes, replacements)
+    before = [dict(home) for home in homes]
+    for home in homes:
+        home.update(replacements)
+    try:
+        yield
+    finally:
+        for home, saved in zip(homes, before, strict=True):
+            for dependency in replacements:
+                _put(home, dependency, saved.get(dependency, NOTHING))
+            # Also overrides that were cleared in the block: suites call dependency_overrides.clear().
+            home |= {key: value for key, value in saved.items() if key not in home}
+
+
+def _check(application: Any, homes: list[dict[Any, Any]], replacements: Mapping[Any, object]) -> None:
     if not homes:
         raise UsageError(
             f"The application is {type(application).__name__} and has no dependency_overrides.",
@@ -148,17 +162,6 @@ def overriding(application: Any, replacements: Mapping[Any, Callable[..., Any]])
                 why="FastAPI calls an override as it calls the dependency itself.",
                 do=f"Write {{{_named(dependency)}: lambda: …}}.",
             )
-    before = [dict(home) for home in homes]
-    for home in homes:
-        home.update(replacements)
-    try:
-        yield
-    finally:
-        for home, saved in zip(homes, before, strict=True):
-            for dependency in replacements:
-                _put(home, dependency, saved.get(dependency, NOTHING))
-            # Also overrides that were cleared in the block: suites call dependency_overrides.clear().
-            home |= {key: value for key, value in saved.items() if key not in home}
 
 
 def _changes(saved: Saved) -> Iterator[Override]:

@@ -152,11 +152,7 @@ class WebSocketExchange(Exchange):
 
 
 class Wire:
-    """The client's end as bytes: an ``AsyncNetworkStream``, as httpcore calls it.
-
-    Args:
-        exchange: The websocket.
-    """
+    """The client's end as bytes: an ``AsyncNetworkStream``, as httpcore calls it."""
 
     def __init__(self, exchange: WebSocketExchange) -> None:
         self._exchange = exchange

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 PREFIX = "crucible_"
@@ -65,6 +66,25 @@ class Name:
         return f"{self.run} {self.worker}"
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerNames:
+    """The names of the databases of one worker process.
+
+    Attributes:
+        project: The label of the project, or of one of its databases.
+        run: The name of the run.
+        worker: The name of the worker.
+    """
+
+    project: str
+    run: str
+    worker: str
+
+    def at(self, generation: int) -> str:
+        """Return the name of the database with this *generation*."""
+        return worker(self.project, self.run, self.worker, generation)
+
+
 def template(project: str, fingerprint: str) -> str:
     """Return the name of the template of *project* with this *fingerprint*, of which it has 16 digits."""
     digits = fingerprint[:16]
@@ -101,6 +121,11 @@ def process_of(name: str) -> str:
     """Return the key of the process of the worker database *name*; empty if *name* is no worker database."""
     parsed = parse(name)
     return parsed.process if parsed and parsed.kind == "worker" else ""
+
+
+def project_label(root: Path, database: str | None = None) -> str:
+    """Return the label of the project at *root*, or of one of its databases."""
+    return label(root.name if database is None else f"{root.name}_{database}", 24)
 
 
 def label(text: str, limit: int = LIMIT) -> str:

@@ -68,6 +68,21 @@ LAYER_TABLES = {
     "seed": "SELECT * FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)",
 }
 
+RESET = "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)"
+HAS_GRANTS = """
+SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
+                  AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.grantor <> current_user::regrole)
+  FROM pg_roles r WHERE rolname = %s
+"""
+IN_THE_WAY = """
+SELECT coalesce(array_agg(l.pid), '{}') FROM pg_locks l
+ WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND l.relation IN (SELECT seqid FROM pg_crucible.sequence UNION SELECT unnest(t.tree)
+                        FROM pg_crucible.tracked t JOIN pg_crucible.mark m ON m.relid = t.relid)
+"""
+
 
 def only(layers: Layers, numbers: set[int]) -> Layers:
     """Return the parts of *layers* with these *numbers*, which stand in the first column of each line."""
@@ -153,12 +168,7 @@ def install(address: Address, rights: Rights) -> None:
 
 
 class Control:
-    """The control connection to one worker database.
-
-    Args:
-        address: The administrator's address of the database.
-        rights: The rights of that role.
-    """
+    """The control connection to one worker database."""
 
     def __init__(self, address: Address, rights: Rights) -> None:
         self.address = address
@@ -206,13 +216,7 @@ class Control:
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep()
-        answer = self._value(
-            "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)",
-            list(allowed),
-            most,
-            held or self._prepares,
-            every_one,
-        )
+        answer = self._value(RESET, list(allowed), most, held or self._prepares, every_one)
         if answer is None:
             return Answer("reset")
         if "open" in answer:
@@ -268,15 +272,7 @@ class Control:
 
         A membership that Crucible gave it does not count.
         """
-        return bool(
-            self._value(
-                "SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass"
-                " AND d.refobjid = r.oid AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-                " OR EXISTS (SELECT FROM pg_auth_members m"
-                " WHERE m.member = r.oid AND m.grantor <> current_user::regrole) FROM pg_roles r WHERE rolname = %s",
-                role,
-            )
-        )
+        return bool(self._value(HAS_GRANTS, role))
 
     def terminate(self, pids: Iterable[int]) -> None:
         """End backends, and wait until each is gone."""
@@ -298,14 +294,7 @@ class Control:
 
         ACCESS SHARE locks do not count: the reset takes no ACCESS EXCLUSIVE lock, with which they would conflict.
         """
-        query = (
-            "SELECT coalesce(array_agg(l.pid), '{}') FROM pg_locks l"
-            " WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid()"
-            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND l.relation IN (SELECT seqid FROM pg_crucible.sequence UNION SELECT unnest(t.tree)"
-            " FROM pg_crucible.tracked t JOIN pg_crucible.mark m ON m.relid = t.relid)"
-        )
-        return frozenset(self._value(query))
+        return frozenset(self._value(IN_THE_WAY))
 
     def export_layers(self) -> Layers:
         """Return every layer of this database, to be adopted by a fresh clone."""

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+# The text for a location that was not found.
+UNKNOWN = "an unknown location"
 _PARTS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", "<")
 _FOLDERS = tuple(
     folder + os.sep

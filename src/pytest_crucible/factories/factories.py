@@ -16,11 +16,7 @@ from .seeds import Sources, State, number, restore
 
 
 class Factories:
-    """The binding and the seeds of factories in one run.
-
-    Args:
-        settings: The run's settings.
-    """
+    """The binding and the seeds of factories in one run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -62,9 +58,9 @@ class Factories:
         bind_pydantic(module.ModelFactory, self._patches)
 
     def _bound(self, module: ModuleType) -> None:
-        from .polyfactory.binding import bind_batches, bind_keys, bind_sessions, bind_types
+        from .polyfactory.binding import bind_batches, bind_keys, bind_rows, bind_sessions, bind_types
 
-        for bind in (bind_sessions, bind_keys, bind_types, bind_batches):
+        for bind in (bind_sessions, bind_keys, bind_rows, bind_types, bind_batches):
             bind(module.SQLAlchemyFactory, self._patches)
 
     @contextmanager
@@ -95,10 +91,8 @@ class Factories:
                 self._seed(outer)
 
     def _source(self) -> str:
-        kind = self._settings.sources.get("crucible_seed")
-        return {"file": "configuration file", "flag": "--crucible-seed", "environment": "CRUCIBLE_SEED"}.get(
-            kind or "", "default"
-        )
+        kind = self._settings.sources.get("crucible_seed", "default")
+        return {"file": "configuration file", "flag": "--crucible-seed", "environment": "CRUCIBLE_SEED"}.get(kind, kind)
 
     def follow(self, scope: FactoryScope, seed: object) -> None:
         """Seed *scope* by Faker's fixture ``faker_seed`` instead, unless the user has set ``crucible_seed``."""

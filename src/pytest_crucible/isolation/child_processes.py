@@ -17,11 +17,6 @@ from .resets import Resets
 class Children(forks.Forking):
     """The child processes, which use the databases of *worker* and own none.
 
-    Args:
-        worker: The databases of this process.
-        layers: The layers, which know whether a wide fixture is being set up.
-        resets: The resets of the databases.
-
     Attributes:
         collected: Whether the project is imported.
     """
@@ -50,8 +45,8 @@ class Children(forks.Forking):
 
     def before_fork(self) -> None:
         """Make the databases ready that a child may use."""
-        worker = self._worker
-        if not self._service.is_open or worker.parent is not None or worker.preparing or worker.redirect.forbidden:
+        worker, redirect = self._worker, self._worker.redirect
+        if not self._service.is_open or worker.parent is not None or redirect.preparing or redirect.forbidden:
             return
         if not self.collected:  # the recipe would import modules whose import is under way
             return

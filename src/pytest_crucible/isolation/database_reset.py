@@ -31,13 +31,7 @@ ENDED = "Its backend has been ended."
 
 
 class DatabaseReset:
-    """One reset of one worker database.
-
-    Args:
-        database: The worker database.
-        redirect: Knows the connections to it.
-        now: The test that has ended.
-    """
+    """One reset of one worker database."""
 
     def __init__(self, database: Database, redirect: Redirect, now: Circumstances) -> None:
         self._database = database

@@ -45,9 +45,6 @@ class WideLifespan:
 class DatabaseUsers:
     """The applications and connections that use the worker databases.
 
-    Args:
-        worker: The worker databases.
-
     Attributes:
         lifespans: The lifespans that run on a loop that outlives its tests; each adds and removes itself.
         wide_lifespans: The lifespans that the project's own wide fixtures run.

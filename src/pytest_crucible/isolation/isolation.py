@@ -90,10 +90,8 @@ class Isolation:
             worker.parent.reset()
         if not worker.started:
             return
-        if test.isolation == "clone" or test.is_kept():
-            test.leaks += self.resets.end_leaks(test)
-        else:
-            test.leaks += self.resets.after_test(self.children.touched(), test)
+        goes = test.isolation == "clone" or test.is_kept()
+        test.leaks += self.resets.end_leaks(test) if goes else self.resets.after_test(self.children.touched(), test)
         if test.is_kept():
             self._suspend(worker.databases)
             test.kept = worker.keep(test.id)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import scoped_session
 from ..control import OtherBackend
 from ..errors import LeakWarning
 from ..errors.hints import chain, sqlstate
-from ..redirect import LIFESPAN, OUTSIDE, FirstUse, Opened
+from ..redirect import LIFESPAN, OUTSIDE, FirstUse, Opened, opened_by
 from ..redirect.loops import is_runner
 
 # The backends that were ended, and are named in later errors.
@@ -83,13 +83,10 @@ class Leak:
 
     def details(self) -> str:
         """Return the backend, its state, where it was opened, its last statement, and its owner."""
-        where = "by code that Crucible does not see (a raw driver, a subprocess)"
-        if self.opened is not None:
-            where = f"at {self.opened.place or 'an unknown place'} ({self.opened.driver})"
         session = f", in a session first used at {self.first}" if self.first else ""
         statement = " ".join(self.backend.query.split())[:200]
         return (
-            f"backend {self.backend.pid}, {self.backend.state}, opened {where}{session};"
+            f"backend {self.backend.pid}, {self.backend.state}, opened {opened_by(self.opened)}{session};"
             f" its last statement: {statement!r}; it seems to belong to {self.owner}"
         )
 
@@ -150,13 +147,7 @@ class Verdict:
 
 
 def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: Circumstances) -> Verdict:
-    """Divide the open transactions into leaks and those that may stay.
-
-    Args:
-        backends: What the server reports open.
-        connections: The connections of this process.
-        now: The test that has ended.
-    """
+    """Divide the open transactions into leaks and those that may stay."""
     known = {opened.pid: opened for opened in connections}
     verdict = Verdict()
     for backend in backends:

@@ -22,7 +22,7 @@ class Lifespan:
     """One application's lifespan on one event loop.
 
     Args:
-        worker: The worker database, whose settings name the application.
+        worker: The worker databases, whose settings name the application.
         layers: The layers, one of which holds the start-up's rows; None if the loop belongs to a single test.
         running: The lifespans that run on loops which outlive their tests; this object adds and removes itself.
     """

@@ -21,7 +21,7 @@ from contextvars import Context
 from typing import Any
 
 from ..errors import PendingTaskWarning
-from ..errors.locations import innermost, suspended
+from ..errors.locations import UNKNOWN, innermost, suspended
 from ..redirect import Redirect
 from ..redirect.loops import is_runner
 
@@ -110,7 +110,7 @@ def described(task: Task) -> str:
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", None) or repr(coroutine)
     location = [found for frame in suspended(coroutine) if (found := innermost(frame))][-1:]
-    where = location[0] if location else "an unknown location"
+    where = location[0] if location else UNKNOWN
     return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {where}."
 
 

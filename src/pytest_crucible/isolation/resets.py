@@ -50,11 +50,6 @@ class IsolatedTest:
 class Resets:
     """The resets of one process's worker databases.
 
-    Args:
-        settings: The settings of the user.
-        worker: The worker databases.
-        figures: The figures of the process, to which each fresh clone is added.
-
     Attributes:
         fixtures: The name and the value of each wide fixture that is up.
     """

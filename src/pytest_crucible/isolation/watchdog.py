@@ -37,7 +37,7 @@ import psycopg
 
 from ..control import connect
 from ..errors import BlockedError, CrucibleError
-from ..redirect import Opened
+from ..redirect import Opened, opened_by
 from ..redirect.forks import Background
 from ..worker.worker import Worker
 
@@ -119,9 +119,6 @@ class Watched:
 
 class Watchdog:
     """A thread that cancels statements of a test which would wait for ever.
-
-    Args:
-        worker: The worker databases.
 
     Attributes:
         limit: For how long a statement may wait for an idle transaction, in seconds.
@@ -284,8 +281,5 @@ def blocked(name: str, waits: Iterable[Wait], connections: Iterable[Opened], lim
 
 
 def _described(side: Side, known: dict[int, Opened]) -> str:
-    opened = known.get(side.pid)
-    where = "by code that Crucible does not see (a raw driver, a subprocess)"
-    if opened is not None:
-        where = f"at {opened.place or 'an unknown place'} ({opened.driver})"
+    where = opened_by(known.get(side.pid))
     return f"{' '.join(side.query.split())[:200]}\n           backend {side.pid}, {side.state}, opened {where}"

@@ -19,13 +19,7 @@ from .lifespan_libraries import EnteredLifespan
 
 
 class WideLifespans:
-    """The lifespans that wide fixtures run now.
-
-    Args:
-        users: The users of the databases, to which they are added.
-        layers: The layers, which get the start-ups' rows.
-        redirect: The redirect, which knows the owner of running code.
-    """
+    """The lifespans that wide fixtures run now."""
 
     def __init__(self, users: DatabaseUsers, layers: Layers, redirect: Redirect) -> None:
         self._running = users.wide_lifespans
@@ -64,11 +58,7 @@ class WideLifespans:
                 wide.is_up = True
 
     def check(self, fixtures: Iterable[str]) -> None:
-        """Raise an error if one of *fixtures* runs an application that could not be restarted.
-
-        Raises:
-            ApplicationError: If that is so.
-        """
+        """Raise an error if one of *fixtures* runs an application that could not be restarted."""
         names = frozenset(fixtures)
         for wide in self._running.values():
             if wide.error is not None and wide.fixture in names:

@@ -14,11 +14,7 @@ from .walks import walk
 
 
 def test_single_head(migrations: Migrations) -> None:
-    """Check that only one revision is the newest, so that ``alembic upgrade head`` has one destination.
-
-    Raises:
-        MigrationError: If there are several.
-    """
+    """Check that only one revision is the newest, so that ``alembic upgrade head`` has one destination."""
     heads = migrations.revisions.heads
     if len(heads) > 1:
         raise MigrationError(
@@ -30,11 +26,7 @@ def test_single_head(migrations: Migrations) -> None:
 
 
 def test_upgrade(migrations: Migrations) -> None:
-    """Check that an empty database can be upgraded to the newest revision.
-
-    Raises:
-        MigrationError: If a migration fails.
-    """
+    """Check that an empty database can be upgraded to the newest revision."""
     with migrations.empty() as database:
         database.upgrade("heads")
 
@@ -44,9 +36,6 @@ def test_stairway(migrations: Migrations, revision: str) -> None:
     """Check that the revision goes up, down and up again, and makes the same schema both times.
 
     The test is skipped if ``downgrade()`` raises `NotImplementedError`, the sign that the revision cannot be undone.
-
-    Raises:
-        MigrationError: If one of the three steps fails, or if the schemas differ.
     """
     result = walk(migrations, revision)
     if result.undone is None:
@@ -72,9 +61,6 @@ def test_downgrade_leaves_no_trace(migrations: Migrations, revision: str) -> Non
     """Check that the downgrade of the revision restores the schema from before its upgrade.
 
     The test is skipped if ``downgrade()`` raises `NotImplementedError`.
-
-    Raises:
-        MigrationError: If the schemas differ.
     """
     result = walk(migrations, revision)
     if result.undone is None:
@@ -90,11 +76,7 @@ def test_downgrade_leaves_no_trace(migrations: Migrations, revision: str) -> Non
 
 
 def test_models_match(migrations: Migrations) -> None:
-    """Check that the migrations make the tables of the models: ``alembic check`` finds no difference.
-
-    Raises:
-        MigrationError: If it finds one, or if ``env.py`` does not know all of ``crucible_metadata``.
-    """
+    """Check that the migrations make the tables of the models: ``alembic check`` finds no difference."""
     with migrations.copy("heads") as database:
         operations = differences(migrations, database)
     if operations:

@@ -33,10 +33,6 @@ class Stock:
 class Migrations:
     """The migrations of a project, and databases that stand at any of their revisions.
 
-    Args:
-        worker: The worker, with its server and its redirect.
-        settings: The settings; ``alembic`` names the scripts.
-
     Attributes:
         walks: The results of walks over single revisions, shared by the checks.
     """
@@ -100,11 +96,7 @@ class Migrations:
                 yield database
 
     def refuse_unreachable(self, *revisions: str) -> None:
-        """Refuse *revisions* if one of them, or one that comes before them, is known to fail.
-
-        Raises:
-            MigrationError: If one is.
-        """
+        """Refuse *revisions* if one of them, or one that comes before them, is known to fail."""
         for broken, error in self._broken.items():
             if broken in revisions:
                 raise error.with_traceback(None)

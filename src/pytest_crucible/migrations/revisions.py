@@ -40,9 +40,6 @@ class Revision:
 class Revisions:
     """All revisions of a project, each after those that it needs.
 
-    Args:
-        scripts: The scripts that define them.
-
     Raises:
         MigrationError: If they cannot be read.
     """

@@ -35,11 +35,7 @@ def recipe_of(settings: Settings) -> Recipe:
 
 
 def refuse_missing(settings: Settings) -> None:
-    """Raise an error if *settings* name a missing module or file, without importing the application.
-
-    Raises:
-        UsageError: If a package, or Alembic's configuration, is missing.
-    """
+    """Raise an error if *settings* name a missing module or file, without importing the application."""
     for option, path in settings.named_paths():
         lookup.refuse_missing(path, option=option, root=settings.root)
     for shape in settings.by_database().values():

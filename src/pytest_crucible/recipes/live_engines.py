@@ -26,10 +26,6 @@ def roles(others: Container[Engine], packages: Container[str]) -> list[tuple[str
     The garbage collector changes the order of its objects, and a suite may make its own engine before it imports the
     application. So the order is that of the modules in which the engines are global variables: those of the
     application, then those of the suite; last come engines that are no global variable, by the role's name.
-
-    Args:
-        others: Engines that are not the application's.
-        packages: The top-level packages of the application.
     """
     named = [engine for engine in engines() if engine not in others and engine.url.username]
     if len({engine.url.username for engine in named}) > 1:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .connection_registry import Opened
+from .connection_registry import Opened, opened_by
 from .holders import FirstUse
 from .other_dialects import OtherEngines
 from .redirect import LIFESPAN, OUTSIDE, Redirect
 from .targets import Origin, Target
 
-__all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "OtherEngines", "Redirect", "Target"]
+__all__ = ["LIFESPAN", "OUTSIDE", "FirstUse", "Opened", "Origin", "OtherEngines", "Redirect", "Target", "opened_by"]

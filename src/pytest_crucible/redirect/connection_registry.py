@@ -8,12 +8,16 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from sqlalchemy.exc import DisconnectionError
+
+from ..errors.locations import UNKNOWN
 from . import drivers
 from .driver_classes import STATES
-from .holders import session_of
+from .holders import nothing, session_of
 from .loops import Loop, current_task
+from .pools import POOLS
 from .session_state import SessionState
 from .targets import Origin, Target
 
@@ -56,8 +60,11 @@ class Opened:
     has_joined: bool = False
 
 
-def _nothing() -> None:
-    return None
+def opened_by(opened: Opened | None) -> str:
+    """Return, in words, the code that opened a connection; None stands for one that the redirect has not made."""
+    if opened is None:
+        return "by code that Crucible does not see (a raw driver, a subprocess)"
+    return f"at {opened.place or UNKNOWN} ({opened.driver})"
 
 
 class ConnectionEntry:
@@ -81,12 +88,12 @@ class ConnectionEntry:
         self.target = target
         self.is_async = loop is not None
         # By identity and weakly: a new loop may get the id of a dead one.
-        self.loop: Callable[[], Loop | None] = _nothing if loop is None else weakref.ref(loop)
+        self.loop: Callable[[], Loop | None] = nothing if loop is None else weakref.ref(loop)
         # An asynchronous connection can be closed on its loop only, so it must live until then; a synchronous one
         # lives as long as the application refers to it.
         self.connection: Callable[[], Any] = weakref.ref(connection) if loop is None else (lambda: connection)
-        self.record: Callable[[], Any] = _nothing
-        self.engine: Callable[[], Engine | None] = _nothing if engine is None else weakref.ref(engine)
+        self.record: Callable[[], Any] = nothing
+        self.engine: Callable[[], Engine | None] = nothing if engine is None else weakref.ref(engine)
         self.owner: str | None = None
         self.place: CodeLocation | None = None
         self.checked_out = True  # the pool initialises it before the first checkout
@@ -94,9 +101,9 @@ class ConnectionEntry:
         self.is_new = True
         self.to_judge = False  # at its checkin, since it was in use at the end of a test
         self.inherited = False
-        self.proxy: Callable[[], Any] = _nothing
+        self.proxy: Callable[[], Any] = nothing
         self.thread = threading.get_ident()
-        self.task: Callable[[], asyncio.Task[Any] | None] = _nothing
+        self.task: Callable[[], asyncio.Task[Any] | None] = nothing
         self.began: Began | None = None
 
     def checked_out_by(self, owner: str | None, place: CodeLocation | None, proxy: Any) -> None:
@@ -104,7 +111,7 @@ class ConnectionEntry:
         self.owner, self.place = owner, place
         self.proxy = weakref.ref(proxy)
         self.thread = threading.get_ident()
-        self.task = _nothing if owner is None else current_task()
+        self.task = nothing if owner is None else current_task()
         self.checked_out = True
 
     def checked_in(self) -> None:
@@ -212,7 +219,7 @@ class Registry:
 
     def detach(self, entry: ConnectionEntry) -> None:
         """Note that the connection left its pool, whose record may be collected before it."""
-        entry.record = _nothing
+        entry.record = nothing
         entry.checked_out = True
 
     def drop(self, entry: ConnectionEntry) -> None:
@@ -221,12 +228,32 @@ class Registry:
         entry.leave_pool()
         self.discard(entry)
 
+    def leave_loop(self, entry: ConnectionEntry) -> NoReturn:
+        """Drop a connection of another event loop, which the pool would close on the running one.
+
+        Raises:
+            DisconnectionError: Always: the pool connects anew.
+        """
+        self.drop(entry)
+        raise DisconnectionError("the connection belongs to another event loop")
+
+    async def close_on(self, loop: Loop) -> None:
+        """Close the connections of the running *loop*, which ends."""
+        entries = self.on(loop)
+        for engine in {entry.engine() for entry in entries}:
+            if engine is not None:
+                POOLS.forget(engine, loop)
+        for entry in entries:
+            entry.leave_pool()
+            self.discard(entry)
+            await drivers.close(entry.driver, entry.connection())
+
     def leave(self, entry: ConnectionEntry) -> object:
         """Forget *entry* and return its connection, which belongs to the parent process and must not be collected."""
         connection = entry.connection()
         if not entry.checked_out:
             entry.leave_pool()
-        entry.record = _nothing
+        entry.record = nothing
         entry.inherited = entry.condemned = True
         self.discard(entry)
         return connection

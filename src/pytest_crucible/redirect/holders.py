@@ -57,9 +57,6 @@ class Began(NamedTuple):
 class Holders:
     """The sessions and connections that hold the redirect's connections.
 
-    Args:
-        registry: The redirect's connections.
-
     Attributes:
         first: The first use of each session.
     """
@@ -73,7 +70,7 @@ class Holders:
         root = session.get_transaction()
         entry.began = Began(
             weakref.ref(session),
-            _nothing if root is None else weakref.ref(root),
+            nothing if root is None else weakref.ref(root),
             weakref.ref(connection),
             isinstance(session.bind, Connection),
         )
@@ -108,8 +105,8 @@ class Holders:
         return [entry for entry in self._registry.held() if not entry.is_closed]
 
 
-def _nothing() -> None:
-    return None
+def nothing() -> None:
+    """Return None, as a weak reference does whose object is gone."""
 
 
 def session_of(entry: ConnectionEntry) -> Session | None:

@@ -8,7 +8,10 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connection_registry import Registry
 
 Loop = asyncio.AbstractEventLoop
 Close = Callable[[], Awaitable[None]]
@@ -54,15 +57,10 @@ class Janitor:
     ``loop.shutdown_asyncgens()``, which `asyncio.run`, `asyncio.Runner`, pytest-asyncio and anyio all call. A loop that
     is closed without that call finalises no generator: ``close`` of that one loop object is wrapped, and the closers
     run before it.
-
-    Args:
-        last: Runs on each loop after its closers.
-        has_more: Returns whether *last* has anything to do on a loop.
     """
 
-    def __init__(self, last: Callable[[Loop], Awaitable[None]], has_more: Callable[[Loop], bool]) -> None:
-        self._last = last
-        self._has_more = has_more
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry  # its connections are closed after the closers
         self._closers: weakref.WeakKeyDictionary[Loop, list[Close]] = weakref.WeakKeyDictionary()
         # A loop refers to its generators weakly; without this, each would be finalised at once.
         self._generators: weakref.WeakKeyDictionary[Loop, AsyncGenerator[None, None]] = weakref.WeakKeyDictionary()
@@ -82,7 +80,7 @@ class Janitor:
 
     def finish(self, loop: Loop) -> None:
         """Run the closers of *loop*, which must not be running."""
-        if loop.is_closed() or loop.is_running() or not (self._closers.get(loop) or self._has_more(loop)):
+        if loop.is_closed() or loop.is_running() or not (self._closers.get(loop) or self._registry.on(loop)):
             return
         if running_loop() is None:
             loop.run_until_complete(self._sweep(loop))
@@ -97,7 +95,7 @@ class Janitor:
             while closers:
                 await closers.pop()()
         finally:
-            await self._last(loop)
+            await self._registry.close_on(loop)
 
     def _leave_generator(self, loop: Loop) -> None:
         generator = self._generators[loop] = self._generator()

@@ -6,22 +6,20 @@ SQLAlchemy pings a connection before any pool event.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from .connection_registry import Registry
+from .loops import running_loop
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
 
 class Pings:
-    """The wrappers that run a check before ``do_ping`` of each dialect object.
+    """The wrappers that run a check before ``do_ping`` of each dialect object."""
 
-    Args:
-        check: Gets the driver's connection; raises `DisconnectionError` if it must not be pinged.
-    """
-
-    def __init__(self, check: Callable[[Any], None]) -> None:
-        self._check = check
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._guarded: weakref.WeakSet[Dialect] = weakref.WeakSet()
 
     def guard(self, dialect: Dialect) -> None:
@@ -32,7 +30,9 @@ class Pings:
         ping = dialect.do_ping
 
         def do_ping(dbapi_connection: Any) -> bool:
-            self._check(dialect.get_driver_connection(dbapi_connection))
+            entry = self._registry.of(dialect.get_driver_connection(dbapi_connection))
+            if entry is not None and entry.loop() is not running_loop():
+                self._registry.leave_loop(entry)
             return ping(dbapi_connection)
 
         dialect.do_ping = do_ping  # type: ignore[method-assign]

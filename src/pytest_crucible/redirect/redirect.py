@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -57,6 +57,7 @@ class Redirect:
         holders: The sessions and connections that hold the redirect's connections.
         test: The number of the current or last test.
         in_test: Whether a test is under way.
+        preparing: Whether a database is being made ready now, with whatever statements that takes.
         reached: Whether anything but the filling of a template has used PostgreSQL yet.
         connecting: The threads that connect at this moment.
         forbidden: The reason why nothing may use PostgreSQL now, or None; set by `forbid`.
@@ -65,6 +66,7 @@ class Redirect:
 
     def __init__(self, target: Callable[[Origin], Target], others: OtherEngines | None = None) -> None:
         self.others = others or OtherEngines("allow", ())
+        self.preparing = False
         self.reached = False
         self._filling = False
         self.forbidden: str | None = None
@@ -72,8 +74,8 @@ class Redirect:
         self._targets = Targets(target)
         self._registry = Registry()
         self.holders = Holders(self._registry)
-        self._janitor = Janitor(self._close_on, lambda loop: bool(self._registry.on(loop)))
-        self._pings = Pings(self._before_ping)
+        self._janitor = Janitor(self._registry)
+        self._pings = Pings(self._registry)
         self._threads = ThreadOwners(self.owner, self.owner_now)
         self.test = 0
         self.in_test = False
@@ -159,6 +161,11 @@ class Redirect:
     def owner_now(self) -> str | None:
         """Return the owner of the code that runs now: None for a test, `OUTSIDE` where no test is under way."""
         return self.owner.get() or (None if self.in_test else OUTSIDE)
+
+    @property
+    def is_test(self) -> bool:
+        """True if the code that runs now belongs to a test or one of its requests."""
+        return self.owner.get() is None and not self.preparing
 
     def begin_test(self) -> None:
         """Attribute code without an owner to a test, until `end_test`."""
@@ -309,7 +316,7 @@ class Redirect:
                 self.others.checked_out(other)
             return
         if entry.is_async and entry.loop() is not running_loop():
-            self._leave_loop(entry)
+            self._registry.leave_loop(entry)
         self._refuse_forbidden()
         is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
         # Noted before the target is read: a thread that discards the database must see this connection in use.
@@ -324,16 +331,6 @@ class Redirect:
             entry.begin()
         self._used.add(target.address.database)
         self.reached = self.reached or not self._filling
-
-    def _before_ping(self, connection: Any) -> None:
-        entry = self._registry.of(connection)
-        if entry is not None and entry.loop() is not running_loop():
-            self._leave_loop(entry)
-
-    def _leave_loop(self, entry: ConnectionEntry) -> NoReturn:
-        # Dropped here: the pool would close it on the running loop.
-        self._registry.drop(entry)
-        raise DisconnectionError("the connection belongs to another event loop")
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         entry: ConnectionEntry | None = record.info.get(KEY)
@@ -367,18 +364,6 @@ class Redirect:
         # Tests are refused; a lifespan's tasks and fixtures of wider scopes are not.
         if self.forbidden is not None and self.owner.get() is None:
             raise RedirectError(self.forbidden)
-
-    # -- the end of a loop -------------------------------------------------------------------------------------------
-
-    async def _close_on(self, loop: Loop) -> None:
-        entries = self._registry.on(loop)
-        for engine in {entry.engine() for entry in entries}:
-            if engine is not None:
-                POOLS.forget(engine, loop)
-        for entry in entries:
-            entry.leave_pool()
-            self._registry.discard(entry)
-            await drivers.close(entry.driver, entry.connection())
 
 
 def _speaks_postgresql(dbapi_connection: Any, record: Any) -> bool:

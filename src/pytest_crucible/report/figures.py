@@ -102,14 +102,14 @@ class Figures:
             yield f"{engine}: what it writes is not isolated"
         clones = sum(map(len, self.clones.values()))
         databases = [
-            *([_count(self.built, "template", "built")] if self.built else []),
-            *([_count(clones, "fresh clone", "after changes that a reset cannot undo")] if clones else []),
+            *([f"{counted(self.built, 'template')} built"] if self.built else []),
+            *([f"{counted(clones, 'fresh clone')} after changes that a reset cannot undo"] if clones else []),
         ]
         if databases:
             yield ", ".join(databases)
         yield from self._reasons()
         if self.logs:
-            yield f"{_count(self.statements, 'statement', 'in')} {_count(self.logs, 'test', 'with query_log')}"
+            yield f"{counted(self.statements, 'statement')} in {counted(self.logs, 'test')} with query_log"
         for repetition in self.repeated:
             yield f"{repetition.times} times {repetition.what} ({repetition.test})"
 
@@ -118,9 +118,9 @@ class Figures:
         for reason, tests in reasons[:REASONS]:
             named = [test or "a wide fixture" for test in dict.fromkeys(tests)]
             more = f" and {len(named) - TESTS} more" if len(named) > TESTS else ""
-            yield f"{_count(len(tests), 'clone', 'after')} {reason} ({', '.join(named[:TESTS])}{more})"
+            yield f"{counted(len(tests), 'clone')} after {reason} ({', '.join(named[:TESTS])}{more})"
         if len(reasons) > REASONS:
-            yield f"and clones for {_count(len(reasons) - REASONS, 'more reason')}"
+            yield f"and clones for {counted(len(reasons) - REASONS, 'more reason')}"
 
 
 def _joined(clones: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
@@ -133,7 +133,3 @@ def _joined(clones: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
 
 def _worst(repeated: list[Repetition]) -> list[Repetition]:
     return sorted(set(repeated), key=lambda repetition: (-repetition.times, repetition.test, repetition.what))[:WORST]
-
-
-def _count(number: int, noun: str, rest: str = "") -> str:
-    return f"{counted(number, noun)} {rest}".rstrip()

@@ -11,11 +11,7 @@ from ..errors.hints import Hints
 
 
 class Hinted:
-    """The plugin that adds the hints to each report of an error, registered if Crucible is on.
-
-    Args:
-        hints: The hints on errors of this run.
-    """
+    """The plugin that adds the hints to each report of an error, registered if Crucible is on."""
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints

@@ -71,12 +71,7 @@ class Summary:
 
 
 def _how_to_open(name: str, server: str) -> str:
-    """Return one line on the kept database *name*.
-
-    Args:
-        name: The database.
-        server: ``crucible_server``, without its password.
-    """
+    """Return one line on the kept database *name*."""
     kind = server.partition(":")[0]
     if kind == "container-per-worker":
         return f"{name} is gone with its container; a shared container can be kept running with crucible server"

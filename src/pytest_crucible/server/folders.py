@@ -129,11 +129,7 @@ def with_room(needed: int) -> Path:
 
 
 def check_socket(parent: Path, key: str) -> None:
-    """Refuse a place whose path is too long for a socket.
-
-    Raises:
-        UsageError: If the path is too long.
-    """
+    """Refuse a place whose path is too long for a socket."""
     path = f"{parent}/{key}-12345678/s/.s.PGSQL.5432"
     if len(os.fsencode(path)) > SOCKET_PATH:
         raise UsageError(

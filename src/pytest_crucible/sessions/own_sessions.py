@@ -52,9 +52,6 @@ class SessionCloser:
 
     A fixture that hands out an AsyncSession cannot close it by itself: it is synchronous, so that it fits tests of
     every loop scope, and a loop that belongs to the test may be closed before the fixture is torn down.
-
-    Args:
-        redirect: The redirect, which runs closers at the end of a loop.
     """
 
     def __init__(self, redirect: Redirect) -> None:

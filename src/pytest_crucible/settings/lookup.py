@@ -41,9 +41,6 @@ def refuse_missing(dotted: str, *, option: str, root: Path) -> None:
     """Raise an error if the package that *dotted* begins with exists nowhere; import nothing.
 
     A module anywhere in the project counts as found: pytest makes it importable when it collects the tests beside it.
-
-    Raises:
-        UsageError: If there is no such package.
     """
     package = dotted.partition(":")[0].partition(".")[0]
     make_importable(dotted, root)

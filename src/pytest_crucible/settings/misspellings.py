@@ -32,9 +32,6 @@ def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) ->
         root: The project's root folder.
         file: The configuration file that pytest reads.
         overrides: Values of pytest's ``--override-ini``.
-
-    Raises:
-        UsageError: If there is such a key.
     """
     for text in overrides:
         _refuse_misspelt(text.partition("=")[0].strip(), "--override-ini")
@@ -48,11 +45,7 @@ def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) ->
 
 
 def refuse_variables(environ: Mapping[str, str]) -> None:
-    """Refuse variables of the environment that misspell one of Crucible's.
-
-    Raises:
-        UsageError: If there is such a variable.
-    """
+    """Refuse variables of the environment that misspell one of Crucible's."""
     known = {*VARIABLES, *(option.env for option in OPTIONS)}
     for name in environ:
         if name.startswith("CRUCIBLE_") and name not in known:
@@ -62,11 +55,7 @@ def refuse_variables(environ: Mapping[str, str]) -> None:
 
 
 def refuse_flags(unknown: Iterable[str]) -> None:
-    """Refuse flags, *unknown* to pytest and its plugins, that misspell one of Crucible's.
-
-    Raises:
-        UsageError: If there is such a flag.
-    """
+    """Refuse flags, *unknown* to pytest and its plugins, that misspell one of Crucible's."""
     for word in unknown:
         name = word.partition("=")[0]
         meant = _closest(name, [option.flag for option in OPTIONS]) if name.startswith("--") else None

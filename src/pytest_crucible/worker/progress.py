@@ -31,16 +31,7 @@ class Progress:
         """
         began = time.monotonic()
         ended = threading.Event()
-        lines: list[str] = []
-
-        def watch() -> None:
-            wait = FIRST_SECONDS
-            while not ended.wait(wait):
-                lines.append(f"{doing()} ({time.monotonic() - began:.0f} s so far)")
-                self.say(lines[-1])
-                wait = NEXT_SECONDS
-
-        watcher = threading.Thread(target=watch, name="crucible-progress", daemon=True)
+        watcher = threading.Thread(target=self._watch, args=(doing, ended), name="crucible-progress", daemon=True)
         watcher.start()
         result = done
         try:
@@ -51,8 +42,15 @@ class Progress:
         finally:
             ended.set()
             watcher.join()
-            if lines:
+            if time.monotonic() - began >= FIRST_SECONDS:
                 self.say(f"{result}, after {time.monotonic() - began:.1f} s")
+
+    def _watch(self, doing: Callable[[], str], ended: threading.Event) -> None:
+        began = time.monotonic()
+        wait = FIRST_SECONDS
+        while not ended.wait(wait):
+            self.say(f"{doing()} ({time.monotonic() - began:.0f} s so far)")
+            wait = NEXT_SECONDS
 
 
 def _nothing(_: str) -> None:

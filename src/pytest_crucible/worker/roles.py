@@ -49,13 +49,7 @@ def grantees(roles: Iterable[str], ddl: str) -> set[str]:
 
 
 class Roles:
-    """The roles of the application on one server.
-
-    Args:
-        admin: The server's administrator.
-        notes: Lines for the summary of the run.
-        hints: Advice on statements that the role may not run.
-    """
+    """The roles of the application on one server."""
 
     def __init__(self, admin: Admin, notes: list[str], hints: SuperuserHints) -> None:
         self._admin = admin

@@ -46,7 +46,7 @@ class TemplateBuilder:
         self.tables: set[str] = set()
         self.progress = Progress()
         self._settings = server.settings
-        self._project = names.label(server.settings.root.name, 24)
+        self._project = names.project_label(server.settings.root)
         self._server = server
         self._redirect = redirect
         self._keys = keys

@@ -7,9 +7,7 @@ than the redirect.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from itertools import count
 
 import psycopg
@@ -17,7 +15,8 @@ import psycopg
 from .. import recipes
 from ..control import Control
 from ..control import database_names as names
-from ..errors import CrucibleError, UsageError
+from ..control.database_names import WorkerNames
+from ..errors import CrucibleError
 from ..redirect import Origin, OtherEngines, Redirect, Target
 from ..server.address import Address
 from ..settings import Settings
@@ -41,11 +40,9 @@ class Worker(Databases):
         name: The name of the worker in the run: ``gw0x1a2b3c4d``, or ``mainx1a2b3c4d``.
 
     Attributes:
-        main: The main database.
         notes: Lines for the summary of the run.
         server: The server of this process.
         templates: The builder of the templates.
-        preparing: Whether a database is being made now, with whatever statements that takes.
         parent: In a forked child, the process that owns the databases.
         before: The open transactions that had written before the current test: backend, and when they began.
         leaving: Whether what uses the databases is being shut down: they are not made anew meanwhile.
@@ -55,66 +52,53 @@ class Worker(Databases):
         self.settings = settings
         self.redirect = Redirect(self._target, OtherEngines(settings.other_dialects, settings.packages))
         self.notes: list[str] = []
-        self.preparing = False
         self.before: set[tuple[int, float | None]] = set()
         self.leaving = False
         self.parent: Parent | None = None
         self._run = run
         self._numbers = count(1)
-        self._spare = partial(names.worker, names.label(settings.root.name, 24), run, f"{name}s")
-        super().__init__({key: self._database(key, shape, name) for key, shape in settings.by_database().items()})
-        self.main = next(iter(self._all.values()))
-        self._known = dict(self._all) | {database.name: database for database in self._all.values()}
-        self._unmatched: list[str] = []
+        self._spare = WorkerNames(names.project_label(settings.root), run, f"{name}s")
+        shapes = settings.by_database().items()
+        super().__init__({key: self._database(key, shape, name) for key, shape in shapes}, self.notes)
         # Databases to which anything may connect, not only engines: their URL was given out.
         self._open_to_all = {
             self.main,
-            *(self._named(asked) for _, _, asked in settings.variables() if asked in self._all),
+            *(self.named(key) for _, _, key in settings.variables() if key in self._all),
         }
         self._lock = threading.RLock()
-        self.server = LeasedServer(settings, run, [self.main.name, self._spare(1)], self.notes)
+        self.server = LeasedServer(settings, run, [self.main.name, self._spare.at(1)], self.notes)
         keys = {name: database.key for name, database in self._known.items()}
         self.templates = TemplateBuilder(self.server, self.redirect, keys)
 
     def _database(self, key: str | None, shape: Settings, name: str) -> Database:
-        project = names.label(self.settings.root.name if key is None else f"{self.settings.root.name}_{key}", 24)
-        return Database(shape, key, partial(names.worker, project, self._run, name), self.notes)
+        own_names = WorkerNames(names.project_label(self.settings.root, key), self._run, name)
+        return Database(shape, key, own_names, self.notes)
 
     # -- the main database -------------------------------------------------------------------------------------------
-
-    @property
-    def database(self) -> str:
-        """The name of the main worker database."""
-        return self.main.name
-
-    @property
-    def generation(self) -> int:
-        """The number of clones of the main worker database so far."""
-        return self.main.generation
 
     def connect(self) -> Control:
         """Return the control connection to the main worker database, which is made ready first."""
         self.prepare(self.main)
         return self.main.connect()
 
-    def ready(self, asked: str | None = None) -> None:
-        """Make a worker database ready: the main one, or that with the name *asked*."""
-        self.prepare(self._named(asked))
+    def ready(self, name: str | None = None) -> None:
+        """Make a worker database ready: the main one, or that with the name *name* in the application's URLs."""
+        self.prepare(self.named(name))
 
     # -- all databases -----------------------------------------------------------------------------------------------
 
-    def address(self, asked: str | None = None) -> Address:
+    def address(self, name: str | None = None) -> Address:
         """Return the address of a worker database, as the role that owns its schema.
 
         Args:
-            asked: The database's name in the application's URLs; None for the main one.
+            name: The database's name in the application's URLs; None for the main one.
 
         Raises:
             UsageError: If no database has this name.
         """
-        self._open_to_all.add(self._named(asked))
+        self._open_to_all.add(self.named(name))
         self.redirect.reached = True
-        return self._target(Origin("psycopg", None, asked)).address
+        return self._target(Origin("psycopg", None, name)).address
 
     def note_open(self) -> None:
         """Remember which open transactions have written, or lock, before a test begins."""
@@ -132,7 +116,7 @@ class Worker(Databases):
     def _target(self, origin: Origin) -> Target:
         if self.parent is not None:
             return self.parent.target(origin)
-        database = self._known.get(origin.database) or self._unnamed(origin.database)
+        database = self.leading(origin.database)
         target = database.targets.get(origin.user)
         if target is None or (database.stale and not self.leaving):
             self.prepare(database)
@@ -156,29 +140,13 @@ class Worker(Databases):
             database.leave_to_parent()
         self.redirect.leave_to_parent()
 
-    def _unnamed(self, asked: str | None) -> Database:
-        """Return the main database for a name that no setting has; note it once where that may not be meant."""
-        self._known[asked] = self.main
-        if asked is not None:
-            self._unmatched.append(asked)
-            if len(self._all) > 1 or len(self._unmatched) > 1:
-                self.notes.append(f"database {asked!r} leads to the main database: crucible_databases does not name it")
-        return self.main
-
-    def _named(self, asked: str | None) -> Database:
-        if asked is None:
-            return self.main
-        if asked not in self._all:
-            raise _no_such_database(asked, filter(None, self._all))
-        return self._all[asked]
-
-    def planned_url(self, drivername: str, asked: str | None = None) -> str:
+    def planned_url(self, drivername: str, name: str | None = None) -> str:
         """Return the URL of a worker database before that exists: the server is leased, nothing is built.
 
         Raises:
-            UsageError: If no database has the name *asked*.
+            UsageError: If no database has the name *name*.
         """
-        database = self._named(asked)
+        database = self.named(name)
         share = self.server.lease()
         role = DEFAULT_ROLE if share.owned else share.admin.user
         return share.admin.to(database.name, user=role).url(drivername)
@@ -193,7 +161,7 @@ class Worker(Databases):
 
     def spare(self) -> str:
         """Return the name of a further database of this worker; the caller creates and drops it."""
-        return self._spare(next(self._numbers))
+        return self._spare.at(next(self._numbers))
 
     def prepare(self, database: Database) -> None:
         """Make *database* ready: build its template, clone it, or clone it anew after DDL.
@@ -207,11 +175,11 @@ class Worker(Databases):
             database.join()
             return
         with self._lock:
-            self.preparing = True
+            self.redirect.preparing = True
             try:
                 database.renew() if database.is_open else self._open(database)
             finally:
-                self.preparing = False
+                self.redirect.preparing = False
 
     def get_ready(self) -> None:
         """Make those databases ready to which the application's engines lead, before a test and its time-outs begin.
@@ -220,14 +188,14 @@ class Worker(Databases):
         one, nothing is done.
         """
         for database in self.every:
-            database.try_again()
+            database.attempts.try_again()
         with suppress(Exception):
             recipes.recipe_of(self.main.settings)  # imports the application
             for key in {key for _, key in self.templates.roles()}:
                 self.prepare(self._all[key])
 
     def _open(self, database: Database) -> None:
-        with database.opening():
+        with database.attempts.one():
             before = self.databases
             recipe = recipes.recipe_of(database.settings)
             for opened in self.databases:
@@ -257,11 +225,3 @@ class Worker(Databases):
                     database.drop(self.server.connect())
             self.server.disconnect()
         self.server.release()
-
-
-def _no_such_database(name: str, names: Iterable[str]) -> UsageError:
-    return UsageError(
-        f"There is no database {name!r} here.",
-        why=f"These are named: {', '.join(map(repr, names)) or 'none'}.",
-        do=f'Write crucible_databases = ["{name}=package.module:Base"], or give no name for the main one.',
-    )

@@ -25,7 +25,9 @@ async def check_routes(
     watching: Watching = nullcontext,
     **says: Any,
 ) -> list[RouteFinding]:
-    """Request every route with every credential that it must refuse: the matrix as a plain function.
+    """Request every route with every credential that it must refuse, and return the faults.
+
+    A credential that *tokens* lacks is not tried.
 
     Args:
         application: A FastAPI or Starlette application whose lifespan runs.
@@ -35,20 +37,14 @@ async def check_routes(
         client_options: The options of the clients, such as ``{"base_url": "https://shop.example"}``.
         watching: A context manager that watches the database for changes, if there is one.
         says: ``public``, ``may_write``, ``secured`` and so on: as for `route_matrix`.
-
-    Returns:
-        The faults; an empty list if there are none. A credential that *tokens* lacks is not tried.
     """
     matrix = matrix_of(route_matrix(**says)) or Matrix()
     extra = (read_scheme(scheme, schemes_of(application)),) if scheme else ()
     client = ProbeClient(application, client_options or {}, extra)
-    found = [
-        await check_probe(client, matrix, probe, tokens, watching)
-        for probe in matrix.probes(application)
-        if probe.route is not None and probe.credential in {MISSING, PUBLIC, *tokens}
-    ]
-    every = (matrix.listing(application), *found)
-    return [finding for finding in every if finding is not None and not finding.unclear]
+    known = {MISSING, PUBLIC, *tokens}
+    probes = [probe for probe in matrix.probes(application) if probe.route is None or probe.credential in known]
+    findings = [await check_probe(client, matrix, probe, tokens, watching) for probe in probes]
+    return [finding for finding in findings if finding is not None and not finding.unclear]
 
 
 async def check_probe(

@@ -112,10 +112,6 @@ def route_matrix(  # noqa: PLR0913 - each by its name
 ) -> Callable[..., Any]:
     """Return a test that requests every route with credentials which it must refuse.
 
-    ::
-
-        test_routes_refuse_bad_credentials = route_matrix(public=["POST /token", "GET /health"])
-
     Args:
         public: Routes that need no credentials. One that declares no security and is not listed fails.
         may_write: Tables that a refused request may write, such as a log of attempts.
@@ -129,17 +125,21 @@ def route_matrix(  # noqa: PLR0913 - each by its name
     Raises:
         TypeError: If an argument is a text and not a list, or names an unknown credential.
     """
-    lists = {"public": public, "may_write": may_write, "secured": secured, "credentials": credentials}
+    _check(public=public, may_write=may_write, secured=secured, credentials=credentials)
+    terms = Terms(frozenset(statuses), frozenset(codes), frozenset(may_write))
+    return _test_of(Matrix(tuple(public), terms, tuple(guards), tuple(secured), tuple(credentials)))
+
+
+def _check(**lists: Iterable[str]) -> None:
     for name, value in lists.items():
         if isinstance(value, str):
             raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
-    asked = tuple(credentials)
-    unknown = [name for name in asked if name not in Matrix.credentials]
+    unknown = [name for name in lists["credentials"] if name not in Matrix.credentials]
     if unknown:
         raise TypeError(f"there are no credentials {', '.join(unknown)}. There are {', '.join(Matrix.credentials)}.")
-    terms = Terms(frozenset(statuses), frozenset(codes), frozenset(may_write))
-    matrix = Matrix(tuple(public), terms, tuple(guards), tuple(secured), asked)
 
+
+def _test_of(matrix: Matrix) -> Callable[..., Any]:
     async def test_routes_refuse_bad_credentials(crucible_probe: Probe, crucible_route_matrix: Any) -> None:
         """Check that the route refuses this credential and that no row has changed."""
         await crucible_route_matrix(matrix, crucible_probe)

@@ -148,18 +148,22 @@ async def ask(
     try:
         outcome = await client.ask(route, token, terms)
     except Exception as error:  # noqa: BLE001 - whatever the application does not handle
-        return RouteFinding(
-            route,
-            credential,
-            f"the application raised {type(error).__name__}: {error}",
-            why="It does not handle an error that this credential causes, and would answer 500.",
-            do="Catch it where the credentials are read, and answer 401; close a websocket.",
-            cause=error,
-        )
+        return _raised(route, credential, error)
     if outcome.found is not None:
         return RouteFinding(route, credential, outcome.found, *_advice(outcome.status))
     changes = watch.changes(terms.may_write) if watch is not None else []
     return _wrote(route, credential, changes) if changes else None
+
+
+def _raised(route: Route, credential: str, error: Exception) -> RouteFinding:
+    return RouteFinding(
+        route,
+        credential,
+        f"the application raised {type(error).__name__}: {error}",
+        why="It does not handle an error that this credential causes, and would answer 500.",
+        do="Catch it where the credentials are read, and answer 401; close a websocket.",
+        cause=error,
+    )
 
 
 def _wrote(route: Route, credential: str, changes: list[RowChange]) -> RouteFinding:

@@ -6,12 +6,13 @@ counts as a refusal if the application neither sends nor receives a message in b
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+import anyio
+
+from ...app.exchange import App, Exchange, Message
 from .requests import Request
 
 # 1008 is RFC 6455's policy violation; 3000 and 3003 are IANA's unauthorized and forbidden; the others are customary:
@@ -21,13 +22,9 @@ SECONDS = 10.0
 
 
 async def shake_hands(
-    application: Any,
-    request: Request,
-    refusals: frozenset[int] = REFUSALS,
-    base_url: str = "http://test",
-    headers: Mapping[str, str] | None = None,
+    application: Any, request: Request, refusals: frozenset[int], base_url: str, headers: Mapping[str, str]
 ) -> str | None:
-    """Open a websocket and report whether the application refuses it.
+    """Open a websocket and return the application's reaction instead of a refusal, or None if it refused.
 
     Args:
         application: An ASGI application.
@@ -36,56 +33,48 @@ async def shake_hands(
         base_url: Host and scheme of the application.
         headers: Headers that are sent with each request.
 
-    Returns:
-        The application's reaction instead of a refusal, or None if it refused.
-
     Raises:
         Exception: Any exception that the application does not handle.
     """
-    talk = _Talk(refusals)
-    scope = _scope(request, urlsplit(base_url), headers or {})
-    task = asyncio.ensure_future(application(scope, talk.receive, talk.send))
-    waiting = asyncio.ensure_future(talk.over.wait())
+    handshake = Handshake(application, _scope(request, urlsplit(base_url), headers), refusals)
     try:
-        await asyncio.wait({task, waiting}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if task.done() and not talk.over.is_set():
-            task.result()
-            return talk.verdict("returned without an answer")
-        return talk.verdict(f"went on for {SECONDS:.0f} seconds")
+        with anyio.move_on_after(SECONDS):
+            await handshake.signal.until(lambda: handshake.is_decided or handshake.call.ended)
+        handshake.check()
+        otherwise = "returned without an answer" if handshake.call.ended else f"went on for {SECONDS:.0f} seconds"
+        return handshake.verdict(otherwise)
     finally:
-        waiting.cancel()
-        await _hang_up(task, talk)
+        await handshake.leave(1)
 
 
-class _Talk:
-    """Both directions of one connection, and the verdict on them."""
+class Handshake(Exchange):
+    """A websocket, until the application has shown whether it refuses the client."""
 
-    def __init__(self, refusals: frozenset[int]) -> None:
-        self.over = asyncio.Event()
-        self.gone = asyncio.Event()
+    def __init__(self, app: App, scope: Message, refusals: frozenset[int]) -> None:
+        self.is_decided = False
         self._refusals = refusals
         self._connected = False
         self._accepted = False
-        self._found: str | None = None
-        self._refused = False
+        self._reaction: str | None = None
+        super().__init__(app, scope, raising=True)
 
     def verdict(self, otherwise: str) -> str | None:
         """Return the application's reaction, or None for a refusal."""
-        if self._refused:
-            return None
-        return self._found or (f"accepted and {otherwise}" if self._accepted else otherwise)
+        if self.is_decided:
+            return self._reaction
+        return f"accepted and {otherwise}" if self._accepted else otherwise
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self) -> Message:
         """Return the connect event; then wait until the client hangs up."""
         if not self._connected:
             self._connected = True
             return {"type": "websocket.connect"}
         if self._accepted:
-            self._end("accepted, and waits for messages")
-        await self.gone.wait()
+            self._decide("accepted, and waits for messages")
+        await self.signal.until(lambda: self.left)
         return {"type": "websocket.disconnect", "code": 1000, "reason": ""}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: Message) -> None:
         """Take a message from the application."""
         kind = message["type"]
         if kind == "websocket.accept":
@@ -93,26 +82,25 @@ class _Talk:
         elif kind == "websocket.close":
             code = message.get("code", 1000)
             # Before accept, every close is answered with 403 (ASGI, WebSocket Connection Scope, Close).
-            self._end(None if not self._accepted or code in self._refusals else f"accepted and closed with {code}")
+            self._decide(None if not self._accepted or code in self._refusals else f"accepted and closed with {code}")
         elif kind == "websocket.http.response.start":
             status = message["status"]
-            self._end(None if status in {401, 403} else f"answered {status}")
+            self._decide(None if status in {401, 403} else f"answered {status}")
         elif kind == "websocket.send":
-            self._end("accepted, and sent a message")
+            self._decide("accepted, and sent a message")
 
-    def _end(self, found: str | None) -> None:
-        if not self.over.is_set():
-            self._found, self._refused = found, found is None
-            self.over.set()
+    def check(self) -> None:
+        """Raise the application's error, unless it had shown its reaction before."""
+        if not self.is_decided:
+            super().check()
 
+    def _check_answer(self) -> None:
+        """Do nothing: the verdict says that there is none."""
 
-async def _hang_up(task: asyncio.Future[Any], talk: _Talk) -> None:
-    """Let the application notice that the client is gone, then stop it."""
-    talk.gone.set()
-    await asyncio.wait({task}, timeout=1)
-    task.cancel()
-    with suppress(Exception, asyncio.CancelledError):
-        await task
+    def _decide(self, reaction: str | None) -> None:
+        if not self.is_decided:
+            self.is_decided, self._reaction = True, reaction
+            self.signal.notify()
 
 
 def _scope(request: Request, url: SplitResult, more: Mapping[str, str]) -> dict[str, Any]:

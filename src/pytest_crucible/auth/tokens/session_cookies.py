@@ -12,6 +12,9 @@ from typing import Any
 
 from ...errors import UsageError
 
+# Starlette's default.
+TWO_WEEKS = 14 * 24 * 60 * 60
+
 
 class SessionCookies:
     """The cookies of one ``SessionMiddleware``.
@@ -22,7 +25,7 @@ class SessionCookies:
         max_age: The lifetime of a session in seconds; None for as long as the browser is open.
     """
 
-    def __init__(self, secret: str, cookie: str = "session", max_age: int | None = 14 * 24 * 60 * 60) -> None:
+    def __init__(self, secret: str, cookie: str = "session", max_age: int | None = TWO_WEEKS) -> None:
         self._secret = secret
         self.cookie = cookie
         self._max_age = max_age
@@ -35,11 +38,7 @@ class SessionCookies:
         return str(self._signer(age).sign(_packed(session)).decode())
 
     def bad(self, good: str) -> dict[str, str]:
-        """Return cookies that the middleware must refuse, by the names of their faults.
-
-        Args:
-            good: One that it accepts.
-        """
+        """Return cookies that the middleware must refuse, by the names of their faults."""
         packed, _, signature = good.partition(".")
         session = json.loads(base64.b64decode(packed))
         other = SessionCookies(f"not {self._secret}", self.cookie, self._max_age)
@@ -74,11 +73,8 @@ def sessions_of(application: Any) -> SessionCookies:
         kwargs = getattr(middleware, "kwargs", None) or getattr(middleware, "options", {})  # before Starlette 0.35
         if inspect.isclass(kind) and issubclass(kind, SessionMiddleware):
             given = inspect.signature(SessionMiddleware.__init__).bind(None, None, *args, **kwargs).arguments
-            words = {"secret": str(given["secret_key"])}
             return SessionCookies(
-                **words,
-                cookie=given.get("session_cookie", "session"),
-                max_age=given.get("max_age", 14 * 24 * 60 * 60),
+                str(given["secret_key"]), given.get("session_cookie", "session"), given.get("max_age", TWO_WEEKS)
             )
     raise UsageError(
         "crucible_access_token returned a mapping, the contents of a session, but the application has no"

@@ -17,13 +17,7 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True)
 class CopyTarget:
-    """The table that rows are copied to.
-
-    Attributes:
-        connection: The connection.
-        table: The table.
-        columns: The columns that each row has a value for.
-    """
+    """The table that rows are copied to."""
 
     connection: Connection
     table: Table

@@ -17,11 +17,6 @@ from .key_columns import DEFAULT, leaves
 from .storing import AsyncStorage, Storage
 
 
-def class_method(function: Callable[..., Any]) -> Any:
-    """Return *function* as a class method; callers may still pass its arguments by name."""
-    return classmethod(function)
-
-
 class PerFactory:
     """A class attribute whose value is made for the class that it is read from.
 
@@ -49,7 +44,7 @@ def bind_seeds(base: Any, sources: Sources, patches: Patches) -> None:
         cls.__random__.seed(seed) if isinstance(cls.__random__, Random) else None
         cls.__faker__.seed_instance(seed)
 
-    patches.put(base, "seed_random", class_method(seed_random))
+    patches.put(base, "seed_random", classmethod(seed_random))
 
 
 def bind_dates(base: Any, patches: Patches) -> None:
@@ -63,8 +58,8 @@ def bind_dates(base: Any, patches: Patches) -> None:
         found = uuid1(annotation, field_meta, cls.__faker__)
         return found or constrained(cls, annotation, bounded(annotation, field_meta), *arguments, **words)
 
-    patches.put(base, "get_provider_map", class_method(get_provider_map))
-    patches.put(base, "get_constrained_field_value", class_method(get_constrained_field_value))
+    patches.put(base, "get_provider_map", classmethod(get_provider_map))
+    patches.put(base, "get_constrained_field_value", classmethod(get_constrained_field_value))
 
 
 def bind_pydantic(factory: Any, patches: Patches) -> None:
@@ -74,40 +69,35 @@ def bind_pydantic(factory: Any, patches: Patches) -> None:
     def get_provider_map(cls: Any) -> Any:
         return settled_for_pydantic(provider_map(cls), cls.__faker__)
 
-    patches.put(factory, "get_provider_map", class_method(get_provider_map))
+    patches.put(factory, "get_provider_map", classmethod(get_provider_map))
 
 
 def bind_sessions(factory: Any, patches: Patches) -> None:
-    """Store with the session of the test.
-
-    Args:
-        factory: ``SQLAlchemyFactory``.
-        patches: The record of what is replaced.
-    """
+    """Store with the session of the test."""
     patches.put(factory, "__sync_persistence__", PerFactory(Storage))
     patches.put(factory, "__async_persistence__", PerFactory(AsyncStorage))
 
 
 def bind_keys(factory: Any, patches: Patches) -> None:
-    """Leave keys to the database and to relationships, and draw no unique value twice.
-
-    Args:
-        factory: ``SQLAlchemyFactory``.
-        patches: The record of what is replaced.
-    """
-    from polyfactory.field_meta import FieldMeta
-
+    """Leave keys to the database and to relationships."""
     # A distinct object marks the default: a value that a factory sets itself is another object.
     patches.put(factory, "__set_primary_key__", DEFAULT)
     patches.put(factory, "__set_foreign_keys__", DEFAULT)
     should_set = factory.should_set_field_value.__func__
-    model_fields = factory.get_model_fields.__func__
-    process = factory.process_kwargs.__func__
 
-    def should_set_field_value(cls: Any, field_meta: Any, **given: Any) -> bool:
+    def should_set_field_value(cls: Any, /, field_meta: Any, **given: Any) -> bool:
         if cls in BATCHES and field_meta.name in BATCHES[cls].without:
             return False
         return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
+
+    patches.put(factory, "should_set_field_value", classmethod(should_set_field_value))
+
+
+def bind_rows(factory: Any, patches: Patches) -> None:
+    """Draw the parents that a row requires, and no unique value twice."""
+    from polyfactory.field_meta import FieldMeta
+
+    model_fields, process = factory.get_model_fields.__func__, factory.process_kwargs.__func__
 
     def get_model_fields(cls: Any) -> Any:
         found = known(cls, "fields", model_fields)
@@ -127,25 +117,19 @@ def bind_keys(factory: Any, patches: Patches) -> None:
         parents.complete(cls, values, given, lambda kind: factory.create_factory(kind, __set_relationships__=False))
         return parents.demanded(cls, values)
 
-    patches.put(factory, "should_set_field_value", class_method(should_set_field_value))
-    patches.put(factory, "get_model_fields", class_method(get_model_fields))
-    patches.put(factory, "process_kwargs", class_method(process_kwargs))
+    patches.put(factory, "get_model_fields", classmethod(get_model_fields))
+    patches.put(factory, "process_kwargs", classmethod(process_kwargs))
 
 
 def bind_batches(factory: Any, patches: Patches) -> None:
-    """Describe the model once for each batch.
-
-    Args:
-        factory: ``SQLAlchemyFactory``.
-        patches: The record of what is replaced.
-    """
+    """Describe the model once for each batch."""
     draw = factory.batch.__func__
 
-    def batch(cls: Any, size: int, **given: Any) -> Any:
+    def batch(cls: Any, /, size: int, **given: Any) -> Any:
         with batching(cls):
             return draw(cls, size, **given)
 
-    patches.put(factory, "batch", class_method(batch))
+    patches.put(factory, "batch", classmethod(batch))
 
 
 def _persists() -> bool:
@@ -154,12 +138,7 @@ def _persists() -> bool:
 
 
 def bind_types(factory: Any, patches: Patches) -> None:
-    """Draw values that PostgreSQL accepts.
-
-    Args:
-        factory: ``SQLAlchemyFactory``.
-        patches: The record of what is replaced.
-    """
+    """Draw values that PostgreSQL accepts."""
     of_column, of_types = factory.get_type_from_column.__func__, factory.get_sqlalchemy_types.__func__
     provider_map = factory.get_provider_map.__func__
 
@@ -174,6 +153,6 @@ def bind_types(factory: Any, patches: Patches) -> None:
     def get_provider_map(cls: Any) -> Any:
         return types.aware(known(cls, "providers", provider_map))
 
-    patches.put(factory, "get_type_from_column", class_method(get_type_from_column))
-    patches.put(factory, "get_sqlalchemy_types", class_method(get_sqlalchemy_types))
-    patches.put(factory, "get_provider_map", class_method(get_provider_map))
+    patches.put(factory, "get_type_from_column", classmethod(get_type_from_column))
+    patches.put(factory, "get_sqlalchemy_types", classmethod(get_sqlalchemy_types))
+    patches.put(factory, "get_provider_map", classmethod(get_provider_map))

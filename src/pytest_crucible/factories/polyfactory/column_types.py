@@ -21,12 +21,7 @@ class Aware(datetime):
 
 
 def annotation_of(column: Column[Any], provided: Container[Any]) -> Any:
-    """Return the annotation for *column*; None if Polyfactory's own is right.
-
-    Args:
-        column: The column.
-        provided: The column types that the factory has providers for.
-    """
+    """Return the annotation for *column*; None if Polyfactory's own is right."""
     array = isinstance(column.type, ARRAY)
     item: Any = getattr(column.type, "item_type", None) if array else column.type
     one = None if type(item) in provided or column.computed is not None else _of_type(plain(item))

@@ -27,12 +27,6 @@ def complete(factory: Any, values: dict[str, Any], given: Iterable[str], make: A
 
     Polyfactory builds no class inside an object of the same class, to avoid endless recursion. A child that refers to
     that class twice (the author and the editor of a post, drawn for a user) would lack one of the two.
-
-    Args:
-        factory: The factory that drew *values*.
-        values: The values by attribute.
-        given: The names of the values that were not drawn.
-        make: A function that makes a factory for a class.
     """
     mapper: Mapper[Any] = inspect(factory.__model__)
     for name, one in mapper.relationships.items():

@@ -20,14 +20,7 @@ Values = dict[str, Any]
 
 
 def distinct(factory: Any, values: Values, given: Iterable[str], redraw: Callable[[Values], Values]) -> Values:
-    """Return *values*, changed so that no unique value was drawn before.
-
-    Args:
-        factory: The factory, whose model declares the unique columns.
-        values: The drawn and the given values.
-        given: The names of the given values, which are never changed.
-        redraw: A function that draws the values missing in its argument.
-    """
+    """Return *values*, changed so that no unique value was drawn before."""
     if not SCOPES:
         return values
     for names in keys_of(factory.__model__).unique:

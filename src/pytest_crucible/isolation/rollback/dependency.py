@@ -41,12 +41,7 @@ def dependency_of(settings: Settings) -> Any:
 
 
 def fixture_for(dependency: Any, requested: Iterable[str]) -> str:
-    """Return the name of the fixture whose session replaces that of *dependency*.
-
-    Args:
-        dependency: The function that the application depends on.
-        requested: The fixtures that the test requests.
-    """
+    """Return the name of the fixture whose session replaces that of *dependency*."""
     if inspect.isasyncgenfunction(dependency) or inspect.iscoroutinefunction(dependency):
         return "db_session"
     annotation = str(inspect.signature(dependency).return_annotation) if callable(dependency) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from ...errors.locations import here
+from ...errors.locations import UNKNOWN, here
 from ...worker.worker import Worker
 from .outer import OuterTransactions
 from .savepoints import RESET
@@ -14,12 +14,7 @@ OVERRIDE = 'Write crucible_get_session = "app.database:get_db", so that the appl
 
 
 class Elsewhere:
-    """A listener that notes the engines which connect while a test has an outer transaction.
-
-    Args:
-        outers: The outer transactions.
-        worker: The worker databases.
-    """
+    """A listener that notes the engines which connect while a test has an outer transaction."""
 
     def __init__(self, outers: OuterTransactions, worker: Worker) -> None:
         self._outers = outers
@@ -55,11 +50,11 @@ class Elsewhere:
         if connection.dialect.name == "postgresql" and self._is_elsewhere(connection):
             url, place = connection.engine.url.render_as_string(), here()
             if place is not None or url not in self._places:  # a known place replaces an unknown one
-                self._places[url] = str(place or "an unknown place")
+                self._places[url] = str(place or UNKNOWN)
 
     def _is_elsewhere(self, connection: Connection) -> bool:
         """Return whether *connection*, which the test made, leads to the database and does not see the test's rows."""
         redirect, current = self._worker.redirect, self._outers.current
         is_own = any(outer.is_opening or outer.connection is connection for outer in current)
         is_of_test = bool(current) and redirect.owner.get() is None
-        return is_of_test and not is_own and redirect.database_of(connection) == self._worker.database
+        return is_of_test and not is_own and redirect.database_of(connection) == self._worker.main.name

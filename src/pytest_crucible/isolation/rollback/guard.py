@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ...errors import IsolationError
 from ...errors.hints import sqlstate
-from ...errors.locations import here
+from ...errors.locations import UNKNOWN, here
 from .constraints import Constraints
 from .outer import OuterTransaction, OuterTransactions
 from .savepoints import CURRENT, RESET, Participant
@@ -30,11 +30,7 @@ _NO_SAVEPOINT = "3B001"
 
 
 class Guard:
-    """Listeners on engines and sessions; each does nothing for a connection that is not an outer transaction's.
-
-    Args:
-        outers: The outer transactions.
-    """
+    """Listeners on engines and sessions; each does nothing for a connection that is not an outer transaction's."""
 
     def __init__(self, outers: OuterTransactions) -> None:
         self._outer = outers.on
@@ -73,7 +69,7 @@ class Guard:
         if outer is None:
             return
         is_new = outer.savepoints.who(session) is None
-        place = str(here() or "an unknown place")
+        place = str(here() or UNKNOWN)
         who = outer.savepoints.began(session, place, current_holder(), root=not transaction.nested)
         CURRENT.set(who)
         if is_new:

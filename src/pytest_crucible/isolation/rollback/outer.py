@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from ...errors import IsolationError
-from ...errors.locations import CodeLocation, here
+from ...errors.locations import UNKNOWN, CodeLocation, here
 from ...redirect import Redirect
 from ...redirect.loops import Loop, running_loop
 from .constraints import Constraints
@@ -22,13 +22,7 @@ from .turns import Turns
 
 
 class OuterTransaction:
-    """One connection and the transaction around everything that a test does on it.
-
-    Args:
-        engine: The engine that opens the connection.
-        constraints: The deferrable constraints of the schema.
-        outers: The outer transactions, to which it belongs.
-    """
+    """One connection and the transaction around everything that a test does on it."""
 
     def __init__(self, engine: Engine, constraints: Constraints, outers: OuterTransactions) -> None:
         self.engine = engine
@@ -126,11 +120,7 @@ class OuterTransaction:
 
 
 class OuterTransactions:
-    """The outer transactions of the running test, at most one of which is open.
-
-    Args:
-        redirect: The redirect, which runs closers at the end of a loop.
-    """
+    """The outer transactions of the running test, at most one of which is open."""
 
     def __init__(self, redirect: Redirect) -> None:
         self.current: list[OuterTransaction] = []
@@ -177,7 +167,7 @@ class OuterTransactions:
 
 
 def _two(first: OuterTransaction, second: OuterTransaction) -> IsolationError:
-    uses = "".join(f"\n  {outer.fixture}: {outer.place or 'an unknown place'}" for outer in (first, second))
+    uses = "".join(f"\n  {outer.fixture}: {outer.place or UNKNOWN}" for outer in (first, second))
     return IsolationError(
         f"The test or the application uses both db_session and sync_session.{uses}",
         why="They have different drivers, and so different connections: in rollback isolation neither sees the rows"

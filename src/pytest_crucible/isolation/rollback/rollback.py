@@ -22,11 +22,7 @@ from .session import JoinedSession, joined_class
 
 
 class Rollback:
-    """The sessions in outer transactions, of one run.
-
-    Args:
-        worker: The worker database.
-    """
+    """The sessions in outer transactions, of one run."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -101,7 +97,7 @@ class Rollback:
             yield outer
 
     def _constraints_now(self) -> Constraints:
-        generation = self._worker.generation  # a fresh clone may have other constraints
+        generation = self._worker.main.generation  # a fresh clone may have other constraints
         if generation != self._constraints[0]:
             self._constraints = (generation, Constraints())
         return self._constraints[1]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...errors import IsolationError
-from ...errors.locations import CodeLocation, here
+from ...errors.locations import UNKNOWN, CodeLocation, here
 
 # How long a task that is still in an operation when its test ends may continue, and then take to stop.
 PATIENCE_SECONDS = 0.2
@@ -79,8 +79,8 @@ def current_holder() -> object:
 def _at_once(one: CodeLocation | None, other: CodeLocation | None) -> IsolationError:
     return IsolationError(
         "The test's session is used by two tasks at the same time.\n"
-        f"  one is at     {one or 'an unknown place'}\n"
-        f"  the other at  {other or 'an unknown place'}",
+        f"  one is at     {one or UNKNOWN}\n"
+        f"  the other at  {other or UNKNOWN}",
         why="In rollback isolation the test and all requests share one session, and no session can do two things"
         " at once (asyncio.gather over requests, a task that the application starts). In production each request has"
         " its own.",

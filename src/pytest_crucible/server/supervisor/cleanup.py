@@ -67,7 +67,7 @@ def remove_locks(users: str, start: str, ready: str) -> None:
         for descriptor in held:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for path in (ready, start, users):
-            _attempt(os.unlink, path)
+            attempt(os.unlink, path)
     except BlockingIOError:
         pass
     finally:
@@ -80,19 +80,20 @@ def remove_folder(path: str, *, last: str = "") -> None:
     for folder, folders, files in os.walk(path, topdown=False):
         for name in files:
             if folder != path or name != last:
-                _attempt(os.unlink, f"{folder}/{name}")
+                attempt(os.unlink, f"{folder}/{name}")
         for name in folders:
             inside = f"{folder}/{name}"
-            _attempt(os.unlink if os.path.islink(inside) else os.rmdir, inside)
+            attempt(os.unlink if os.path.islink(inside) else os.rmdir, inside)
     if last:
-        _attempt(os.unlink, f"{path}/{last}")
-    _attempt(os.rmdir, path)
+        attempt(os.unlink, f"{path}/{last}")
+    attempt(os.rmdir, path)
 
 
-def _attempt(act: Callable[[str], None], path: str) -> None:
-    try:  # noqa: SIM105
+def attempt(act: Callable[[str], None], path: str) -> None:
+    """Call *act* with *path*; ignore an error of the system."""
+    try:  # noqa: SIM105 - contextlib costs the supervisor 2 ms
         act(path)
-    except OSError:  # another process was faster
+    except OSError:  # another process was faster, or the disk is read-only
         pass
 
 

@@ -24,9 +24,11 @@ import stat
 import struct
 import zlib
 
+from pytest_crucible.server.supervisor import cleanup
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from io import BufferedReader
 
 MAGIC = b"crucible image 1\n"
@@ -79,7 +81,7 @@ def unpack(image: str, target: str, owner: tuple[int, int] | None = None) -> Non
     if owner:
         os.chown(target, *owner)
     _unpack_all(view, target, owner)
-    _attempt(os.utime, image)
+    cleanup.attempt(os.utime, image)
 
 
 def size(image: str) -> int:
@@ -93,7 +95,7 @@ def prune(folder: str, *, keep: str, limit: int = LIMIT) -> None:
     total = sum(length for _, length, _ in seen)
     for _, length, path in seen:
         if total > limit and path != keep:
-            _attempt(os.unlink, path)
+            cleanup.attempt(os.unlink, path)
             total -= length
 
 
@@ -212,10 +214,3 @@ def _create(path: str, content: memoryview, owner: tuple[int, int] | None) -> No
 def _write(file: int, content: memoryview) -> None:
     while content:
         content = content[os.write(file, content) :]
-
-
-def _attempt(act: Callable[[str], None], path: str) -> None:
-    try:  # noqa: SIM105 - contextlib costs the supervisor 2 ms
-        act(path)
-    except OSError:  # another process was faster, or the disk is read-only
-        pass

@@ -12,11 +12,7 @@ _begun: list[Child] = []
 
 
 class Child(forks.Forking):
-    """This process as a child: a redirect that asks the parent.
-
-    Args:
-        path: The socket where the parent answers.
-    """
+    """This process as a child: a redirect that asks the parent."""
 
     def __init__(self, path: str) -> None:
         self.redirect = Redirect(Parent(path).target)

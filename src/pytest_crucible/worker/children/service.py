@@ -30,9 +30,6 @@ class Service(forks.Forking):
     """The parent's side: a socket, and a thread that answers there.
 
     A child opens a line when it first uses a database, and the system closes that when the child ends, however it ends.
-
-    Args:
-        owner: The owner of the databases.
     """
 
     def __init__(self, owner: DatabaseOwner) -> None:

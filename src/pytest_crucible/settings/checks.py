@@ -26,9 +26,6 @@ def split_path(dotted: str, place: str) -> tuple[str, str]:
     Args:
         dotted: The user's string.
         place: The place where it stands, for the error.
-
-    Raises:
-        UsageError: If it is not of the form ``package.module:attribute``.
     """
     module, colon, attribute = dotted.partition(":")
     if colon and _is_dotted(module) and _is_dotted(attribute):
@@ -55,11 +52,7 @@ def _likely_path(dotted: str) -> str:
 
 
 def dotted(text: str, place: str) -> str:
-    """Return *text* if it is a dotted path.
-
-    Raises:
-        UsageError: If it is not.
-    """
+    """Return *text* if it is a dotted path."""
     split_path(text, place)
     return text
 
@@ -107,11 +100,7 @@ other_dialects = _one_of(
 
 
 def server(text: str, place: str) -> str:
-    """Return a kind of server, or the URL of one, normalised to ``postgresql://``.
-
-    Raises:
-        UsageError: If *text* is neither.
-    """
+    """Return a kind of server, or the URL of one, normalised to ``postgresql://``."""
     scheme, separator, rest = text.partition("://")
     if separator:
         check_postgresql(scheme, place)
@@ -137,11 +126,7 @@ def beginning(server: str) -> str:
 
 
 def check_postgresql(scheme: str, place: str) -> None:
-    """Refuse the URL of another database.
-
-    Raises:
-        UsageError: If *scheme* is not one of PostgreSQL's.
-    """
+    """Refuse the URL of another database."""
     if SCHEME.fullmatch(scheme):
         return
     raise UsageError(
@@ -171,11 +156,7 @@ def is_path_of_callable(entry: str) -> bool:
 
 
 def schema(text: str, place: str) -> str:
-    """Return an entry of ``crucible_schema``: a file, a folder, a glob, or a dotted path.
-
-    Raises:
-        UsageError: If *text* is blank, a misspelt dotted path, or a configuration of Alembic.
-    """
+    """Return an entry of ``crucible_schema``: a file, a folder, a glob, or a dotted path."""
     if is_alembic(text):
         raise UsageError(
             f"{place}: {text!r} is a configuration of Alembic.",
@@ -187,11 +168,7 @@ def schema(text: str, place: str) -> str:
 
 
 def database(text: str, place: str) -> str:
-    """Return an entry of the form ``name=package.module:attribute``, ``name=alembic.ini`` or ``name=schema.sql``.
-
-    Raises:
-        UsageError: If *text* has another form.
-    """
+    """Return an entry of the form ``name=package.module:attribute``, ``name=alembic.ini`` or ``name=schema.sql``."""
     name, equals, path = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(
@@ -204,11 +181,7 @@ def database(text: str, place: str) -> str:
 
 
 def url_env(text: str, place: str) -> str:
-    """Return an entry ``VARIABLE=postgresql+driver``; for a further database with ``/analytics`` at its end.
-
-    Raises:
-        UsageError: If *text* has another form.
-    """
+    """Return an entry ``VARIABLE=postgresql+driver``; for a further database with ``/analytics`` at its end."""
     name, equals, value = text.partition("=")
     scheme, slash, database_name = value.partition("/")
     if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(database_name):
@@ -222,11 +195,7 @@ def url_env(text: str, place: str) -> str:
 
 
 def word(text: str, place: str) -> str:
-    """Return *text* unless it is blank.
-
-    Raises:
-        UsageError: If it is.
-    """
+    """Return *text* unless it is blank."""
     if text.strip():
         return text
     raise UsageError(f"{place}: an entry is empty.", do="Remove it.")

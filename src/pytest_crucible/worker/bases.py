@@ -1,0 +1,122 @@
+"""The bases of a worker database: the sources of its clones, each with the layers that lie on it.
+
+The worker database is cloned from the topmost base: the project's template or, where a fixture of a wider scope has
+changed the schema, a copy that was made after it. On each base lie the layers that fixtures have committed since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..control import Admin, Control, reset, templates
+
+
+@dataclass
+class Base:
+    """One source of a worker database's clones, and the layers that lie on it.
+
+    Attributes:
+        template: The project's template, or a copy of the database after a wide fixture's DDL.
+        made_by: The layer whose DDL made the copy; 0 for the project's template.
+        saved: The layers on it, for the next clone.
+        layers: Their numbers.
+        gone: Layers in *saved* that were taken off while this base had no database.
+        carried: Layers of a base that is gone, still to be brought here.
+    """
+
+    template: templates.Template
+    made_by: int = 0
+    saved: reset.Layers = field(default_factory=dict)
+    layers: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    carried: list[reset.Layers] = field(default_factory=list)
+
+
+class Bases:
+    """The bases of one worker database, of which the project's template is the lowest."""
+
+    def __init__(self, template: templates.Template) -> None:
+        self._all = [Base(template)]
+
+    @property
+    def template(self) -> templates.Template:
+        """The project's template."""
+        return self._all[0].template
+
+    @property
+    def top(self) -> templates.Template:
+        """The source of the next clone."""
+        return self._all[-1].template
+
+    @property
+    def number(self) -> int:
+        """The number of bases."""
+        return len(self._all)
+
+    def add(self, copy: templates.Template, layer: int) -> None:
+        """Add *copy*, made after the DDL of *layer*, on top."""
+        self._all.append(Base(copy, layer))
+
+    def lay(self, control: Control) -> list[str]:
+        """Put the layers of the topmost base on its fresh clone.
+
+        Returns:
+            The tables whose rows are gone, because they have other columns now.
+        """
+        base, gone = self._all[-1], []
+        if base.saved:
+            control.adopt_layers(base.saved)
+        if base.gone or base.carried:
+            gone = [table for layers in base.carried for table in control.carry(layers)]
+            for layer in base.gone:
+                control.take_off(layer)
+            base.carried.clear()
+            base.gone.clear()
+            control.reset()
+            base.saved = control.export_layers()
+        return gone
+
+    def captured(self, layer: int, control: Control) -> None:
+        """Note that *layer* was captured in the present clone."""
+        base = self._all[-1]
+        base.layers.add(layer)
+        base.saved = control.export_layers()
+
+    def take_off(self, layer: int, control: Control | None) -> bool:
+        """Take *layer* off each base.
+
+        Args:
+            layer: The layer.
+            control: The control connection to the present clone; None if that is stale, or there is none.
+
+        Returns:
+            False if only a fresh clone has tables that fit the rows which stay.
+        """
+        fits = True
+        for base in self._all:
+            if layer not in base.layers:
+                continue
+            base.layers.discard(layer)
+            if base is self._all[-1] and control is not None and control.take_off(layer):
+                base.saved = control.export_layers()
+                continue
+            base.gone.add(layer)
+            fits = fits and (base is not self._all[-1] or control is None)
+        return fits
+
+    def drop_copy(self, layer: int, admin: Admin) -> bool:
+        """Drop the copy that *layer* made, and those above it; return whether there was one.
+
+        Layers on them, of fixtures that stay, move down.
+        """
+        first = next((at for at, base in enumerate(self._all) if layer and base.made_by == layer), None)
+        if first is None:
+            return False
+        below = self._all[first - 1]
+        for base in self._all[first:]:
+            if base.layers:
+                below.carried.append(reset.only(base.saved, base.layers))
+                below.layers |= base.layers
+            admin.drop(base.template.name)
+        del self._all[first:]
+        return True
