@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from workshop import cache
 
 from pytest_crucible import bulk_create
-from pytest_crucible.factories import Factories, Place
+from pytest_crucible.factories import Factories, FactoryScope
 from pytest_crucible.factories.bulk.bulk import _store
 from pytest_crucible.factories.polyfactory.storing import store
 
@@ -154,7 +154,7 @@ def main(blocks: int) -> None:
     session = loop.run_until_complete(begin(suite.run.worker.address().url("postgresql+asyncpg")))
     factories = Factories(suite.run.settings)
     factories.begin()
-    with factories.at(Place("benchmark", lambda: session, lambda: None)):
+    with factories.at(FactoryScope("benchmark", lambda: session, lambda: None)):
         measure(Bench(loop, session), blocks)
     factories.close()
     loop.run_until_complete(session.bind.dispose())

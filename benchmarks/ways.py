@@ -213,7 +213,7 @@ class Reset(Way):
     @contextmanager
     def around(self) -> Iterator[AsyncSession]:
         test = self.crucible.new_test("benchmark", self.isolation, keep=False)
-        with self.crucible.isolated(test), self.crucible.async_session(self.engine, test) as session:
+        with self.crucible.isolated(test), self.crucible.sessions.async_session(self.engine, test) as session:
             yield session
 
 

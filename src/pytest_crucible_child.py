@@ -35,8 +35,10 @@ class Finder:
 
 
 FINDER: Any = Finder()
+# Names the parent's socket, in the environment of every child.
+VARIABLE = "PYTEST_CRUCIBLE_PARENT"
 # As it was at the start: a program may change its environment.
-PARENT = os.environ.get("PYTEST_CRUCIBLE_PARENT", "")
+PARENT = os.environ.get(VARIABLE, "")
 
 
 def _follow(loader: Any) -> None:
@@ -67,7 +69,7 @@ def withdraw() -> None:
 
 def resume() -> None:
     """Act as a child process again."""
-    if "sqlalchemy" in sys.modules:
+    if PARENT and "sqlalchemy" in sys.modules:
         _begin()
     elif PARENT:
         sys.meta_path.insert(0, FINDER)

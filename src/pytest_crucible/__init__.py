@@ -78,9 +78,9 @@ def __getattr__(name: str) -> object:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     home = importlib.import_module(f".{_HOMES.get(name, 'errors')}", __name__)
-    found: object = getattr(home, name)
-    globals()[name] = found
-    return found
+    attribute: object = getattr(home, name)
+    globals()[name] = attribute
+    return attribute
 
 
 def __dir__() -> list[str]:

@@ -307,10 +307,10 @@ class Hooks:
         kwargs: dict[str, Any] = {"isolation": None, "keep": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
-                given = marker_arguments(*marker.args, **marker.kwargs)
+                arguments = marker_arguments(*marker.args, **marker.kwargs)
             except TypeError as error:
                 pytest.fail(f"@pytest.mark.crucible: {error}", pytrace=False)
-            kwargs |= {name: value for name, value in given.items() if value is not None}
+            kwargs |= {name: value for name, value in arguments.items() if value is not None}
         return self.run.new_test(
             item.nodeid,
             kwargs["isolation"] or settings.isolation,

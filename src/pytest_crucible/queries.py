@@ -38,7 +38,7 @@ class Statement:
     Attributes:
         sql: Its text, as the driver gets it.
         parameters: Its parameters, as text, cut to 200 characters.
-        place: The line of the project's code that it came from, or None.
+        location: The line of the project's code that it came from, or None.
         seconds: Its duration; 0 while it runs.
         rowcount: The number of rows that it returned or changed, as the driver reports it; -1 if unknown.
         failed: Whether it raised an error.
@@ -47,7 +47,7 @@ class Statement:
 
     sql: str
     parameters: str
-    place: CodeLocation | None
+    location: CodeLocation | None
     seconds: float = 0.0
     rowcount: int = -1
     failed: bool = False
@@ -63,27 +63,27 @@ class Statement:
 
     def __str__(self) -> str:
         """Return, for example, ``SELECT … at app/items.py:12 in items``."""
-        return f"{self.short}  at {self.place or UNKNOWN}{'  (failed)' if self.failed else ''}"
+        return f"{self.short}  at {self.location or UNKNOWN}{'  (failed)' if self.failed else ''}"
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """A statement that one request executed several times from one place: a query in a loop, or a lazy load.
+    """A statement that one request executed several times from one location: a query in a loop, or a lazy load.
 
     Attributes:
         times: The number of executions.
         sql: Its text.
-        place: The line of the project's code that it came from, or None.
+        location: The line of the project's code that it came from, or None.
     """
 
     times: int
     sql: str
-    place: CodeLocation | None
+    location: CodeLocation | None
 
     @property
     def text(self) -> str:
-        """The statement and its place, for example ``SELECT … at app/items.py:12 in items``."""
-        return str(Statement(self.sql, "", self.place))
+        """The statement and its location, for example ``SELECT … at app/items.py:12 in items``."""
+        return str(Statement(self.sql, "", self.location))
 
     def __str__(self) -> str:
         """Return, for example, ``5 times SELECT … at app/items.py:12 in items``."""
@@ -122,14 +122,15 @@ class QueryLog:
         self.statements.clear()
 
     def repeated(self) -> list[Repeated]:
-        """Return statements that one request executed more than once from one place, the most frequent first.
+        """Return statements that one request executed more than once from one location, the most frequent first.
 
         The test's own statements count as one request, and so do all requests of a ``TestClient``.
         """
         groups: dict[object, list[Statement]] = {}
         for each in self.statements:
-            groups.setdefault((each.sql, each.place and str(each.place), each.request), []).append(each)
-        repeated = [Repeated(len(group), group[0].sql, group[0].place) for group in groups.values() if len(group) > 1]
+            groups.setdefault((each.sql, each.location and str(each.location), each.request), []).append(each)
+        several = [group for group in groups.values() if len(group) > 1]
+        repeated = [Repeated(len(group), group[0].sql, group[0].location) for group in several]
         return sorted(repeated, key=lambda statement: -statement.times)
 
     @contextmanager
@@ -171,7 +172,7 @@ def _count_error(part: QueryLog, expected: str) -> QueryCountError:
         "\n".join(
             [f"{counted(part.count, 'statement')} executed, {expected} expected:", *(f"  {each}" for each in part)]
         ),
-        why="\n".join(["From one place:", *(f"  {each}" for each in repeated)]) if repeated else "",
+        why="\n".join(["From one location:", *(f"  {each}" for each in repeated)]) if repeated else "",
         do="Load the rows of a loop at once (selectinload(), a join, one IN), or change the expected number.",
     )
 

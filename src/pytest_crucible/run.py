@@ -66,9 +66,9 @@ class Run:
     def announce(self) -> None:
         """Set the variables that other processes read, before anything of the user's is imported."""
         self.isolation.children.open()
-        for variable, drivername, asked in self.settings.variables():
+        for variable, drivername, name in self.settings.variables():
             self._environ.setdefault(variable, os.environ.get(variable))
-            os.environ[variable] = self.worker.planned_url(drivername, asked)
+            os.environ[variable] = self.worker.planned_url(drivername, name)
 
     def new_test(
         self,
@@ -136,7 +136,7 @@ class Run:
 
     def note_queries(self, test: Test, log: QueryLog) -> None:
         """Add the statements of *test* to the figures for the summary."""
-        repeated = [Repetition(one.times, one.text, test.id) for one in log.repeated()]
+        repeated = [Repetition(statement.times, statement.text, test.id) for statement in log.repeated()]
         self._figures.add_log(log.count, repeated)
 
     def figures(self) -> Figures:

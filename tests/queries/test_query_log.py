@@ -42,7 +42,7 @@ async def test_requests(async_client, query_log):
     assert {one.sql.split()[0] for one in query_log} == {"INSERT"}
     assert query_log[0].rowcount == 1 and query_log[0].seconds > 0 and not query_log[0].failed
     assert "'a'" in query_log[0].parameters
-    assert str(query_log[0].place).endswith(" in create")
+    assert str(query_log[0].location).endswith(" in create")
 
 async def test_sessions(db_session, query_log):
     async with db_session.begin_nested():
@@ -51,7 +51,7 @@ async def test_sessions(db_session, query_log):
     await db_session.rollback()
     assert (await db_session.scalars(select(User.name))).all() == ["a"]
     assert [one.sql.split()[0] for one in query_log] == ["INSERT", "SELECT"]
-    assert str(query_log[1].place).endswith(" in test_sessions")
+    assert str(query_log[1].location).endswith(" in test_sessions")
 
 def test_synchronous(sync_session, query_log):
     sync_session.add(User(name="a"))
@@ -86,7 +86,7 @@ async def test_loop(async_client, users, query_log):
     assert (await async_client.get("/names")).json() == ["a", "b", "c"]
     (found,) = query_log.repeated()
     assert found.times == 3 and found.sql.startswith("SELECT users.name")
-    assert str(found.place).endswith(" in name")
+    assert str(found.location).endswith(" in name")
 
 async def test_expectations(async_client, users, query_log):
     with query_log.expect(max=4) as part:
@@ -99,7 +99,7 @@ async def test_expectations(async_client, users, query_log):
             await async_client.get("/names")
     told = str(raised.value).splitlines()
     assert told[0] == "4 statements executed, at most 3 expected:"
-    assert told[5] == "From one place:" and told[6].startswith("  3 times SELECT users.name")
+    assert told[5] == "From one location:" and told[6].startswith("  3 times SELECT users.name")
     assert told[7].startswith("Load the rows of a loop at once")
     with pytest.raises(AssertionError, match="0 statements executed, 1 expected"):
         with query_log.expect(exactly=1):
@@ -198,7 +198,7 @@ async def add(name):
 
 async def test_commit_at_the_end_of_a_block(query_log):
     await asyncio.gather(add("a"), add("b"))
-    assert [str(one.place).rpartition(" in ")[2] for one in query_log] == ["add", "add"]
+    assert [str(one.location).rpartition(" in ")[2] for one in query_log] == ["add", "add"]
     assert query_log.repeated()[0].times == 2
 
 async def test_requests(async_client, users, query_log):
@@ -215,7 +215,7 @@ def test_lazy_loads(sync_session, query_log):
         user.name for user in users
     ]
     (found,) = query_log.repeated()
-    assert found.times == 3 and "test_lazy_loads" in str(found.place) or "listcomp" in str(found.place)
+    assert found.times == 3 and "test_lazy_loads" in str(found.location) or "listcomp" in str(found.location)
 
 def test_testclient(query_log):
     from fastapi.testclient import TestClient
@@ -223,7 +223,7 @@ def test_testclient(query_log):
     for name in "ab":
         client.post("/users", params={"name": name})
     assert query_log.count == 2
-    assert str(query_log[0].place).endswith(" in create")
+    assert str(query_log[0].location).endswith(" in create")
 """
     )
     done.assert_outcomes(passed=4)

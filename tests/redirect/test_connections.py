@@ -50,8 +50,8 @@ def test_a_synchronous_connection(redirect: Redirect, driver: str, origins: list
         (opened,) = redirect.connections()
         assert (opened.pid, opened.driver, opened.loop, opened.generation) == (pid, driver, None, 1)
         assert opened.checked_out
-        assert opened.place.startswith("tests/redirect/test_connections.py:")
-        assert opened.place.endswith(" in test_a_synchronous_connection")
+        assert opened.location.startswith("tests/redirect/test_connections.py:")
+        assert opened.location.endswith(" in test_a_synchronous_connection")
     assert origins[0] == Origin(driver, "app", "prod")
     assert not redirect.connections()[0].checked_out
     assert redirect.loops() == set()
@@ -69,7 +69,7 @@ def test_an_asynchronous_connection(redirect: Redirect, driver: str) -> None:
             pid = await connection.scalar(PID)
             (opened,) = redirect.connections()
             assert (opened.pid, opened.driver, opened.loop) == (pid, driver, asyncio.get_running_loop())
-            assert opened.place.endswith(" in run")
+            assert opened.location.endswith(" in run")
             assert redirect.loops() == {opened.loop}
 
     asyncio.run(run())

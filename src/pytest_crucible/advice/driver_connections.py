@@ -23,10 +23,10 @@ def explain(error: BaseException) -> Iterator[str]:
     for part in parts:
         driver = _driver(part)
         if driver is not None:
-            place = locations.of_error(error)
+            location = locations.of_error(error)
             yield (
                 f"Crucible leads SQLAlchemy's engines to its database; {driver} opened this connection by itself"
-                f"{f' ({place})' if place else ''}.\n"
+                f"{f' ({location})' if location else ''}.\n"
                 "If that code creates or drops the tests' database, remove it: Crucible has created one. Otherwise give"
                 " it the worker database's URL, by the fixture database_url or by an environment variable:"
                 ' crucible_url_env = ["DATABASE_URL=postgresql"].'

@@ -149,8 +149,8 @@ class SuperuserHints:
         for case in CASES:
             match = re.search(case.text, refusal.text) if case.state == refusal.state else None
             if match and re.match(case.statement, refusal.statement or "", re.IGNORECASE):
-                place = locations.of_error(refusal.error)
-                fields = {"where": f" ({place})" if place else "", **match.groupdict()}
+                location = locations.of_error(refusal.error)
+                fields = {"where": f" ({location})" if location else "", **match.groupdict()}
                 return Advice(case.why or self._role(), case.do.format(**fields))
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from ..errors import UsageError
@@ -63,15 +64,9 @@ def client(
     """
     from .transport import AsgiTransport
 
-    client_class = options.pop("client_class", None) or _client_class()
+    client_class = options.pop("client_class", None) or import_module("httpx").AsyncClient
     of_transport = {name: options.pop(name) for name in ("root_path", "client", "patience") if name in options}
     transport = AsgiTransport(app, raise_app_exceptions, **of_transport)
     # No time-out: there is no network that could hang, and a test may stop in a debugger.
     kwargs = {"base_url": BASE_URL, "timeout": None, **options}
     return client_class(transport=transport, headers=headers, cookies=cookies, **kwargs)
-
-
-def _client_class() -> Any:
-    from httpx import AsyncClient
-
-    return AsyncClient

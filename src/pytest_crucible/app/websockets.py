@@ -135,9 +135,9 @@ class WebSocketExchange(Exchange):
             return
         parts, self._parts = self._parts, []
         is_text = isinstance(event, events.TextMessage)
-        told = {"text": "".join(parts)} if is_text else {"bytes": b"".join(parts)}
+        content = {"text": "".join(parts)} if is_text else {"bytes": b"".join(parts)}
         if self._farewell is None:
-            self._told.append({"type": "websocket.receive", **told})
+            self._told.append({"type": "websocket.receive", **content})
             self.signal.notify()
 
     def hang_up(self) -> None:

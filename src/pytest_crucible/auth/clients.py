@@ -70,16 +70,16 @@ def synchronous_client(options: dict[str, Any], application: Any, credentials: C
     """Return Starlette's ``TestClient`` that carries *credentials*, with those of *options* that it supports."""
     from starlette.testclient import TestClient
 
-    given = _merged(options, credentials)
+    merged = _merged(options, credentials)
     known = {name: options[name] for name in ("base_url", "root_path", "follow_redirects", "client") if name in options}
     client = TestClient(
         application,
-        headers=given["headers"],
-        cookies=given["cookies"],
+        headers=merged["headers"],
+        cookies=merged["cookies"],
         raise_server_exceptions=options.get("raise_app_exceptions", True),
         **{"base_url": app.BASE_URL, **known},
     )
-    client.params = given["params"]
+    client.params = merged["params"]
     return client
 
 

@@ -64,12 +64,12 @@ def impersonating(applications: Iterable[Any], dependency: Any) -> Iterator[None
     try:
         yield
     finally:
-        for home, was in zip(homes, before, strict=True):
+        for home, original in zip(homes, before, strict=True):
             # Keep what the test has overridden meanwhile: the test removes it later from this same dictionary.
             content = dict(home.dependency_overrides)
-            was.clear()
-            was.update(content)
-            home.dependency_overrides = was
+            original.clear()
+            original.update(content)
+            home.dependency_overrides = original
 
 
 def standing_for(application: Any, user: Any) -> Any:
@@ -89,7 +89,7 @@ def _check(homes: Iterable[Any], dependency: Any) -> None:
     for home in homes:
         for route in routes_of(home):
             dependant = dependant_of(route.source)
-            if dependant is not None and any(one.call is dependency for one in subtree(dependant)):
+            if dependant is not None and any(part.call is dependency for part in subtree(dependant)):
                 return
     raise UsageError(
         f"current_user_dependency returns {dependency!r}, but no route of the application depends on it.",

@@ -87,8 +87,8 @@ def dependant_of(source: Any) -> Any:
 def subtree(dependant: Any) -> Iterator[Any]:
     """Yield *dependant* and all that it depends on."""
     yield dependant
-    for one in dependant.dependencies:
-        yield from subtree(one)
+    for dependency in dependant.dependencies:
+        yield from subtree(dependency)
 
 
 def schemes_of(application: Any) -> list[Scheme]:
@@ -97,7 +97,7 @@ def schemes_of(application: Any) -> list[Scheme]:
 
 
 def _walk(application: Any, mount: MountPoint) -> Iterator[Route]:
-    if application is None or any(application is one for one in mount.around):
+    if application is None or any(application is outer for outer in mount.around):
         return
     inside = replace(mount, around=(*mount.around, application))
     routes = getattr(application, "routes", None)
@@ -145,8 +145,8 @@ def _asked(methods: Iterable[str] | None, source: Any) -> list[str]:
 
     Starlette answers HEAD wherever it answers GET; an endpoint that is a class accepts what it has methods for.
     """
-    given = set(methods or [verb for verb in VERBS if hasattr(source.endpoint, verb.lower())] or ["GET"])
-    return sorted(given - {"HEAD"} if "GET" in given else given)
+    accepted = set(methods or [verb for verb in VERBS if hasattr(source.endpoint, verb.lower())] or ["GET"])
+    return sorted(accepted - {"HEAD"} if "GET" in accepted else accepted)
 
 
 def _security(dependant: Any, guards: tuple[Any, ...]) -> tuple[tuple[Scheme, ...], tuple[Any, ...]]:
@@ -154,8 +154,8 @@ def _security(dependant: Any, guards: tuple[Any, ...]) -> tuple[tuple[Scheme, ..
         return (), ()
     schemes: dict[Scheme, None] = {}
     guard: dict[Any, None] = {}
-    for one in dependant.dependencies:
-        for way in _ways(one, guards):
+    for dependency in dependant.dependencies:
+        for way in _ways(dependency, guards):
             guard |= dict.fromkeys(map(id, way))
             if _is_security(way[-1]):
                 schemes[scheme_of(_unwrapped(way[-1]))] = None
@@ -166,8 +166,8 @@ def _ways(dependant: Any, guards: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     """Yield every path down to a security dependency, as the callables on it."""
     if _is_security(dependant.call) or dependant.call in guards:
         yield (dependant.call,)
-    for one in dependant.dependencies:
-        for way in _ways(one, guards):
+    for dependency in dependant.dependencies:
+        for way in _ways(dependency, guards):
             yield (dependant.call, *way)
 
 

@@ -58,12 +58,12 @@ def psql(options: argparse.Namespace) -> int:
         return _run(str(program), options.last if newest else options.words, share.admin.to(name))
 
 
-def _run(program: str, words: list[str], address: Address) -> int:
+def _run(program: str, arguments: list[str], address: Address) -> int:
     # psql handles Ctrl-C itself: it cancels a query. This process must outlive psql: its lease keeps the server up.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         url, environment = address.without_secrets().url(), _environment(address)
-        return subprocess.run([program, *words, url], check=False, env=environment).returncode
+        return subprocess.run([program, *arguments, url], check=False, env=environment).returncode
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -144,17 +144,18 @@ def _name_unmarked(admin: Admin) -> None:
 
 
 def _of(admin: Admin, kind: str) -> list[DatabaseEntry]:
-    found = ((entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.is_marked)
-    return [entry for entry, parsed in found if parsed is not None and parsed.kind == kind]
+    parsed_entries = ((entry, names.parse(entry.name)) for entry in admin.entries(names.PREFIX) if entry.is_marked)
+    return [entry for entry, parsed in parsed_entries if parsed is not None and parsed.kind == kind]
 
 
-def _chosen(beginning: str, there: list[str]) -> str:
-    found = [name for name in there if name == beginning] or [name for name in there if name.startswith(beginning)]
-    if len(found) == 1:
-        return found[0]
+def _chosen(beginning: str, existing: list[str]) -> str:
+    longer = [name for name in existing if name.startswith(beginning)]
+    matches = [name for name in longer if name == beginning] or longer
+    if len(matches) == 1:
+        return matches[0]
     raise UsageError(
-        f"{'No' if not found else 'More than one'} database begins with {beginning!r}.",
-        why=f"{'The databases are' if not found else 'These do'}: {', '.join(found or there) or 'none'}.",
+        f"{'No' if not matches else 'More than one'} database begins with {beginning!r}.",
+        why=f"{'The databases are' if not matches else 'These do'}: {', '.join(matches or existing) or 'none'}.",
         do="Run `crucible psql` without a name to list the kept ones.",
     )
 

@@ -203,11 +203,6 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
     """Drop the worker databases of dead processes and the project's oldest templates; return their names.
 
     Only databases with Crucible's mark are considered. A live process holds an advisory lock.
-
-    Args:
-        admin: The server's administrator.
-        project: The project's label.
-        kept: The number of the project's templates to keep.
     """
     databases = admin.databases(database_names.PREFIX)
     unused = [name for name in databases if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)

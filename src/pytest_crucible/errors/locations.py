@@ -55,16 +55,16 @@ def here(*, across_loops: bool = True) -> CodeLocation | None:
     Args:
         across_loops: Whether to look beyond the frames that run the event loop, too.
     """
-    place = innermost(sys._getframe(1), across_loops=across_loops)
+    location = innermost(sys._getframe(1), across_loops=across_loops)
     greenlet = sys.modules.get("greenlet")
-    if place is not None or greenlet is None:
-        return place
+    if location is not None or greenlet is None:
+        return location
     # SQLAlchemy runs its synchronous core in a greenlet; the code that awaits it is in the parent's frames.
     parent = greenlet.getcurrent().parent
-    while place is None and parent is not None:
-        place = innermost(parent.gr_frame, across_loops=across_loops)
+    while location is None and parent is not None:
+        location = innermost(parent.gr_frame, across_loops=across_loops)
         parent = parent.parent
-    return place
+    return location
 
 
 def cause() -> CodeLocation | None:
@@ -117,14 +117,14 @@ def innermost(frame: FrameType | None, *, across_loops: bool = True) -> CodeLoca
 
 def of_error(error: BaseException) -> str:
     """Return the user's line that raised *error*, and the outermost one if it is another; "" for none."""
-    places = []
+    lines = []
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if not is_library(code.co_filename):
-            places.append(CodeLocation(code, traceback.tb_lineno))
+            lines.append(CodeLocation(code, traceback.tb_lineno))
         traceback = traceback.tb_next
-    ends = dict.fromkeys(map(str, [*places[-1:], *places[:1]]))
+    ends = dict.fromkeys(map(str, [*lines[-1:], *lines[:1]]))
     return ", called at ".join(ends)
 
 

@@ -64,4 +64,4 @@ def current() -> FactoryScope:
 
 def gone(scope: FactoryScope) -> None:
     """Forget the values of *scope*, whose rows no longer exist."""
-    Seen.alive[:] = [one for one in Seen.alive if one is not scope.seen]
+    Seen.alive[:] = [seen for seen in Seen.alive if seen is not scope.seen]

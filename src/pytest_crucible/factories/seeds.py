@@ -62,16 +62,16 @@ class Sources:
                 source.unique.clear()
 
     def _fixed(self, factory: Any) -> Any:
-        found = self.fixed.get(factory)
-        return getattr(factory, "__random_seed__", None) if found is None else found
+        seed = self.fixed.get(factory)
+        return getattr(factory, "__random_seed__", None) if seed is None else seed
 
     def _factories(self) -> Iterator[Any]:
-        found, waiting = {self.base}, [self.base]
+        known, waiting = {self.base}, [self.base]
         while waiting:
             factory = waiting.pop(0)
             yield factory
-            new = [one for one in factory.__subclasses__() if one not in found]
-            found.update(new)
+            new = [subclass for subclass in factory.__subclasses__() if subclass not in known]
+            known.update(new)
             waiting += new
 
     def _shared(self) -> Random:
@@ -92,14 +92,14 @@ class Sources:
 
     def state(self) -> State:
         """Return the state of every source."""
-        states = [(one, one.getstate()) for one in {id(one): one for one in self._randoms()}.values()]
+        states = [(source, source.getstate()) for source in {id(source): source for source in self._randoms()}.values()]
         return [*states, (random, random.getstate())] if self._python else states
 
     def drew(self, value: int) -> bool:
         """Return whether anything was drawn since `seed` was called with *value*."""
         begun = Random(value).getstate()  # noqa: S311 # not for cryptography
         sources = [self.base.__random__, *_of_faker(self.base.__faker__), self._shared()]
-        return any(one.getstate() != begun for one in sources if isinstance(one, Random))
+        return any(source.getstate() != begun for source in sources if isinstance(source, Random))
 
 
 def separate(factory: Any, patches: Patches) -> None:
@@ -112,13 +112,13 @@ def separate(factory: Any, patches: Patches) -> None:
 
 def restore(state: State) -> None:
     """Restore every source to *state*."""
-    for source, was in state:
-        source.setstate(was)
+    for source, before in state:
+        source.setstate(before)
 
 
 def _of_faker(faker: Any) -> Iterator[Random]:
-    for one in getattr(faker, "factories", ()):
-        if hasattr(one, "factories"):
-            yield from _of_faker(one)
+    for inner in getattr(faker, "factories", ()):
+        if hasattr(inner, "factories"):
+            yield from _of_faker(inner)
         else:
-            yield one.random
+            yield inner.random

@@ -66,7 +66,7 @@ class Leak:
         backend: The server's account of it.
         opened: This process's account of its connection; None for a raw driver's or another process's.
         owner: Its probable owner, as a phrase.
-        first: The place of its session's first use, or None.
+        first: The location of its session's first use, or None.
         in_the_way: Whether it held a lock on tables that had to be reset.
         outcome: The sentence that says how it ended.
     """
@@ -211,8 +211,8 @@ def in_the_way(
 def leak(backend: OtherBackend, opened: Opened | None, now: Circumstances, *, in_the_way: bool = False) -> Leak:
     """Return the leak of *backend*, with its owner and its session's first use."""
     first = now.first.get(opened.session) if opened is not None and opened.session is not None else None
-    place = str(first.place) if first is not None and first.place is not None else None
-    return Leak(backend, opened, _owner(opened, first, now), place, in_the_way)
+    location = str(first.location) if first is not None and first.location is not None else None
+    return Leak(backend, opened, _owner(opened, first, now), location, in_the_way)
 
 
 def _owner(opened: Opened | None, first: FirstUse | None, now: Circumstances) -> str:

@@ -109,7 +109,7 @@ def described(task: Task) -> str:
     """Return a line on *task*: its name, its coroutine, and the project's line where it is suspended."""
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", None) or repr(coroutine)
-    location = [found for frame in suspended(coroutine) if (found := innermost(frame))][-1:]
+    location = [line for frame in suspended(coroutine) if (line := innermost(frame))][-1:]
     where = location[0] if location else UNKNOWN
     return f"The test left a task behind: {task.get_name()}, coroutine {name}, suspended at {where}."
 
@@ -118,7 +118,7 @@ def context_of(task: Task) -> Context | None:
     """Return the context that *task* runs in."""
     if hasattr(task, "get_context"):  # Python 3.12
         return task.get_context()  # type: ignore[no-any-return]
-    return next((found for found in gc.get_referents(task) if isinstance(found, Context)), None)
+    return next((referent for referent in gc.get_referents(task) if isinstance(referent, Context)), None)
 
 
 def cancel(tasks: Iterable[Task]) -> None:
@@ -127,5 +127,5 @@ def cancel(tasks: Iterable[Task]) -> None:
     for task in tasks:
         task.cancel()
         by_loop.setdefault(task.get_loop(), []).append(task)
-    for loop, mine in by_loop.items():
-        loop.run_until_complete(asyncio.wait(mine, timeout=CANCEL_SECONDS))
+    for loop, cancelled in by_loop.items():
+        loop.run_until_complete(asyncio.wait(cancelled, timeout=CANCEL_SECONDS))

@@ -3,7 +3,7 @@
 A row that a test flushed and did not commit is locked until the test's transaction ends, and that transaction waits
 for the application's answer, which waits for the row. PostgreSQL sees no deadlock, because one of the two waits is
 not in the database. So a thread of its own asks the server who waits, and ends what would never end by itself: the
-waiting statement is cancelled, and the test fails with both statements and both places.
+waiting statement is cancelled, and the test fails with both statements and both locations.
 
 What is left alone
 ------------------
@@ -203,8 +203,8 @@ class Watchdog:
         now = rows[0][0] if rows else 0.0
         edges = [(Side(*row[1:5]), Side(*row[5:10])) for row in rows]
         self._clear(blocker for _, blocker in edges)
-        found = endless(edges)
-        watched.seen = {wait: watched.seen.get(wait, now) for wait in found}
+        waits = endless(edges)
+        watched.seen = {wait: watched.seen.get(wait, now) for wait in waits}
         over = [wait for wait, since in watched.seen.items() if now - since >= self.limit]
         if over:
             self._cancel(watched, over)

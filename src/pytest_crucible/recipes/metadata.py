@@ -23,11 +23,7 @@ EXAMPLES = {
 
 
 class MetadataRecipe(Recipe):
-    """A recipe of extensions, every schema that the metadata names, ``create_all``, and the user's data.
-
-    Args:
-        settings: The settings; the application that they name is imported first, with its models and listeners.
-    """
+    """A recipe of extensions, every schema that the metadata names, ``create_all``, and the user's data."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -39,7 +39,7 @@ class Opened:
         loop: The event loop that it belongs to, None for a synchronous driver.
         generation: The generation of the database that it leads to.
         owner: The owner of the code that checked it out last: a wide fixture, ``lifespan``, or None.
-        place: The line that checked it out last, ``tests/test_x.py:12 in test_x``, or None.
+        location: The line that checked it out last, ``tests/test_x.py:12 in test_x``, or None.
         checked_out: Whether it is in use now.
         thread: The identifier of the thread that checked it out last.
         task: The task that checked it out last, where that has an owner.
@@ -52,7 +52,7 @@ class Opened:
     loop: Loop | None
     generation: int
     owner: str | None
-    place: str | None
+    location: str | None
     checked_out: bool
     thread: int = 0
     task: asyncio.Task[Any] | None = None
@@ -64,7 +64,7 @@ def opened_by(opened: Opened | None) -> str:
     """Return, in words, the code that opened a connection; None stands for one that the redirect has not made."""
     if opened is None:
         return "by code that Crucible does not see (a raw driver, a subprocess)"
-    return f"at {opened.place or UNKNOWN} ({opened.driver})"
+    return f"at {opened.location or UNKNOWN} ({opened.driver})"
 
 
 class ConnectionEntry:
@@ -95,7 +95,7 @@ class ConnectionEntry:
         self.record: Callable[[], Any] = nothing
         self.engine: Callable[[], Engine | None] = nothing if engine is None else weakref.ref(engine)
         self.owner: str | None = None
-        self.place: CodeLocation | None = None
+        self.location: CodeLocation | None = None
         self.checked_out = True  # the pool initialises it before the first checkout
         self.condemned = False
         self.is_new = True
@@ -106,9 +106,9 @@ class ConnectionEntry:
         self.task: Callable[[], asyncio.Task[Any] | None] = nothing
         self.began: Began | None = None
 
-    def checked_out_by(self, owner: str | None, place: CodeLocation | None, proxy: Any) -> None:
+    def checked_out_by(self, owner: str | None, location: CodeLocation | None, proxy: Any) -> None:
         """Note the code that checks the connection out, and the pool's *proxy* of it."""
-        self.owner, self.place = owner, place
+        self.owner, self.location = owner, location
         self.proxy = weakref.ref(proxy)
         self.thread = threading.get_ident()
         self.task = nothing if owner is None else current_task()
@@ -180,14 +180,14 @@ class ConnectionEntry:
 
     def opened(self) -> Opened:
         """Return a snapshot for other modules."""
-        place = None if self.place is None else str(self.place)
+        location = None if self.location is None else str(self.location)
         return Opened(
             self.pid,
             self.driver,
             self.loop(),
             self.target.generation,
             self.owner,
-            place,
+            location,
             self.checked_out,
             self.thread,
             self.task(),

@@ -35,9 +35,9 @@ ROLLBACK_SECONDS = 2.0
 
 
 class FirstUse(NamedTuple):
-    """The place of a session's first use, the owner of that code, and the number of the test."""
+    """The location of a session's first use, the owner of that code, and the number of the test."""
 
-    place: CodeLocation | None
+    location: CodeLocation | None
     owner: str | None
     test: int
 
@@ -75,7 +75,7 @@ class Holders:
             isinstance(session.bind, Connection),
         )
         if session not in self.first:
-            self.first[session] = FirstUse(entry.place, entry.owner, test)
+            self.first[session] = FirstUse(entry.location, entry.owner, test)
 
     def is_held(self, database: str) -> bool:
         """Return whether a connection to *database* is checked out."""
@@ -240,7 +240,7 @@ def _roll_back_invalidated(entry: ConnectionEntry, rollback: Callable[[], None])
     rollback()
 
 
-# The owner and place of connections that connect anew at their next use.
+# The owner and location of connections that connect anew at their next use.
 _invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, CodeLocation | None]] = (
     weakref.WeakKeyDictionary()
 )
@@ -249,7 +249,7 @@ _invalidated: weakref.WeakKeyDictionary[Connection, tuple[str | None, CodeLocati
 def _invalidate(entry: ConnectionEntry, connection: Connection) -> None:
     """Make *connection* connect anew at its next use, with its owner and the isolation level set on it."""
     connection.invalidate()
-    _invalidated[connection] = entry.owner, entry.place
+    _invalidated[connection] = entry.owner, entry.location
     event.listen(connection.engine, "begin", _renew)  # not all versions accept one for a connection
 
 
@@ -261,4 +261,4 @@ def _renew(connection: Connection) -> None:
     connection.dialect.set_connection_execution_options(connection, connection.get_execution_options())
     entry: ConnectionEntry | None = connection.info.get(KEY)
     if entry is not None:
-        entry.owner, entry.place = lost
+        entry.owner, entry.location = lost

@@ -145,9 +145,9 @@ class OtherEngines:
                 + engine.remedy()
             )
         if texts and self._mode == "warn":
-            made = self.met[-len(texts)].made
+            location = self.met[-len(texts)].made
             warning = OtherDialectWarning("\n".join(texts))
-            warnings.warn_explicit(warning, OtherDialectWarning, made.code.co_filename, made.line)
+            warnings.warn_explicit(warning, OtherDialectWarning, location.code.co_filename, location.line)
 
     def _note(self, engine: Engine, frame: FrameType | None) -> None:
         if engine.dialect.name == "postgresql":
@@ -155,9 +155,9 @@ class OtherEngines:
         while frame is not None and _passes_on(frame.f_code.co_filename):
             frame = frame.f_back
         if frame is not None and self._is_own(frame):
-            made = CodeLocation(frame.f_code, frame.f_lineno)
-            other = OtherEngine(engine.dialect.name, engine.dialect.is_async, made)
-            self._made[engine.dialect] = self._lines.setdefault((made, engine.dialect.name), other)
+            location = CodeLocation(frame.f_code, frame.f_lineno)
+            other = OtherEngine(engine.dialect.name, engine.dialect.is_async, location)
+            self._made[engine.dialect] = self._lines.setdefault((location, engine.dialect.name), other)
 
     def _is_own(self, frame: FrameType) -> bool:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]

@@ -16,11 +16,11 @@ TESTS = 3
 
 @dataclass(frozen=True, order=True)
 class Repetition:
-    """A statement that one test executed several times from one place.
+    """A statement that one test executed several times from one location.
 
     Attributes:
         times: The number of executions.
-        what: The statement and the place.
+        what: The statement and the location.
         test: The test's id.
     """
 

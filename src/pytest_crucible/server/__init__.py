@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
-from ..settings.values import CONTAINERS, beginning
+from ..settings.checks import CONTAINERS, beginning
 from . import url
 from .address import Address
 

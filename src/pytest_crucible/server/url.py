@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import UsageError
 from ..errors.masking import Password
-from ..settings import values as spelling
+from ..settings.checks import check_postgresql
 from .address import Address
 
 TLS = {
@@ -43,7 +43,7 @@ def parse(url: str) -> Address:
     if split is None:
         raise _unquoted()
     parts, password, query = split
-    spelling.check_postgresql(parts.scheme, "crucible_server")
+    check_postgresql(parts.scheme, "crucible_server")
     _check_query(query)
     host, port = _place(parts, query)
     return Address(

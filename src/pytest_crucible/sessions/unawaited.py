@@ -50,8 +50,8 @@ class Unawaited:
         """
         held = [(str(value.__qualname__), None) for value in named.values() if _is_of_session(value)]
         return [
-            f"{name}() was not awaited{f' at {place}' if place else ''}: nothing was done. Write `await` before it."
-            for name, place in dict.fromkeys([*self._calls, *held])
+            f"{name}() was not awaited{f' at {where}' if where else ''}: nothing was done. Write `await` before it."
+            for name, where in dict.fromkeys([*self._calls, *held])
         ]
 
     def _collected(self, coroutine: CoroutineType[Any, Any, Any]) -> None:

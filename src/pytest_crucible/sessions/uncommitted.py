@@ -105,7 +105,7 @@ class Uncommitted:
         transaction, record = session.get_transaction(), self._records.get(session)
         # A session that is being closed drops its new objects while its transaction is about to end.
         if record is None or (transaction is not None and record.transaction() is not transaction):
-            reference = _nothing if transaction is None else weakref.ref(transaction)
+            reference = (lambda: None) if transaction is None else weakref.ref(transaction)
             record = self._records[session] = Record(reference)
         return record
 
@@ -123,10 +123,6 @@ class Uncommitted:
             rows.update((row.model, ROLLED_BACK) for row in record.flushed)
             rows.update((model, UNFLUSHED) for model in record.dropped)
         return rows
-
-
-def _nothing() -> None:
-    return None
 
 
 def _is_open(session: Session, record: Record) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .option import Option
-from .table import ASYNC_DRIVERS, ISOLATIONS, OPTIONS, SYNC_DRIVERS, Settings, resolve
+from .preferred_drivers import ASYNC_DRIVERS, SYNC_DRIVERS
+from .table import ISOLATIONS, OPTIONS, Settings, resolve
 
 __all__ = ["ASYNC_DRIVERS", "ISOLATIONS", "OPTIONS", "SYNC_DRIVERS", "Option", "Settings", "resolve"]

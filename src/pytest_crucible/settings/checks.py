@@ -21,12 +21,7 @@ SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
 
 def split_path(dotted: str, place: str) -> tuple[str, str]:
-    """Split ``"app.main:app"`` into module and attribute.
-
-    Args:
-        dotted: The user's string.
-        place: The place where it stands, for the error.
-    """
+    """Split ``"app.main:app"`` into module and attribute."""
     module, colon, attribute = dotted.partition(":")
     if colon and _is_dotted(module) and _is_dotted(attribute):
         return module, attribute
@@ -201,8 +196,8 @@ def word(text: str, place: str) -> str:
     raise UsageError(f"{place}: an entry is empty.", do="Remove it.")
 
 
-def _closest(text: str, words: Iterable[str], *, default: str) -> str:
+def _closest(text: str, choices: Iterable[str], *, default: str) -> str:
     from difflib import get_close_matches  # imported only here: correct settings never need it
 
-    close = get_close_matches(text.lower(), list(words), n=1)
+    close = get_close_matches(text.lower(), list(choices), n=1)
     return f'Did you mean "{close[0]}"?' if close else default

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import CrucibleError, UsageError
-from .values import split_path
+from .checks import split_path
 
 PASSED_OVER = {"node_modules", "venv", "__pycache__"}
 

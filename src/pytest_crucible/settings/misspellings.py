@@ -26,13 +26,7 @@ LOOKS_LIKE_ONE = re.compile(r"cru|cibl", re.IGNORECASE)
 
 
 def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) -> None:
-    """Refuse keys of configuration files that misspell an option, or that stand in a wrong table.
-
-    Args:
-        root: The project's root folder.
-        file: The configuration file that pytest reads.
-        overrides: Values of pytest's ``--override-ini``.
-    """
+    """Refuse keys of configuration files that misspell an option, or that stand in a wrong table."""
     for text in overrides:
         _refuse_misspelt(text.partition("=")[0].strip(), "--override-ini")
     for path in dict.fromkeys([file or root / "pyproject.toml", root / "pyproject.toml"]):
@@ -63,9 +57,9 @@ def refuse_flags(unknown: Iterable[str]) -> None:
             raise _misspelt(name, "the command line", meant)
 
 
-def looks_like_one(words: Iterable[str]) -> bool:
-    """Return whether any of *words* may be a flag of Crucible, misspelt or not."""
-    return any(word.startswith("--") and LOOKS_LIKE_ONE.search(word) for word in words)
+def looks_like_one(arguments: Iterable[str]) -> bool:
+    """Return whether any of *arguments* may be a flag of Crucible, misspelt or not."""
+    return any(word.startswith("--") and LOOKS_LIKE_ONE.search(word) for word in arguments)
 
 
 def _refuse_misspelt(key: str, place: str) -> None:

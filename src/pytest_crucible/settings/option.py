@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..errors import UsageError
 from ..errors.masking import mask
-from .values import word
+from .checks import word
 
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 

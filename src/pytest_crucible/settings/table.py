@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors.masking import mask
-from . import values as spelling
+from . import checks
 from .option import Option
 
-ISOLATIONS = spelling.ISOLATIONS
-# The drivers of engines that Crucible makes, the preferred first; each is named as it is imported.
-ASYNC_DRIVERS = ("asyncpg", "psycopg")
-SYNC_DRIVERS = ("psycopg", "psycopg2")
+ISOLATIONS = checks.ISOLATIONS
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -32,7 +29,7 @@ OPTIONS: tuple[Option, ...] = (
         None,
         '"app.main:app"',
         "an ASGI application, or a factory without arguments",
-        spelling.dotted,
+        checks.dotted,
     ),
     Option(
         "crucible_metadata",
@@ -40,7 +37,7 @@ OPTIONS: tuple[Option, ...] = (
         (),
         '["app.models:Base"]',
         "declarative bases, `MetaData` or `SQLModel`: what the schema is built from",
-        spelling.dotted,
+        checks.dotted,
     ),
     Option(
         "crucible_alembic",
@@ -56,7 +53,7 @@ OPTIONS: tuple[Option, ...] = (
         '["db/schema.sql"]',
         'build the schema by SQL scripts instead, or by a callable, `"tests.schema:build"`; wins where '
         "`crucible_metadata` is set too",
-        spelling.schema,
+        checks.schema,
         may_be_string=True,
     ),
     Option(
@@ -65,7 +62,7 @@ OPTIONS: tuple[Option, ...] = (
         (),
         '["analytics=app.stats:Base"]',
         "further databases, by the name in the application's URLs",
-        spelling.database,
+        checks.database,
     ),
     Option("crucible_extensions", "list", (), '["citext"]', "extensions to create first"),
     Option(
@@ -74,7 +71,7 @@ OPTIONS: tuple[Option, ...] = (
         None,
         '"tests.data:load"',
         "a callable, sync or async, that fills the template, once per fingerprint",
-        spelling.dotted,
+        checks.dotted,
     ),
     Option(
         "crucible_server",
@@ -83,7 +80,7 @@ OPTIONS: tuple[Option, ...] = (
         '"embedded"',
         'which PostgreSQL: `"embedded"`, `"container"`, `"container:IMAGE"`, `"container-per-worker"`, '
         '`"postgresql://…"`',
-        spelling.server,
+        checks.server,
     ),
     Option(
         "crucible_locale", "string", None, '"C.UTF-8"', "locale and provider of the databases, where ordering matters"
@@ -94,7 +91,7 @@ OPTIONS: tuple[Option, ...] = (
         "reset",
         '"reset"',
         'how tests are kept apart: `"reset"`, `"rollback"` or `"clone"`',
-        spelling.isolation,
+        checks.isolation,
     ),
     Option(
         "crucible_get_session",
@@ -102,7 +99,7 @@ OPTIONS: tuple[Option, ...] = (
         None,
         '"app.database:get_db"',
         "in rollback isolation, the dependency that is overridden to yield `db_session`",
-        spelling.dotted,
+        checks.dotted,
     ),
     Option(
         "crucible_expire_on_commit",
@@ -111,7 +108,7 @@ OPTIONS: tuple[Option, ...] = (
         '"auto"',
         "whether the tests' sessions expire what they commit: `\"auto\"` (`sync_session` as the application's do, "
         '`db_session` never), `"application"` (both as the application\'s), `"always"`, `"never"`',
-        spelling.expiry,
+        checks.expiry,
     ),
     Option(
         "crucible_access_token",
@@ -119,7 +116,7 @@ OPTIONS: tuple[Option, ...] = (
         None,
         '"app.security:create_access_token"',
         "mints the access token of a user, for the fixtures of authentication",
-        spelling.dotted,
+        checks.dotted,
     ),
     Option(
         "crucible_url_env",
@@ -127,7 +124,7 @@ OPTIONS: tuple[Option, ...] = (
         (),
         '["DATABASE_URL=postgresql+asyncpg"]',
         "environment variables that get the worker database's URL, for code outside SQLAlchemy",
-        spelling.url_env,
+        checks.url_env,
     ),
     Option(
         "crucible_no_database",
@@ -143,7 +140,7 @@ OPTIONS: tuple[Option, ...] = (
         '"allow"',
         "what an engine of the project's own is that speaks SQLite, MySQL or the like, which nothing isolates: "
         '`"warn"`, `"error"` or `"allow"`',
-        spelling.other_dialects,
+        checks.other_dialects,
     ),
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
@@ -157,7 +154,7 @@ OPTIONS: tuple[Option, ...] = (
         '"harmful"',
         'which transactions that a test leaves open are reported: `"harmful"` (it wrote, is aborted, or locks) or '
         '`"all"`',
-        spelling.leaks,
+        checks.leaks,
     ),
 )
 
@@ -207,8 +204,8 @@ class Settings:
     def named_paths(self) -> list[tuple[str, str]]:
         """Return every dotted path in the settings, each with its option."""
         metadata = [("crucible_metadata", path) for path in self.metadata]
-        schema = [("crucible_schema", path) for path in self.schema if spelling.is_path_of_callable(path)]
-        further = [("crucible_databases", path) for _, path in self._entries() if spelling.is_path_of_callable(path)]
+        schema = [("crucible_schema", path) for path in self.schema if checks.is_path_of_callable(path)]
+        further = [("crucible_databases", path) for _, path in self._entries() if checks.is_path_of_callable(path)]
         options = ("app", "load", "get_session", "access_token")
         single = [(f"crucible_{name}", path) for name in options if (path := getattr(self, name))]
         return [*metadata, *schema, *further, *single]
@@ -231,9 +228,9 @@ class Settings:
         shapes: dict[str | None, Settings] = {None: self} if self.has_main or not paths else {}
         for database, own in paths.items():
             load = None if shapes else self.load
-            alembic = next(filter(spelling.is_alembic, own), None)
-            schema = tuple(filter(spelling.is_sql, own))
-            metadata = tuple(filter(spelling.is_path_of_callable, own))
+            alembic = next(filter(checks.is_alembic, own), None)
+            schema = tuple(filter(checks.is_sql, own))
+            metadata = tuple(filter(checks.is_path_of_callable, own))
             shapes[database] = replace(self, metadata=metadata, alembic=alembic, schema=schema, load=load)
         return shapes
 

@@ -79,11 +79,14 @@ class LeasedServer:
         forks.INHERITED.append(self._admin)
         self._admin = None
 
-    def disconnect(self) -> None:
-        """Drop the databases of dead processes, and disconnect."""
+    def drop_remains(self) -> None:
+        """Drop the databases of dead processes: a worker that crashed, and whose replacement may have needed none."""
         if self._admin is not None:
-            # A worker that crashed has left its own, and its replacement may have needed none.
             templates.collect_dead(self._admin)
+
+    def disconnect(self) -> None:
+        """Close the administrator's connection."""
+        if self._admin is not None:
             self._admin.close()
 
     def release(self) -> None:

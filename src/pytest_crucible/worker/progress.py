@@ -19,7 +19,7 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self.say: Callable[[str], None] = _nothing
+        self.say: Callable[[str], None] = lambda line: None  # until the run has a terminal
 
     @contextmanager
     def of(self, doing: Callable[[], str], done: str) -> Iterator[None]:
@@ -51,7 +51,3 @@ class Progress:
         while not ended.wait(wait):
             self.say(f"{doing()} ({time.monotonic() - began:.0f} s so far)")
             wait = NEXT_SECONDS
-
-
-def _nothing(_: str) -> None:
-    """Drop a line, before the run has a terminal."""

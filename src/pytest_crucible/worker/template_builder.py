@@ -64,8 +64,8 @@ class TemplateBuilder:
 
     def roles(self) -> list[tuple[str, str | None]]:
         """Return the roles that the application's engines name, each with its database's key, the likeliest first."""
-        found = roles(self._passed_over, self._settings.packages)
-        return [(role, self._key(name)) for role, name in found]
+        named = roles(self._passed_over, self._settings.packages)
+        return [(role, self._key(name)) for role, name in named]
 
     def template(self, database: Database, recipe: recipes.Recipe) -> templates.Template:
         """Return the template of *database*, which is built by *recipe* if the server has none like it.

@@ -223,5 +223,6 @@ class Worker(Databases):
                 database.disconnect()
                 if self.server.is_connected:
                     database.drop(self.server.connect())
+            self.server.drop_remains()
             self.server.disconnect()
         self.server.release()

@@ -50,15 +50,7 @@ async def check_routes(
 async def check_probe(
     client: ProbeClient, matrix: Matrix, probe: Probe, tokens: Mapping[str, str], watching: Watching = nullcontext
 ) -> RouteFinding | None:
-    """Carry out one test of the matrix.
-
-    Args:
-        client: The client that sends the request.
-        matrix: The project's declarations about its routes.
-        probe: One of the matrix's probes.
-        tokens: Tokens by the names of the credentials.
-        watching: A context manager that watches the database, if there is one.
-    """
+    """Carry out one test of the matrix."""
     route, name = probe.route, probe.credential
     if route is None:
         return matrix.listing(client.application)
@@ -78,8 +70,8 @@ async def _is_accepted(client: ProbeClient, route: Route, token: str) -> RouteFi
         return None
     if answer.status == 403:
         bad = await _answer(client, route, MALFORMED, complete=complete)
-        found = "answers a good and a bad token alike: the user may not do this, or the token is not understood"
-        return RouteFinding(route, VALID, found, unclear=True) if answer.body == bad.body else None
+        reaction = "answers a good and a bad token alike: the user may not do this, or the token is not understood"
+        return RouteFinding(route, VALID, reaction, unclear=True) if answer.body == bad.body else None
     return RouteFinding(
         route,
         VALID,

@@ -40,16 +40,16 @@ def smallest(schema: Schema, definitions: Schema | None = None, depth: int = 0) 
         depth: The number of schemas around this one: a model may contain itself.
     """
     definitions = schema.get("$defs", {}) if definitions is None else definitions
-    for given in ("examples", "example", "default", "const", "enum"):
-        if given in schema:
-            return schema[given][0] if given in {"examples", "enum"} and schema[given] else schema[given]
+    for keyword in ("examples", "example", "default", "const", "enum"):
+        if keyword in schema:
+            return schema[keyword][0] if keyword in {"examples", "enum"} and schema[keyword] else schema[keyword]
     if depth > DEEPEST:
         return None
     if "$ref" in schema:
         return smallest(definitions[schema["$ref"].rpartition("/")[2]], definitions, depth + 1)
     for several in ("anyOf", "oneOf"):
         if several in schema:
-            first: Schema = next((one for one in schema[several] if one.get("type") != "null"), {})
+            first: Schema = next((option for option in schema[several] if option.get("type") != "null"), {})
             return smallest(first, definitions, depth + 1)
     if "allOf" in schema:
         merged = {key: value for part in schema["allOf"] for key, value in part.items()}
@@ -59,7 +59,7 @@ def smallest(schema: Schema, definitions: Schema | None = None, depth: int = 0) 
 
 def _of_type(schema: Schema, definitions: Schema, depth: int) -> Any:
     kind = schema.get("type")
-    kind = next((one for one in kind if one != "null"), None) if isinstance(kind, list) else kind
+    kind = next((name for name in kind if name != "null"), None) if isinstance(kind, list) else kind
     if kind in {"integer", "number"}:
         return _number(schema)
     if kind == "boolean":
@@ -102,7 +102,7 @@ def _whole(schema: Schema, step: Any) -> Any:
 
 def _array(schema: Schema, definitions: Schema, depth: int) -> list[Any]:
     if "prefixItems" in schema:
-        return [smallest(one, definitions, depth + 1) for one in schema["prefixItems"]]
+        return [smallest(item, definitions, depth + 1) for item in schema["prefixItems"]]
     return [smallest(schema.get("items", {}), definitions, depth + 1)] * int(schema.get("minItems", 0))
 
 

@@ -38,15 +38,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The project's declarations about its routes.
-
-    Attributes:
-        public: Routes that need no credentials, as ``GET /health``.
-        terms: The definition of a refusal.
-        guards: Dependencies that refuse requests without using ``fastapi.security``.
-        secured: Patterns of routes that are guarded in another way, as ``* /admin/*``.
-        credentials: The credentials that each route is tested with.
-    """
+    """The project's declarations about its routes: the arguments of `route_matrix`."""
 
     public: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
@@ -58,14 +50,14 @@ class Matrix:
         """Return every test of the matrix, in the order of the routes."""
         routes = routes_of(application, self.guards)
         refusing = [route for route in routes if self._must_refuse(route)]
-        asked = (
+        refusals = (
             Probe(route, name)
             for route in refusing
             for name in self.credentials
             if name in EVERYWHERE or route in _once(name, route, refusing)
         )
         claimed = (Probe(route, PUBLIC) for route in routes if self._is_secured(route) and str(route) in self.public)
-        return [Probe(None, UNLISTED), *asked, *claimed]
+        return [Probe(None, UNLISTED), *refusals, *claimed]
 
     def listing(self, application: Any) -> RouteFinding | None:
         """Check that every route declares security or is listed as public, and that every listed route exists."""
@@ -155,14 +147,14 @@ def matrix_of(test: object) -> Matrix | None:
 
 def _once(name: str, route: Route, routes: list[Route]) -> list[Route]:
     """Return the one route to test among those that share *route*'s guard; a websocket that guards itself is alone."""
-    alike = [one for one in routes if one.guard == route.guard] if route.guard else [route]
+    alike = [other for other in routes if other.guard == route.guard] if route.guard else [route]
     if name != VALID:
         return alike[:1]
     if not route.guard and "{" in route.path:
         return []  # a route to an object may refuse because the object does not exist
     # With a good credential, only a route that reads, or a request without its body, changes nothing.
-    reading = [one for one in alike if one.method in {"GET", WEBSOCKET}]
-    return (reading or [one for one in alike if needs_body(one)])[:1]
+    reading = [other for other in alike if other.method in {"GET", WEBSOCKET}]
+    return (reading or [other for other in alike if needs_body(other)])[:1]
 
 
 def _pasted(names: Iterable[str]) -> str:

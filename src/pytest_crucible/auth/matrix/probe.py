@@ -19,13 +19,7 @@ UNAUTHORIZED = frozenset({401, 403})
 
 @dataclass(frozen=True)
 class Terms:
-    """The definition of a refusal.
-
-    Attributes:
-        statuses: The statuses of an HTTP response.
-        codes: The close codes of a websocket that was accepted before.
-        may_write: Tables that a refused request may write, such as a log of attempts.
-    """
+    """The definition of a refusal; see `route_matrix`."""
 
     statuses: frozenset[int] = UNAUTHORIZED
     codes: frozenset[int] = REFUSALS
@@ -110,17 +104,17 @@ class ProbeClient:
             request.body.clear()
         if route.method == WEBSOCKET:
             url = str(self.options.get("base_url", app.BASE_URL))
-            found = await shake_hands(self.application, request, terms.codes, url, self.options.get("headers") or {})
-            return Outcome(found and f"the websocket {found}")
+            reaction = await shake_hands(self.application, request, terms.codes, url, self.options.get("headers") or {})
+            return Outcome(reaction and f"the websocket {reaction}")
         status, body = await self._answer(route, request)
-        found = None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}"
-        return Outcome(found, status, body)
+        reaction = None if status in terms.statuses else f"answered {status}, not {_listed(terms.statuses)}"
+        return Outcome(reaction, status, body)
 
     async def _answer(self, route: Route, request: Request) -> tuple[int, bytes]:
         cookies = {**(self.options.get("cookies") or {}), **request.cookies}
-        words = {**self.options, "cookies": cookies, "raise_app_exceptions": True}
+        kwargs = {**self.options, "cookies": cookies, "raise_app_exceptions": True}
         async with (
-            app.client(self.application, **words) as client,
+            app.client(self.application, **kwargs) as client,
             client.stream(
                 route.method, request.path, params=request.query, headers=request.headers, **request.body
             ) as response,
@@ -133,14 +127,6 @@ async def ask(
     client: ProbeClient, route: Route, credential: str, token: str | None, terms: Terms, watch: RowWatch | None = None
 ) -> RouteFinding | None:
     """Send a request to *route* with a credential that it must refuse.
-
-    Args:
-        client: The client that sends it.
-        route: One of `routes_of` the application.
-        credential: The fault of the credential.
-        token: The credential, or None to send none.
-        terms: The definition of a refusal.
-        watch: The watch on changed rows, if there is a database.
 
     Returns:
         The fault, or None if the route refused and wrote nothing.

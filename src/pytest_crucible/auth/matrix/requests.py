@@ -51,11 +51,11 @@ def request_for(route: Route) -> Request:
     if dependant is None:
         return Request(_fill(route.path, {}), headers=host)
     parts = list(subtree(dependant))
-    path = _values((one for part in parts for one in part.path_params), everything=True)
+    path = _values((parameter for part in parts for parameter in part.path_params), everything=True)
     places = {scheme.name.lower() for scheme in route.schemes or likely_places(route)}
-    query = _values(one for part in parts for one in part.query_params)
-    headers = _values(one for part in parts for one in part.header_params)
-    cookies = _values(one for part in parts for one in part.cookie_params)
+    query = _values(parameter for part in parts for parameter in part.query_params)
+    headers = _values(parameter for part in parts for parameter in part.header_params)
+    cookies = _values(parameter for part in parts for parameter in part.cookie_params)
     return Request(
         _fill(route.path, path),
         {name: value for name, value in query.items() if name.lower() not in places},
@@ -73,27 +73,25 @@ def needs_body(route: Route) -> bool:
 
 def likely_places(route: Route) -> list[Scheme]:
     """Return likely places of credentials for a route without a scheme: a bearer, and parameters by their names."""
-    found = [Scheme("bearer"), Scheme("query", "token")]
+    schemes = [Scheme("bearer"), Scheme("query", "token")]
     dependant = dependant_of(route.source)
     for part in subtree(dependant) if dependant is not None else ():
-        for place, parameters in (
-            ("query", part.query_params),
-            ("header", part.header_params),
-            ("cookie", part.cookie_params),
-        ):
-            found += [Scheme(place, one.alias) for one in parameters if TOKEN_LIKE.search(one.alias)]
-    return [one for one in dict.fromkeys(found) if (one.place, one.name.lower()) != ("header", "authorization")]
+        fields = {"query": part.query_params, "header": part.header_params, "cookie": part.cookie_params}
+        for place, parameters in fields.items():
+            schemes += [Scheme(place, field.alias) for field in parameters if TOKEN_LIKE.search(field.alias)]
+    known = ("header", "authorization")
+    return [scheme for scheme in dict.fromkeys(schemes) if (scheme.place, scheme.name.lower()) != known]
 
 
 def _values(parameters: Iterable[Any], *, everything: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in parameters:
-        schema = schema_of(one)
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        schema = schema_of(parameter)
         if "properties" in schema and not everything:  # a model whose fields are parameters
-            found |= smallest(schema)
-        elif everything or is_required(one):
-            found[one.alias] = smallest(schema)
-    return found
+            values |= smallest(schema)
+        elif everything or is_required(parameter):
+            values[parameter.alias] = smallest(schema)
+    return values
 
 
 def schema_of(parameter: Any) -> dict[str, Any]:
@@ -112,7 +110,7 @@ def schema_of(parameter: Any) -> dict[str, Any]:
     except PydanticUserError:
         schema = {}
     examples = getattr(info, "openapi_examples", None) or {}
-    values = [one["value"] for one in examples.values() if "value" in one]
+    values = [example["value"] for example in examples.values() if "value" in example]
     root = schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], {}) if "$ref" in schema else {}
     return {**schema, **root, **({"examples": values} if values else {})}
 
@@ -145,9 +143,9 @@ def _body(source: Any) -> dict[str, Any]:
     if media == "application/json":
         return {"json": value}
     fields = value if isinstance(value, dict) else {}
-    files = {name for name, one in schema.get("properties", {}).items() if name in fields and _is_file(one)}
+    files = {name for name, part in schema.get("properties", {}).items() if name in fields and _is_file(part)}
     return {
-        "data": {name: one for name, one in fields.items() if name not in files},
+        "data": {name: part for name, part in fields.items() if name not in files},
         **({"files": dict.fromkeys(files, ("x.txt", b"x"))} if files else {}),
     }
 

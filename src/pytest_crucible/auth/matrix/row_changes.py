@@ -56,12 +56,7 @@ class RowWatch:
 
 
 class Snapshot:
-    """The rows of one database at one moment.
-
-    Args:
-        control: The control of the database, which reads the marks.
-        connection: The connection whose transaction still sees the old rows.
-    """
+    """The rows of one database at one moment."""
 
     def __init__(self, control: Control, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self._control = control
@@ -77,9 +72,9 @@ class Snapshot:
         written = sorted(name for name in names if name and not {name, name.rpartition(".")[2]} & ignored)
         old = {name: (self._rows(name), self._file(name)) for name in written}
         self._connection.rollback()
-        found = [self._compared(name, *old[name]) for name in written]
+        compared = [self._compared(name, *old[name]) for name in written]
         schema = [RowChange("the schema")] if "" in names else []
-        return schema + [change for change in found if change.added or change.removed]
+        return schema + [change for change in compared if change.added or change.removed]
 
     def _rows(self, table: str) -> Counter[str]:
         query = sql.SQL("SELECT {} FROM {} x").format(sql.SQL(self._control.row_text(table)), sql.SQL(table))

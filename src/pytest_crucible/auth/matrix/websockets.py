@@ -121,7 +121,7 @@ def _scope(request: Request, url: SplitResult, more: Mapping[str, str]) -> dict[
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("testclient", 50000),
         "server": (url.hostname, url.port or (443 if secure else 80)),
-        "subprotocols": [one.strip() for one in headers.get("Sec-WebSocket-Protocol", "").split(",") if one],
+        "subprotocols": [name.strip() for name in headers.get("Sec-WebSocket-Protocol", "").split(",") if name],
         "state": {},
         "extensions": {"websocket.http.response": {}},
     }

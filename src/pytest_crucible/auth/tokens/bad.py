@@ -44,15 +44,15 @@ def bad_tokens(token: str, *, expired: str | None = None, function: Callable[...
     Raises:
         UsageError: If *token* is a JSON web token, and PyJWT is not installed.
     """
-    found = {"malformed": MALFORMED} | ({"expired": expired} if expired else {})
+    tokens = {"malformed": MALFORMED} | ({"expired": expired} if expired else {})
     if not is_jwt(token):
-        return found | {"tampered": tampered(token)}
+        return tokens | {"tampered": tampered(token)}
     jwt = library()
     header, claims = jwt.get_unverified_header(token), _claims(token)
-    found["tampered"] = _with_claims(token, _later(claims))
-    found["wrong-key"] = sign(claims, _other_key(header["alg"]), header)
-    found["alg-none"] = sign(claims, None, header | {"alg": "none"})
-    return found | _wrong_claims(token, claims, header, function)
+    tokens["tampered"] = _with_claims(token, _later(claims))
+    tokens["wrong-key"] = sign(claims, _other_key(header["alg"]), header)
+    tokens["alg-none"] = sign(claims, None, header | {"alg": "none"})
+    return tokens | _wrong_claims(token, claims, header, function)
 
 
 def expired_token(token: str, function: Callable[..., Any]) -> str | None:
@@ -98,8 +98,8 @@ def library() -> Any:
 
 def expiry(token: str) -> float | None:
     """Return the expiry of the JSON web token *token*, in seconds since the epoch; None if it has none."""
-    found = _claims(token).get("exp")
-    return float(found) if found is not None else None
+    moment = _claims(token).get("exp")
+    return float(moment) if moment is not None else None
 
 
 def tampered(token: str) -> str:
@@ -112,11 +112,11 @@ def _wrong_claims(
     token: str, claims: dict[str, Any], header: dict[str, Any], function: Callable[..., Any] | None
 ) -> dict[str, str]:
     named = {"wrong-audience": "aud", "wrong-issuer": "iss"}
-    there = {name: claim for name, claim in named.items() if claim in claims}
-    key = key_of(token, function) if there else None
+    present = {name: claim for name, claim in named.items() if claim in claims}
+    key = key_of(token, function) if present else None
     if key is None:
         return {}
-    return {name: sign(claims | {claim: "https://elsewhere.invalid"}, key, header) for name, claim in there.items()}
+    return {name: sign(claims | {claim: "https://elsewhere.invalid"}, key, header) for name, claim in present.items()}
 
 
 def _other_key(algorithm: str) -> Any:

@@ -64,8 +64,8 @@ def _candidates(function: Callable[..., Any] | None) -> Iterator[str | bytes]:
     yield from _texts(getattr(unwrapped, "__self__", None), seen)
     with_globals = inspect.unwrap(getattr(unwrapped, "__func__", unwrapped)) if unwrapped is not None else None
     if inspect.isfunction(with_globals):
-        found = inspect.getclosurevars(with_globals)
-        yield from _texts([*found.nonlocals.values(), *found.globals.values()], seen)
+        variables = inspect.getclosurevars(with_globals)
+        yield from _texts([*variables.nonlocals.values(), *variables.globals.values()], seen)
         yield from _texts(list(vars(sys.modules[with_globals.__module__]).values()), seen)
         yield from _texts([*(with_globals.__kwdefaults__ or {}).values(), *(with_globals.__defaults__ or ())], seen)
     yield from os.environ.values()
@@ -78,8 +78,8 @@ def _texts(value: Any, seen: dict[int, Any], depth: int = 0) -> Iterator[str | b
     if value is None or id(value) in seen or depth > DEEPEST or (depth > 1 and isinstance(value, ModuleType)):
         return
     seen[id(value)] = value
-    for one in _inside(value):
-        yield from _texts(one, seen, depth + 1)
+    for inner in _inside(value):
+        yield from _texts(inner, seen, depth + 1)
 
 
 def _inside(value: Any) -> list[Any]:

@@ -24,6 +24,7 @@ CLAIMS = {"data", "payload", "claims", "to_encode", "content"}
 OBJECTS = {"user", "account", "person", "member", "owner", "customer", "current_user", "db_user", "user_in"}
 LIFETIMES = {"delta", "lifetime", "ttl", "max_age", "valid_for", "duration", "exp", "expires", "expiry", "expiration"}
 IDENTITIES = ("id", "user_id", "uuid", "pk", "sub", "username", "email", "name")
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 UNITS = {"minute": 60, "second": 1, "hour": 3600, "day": 86400}
 
 WRAPPER = """
@@ -49,7 +50,7 @@ class Mint:
         self.function = function
         self.path = path
         self._parameters = list(_signature(function).parameters.values())
-        self._expiry = next((one for one in self._parameters if _is_lifetime(one)), None)
+        self._expiry = next((parameter for parameter in self._parameters if _is_lifetime(parameter)), None)
 
     @property
     def sets_expiry(self) -> bool:
@@ -68,19 +69,19 @@ class Mint:
         """
         positional: list[Any] = []
         named: dict[str, Any] = {}
-        for one in self._parameters:
-            if one is self._expiry:
-                if expires is None and one.default is not one.empty:
+        for parameter in self._parameters:
+            if parameter is self._expiry:
+                if expires is None and parameter.default is not parameter.empty:
                     continue
-                value = _lifetime(one, timedelta(hours=1) if expires is None else expires)
-            elif one.default is not one.empty or one.kind in {one.VAR_POSITIONAL, one.VAR_KEYWORD}:
+                value = _lifetime(parameter, timedelta(hours=1) if expires is None else expires)
+            elif parameter.default is not parameter.empty or parameter.kind in VARIADIC:
                 continue
             else:
-                value = self._argument(one, user)
-            if one.kind is one.POSITIONAL_ONLY:
+                value = self._argument(parameter, user)
+            if parameter.kind is parameter.POSITIONAL_ONLY:
                 positional.append(value)
             else:
-                named[one.name] = value
+                named[parameter.name] = value
         return finished(self.function(*positional, **named))
 
     def _argument(self, parameter: inspect.Parameter, user: Any) -> Any:
@@ -89,11 +90,11 @@ class Mint:
             return {"sub": str(identity(user))}
         if inspect.isclass(kind) and kind not in {str, int, object, Any} and isinstance(user, kind):
             return user
-        found = _attribute(user, parameter.name)
-        if found is None and (name in SUBJECTS or name.endswith("_id")):
-            found = identity(user)
-        if found is not None:
-            return str(found) if kind is str or kind == "str" or name in {"sub", "subject"} else found
+        value = _attribute(user, parameter.name)
+        if value is None and (name in SUBJECTS or name.endswith("_id")):
+            value = identity(user)
+        if value is not None:
+            return str(value) if kind is str or kind == "str" or name in {"sub", "subject"} else value
         if name in OBJECTS or name.endswith("_user"):
             return user
         raise self._unclear(parameter)
@@ -117,13 +118,13 @@ def mint_of(settings: Settings) -> Mint | None:
     path = settings.access_token
     if path is None:
         return None
-    found = lookup(path, option="crucible_access_token", root=settings.root)
-    if not callable(found):
+    function = lookup(path, option="crucible_access_token", root=settings.root)
+    if not callable(function):
         raise UsageError(
-            f"crucible_access_token: {path} is {type(found).__name__}, not a function.",
+            f"crucible_access_token: {path} is {type(function).__name__}, not a function.",
             do="Name the function that makes the access token of a user.",
         )
-    return Mint(found, path)
+    return Mint(function, path)
 
 
 def identity(user: Any) -> Any:
@@ -134,9 +135,9 @@ def identity(user: Any) -> Any:
     if isinstance(user, (str, int)) or type(user).__name__ == "UUID":
         return user
     for name in IDENTITIES:
-        found = _attribute(user, name)
-        if found is not None:
-            return found
+        value = _attribute(user, name)
+        if value is not None:
+            return value
     raise UsageError(
         f"test_user returns a {type(user).__name__} that has none of {', '.join(IDENTITIES)}.",
         why="Tokens name their user by one of these.",

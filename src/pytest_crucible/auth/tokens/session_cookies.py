@@ -72,10 +72,9 @@ def sessions_of(application: Any) -> SessionCookies:
         kind, args = middleware.cls, getattr(middleware, "args", ())
         kwargs = getattr(middleware, "kwargs", None) or getattr(middleware, "options", {})  # before Starlette 0.35
         if inspect.isclass(kind) and issubclass(kind, SessionMiddleware):
-            given = inspect.signature(SessionMiddleware.__init__).bind(None, None, *args, **kwargs).arguments
-            return SessionCookies(
-                str(given["secret_key"]), given.get("session_cookie", "session"), given.get("max_age", TWO_WEEKS)
-            )
+            arguments = inspect.signature(SessionMiddleware.__init__).bind(None, None, *args, **kwargs).arguments
+            name, max_age = arguments.get("session_cookie", "session"), arguments.get("max_age", TWO_WEEKS)
+            return SessionCookies(str(arguments["secret_key"]), name, max_age)
     raise UsageError(
         "crucible_access_token returned a mapping, the contents of a session, but the application has no"
         " SessionMiddleware.",

@@ -52,14 +52,14 @@ class Tokens:
         minted = mint(user, PAST) if mint.sets_expiry else mint(user)
         if isinstance(minted, dict):
             sessions = self._need_sessions()
-            made = sessions.sign(minted, PAST) if sessions.expire else None
+            token = sessions.sign(minted, PAST) if sessions.expire else None
         elif mint.sets_expiry:
-            made = self._signed(minted)
+            token = self._signed(minted)
         else:
-            made = expired_token(self._signed(minted), mint.function)
-        if made is None:
+            token = expired_token(self._signed(minted), mint.function)
+        if token is None:
             raise _never_expires(mint)
-        if is_jwt(made) and (expiry(made) or math.inf) > time.time():
+        if is_jwt(token) and (expiry(token) or math.inf) > time.time():
             raise NoToken(
                 f"No expired token can be made: {mint.path} should make one that expired an hour ago, but makes one"
                 " that is still valid.",
@@ -67,15 +67,15 @@ class Tokens:
                 do="Let its tokens expire. If they do, write a function of your tests, mint(user, expires_delta=None),"
                 ' and name it: crucible_access_token = "tests.tokens:mint".',
             )
-        return made
+        return token
 
     def bad(self, good: str, malformed: str = MALFORMED, expired: str | None = None) -> dict[str, str]:
         """Return tokens that must be refused, by the names of their faults; see `bad_tokens`."""
         if self._sessions is None:
-            found = bad_tokens(good, function=self._mint.function if self._mint else None)
+            tokens = bad_tokens(good, function=self._mint.function if self._mint else None)
         else:
-            found = self._sessions.bad(good)
-        return found | {"malformed": malformed} | ({"expired": expired} if expired else {})
+            tokens = self._sessions.bad(good)
+        return tokens | {"malformed": malformed} | ({"expired": expired} if expired else {})
 
     def schemes(self) -> list[Scheme]:
         """Return the schemes by which a token is carried.

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
 from ...errors import UsageError
 from ..polyfactory.batches import batching
-from ..polyfactory.key_columns import declares
+from ..polyfactory.key_columns import declares, is_counted
 from ..polyfactory.storing import commits, explain, turn
 from ..scope import current
 from .copying import CopyTarget, can_copy, copy
@@ -27,7 +27,7 @@ AT_ONCE = 5000
 Row = dict[Column[Any], Any]
 
 
-async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
+async def bulk_create(factory: Any, size: int, /, **values: Any) -> int:
     """Make *size* rows by *factory* and store them with COPY, over the session of ``create_batch_async``.
 
     Collections (``posts`` of a user) are not drawn. A parent that a row requires is drawn, one for each row, unless it
@@ -37,7 +37,7 @@ async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
     Args:
         factory: A ``SQLAlchemyFactory``.
         size: The number of rows.
-        given: Values that are the same in each row, as for ``create_batch_async``.
+        values: Values that are the same in each row, as for ``create_batch_async``.
 
     Returns:
         The number of rows.
@@ -48,18 +48,18 @@ async def bulk_create(factory: Any, size: int, /, **given: Any) -> int:
     session, close = _session(factory, "__async_session__")
     try:
         async with turn(session):
-            await session.run_sync(fill, factory, size, given)
+            await session.run_sync(fill, factory, size, values)
     finally:
         if close:
             await session.close()
     return size
 
 
-def bulk_create_sync(factory: Any, size: int, /, **given: Any) -> int:
+def bulk_create_sync(factory: Any, size: int, /, **values: Any) -> int:
     """Do the same as `bulk_create`, over the session of ``create_batch_sync``."""
     session, close = _session(factory, "__session__")
     try:
-        fill(session, factory, size, given)
+        fill(session, factory, size, values)
     finally:
         if close:
             session.close()
@@ -79,11 +79,11 @@ def _session(factory: Any, name: str) -> tuple[Any, bool]:
     return (own(), True) if callable(own) else (own, False)
 
 
-def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) -> None:
+def fill(session: Session, factory: Any, size: int, values: Mapping[str, Any]) -> None:
     """Draw and store *size* rows, some thousand at a time."""
     with batching(factory, frozenset(_collections(factory))):
         for first in range(0, size, AT_ONCE):
-            objects = [factory.build(**given) for _ in range(min(AT_ONCE, size - first))]
+            objects = [factory.build(**values) for _ in range(min(AT_ONCE, size - first))]
             try:
                 _store(session, objects)
             except IntegrityError as error:
@@ -96,8 +96,8 @@ def fill(session: Session, factory: Any, size: int, given: Mapping[str, Any]) ->
 def _collections(factory: Any) -> Iterator[str]:
     """Yield the relationships that are not drawn: all but those to a parent and those that the factory declares."""
     mapper: Mapper[Any] = inspect(factory.__model__)
-    for name, one in mapper.relationships.items():
-        if one.direction.name != "MANYTOONE" and not declares(factory, name):
+    for name, relationship in mapper.relationships.items():
+        if relationship.direction.name != "MANYTOONE" and not declares(factory, name):
             yield name
 
 
@@ -109,28 +109,28 @@ def _store(session: Session, objects: list[Any]) -> None:
         return
     groups: dict[frozenset[Column[Any]], list[Row]] = defaultdict(list)
     columns = _Columns(mapper)
-    for one, keys in zip(objects, _store_parents(session, objects, mapper), strict=True):
-        row = columns.of(one) | keys
+    for instance, keys in zip(objects, _store_parents(session, objects, mapper), strict=True):
+        row = columns.of(instance) | keys
         groups[frozenset(row)].append(row)
     for present, rows in groups.items():
-        _insert(session.connection(), sorted(present, key=lambda one: one.name), rows)
+        _insert(session.connection(), sorted(present, key=lambda instance: instance.name), rows)
 
 
-def _has_children(one: Any) -> bool:
-    state = inspect(one)
+def _has_children(instance: Any) -> bool:
+    state = inspect(instance)
     relationships = state.mapper.relationships.items()
     return any(rel.direction.name != "MANYTOONE" and state.dict.get(name) for name, rel in relationships)
 
 
 def _store_parents(session: Session, objects: list[Any], mapper: Mapper[Any]) -> list[Row]:
     """Store the parents of *objects*, and return the foreign keys."""
-    relationships = [one for one in mapper.relationships if one.direction.name == "MANYTOONE" and not one.viewonly]
+    relationships = [rel for rel in mapper.relationships if rel.direction.name == "MANYTOONE" and not rel.viewonly]
     parents: list[list[tuple[RelationshipProperty[Any], Any]]] = []
-    for one in objects:
-        there = vars(one)
-        parents.append([(rel, there[rel.key]) for rel in relationships if there.get(rel.key) is not None])
+    for instance in objects:
+        attributes = vars(instance)
+        parents.append([(rel, attributes[rel.key]) for rel in relationships if attributes.get(rel.key) is not None])
         for rel, _ in parents[-1]:
-            setattr(one, rel.key, None)  # otherwise the parent would add its child to the session
+            setattr(instance, rel.key, None)  # otherwise the parent would add its child to the session
     session.add_all({id(parent): parent for own in parents for _, parent in own}.values())
     session.flush()
     return [{key: value for rel, parent in own for key, value in _keys(rel, parent)} for own in parents]
@@ -145,16 +145,16 @@ class _Columns:
     """The columns that a session would INSERT for an object, without a None where a default applies."""
 
     def __init__(self, mapper: Mapper[Any]) -> None:
-        pairs = [(one.key, column) for one in mapper.column_attrs for column in one.columns]
+        pairs = [(attribute.key, column) for attribute in mapper.column_attrs for column in attribute.columns]
         self._pairs = [(name, column) for name, column in pairs if isinstance(column, Column)]
         self._nulls = {column for _, column in self._pairs if column.type.should_evaluate_none}
         self._defaults = {column: default for _, column in self._pairs if (default := _default(column, mapper))}
 
-    def of(self, one: Any) -> Row:
-        there, row = vars(one), {}
+    def of(self, instance: Any) -> Row:
+        attributes, row = vars(instance), {}
         for name, column in self._pairs:
-            value = there.get(name)
-            if value is not None or (column in self._nulls and name in there):
+            value = attributes.get(name)
+            if value is not None or (column in self._nulls and name in attributes):
                 row[column] = value
             elif default := self._defaults.get(column):
                 row[column] = default()
@@ -166,12 +166,12 @@ def _default(column: Column[Any], mapper: Mapper[Any]) -> Callable[[], Any] | No
     if column is mapper.version_id_col and callable(generate := mapper.version_id_generator):
         return lambda: generate(None)
     if column.default is not None:
-        made: Any = getattr(column.default, "arg", None)
+        argument: Any = getattr(column.default, "arg", None)
         if column.default.is_scalar:
-            return lambda: made
+            return lambda: argument
         # SQLAlchemy wraps a function that takes no context.
-        return (lambda: made(None)) if column.default.is_callable and hasattr(made, "__wrapped__") else None
-    generated = column.server_default is not None or column is getattr(column.table, "autoincrement_column", None)
+        return (lambda: argument(None)) if column.default.is_callable and hasattr(argument, "__wrapped__") else None
+    generated = column.server_default is not None or is_counted(column)
     return None if generated else lambda: None
 
 
@@ -179,9 +179,9 @@ def _insert(connection: Connection, columns: Sequence[Column[Any]], rows: list[R
     """Copy *rows*; insert them if COPY is impossible or fails, since SQLAlchemy's error says more."""
     table = columns[0].table
     target = CopyTarget(connection, table, columns)
-    computed = any(one.default is not None for one in table.columns if one not in set(columns))
+    computed = any(column.default is not None for column in table.columns if column not in set(columns))
     if can_copy(target) and not computed:
         with suppress(Exception), connection.begin_nested():
-            copy(target, ([row[one] for one in columns] for row in rows))
+            copy(target, ([row[column] for column in columns] for row in rows))
             return
-    connection.execute(insert(table), [{one.key: row[one] for one in columns} for row in rows])
+    connection.execute(insert(table), [{column.key: row[column] for column in columns} for row in rows])

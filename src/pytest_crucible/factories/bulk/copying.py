@@ -58,7 +58,7 @@ def copy(target: CopyTarget, rows: Iterable[Row]) -> None:
 
 def _bound(target: CopyTarget, rows: Iterable[Row]) -> Iterator[Row]:
     dialect = target.connection.dialect
-    binds = [one.type.dialect_impl(dialect).bind_processor(dialect) or _same for one in target.columns]
+    binds = [column.type.dialect_impl(dialect).bind_processor(dialect) or _same for column in target.columns]
     return (tuple(bind(value) for bind, value in zip(binds, row, strict=True)) for row in rows)
 
 

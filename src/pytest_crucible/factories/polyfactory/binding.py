@@ -54,9 +54,9 @@ def bind_dates(base: Any, patches: Patches) -> None:
     def get_provider_map(cls: Any) -> Any:
         return settled(provider_map(cls), cls.__faker__)
 
-    def get_constrained_field_value(cls: Any, annotation: Any, field_meta: Any, *arguments: Any, **words: Any) -> Any:
-        found = uuid1(annotation, field_meta, cls.__faker__)
-        return found or constrained(cls, annotation, bounded(annotation, field_meta), *arguments, **words)
+    def get_constrained_field_value(cls: Any, annotation: Any, field_meta: Any, *arguments: Any, **kwargs: Any) -> Any:
+        value = uuid1(annotation, field_meta, cls.__faker__)
+        return value or constrained(cls, annotation, bounded(annotation, field_meta), *arguments, **kwargs)
 
     patches.put(base, "get_provider_map", classmethod(get_provider_map))
     patches.put(base, "get_constrained_field_value", classmethod(get_constrained_field_value))
@@ -85,10 +85,10 @@ def bind_keys(factory: Any, patches: Patches) -> None:
     patches.put(factory, "__set_foreign_keys__", DEFAULT)
     should_set = factory.should_set_field_value.__func__
 
-    def should_set_field_value(cls: Any, /, field_meta: Any, **given: Any) -> bool:
+    def should_set_field_value(cls: Any, /, field_meta: Any, **kwargs: Any) -> bool:
         if cls in BATCHES and field_meta.name in BATCHES[cls].without:
             return False
-        return should_set(cls, field_meta, **given) and not (_persists() and leaves(cls, field_meta.name, given))
+        return should_set(cls, field_meta, **kwargs) and not (_persists() and leaves(cls, field_meta.name, kwargs))
 
     patches.put(factory, "should_set_field_value", classmethod(should_set_field_value))
 
@@ -100,21 +100,21 @@ def bind_rows(factory: Any, patches: Patches) -> None:
     model_fields, process = factory.get_model_fields.__func__, factory.process_kwargs.__func__
 
     def get_model_fields(cls: Any) -> Any:
-        found = known(cls, "fields", model_fields)
-        wanted = parents.parents_to_add(cls, {one.name for one in found}) if _persists() else ()
-        return [*found, *(FieldMeta.from_type(annotation=kind, name=name) for name, kind in wanted)]
+        fields = known(cls, "fields", model_fields)
+        wanted = parents.parents_to_add(cls, {field.name for field in fields}) if _persists() else ()
+        return [*fields, *(FieldMeta.from_type(annotation=kind, name=name) for name, kind in wanted)]
 
-    def process_kwargs(cls: Any, /, **given: Any) -> Any:
-        context = given.pop("_build_context", None)
+    def process_kwargs(cls: Any, /, **kwargs: Any) -> Any:
+        context = kwargs.pop("_build_context", None)
         if not _persists():
-            return process(cls, _build_context=context, **given)
+            return process(cls, _build_context=context, **kwargs)
 
         def draw(known: dict[str, Any]) -> dict[str, Any]:
-            found: dict[str, Any] = process(cls, _build_context=context, **known)
-            return found
+            fields: dict[str, Any] = process(cls, _build_context=context, **known)
+            return fields
 
-        values = uniques.distinct(cls, draw(given), given, draw)
-        parents.complete(cls, values, given, lambda kind: factory.create_factory(kind, __set_relationships__=False))
+        values = uniques.distinct(cls, draw(kwargs), kwargs, draw)
+        parents.complete(cls, values, kwargs, lambda kind: factory.create_factory(kind, __set_relationships__=False))
         return parents.demanded(cls, values)
 
     patches.put(factory, "get_model_fields", classmethod(get_model_fields))
@@ -125,9 +125,9 @@ def bind_batches(factory: Any, patches: Patches) -> None:
     """Describe the model once for each batch."""
     draw = factory.batch.__func__
 
-    def batch(cls: Any, /, size: int, **given: Any) -> Any:
+    def batch(cls: Any, /, size: int, **kwargs: Any) -> Any:
         with batching(cls):
-            return draw(cls, size, **given)
+            return draw(cls, size, **kwargs)
 
     patches.put(factory, "batch", classmethod(batch))
 
@@ -143,9 +143,9 @@ def bind_types(factory: Any, patches: Patches) -> None:
     provider_map = factory.get_provider_map.__func__
 
     def get_type_from_column(cls: Any, column: Any) -> Any:
-        theirs = of_types(cls)
-        found = types.annotation_of(column, theirs)
-        return of_column(cls, types.undecorated(column, theirs)) if found is None else found
+        provided = of_types(cls)
+        annotation = types.annotation_of(column, provided)
+        return of_column(cls, types.undecorated(column, provided)) if annotation is None else annotation
 
     def get_sqlalchemy_types(cls: Any) -> Any:
         return {**of_types(cls), **types.ranges(cls.__faker__)}

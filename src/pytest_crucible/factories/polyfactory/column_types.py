@@ -24,10 +24,10 @@ def annotation_of(column: Column[Any], provided: Container[Any]) -> Any:
     """Return the annotation for *column*; None if Polyfactory's own is right."""
     array = isinstance(column.type, ARRAY)
     item: Any = getattr(column.type, "item_type", None) if array else column.type
-    one = None if type(item) in provided or column.computed is not None else _of_type(plain(item))
-    if one is None:
+    annotation = None if type(item) in provided or column.computed is not None else _of_type(plain(item))
+    if annotation is None:
         return None
-    whole = types.GenericAlias(list, (one,)) if array else one
+    whole = types.GenericAlias(list, (annotation,)) if array else annotation
     return Union[whole, None] if column.nullable else whole  # noqa: UP007 # a Literal knows no | in Python 3.10
 
 
@@ -36,10 +36,10 @@ def plain(kind: Any) -> Any:
     if not isinstance(kind, TypeDecorator):
         return kind
     try:
-        told = kind.python_type is not object
+        is_named = kind.python_type is not object
     except NotImplementedError:
-        told = False
-    return kind if told else plain(kind.impl)
+        is_named = False
+    return kind if is_named else plain(kind.impl)
 
 
 def undecorated(column: Column[Any], provided: Container[Any]) -> Column[Any]:
@@ -63,8 +63,8 @@ def aware(providers: Map) -> Map:
     naive = providers[datetime]
 
     def provide() -> Any:
-        found = naive()
-        return found.replace(tzinfo=timezone.utc) if getattr(found, "tzinfo", True) is None else found
+        moment = naive()
+        return moment.replace(tzinfo=timezone.utc) if getattr(moment, "tzinfo", True) is None else moment
 
     providers[Aware] = provide
     return providers

@@ -28,24 +28,20 @@ Map = dict[Any, Callable[[], Any]]
 
 
 def _moment(faker: Any, tz: Any = None) -> datetime:
-    found: datetime = faker.date_time_between(EARLIEST, LATEST, tz)
-    return found
+    moment: datetime = faker.date_time_between(EARLIEST, LATEST, tz)
+    return moment
 
 
 def _day(faker: Any, first: datetime, last: datetime) -> date:
-    found: date = faker.date_between_dates(first.date(), last.date())
-    return found
-
-
-def _time(faker: Any) -> time:
-    return _moment(faker).time()
+    day: date = faker.date_between_dates(first.date(), last.date())
+    return day
 
 
 def settled(providers: Map, faker: Any) -> Map:
     """Replace those of Polyfactory's *providers* that depend on the clock; keep a project's own."""
     _replace(providers, datetime, faker.date_time_between, lambda: _moment(faker))
     _replace(providers, date, faker.date_this_decade, lambda: _day(faker, EARLIEST, LATEST))
-    _replace(providers, time, faker.time_object, lambda: _time(faker))
+    _replace(providers, time, faker.time_object, lambda: _moment(faker).time())
     _replace(providers, timedelta, faker.time_delta, lambda: timedelta(seconds=faker.pyint(0, MONTH)))
     for kind, fill in ((dict, faker.pydict), (list, faker.pylist), (tuple, faker.pytuple), (set, faker.pyset)):
         _replace(providers, kind, fill, partial(fill, value_types=CONTENTS))
@@ -68,26 +64,26 @@ def settled_for_pydantic(providers: Map, faker: Any) -> Map:
     return providers
 
 
-def _replace(providers: Map, kind: Any, polyfactorys: Callable[..., Any], ours: Callable[[], Any]) -> None:
-    if providers.get(kind) == polyfactorys:
-        providers[kind] = ours
+def _replace(providers: Map, kind: Any, original: Callable[..., Any], replacement: Callable[[], Any]) -> None:
+    if providers.get(kind) == original:
+        providers[kind] = replacement
 
 
 def bounded(annotation: Any, field: Any) -> Any:
     """Return *field*; if its constraints leave a bound of a date open, add that bound."""
-    found = field.constraints or {}
+    constraints = field.constraints or {}
     if not (isinstance(annotation, type) and issubclass(annotation, date)):
         return field
-    lower, upper = found.get("ge") or found.get("gt"), found.get("le") or found.get("lt")
+    lower, upper = constraints.get("ge") or constraints.get("gt"), constraints.get("le") or constraints.get("lt")
     if lower and upper:
         return field
     field = copy.copy(field)
     if lower:
-        field.constraints = {**found, "le": lower + SPAN}
+        field.constraints = {**constraints, "le": lower + SPAN}
     elif upper:
-        field.constraints = {**found, "ge": upper - SPAN}
+        field.constraints = {**constraints, "ge": upper - SPAN}
     else:
-        field.constraints = {**found, "ge": EARLIEST.date(), "le": LATEST.date()}
+        field.constraints = {**constraints, "ge": EARLIEST.date(), "le": LATEST.date()}
     return field
 
 

@@ -68,24 +68,24 @@ def keys_of(model: Any) -> Keys:
 
 def _keys_of(model: Any) -> Keys:
     mapper: Mapper[Any] = inspect(model)
-    columns = {one.key: _columns(one) for one in mapper.column_attrs if _columns(one)}
-    foreign = {name: all(one.nullable for one in own) for name, own in columns.items() if _refers(mapper, own)}
+    columns = {attribute.key: own for attribute in mapper.column_attrs if (own := _columns(attribute))}
+    foreign = {name: all(column.nullable for column in own) for name, own in columns.items() if _refers(mapper, own)}
     parents = dict(_parents(mapper, foreign))
     drawn = list(_first_of_each(parents))
     return Keys(
         written=frozenset(name for name, own in columns.items() if _never_written(mapper, own)),
-        primary=frozenset(name for name, own in columns.items() if _made(mapper, own)),
+        primary=frozenset(name for name, own in columns.items() if _made(own)),
         foreign=foreign,
         parents=parents,
         required=tuple(name for name in drawn if not all(foreign[key] for key in parents[name])),
         ignored=frozenset(
-            one.key for one in mapper.relationships if one.viewonly or (one.key in parents and one.key not in drawn)
+            rel.key for rel in mapper.relationships if rel.viewonly or (rel.key in parents and rel.key not in drawn)
         ),
         unique=tuple(_unique(mapper, foreign)),
         limits={name: limit for name, own in columns.items() if (limit := _limit(own[0].type))},
-        nullable=frozenset(name for name, own in columns.items() if all(one.nullable for one in own)),
+        nullable=frozenset(name for name, own in columns.items() if all(column.nullable for column in own)),
         demanded=frozenset(_demanded(model)),
-        refused=frozenset(one.name for one in fields(model) if not one.init) if is_dataclass(model) else frozenset(),
+        refused=frozenset(each.name for each in fields(model) if not each.init) if is_dataclass(model) else frozenset(),
     )
 
 
@@ -95,24 +95,24 @@ def attribute_columns(model: type, name: str) -> list[Column[Any]]:
 
 
 def _columns(attribute: MapperProperty[Any]) -> list[Column[Any]]:
-    return [one for one in getattr(attribute, "columns", ()) if isinstance(one, Column)]
+    return [column for column in getattr(attribute, "columns", ()) if isinstance(column, Column)]
 
 
 def _refers(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
     """Return whether *columns* refer to another row, and not to the base table of the same row."""
     own = set(mapper.tables)
     return any(
-        key.column.table not in own or key.column.table is one.table or not one.primary_key
-        for one in columns
-        for key in one.foreign_keys
+        key.column.table not in own or key.column.table is column.table or not column.primary_key
+        for column in columns
+        for key in column.foreign_keys
     )
 
 
 def _parents(mapper: Mapper[Any], foreign: dict[str, bool]) -> Iterator[tuple[str, frozenset[str]]]:
-    for one in mapper.relationships:
-        keys = frozenset(attributes(mapper, one.local_columns)) & foreign.keys()
-        if one.direction.name == "MANYTOONE" and not one.viewonly and keys:
-            yield one.key, keys
+    for relationship in mapper.relationships:
+        keys = frozenset(attributes(mapper, relationship.local_columns)) & foreign.keys()
+        if relationship.direction.name == "MANYTOONE" and not relationship.viewonly and keys:
+            yield relationship.key, keys
 
 
 def _first_of_each(parents: dict[str, frozenset[str]]) -> Iterator[str]:
@@ -125,22 +125,22 @@ def _first_of_each(parents: dict[str, frozenset[str]]) -> Iterator[str]:
 
 def _never_written(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
     return any(
-        one.computed is not None
-        or (one.identity is not None and (one.identity.always or not one.primary_key))
-        or one is mapper.polymorphic_on
-        or one is mapper.version_id_col
-        for one in columns
+        column.computed is not None
+        or (column.identity is not None and (column.identity.always or not column.primary_key))
+        or column is mapper.polymorphic_on
+        or column is mapper.version_id_col
+        for column in columns
     )
 
 
-def _made(mapper: Mapper[Any], columns: Iterable[Column[Any]]) -> bool:
-    return any(
-        one.primary_key
-        and (
-            one is getattr(one.table, "autoincrement_column", None) or one.server_default is not None or _by_model(one)
-        )
-        for one in columns
-    )
+def _made(columns: Iterable[Column[Any]]) -> bool:
+    keys = [column for column in columns if column.primary_key]
+    return any(is_counted(key) or key.server_default is not None or _by_model(key) for key in keys)
+
+
+def is_counted(column: Column[Any]) -> bool:
+    """Return whether PostgreSQL counts *column* up."""
+    return column is getattr(column.table, "autoincrement_column", None)
 
 
 def _by_model(column: Column[Any]) -> bool:
@@ -148,8 +148,8 @@ def _by_model(column: Column[Any]) -> bool:
     default = column.default
     if default is None:
         return False
-    made = getattr(default, "arg", None)  # SQLAlchemy wraps it, so that it takes a context
-    return getattr(made, "__wrapped__", made) is not uuid.uuid4
+    argument = getattr(default, "arg", None)  # SQLAlchemy wraps it, so that it takes a context
+    return getattr(argument, "__wrapped__", argument) is not uuid.uuid4
 
 
 def attributes(mapper: Mapper[Any], columns: Iterable[Any]) -> Iterator[str]:
@@ -160,11 +160,11 @@ def attributes(mapper: Mapper[Any], columns: Iterable[Any]) -> Iterator[str]:
 
 
 def _unique(mapper: Mapper[Any], foreign: dict[str, bool]) -> Iterator[tuple[str, ...]]:
-    found = set()
+    known = set()
     for columns in _unique_columns(mapper):
         names = tuple(sorted(name for name in set(attributes(mapper, columns)) if name not in foreign))
-        if names and names not in found:
-            found.add(names)
+        if names and names not in known:
+            known.add(names)
             yield names
 
 
@@ -172,10 +172,10 @@ def _unique_columns(mapper: Mapper[Any]) -> Iterator[list[Any]]:
     yield list(mapper.primary_key)
     for table in mapper.tables:
         if isinstance(table, Table):
-            yield from (list(one.columns) for one in table.constraints if isinstance(one, UniqueConstraint))
+            yield from (list(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint))
             for index in table.indexes:
                 if index.unique:
-                    parts = [part for one in index.expressions for part in visitors.iterate(_clause(one))]
+                    parts = [part for each in index.expressions for part in visitors.iterate(_clause(each))]
                     yield [part for part in parts if isinstance(part, Column)]
 
 
@@ -191,9 +191,9 @@ def _limit(kind: TypeEngine[Any]) -> int | None:
 
 def _demanded(model: type) -> Iterator[str]:
     if is_dataclass(model):
-        for one in fields(model):
-            if one.init and one.default is MISSING and one.default_factory is MISSING:
-                yield one.name
+        for attribute in fields(model):
+            if attribute.init and attribute.default is MISSING and attribute.default_factory is MISSING:
+                yield attribute.name
 
 
 class _Default:
@@ -209,8 +209,8 @@ class _Default:
 DEFAULT = _Default()
 
 
-def leaves(factory: Any, name: str, given: Collection[str]) -> bool:
-    """Return whether *factory* draws nothing for the attribute *name* when it is called with the arguments *given*.
+def leaves(factory: Any, name: str, arguments: Collection[str]) -> bool:
+    """Return whether *factory* draws nothing for the attribute *name* when it is called with the arguments *arguments*.
 
     An attribute that the factory itself declares is never left out.
     """
@@ -221,11 +221,11 @@ def leaves(factory: Any, name: str, given: Collection[str]) -> bool:
         return factory.__set_primary_key__ is DEFAULT
     if name in keys.foreign:
         return factory.__set_foreign_keys__ is DEFAULT
-    by_hand = any(key in given or declares(factory, key) for key in keys.parents.get(name, ()))
+    by_hand = any(key in arguments or declares(factory, key) for key in keys.parents.get(name, ()))
     return by_hand or name in keys.written or name in keys.ignored
 
 
 def declares(factory: Any, name: str) -> bool:
     """Return whether the user's class declares the attribute *name*."""
-    polyfactorys = next(one for one in factory.__mro__ if one.__name__ == "BaseFactory")
+    polyfactorys = next(cls for cls in factory.__mro__ if cls.__name__ == "BaseFactory")
     return hasattr(factory, name) and not hasattr(polyfactorys, name)

@@ -22,17 +22,17 @@ def parents_to_add(factory: Any, present: Iterable[str]) -> Iterator[tuple[str, 
             yield name, mapper.relationships[name].entity.class_
 
 
-def complete(factory: Any, values: dict[str, Any], given: Iterable[str], make: Any) -> None:
+def complete(factory: Any, values: dict[str, Any], fixed: Iterable[str], make: Any) -> None:
     """Give the drawn children the further parents that they need.
 
     Polyfactory builds no class inside an object of the same class, to avoid endless recursion. A child that refers to
     that class twice (the author and the editor of a post, drawn for a user) would lack one of the two.
     """
     mapper: Mapper[Any] = inspect(factory.__model__)
-    for name, one in mapper.relationships.items():
-        if one.direction.name == "ONETOMANY" and name in values and name not in given:
+    for name, relationship in mapper.relationships.items():
+        if relationship.direction.name == "ONETOMANY" and name in values and name not in fixed:
             for child in _children(values[name]):
-                _complete(child, one, make)
+                _complete(child, relationship, make)
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -48,7 +48,7 @@ def _complete(child: Any, by: RelationshipProperty[Any], make: Any) -> None:
     filled = set(attributes(state.mapper, by.remote_side))
     keys = keys_of(type(child))
     for name in keys.required:
-        missing = all(state.dict.get(one) is None for one in (name, *keys.parents[name]))
+        missing = all(state.dict.get(key) is None for key in (name, *keys.parents[name]))
         if missing and not keys.parents[name] & filled:
             setattr(child, name, make(state.mapper.relationships[name].entity.class_).build())
 

@@ -47,9 +47,6 @@ class AsyncStorage:
     """The storage of a factory, as Polyfactory's ``AsyncPersistenceProtocol``.
 
     A session serves one task at a time, so that tests may gather factories.
-
-    Args:
-        factory: The factory, whose ``__persistence_method__`` decides whether to commit.
     """
 
     def __init__(self, factory: Any) -> None:
@@ -100,7 +97,7 @@ def store(session: Session, objects: Sequence[Any], commit: bool, *, lazily: boo
         explain(objects, error)
         raise
     # SQLAlchemy tracks in-place changes of such a value by a load event, which only a refresh fires.
-    watched = {name for one in objects for name, value in vars(one).items() if isinstance(value, MutableBase)}
+    watched = {name for instance in objects for name, value in vars(instance).items() if isinstance(value, MutableBase)}
     # If the session expires what it commits, read after the commit; else before, so that no transaction stays open.
     if commit and session.expire_on_commit and lazily:
         _commit_expiring(session, objects, watched)
@@ -119,17 +116,17 @@ def explain(objects: Iterable[Any], error: IntegrityError) -> None:
         UsageError: If one of *objects* lacks a required foreign key.
     """
     is_null = error.orig is not None and sqlstate(error.orig) == NOT_NULL_VIOLATION
-    for one in objects if is_null else ():
-        keys, there = keys_of(type(one)), vars(one)
+    for instance in objects if is_null else ():
+        keys, values = keys_of(type(instance)), vars(instance)
         for name, nullable in keys.foreign.items():
-            parents = [parent for parent, own in keys.parents.items() if name in own and there.get(parent) is not None]
-            if not nullable and not parents and there.get(name) is None:
-                raise _no_parent(type(one), name) from error
+            parents = [parent for parent, own in keys.parents.items() if name in own and values.get(parent) is not None]
+            if not nullable and not parents and values.get(name) is None:
+                raise _no_parent(type(instance), name) from error
 
 
 def _no_parent(model: type, name: str) -> UsageError:
     own = attribute_columns(model, name)
-    refers = ", ".join(sorted({key.target_fullname for one in own for key in one.foreign_keys}))
+    refers = ", ".join(sorted({key.target_fullname for column in own for key in column.foreign_keys}))
     return UsageError(
         f"{model.__name__}.{name} refers to {refers}, may not be NULL, and was not given.",
         why="Crucible draws no foreign keys, since a random number refers to no row; and the model has no relationship"
@@ -146,15 +143,15 @@ def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]
     """
     rows = list(_rows(session, objects)) if len(objects) > 1 else []
     session.commit()
-    for one, values in rows:
+    for instance, values in rows:
         for name, value in values.items():
             if name not in watched:
-                set_committed_value(one, name, value)
+                set_committed_value(instance, name, value)
 
     def expire(_: object) -> None:
-        for one, _values in rows:
-            if one in session and one not in session.dirty:
-                session.expire(one)
+        for instance, _values in rows:
+            if instance in session and instance not in session.dirty:
+                session.expire(instance)
 
     if rows:
         event.listen(session, "do_orm_execute", expire, once=True)
@@ -162,14 +159,14 @@ def _commit_expiring(session: Session, objects: Sequence[Any], watched: set[str]
 
 def _reread(session: Session, objects: Iterable[Any], watched: set[str]) -> None:
     """Read the columns again; a refresh would unload the relationships, and send one query for each object."""
-    for one, values in _rows(session, objects):
-        _set(session, one, values, watched)
+    for instance, values in _rows(session, objects):
+        _set(session, instance, values, watched)
 
 
 def _rows(session: Session, objects: Iterable[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
     by_mapper: dict[Mapper[Any], list[Any]] = defaultdict(list)
-    for one in objects:
-        by_mapper[inspect(one).mapper].append(one)
+    for instance in objects:
+        by_mapper[inspect(instance).mapper].append(instance)
     for mapper, stored in by_mapper.items():
         for first in range(0, len(stored), AT_ONCE):
             yield from _read(session, mapper, stored[first : first + AT_ONCE])
@@ -177,23 +174,23 @@ def _rows(session: Session, objects: Iterable[Any]) -> Iterator[tuple[Any, dict[
 
 def _read(session: Session, mapper: Mapper[Any], objects: list[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
     keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-    names = [*keys, *(one.key for one in mapper.column_attrs if not one.deferred and one.key not in keys)]
+    names = [*keys, *(each.key for each in mapper.column_attrs if not each.deferred and each.key not in keys)]
     attributes = [getattr(mapper.class_, name) for name in names]
-    found = {inspect(one).identity: one for one in objects}
+    by_identity = {inspect(instance).identity: instance for instance in objects}
     if len(keys) == 1:
-        matching = attributes[0].in_([identity[0] for identity in found])
+        matching = attributes[0].in_([identity[0] for identity in by_identity])
     else:
-        matching = tuple_(*attributes[: len(keys)]).in_(list(found))
+        matching = tuple_(*attributes[: len(keys)]).in_(list(by_identity))
     for row in session.execute(select(*attributes).where(matching)):
-        one = found.get(tuple(row[: len(keys)]))
-        if one is not None:
-            yield one, dict(zip(names, row, strict=True))
+        instance = by_identity.get(tuple(row[: len(keys)]))
+        if instance is not None:
+            yield instance, dict(zip(names, row, strict=True))
 
 
-def _set(session: Session, one: Any, values: dict[str, Any], watched: set[str]) -> None:
+def _set(session: Session, instance: Any, values: dict[str, Any], watched: set[str]) -> None:
     for name, value in values.items():
         if name not in watched:
-            set_committed_value(one, name, value)
-    changed = [name for name in watched & values.keys() if vars(one).get(name) != values[name]]
+            set_committed_value(instance, name, value)
+    changed = [name for name in watched & values.keys() if vars(instance).get(name) != values[name]]
     if changed:
-        session.refresh(one, changed)
+        session.refresh(instance, changed)

@@ -19,12 +19,12 @@ ABOVE = 10_000  # Polyfactory draws integers below
 Values = dict[str, Any]
 
 
-def distinct(factory: Any, values: Values, given: Iterable[str], redraw: Callable[[Values], Values]) -> Values:
+def distinct(factory: Any, values: Values, fixed: Iterable[str], redraw: Callable[[Values], Values]) -> Values:
     """Return *values*, changed so that no unique value was drawn before."""
     if not SCOPES:
         return values
     for names in keys_of(factory.__model__).unique:
-        free = [name for name in names if name in values and name not in given]
+        free = [name for name in names if name in values and name not in fixed]
         if not free:
             continue
         key = (_home(factory.__model__, names), names)

@@ -19,12 +19,12 @@ class Elsewhere:
     def __init__(self, outers: OuterTransactions, worker: Worker) -> None:
         self._outers = outers
         self._worker = worker
-        self._places: dict[str, str] = {}
+        self._locations: dict[str, str] = {}
         self._listens = False
 
     def listen(self) -> None:
-        """Listen, and forget the places of earlier tests."""
-        self._places.clear()
+        """Listen, and forget the locations of earlier tests."""
+        self._locations.clear()
         if not self._listens:
             self._listens = True
             event.listen(Engine, "engine_connect", self._connected)
@@ -37,20 +37,20 @@ class Elsewhere:
 
     def note(self) -> str:
         """Return the note for a failed test, or ""."""
-        if not self._places:
+        if not self._locations:
             return ""
-        places = "\n".join(f"  {url} at {place}" for url, place in self._places.items())
+        locations = "\n".join(f"  {url} at {location}" for url, location in self._locations.items())
         advice = OVERRIDE if self._worker.settings.get_session is None else RESET
         return (
             "crucible: In rollback isolation only the test's session sees the rows that it has written, and meanwhile"
-            f" the database was used elsewhere:\n{places}\nIf the test fails because rows were not found: {advice}"
+            f" the database was used elsewhere:\n{locations}\nIf the test fails because rows were not found: {advice}"
         )
 
     def _connected(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql" and self._is_elsewhere(connection):
-            url, place = connection.engine.url.render_as_string(), here()
-            if place is not None or url not in self._places:  # a known place replaces an unknown one
-                self._places[url] = str(place or UNKNOWN)
+            url, location = connection.engine.url.render_as_string(), here()
+            if location is not None or url not in self._locations:  # a known location replaces an unknown one
+                self._locations[url] = str(location or UNKNOWN)
 
     def _is_elsewhere(self, connection: Connection) -> bool:
         """Return whether *connection*, which the test made, leads to the database and does not see the test's rows."""

@@ -69,8 +69,8 @@ class Guard:
         if outer is None:
             return
         is_new = outer.savepoints.who(session) is None
-        place = str(here() or UNKNOWN)
-        who = outer.savepoints.began(session, place, current_holder(), root=not transaction.nested)
+        location = str(here() or UNKNOWN)
+        who = outer.savepoints.began(session, location, current_holder(), root=not transaction.nested)
         CURRENT.set(who)
         if is_new:
 

@@ -31,7 +31,7 @@ class OuterTransaction:
         self.savepoints = Savepoints()
         self.turns = Turns(self.remember)
         self.loop: Loop | None = None
-        self.place: CodeLocation | None = None  # where it was opened
+        self.location: CodeLocation | None = None  # where it was opened
         self.is_opening = False
         self.is_ending = False
         self.error: IsolationError | None = None
@@ -48,7 +48,7 @@ class OuterTransaction:
         if self.is_ending:
             raise self.remember(_ended(self.loop))
         if self.connection is None:
-            self.loop, self.place = loop, here()
+            self.loop, self.location = loop, here()
             with self.turns.turn():
                 self._outers.opening(self)
                 self._open()
@@ -167,7 +167,7 @@ class OuterTransactions:
 
 
 def _two(first: OuterTransaction, second: OuterTransaction) -> IsolationError:
-    uses = "".join(f"\n  {outer.fixture}: {outer.place or UNKNOWN}" for outer in (first, second))
+    uses = "".join(f"\n  {outer.fixture}: {outer.location or UNKNOWN}" for outer in (first, second))
     return IsolationError(
         f"The test or the application uses both db_session and sync_session.{uses}",
         why="They have different drivers, and so different connections: in rollback isolation neither sees the rows"

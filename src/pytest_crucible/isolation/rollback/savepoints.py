@@ -21,15 +21,15 @@ class Participant:
     """One session on the connection.
 
     Attributes:
-        place: The line at which its current transaction began.
+        location: The line at which its current transaction began.
         session: A weak reference to the session.
     """
 
-    place: str
+    location: str
     session: weakref.ref[object]
 
     def __str__(self) -> str:
-        return f"the one that began at {self.place}"
+        return f"the one that began at {self.location}"
 
 
 @dataclass(eq=False)
@@ -72,13 +72,13 @@ class Savepoints:
         """Note that the task or thread *opener* is about to make the savepoint *name*."""
         self._stack.append(Savepoint(name, opener))
 
-    def began(self, session: object, place: str, opener: object, *, root: bool) -> Participant:
+    def began(self, session: object, location: str, opener: object, *, root: bool) -> Participant:
         """Note that the savepoint that *opener* made last is the transaction of *session*, or nested in it."""
         who = self._participants.get(session)
         if who is None:
-            who = self._participants[session] = Participant(place, weakref.ref(session))
+            who = self._participants[session] = Participant(location, weakref.ref(session))
         if root:
-            who.place = place
+            who.location = location
         # Not simply the last one: several tasks may wait for their savepoints.
         for savepoint in reversed(self._stack):
             if savepoint.opener is opener:
@@ -111,15 +111,15 @@ class Savepoints:
         index = self._index(name)
         if index is None:
             return None
-        mine = self._stack[index]
+        own = self._stack[index]
         for other in self._foreign(index):
-            raise _commit_below(mine, other)
+            raise _commit_below(own, other)
         below = self._stack[index - 1] if index else None
         if below is not None:
-            below.writers |= mine.writers
-            below.wrote |= mine.wrote
+            below.writers |= own.writers
+            below.wrote |= own.wrote
         del self._stack[index:]
-        return mine
+        return own
 
     def rolling_back(self, name: str) -> None:
         """Note that a savepoint is about to be rolled back to.
@@ -130,12 +130,12 @@ class Savepoints:
         index = self._index(name)
         if index is None:
             return
-        mine = self._stack[index]
+        own = self._stack[index]
         for other in self._foreign(index):
-            raise _rollback_below(mine, other)
-        lost = {who for above in self._stack[index:] for who in above.writers} - {mine.who}
-        if lost and mine.who is not None:
-            raise _rollback_over(mine.who, lost.pop())
+            raise _rollback_below(own, other)
+        lost = {who for above in self._stack[index:] for who in above.writers} - {own.who}
+        if lost and own.who is not None:
+            raise _rollback_over(own.who, lost.pop())
         del self._stack[index:]
 
     def _index(self, name: str) -> int | None:
@@ -143,14 +143,14 @@ class Savepoints:
 
     def _foreign(self, index: int) -> list[Savepoint]:
         """Return the savepoints above that belong to another session."""
-        mine = self._stack[index].who
-        return [above for above in self._stack[index + 1 :] if mine and above.who and above.who is not mine]
+        own = self._stack[index].who
+        return [above for above in self._stack[index + 1 :] if own and above.who and above.who is not own]
 
 
-def _commit_below(mine: Savepoint, other: Savepoint) -> IsolationError:
+def _commit_below(own: Savepoint, other: Savepoint) -> IsolationError:
     return IsolationError(
         "A session commits while another one has its transaction open on the same connection.\n"
-        f"  commits: {mine.who}\n"
+        f"  commits: {own.who}\n"
         f"  is open: {other.who}",
         why="In rollback isolation all sessions of a test share one connection, and a commit is a RELEASE SAVEPOINT:"
         " it would destroy the other session's savepoint, which lies above.",
@@ -158,10 +158,10 @@ def _commit_below(mine: Savepoint, other: Savepoint) -> IsolationError:
     )
 
 
-def _rollback_below(mine: Savepoint, other: Savepoint) -> IsolationError:
+def _rollback_below(own: Savepoint, other: Savepoint) -> IsolationError:
     return IsolationError(
         "A session is rolled back or closed while another one has its transaction open on the same connection.\n"
-        f"  rolls back: {mine.who}\n"
+        f"  rolls back: {own.who}\n"
         f"  is open:    {other.who}",
         why="In rollback isolation all sessions of a test share one connection, and a rollback is a ROLLBACK TO"
         " SAVEPOINT: it would undo the work of the other session, whose savepoint lies above.",
@@ -169,10 +169,10 @@ def _rollback_below(mine: Savepoint, other: Savepoint) -> IsolationError:
     )
 
 
-def _rollback_over(mine: Participant, other: Participant) -> IsolationError:
+def _rollback_over(own: Participant, other: Participant) -> IsolationError:
     return IsolationError(
         "A session is rolled back or closed that began before another one wrote on the same connection.\n"
-        f"  rolls back: {mine}\n"
+        f"  rolls back: {own}\n"
         f"  wrote:      {other}",
         why="In rollback isolation all sessions of a test share one connection. Rolling back to the first session's"
         " savepoint would undo the other's writes since then, even those that it has committed.",

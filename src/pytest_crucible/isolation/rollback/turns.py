@@ -25,7 +25,7 @@ class Turns:
     def __init__(self, remember: Callable[[IsolationError], IsolationError]) -> None:
         self._remember = remember
         self._holder: object = None
-        self._place: CodeLocation | None = None
+        self._location: CodeLocation | None = None
         self._depth = 0
 
     @contextmanager
@@ -37,7 +37,7 @@ class Turns:
         """
         self.check()
         if not self._depth:
-            self._holder, self._place = current_holder(), here()
+            self._holder, self._location = current_holder(), here()
         self._depth += 1
         try:
             yield
@@ -64,7 +64,7 @@ class Turns:
     def check(self) -> None:
         """Raise if another task or thread is in the middle of an operation."""
         if self._holder is not None and self._holder is not current_holder():
-            raise self._remember(_at_once(self._place, here()))
+            raise self._remember(_at_once(self._location, here()))
 
 
 def current_holder() -> object:
@@ -76,11 +76,11 @@ def current_holder() -> object:
     return task or threading.current_thread()
 
 
-def _at_once(one: CodeLocation | None, other: CodeLocation | None) -> IsolationError:
+def _at_once(first: CodeLocation | None, second: CodeLocation | None) -> IsolationError:
     return IsolationError(
         "The test's session is used by two tasks at the same time.\n"
-        f"  one is at     {one or UNKNOWN}\n"
-        f"  the other at  {other or UNKNOWN}",
+        f"  one is at     {first or UNKNOWN}\n"
+        f"  the other at  {second or UNKNOWN}",
         why="In rollback isolation the test and all requests share one session, and no session can do two things"
         " at once (asyncio.gather over requests, a task that the application starts). In production each request has"
         " its own.",

@@ -10,11 +10,6 @@ from pathlib import Path
 Covered = Callable[[str, Path], bool]
 
 
-def nothing(_: str, __: Path) -> bool:
-    """Return False: no module is covered."""
-    return False
-
-
 def importable_from(root: Path, *further: Path) -> list[Path]:
     """Return the folders that the modules of the project at *root* are imported from."""
     paths = [Path(entry).resolve() for entry in sys.path]
@@ -23,7 +18,7 @@ def importable_from(root: Path, *further: Path) -> list[Path]:
 
 
 def followed(
-    scripts: Iterable[Path], folders: Iterable[Path], *, package: str = "", covered: Covered = nothing
+    scripts: Iterable[Path], folders: Iterable[Path], *, package: str = "", covered: Covered = lambda name, path: False
 ) -> dict[str, Path]:
     """Return the modules that *scripts* import, directly or indirectly, by name.
 

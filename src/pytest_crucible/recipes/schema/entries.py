@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...settings import Settings
-from ...settings.values import is_path_of_callable
+from ...settings.checks import is_path_of_callable
 
 NUMBERS = re.compile(r"(\d+)")
 # The second half of a pair that undoes the first: golang-migrate, sqlx and others write NAME.up.sql and NAME.down.sql.

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import asdict
 from typing import Any
 
 from ... import errors
 from ...errors import CrucibleError
-from ...redirect import Origin, Target
+from ...redirect import Target
 from ...server.address import Address
 
-Words = dict[str, Any]
-# Names the socket, in the environment of every child.
-VARIABLE = "PYTEST_CRUCIBLE_PARENT"
+Message = dict[str, Any]
 
 
-def send(line: socket.socket, words: Words) -> None:
-    """Send *words*."""
-    line.sendall(json.dumps(words).encode() + b"\n")
+def send(line: socket.socket, message: Message) -> None:
+    """Send *message*."""
+    line.sendall(json.dumps(message).encode() + b"\n")
 
 
-def receive(line: socket.socket) -> Words | None:
+def receive(line: socket.socket) -> Message | None:
     """Return the message of the other side; None if it is gone."""
     data = b""
     while not data.endswith(b"\n"):
@@ -33,8 +30,8 @@ def receive(line: socket.socket) -> Words | None:
         if not part:
             return None
         data += part
-    words: Words = json.loads(data)
-    return words
+    message: Message = json.loads(data)
+    return message
 
 
 def is_gone(line: socket.socket) -> bool:
@@ -47,33 +44,23 @@ def is_gone(line: socket.socket) -> bool:
         return True
 
 
-def origin_of(words: Words) -> Origin:
-    """Return the origin of a question."""
-    return Origin(words["driver"], words["user"], words["database"])
-
-
-def answer(target: Target) -> Words:
-    """Return *target* as an answer."""
-    return {"address": asdict(target.address), "generation": target.generation}
-
-
-def target_of(words: Words) -> Target:
+def target_of(message: Message) -> Target:
     """Return the target of an answer.
 
     Raises:
         CrucibleError: The answer is one.
     """
-    if "error" in words:
-        kind = getattr(errors, words["error"], CrucibleError)
-        raise kind(words["found"], why=words["why"], do=words["do"])
-    address = words["address"]
+    if "error" in message:
+        kind = getattr(errors, message["error"], CrucibleError)
+        raise kind(message["found"], why=message["why"], do=message["do"])
+    address = message["address"]
     tls = tuple((word, value) for word, value in address.pop("tls"))
-    return Target(Address(**address, tls=tls), words["generation"])
+    return Target(Address(**address, tls=tls), message["generation"])
 
 
-def refusal(error: Exception) -> Words:
+def refusal(error: Exception) -> Message:
     """Return *error* as an answer."""
     if isinstance(error, CrucibleError):
-        words = {"found": error.found, "why": error.why, "do": error.do}
-        return {"error": type(error).__name__, **words}
+        message = {"found": error.found, "why": error.why, "do": error.do}
+        return {"error": type(error).__name__, **message}
     return {"error": "RedirectError", "found": f"{type(error).__name__}: {error}", "why": "", "do": ""}

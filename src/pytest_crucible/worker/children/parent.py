@@ -7,6 +7,8 @@ import socket
 import threading
 from dataclasses import asdict
 
+from pytest_crucible_child import VARIABLE
+
 from ...errors import RedirectError
 from ...redirect import Origin, Target, forks
 from . import messages as lines
@@ -87,12 +89,12 @@ class Parent(forks.Forking):
     def _ask(self, line: socket.socket, origin: Origin) -> Target:
         try:
             lines.send(line, asdict(origin))
-            words = lines.receive(line)
+            message = lines.receive(line)
         except OSError:
-            words = None
-        if words is None:
+            message = None
+        if message is None:
             raise _over()
-        target = lines.target_of(words)
+        target = lines.target_of(message)
         if target.generation >= 0:  # not where everything leads for a while only
             self._known[origin] = target
         return target
@@ -103,5 +105,5 @@ def _over() -> RedirectError:
         f"Process {os.getpid()} was started by tests, and their run is over: its databases are gone.",
         why="It outlived the run of pytest that started it.",
         do=f"End it with the tests. To let it use the application's own database, start it without the environment"
-        f" variable {lines.VARIABLE}.",
+        f" variable {VARIABLE}.",
     )

@@ -8,7 +8,10 @@ import select
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Protocol
+
+from pytest_crucible_child import VARIABLE
 
 from ...redirect import Origin, Target, forks
 from ...server.folders import check_socket, own, short
@@ -68,8 +71,8 @@ class Service(forks.Forking):
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen(128)
-        self._before = os.environ.get(lines.VARIABLE)
-        os.environ[lines.VARIABLE] = self.path
+        self._before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = self.path
         self._thread.start()
 
     def close(self) -> None:
@@ -81,9 +84,9 @@ class Service(forks.Forking):
         if self._nest is not None:
             self._nest.remove()
         if self._before is None:
-            os.environ.pop(lines.VARIABLE, None)
+            os.environ.pop(VARIABLE, None)
         else:
-            os.environ[lines.VARIABLE] = self._before
+            os.environ[VARIABLE] = self._before
 
     def ended(self) -> bool:
         """Return whether a child that used a database has ended since the last call of `active`."""
@@ -155,9 +158,9 @@ class Service(forks.Forking):
 
     def _talk(self, line: socket.socket) -> None:
         try:
-            words = lines.receive(line)
-            if words is not None:
-                lines.send(line, self._answer(words))
+            message = lines.receive(line)
+            if message is not None:
+                lines.send(line, self._answer(message))
                 return
         except (OSError, ValueError):  # it was killed in the midst of a word
             pass
@@ -166,12 +169,12 @@ class Service(forks.Forking):
             self._lines.discard(line)
         line.close()
 
-    def _answer(self, words: lines.Words) -> lines.Words:
+    def _answer(self, message: lines.Message) -> lines.Message:
         try:
-            if "reset" in words:
+            if "reset" in message:
                 self._owner.reset()
                 return {}
-            return lines.answer(self._owner.target(lines.origin_of(words)))
+            return asdict(self._owner.target(Origin(**message)))
         except Exception as error:  # noqa: BLE001 - it belongs to the child
             return lines.refusal(error)
 
