@@ -14,18 +14,7 @@ from pytest_crucible import errors
 
 SOURCE = Path(pytest_crucible.__file__).parent
 HEAVY = ("sqlalchemy", "fastapi", "starlette", "psycopg", "psycopg2", "asyncpg", "alembic", "polyfactory", "httpx")
-BELOW_REDIRECT = (
-    "errors",
-    "spelling",
-    "options",
-    "settings",
-    "lookup",
-    "names",
-    "fingerprint",
-    "server",
-    "admin",
-    "templates",
-)
+BELOW_REDIRECT = ("control", "errors", "project", "report", "server", "settings")
 
 
 def modules() -> list[Path]:
