@@ -50,14 +50,7 @@ class Route:
 
 @dataclass(frozen=True)
 class MountPoint:
-    """A position in the tree of mounted applications.
-
-    Attributes:
-        prefix: The prefix of the paths here.
-        host: The host that selects the routes here.
-        guards: Further dependencies that refuse requests.
-        around: The applications around.
-    """
+    """A position in the tree of mounted applications."""
 
     prefix: str = ""
     host: str = ""

@@ -20,13 +20,7 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class Part:
-    """A file or a folder of the cache.
-
-    Attributes:
-        path: Its path.
-        used: The time of its last use, in seconds since the epoch.
-        size: Its size in bytes.
-    """
+    """A file or a folder of the cache."""
 
     path: Path
     used: float

@@ -27,14 +27,7 @@ ORDER BY datname
 
 @dataclass(frozen=True, slots=True)
 class DatabaseEntry:
-    """One database of the server.
-
-    Attributes:
-        name: Its name.
-        is_template: Whether it is flagged as a template (``datistemplate``).
-        is_marked: Whether it has the mark of Crucible.
-        comment: The comment on it.
-    """
+    """One database of the server."""
 
     name: str
     is_template: bool

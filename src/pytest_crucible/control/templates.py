@@ -204,10 +204,10 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
 
     Only databases with Crucible's mark are considered. A live process holds an advisory lock.
     """
-    databases = admin.databases(database_names.PREFIX)
-    unused = [name for name in databases if _of_dead_process(admin, name)] + _old_templates(admin, project, kept)
+    dropped, databases = collect_dead(admin), admin.databases(database_names.PREFIX)
+    unused = _old_templates(admin, project, kept)
     unused += [name for name, is_complete in databases.items() if not is_complete and _is_debris(admin, name)]
-    return [name for name in unused if _dropped(admin, name)]
+    return [*dropped, *(name for name in unused if _dropped(admin, name))]
 
 
 def collect_dead(admin: Admin) -> list[str]:

@@ -39,13 +39,9 @@ class TemplateError(CrucibleError):
 
 
 class MigrationError(CrucibleError):
-    """A migration failed, or does not meet what a check requires.
+    """A migration failed, or does not meet what a check requires."""
 
-    Attributes:
-        revision: The revision that failed, where it is known.
-    """
-
-    revision: str | None = None
+    revision: str | None = None  # the one that failed, where it is known
 
 
 class RedirectError(CrucibleError):

@@ -16,13 +16,7 @@ TESTS = 3
 
 @dataclass(frozen=True, order=True)
 class Repetition:
-    """A statement that one test executed several times from one location.
-
-    Attributes:
-        times: The number of executions.
-        what: The statement and the location.
-        test: The test's id.
-    """
+    """A statement that one test executed several times from one location."""
 
     times: int
     what: str

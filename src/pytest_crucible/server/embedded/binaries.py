@@ -24,11 +24,7 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Installation:
-    """One PostgreSQL installation.
-
-    Attributes:
-        bin: The folder that holds ``postgres`` and ``initdb``.
-    """
+    """One PostgreSQL installation."""
 
     bin: Path
 
