@@ -67,8 +67,12 @@ def test_flags_of_the_project_that_look_like_ours(pytester):
 @pytest.mark.parametrize(
     ("file", "text", "line"),
     [
-        ("pyproject.toml", "[tool.pytest]\naddopts = ['-q']", 'Write crucible_metadata = [[]"app.models:Base"] or *'),
-        ("pytest.ini", "[pytest]", "Write crucible_metadata = app.models:Base or crucible_alembic = alembic.ini*"),
+        (
+            "pyproject.toml",
+            "[tool.pytest]\naddopts = ['-q']",
+            'Write crucible_metadata = [[]"app.models:Base"], crucible_alembic = *',
+        ),
+        ("pytest.ini", "[pytest]", "Write crucible_metadata = app.models:Base, crucible_alembic = alembic.ini*"),
     ],
 )
 def test_a_fixture_of_ours_that_is_not_found(pytester, file, text, line):
