@@ -1,4 +1,4 @@
-"""A project with an application of its own, whose tests run inside ours."""
+"""A project with an application of its own, whose tests run inside the tests of Crucible."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Project:
 
 @pytest.fixture(autouse=True)
 def outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In continuous integration pytest prints errors a second time, uncut; runs inside ours print alike anywhere."""
+    """Hide continuous integration, in which pytest prints errors a second time, uncut."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("BUILD_NUMBER", raising=False)
 

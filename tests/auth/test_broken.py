@@ -13,7 +13,7 @@ def each(route: str, credentials: set[str]) -> set[str]:
 
 
 def test_an_application_that_refuses(secured):
-    """Every route and the websocket refuse everybody who must be refused, and nothing else is complained of."""
+    """Every route and the websocket refuse each client that must be refused, and the matrix reports nothing else."""
     result = secured(
         """
         @app.websocket("/stream")

@@ -1,4 +1,4 @@
-"""Which rows differ, whoever wrote them."""
+"""The rows that differ, also where another role wrote them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ async def names(*clients):
 
 
 def test_clients_of_several_users(secured):
-    """Each client asks as its own user, at once; async_client is another object and asks as nobody."""
+    """Each client asks as its own user, at once; async_client is another object and sends no credentials."""
     secured(
         "",
         PEOPLE
@@ -91,7 +91,7 @@ def test_synchronous_tests(secured):
 
 
 def test_a_token_without_an_application(secured):
-    """Whoever only wants tokens needs no crucible_app."""
+    """A test that only wants tokens needs no crucible_app."""
     tests = """
     def test_it(access_token, bad_tokens): assert access_token.count(".") == 2 and len(bad_tokens) == 5
     """
@@ -398,7 +398,7 @@ def anyio_backend(): return 'asyncio'
 
 
 def test_an_application_that_cannot_be_imported(secured):
-    """The matrix asks the application for its routes while tests are collected: an error there is one line of ours."""
+    """The matrix asks the application for its routes during collection: an error there is one line, without a traceback."""
     result = secured(
         "import nothing_of_this_name", "from pytest_crucible.auth import test_routes_refuse_bad_credentials"
     )

@@ -84,7 +84,7 @@ def test_every_security_class(scheme):
 
 
 def test_the_good_credential_is_refused():
-    """A route that refuses everybody would pass for a safe one: that is found."""
+    """A route that refuses every client would pass for a safe one: that is found."""
     app = fastapi()
 
     @app.get("/me", dependencies=[Depends(HTTPBearer())])

@@ -146,7 +146,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]):
 
 @pytest.fixture
 def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a file that nobody may read, root included, in the current folder."""
+    """Return a file that no user may read, root included, in the current folder."""
     file = tmp_path / "pyproject.toml"
     file.write_text("")
     monkeypatch.chdir(tmp_path)

@@ -87,7 +87,7 @@ def containers() -> list[str]:
 
 
 def gone(seconds: float = 60) -> bool:
-    """Whether no container of ours, and no volume, is left after a while."""
+    """Return whether no container of Crucible's, and no volume, is left after a while."""
     deadline = time.monotonic() + seconds
     while containers() or engine("volume", "ls", "-q"):
         if time.monotonic() > deadline:
@@ -171,7 +171,7 @@ def crowd(root: Path, tmp_path: Path) -> Iterator[Callable[[int], Crowd]]:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Return the environment of a run inside ours."""
+    """Return the environment of a run inside a test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CRUCIBLE_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"CRUCIBLE_CACHE": str(root.parent / "cache")}

@@ -62,7 +62,7 @@ def test_one_container_for_all_of_a_project(crowd, take, tmp_path):
 
 
 def test_one_container_for_each_worker(take):
-    """`container-per-worker` is shared with nobody."""
+    """`container-per-worker` gives each worker a container that no other worker uses."""
     assert take("container-per-worker").admin.port != take("container-per-worker").admin.port
     assert len(containers()) == 2
 

@@ -1,4 +1,4 @@
-"""A shop with a database for its orders and one for its statistics, whose tests run inside ours."""
+"""A shop with a database for its orders and one for its statistics, whose tests run inside the tests of Crucible."""
 
 from __future__ import annotations
 

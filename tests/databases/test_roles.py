@@ -175,7 +175,7 @@ def test_a_role_without_privileges_joins_the_owner_for_as_long_as_it_has_none(gr
 
 @pytest.mark.slow
 def test_ddl_that_creates_roles(granting):
-    """Whoever builds the template may create roles, as whoever migrates in production; the application may not."""
+    """The role that builds the template may create roles, as one that migrates in production; the application may not."""
     exists = "SELECT FROM pg_roles WHERE rolname = 'porter'"
     create = f"DO $$ BEGIN IF NOT EXISTS ({exists}) THEN CREATE ROLE porter; END IF; END $$"
     tests = """
@@ -208,7 +208,7 @@ def test_ddl_that_creates_a_role_which_is_there(granting):
 
 @pytest.mark.slow
 def test_a_role_that_a_server_of_the_users_own_lacks(granting):
-    """There, nobody but its administrator creates roles."""
+    """There, only its administrator creates roles."""
     shop = granting("GRANT SELECT ON orders TO clerk")
     shop.configure(f"""
         crucible_databases = []

@@ -46,7 +46,7 @@ def test_every_step_of_a_page(page: str, tmp_path: Path, environment: dict[str, 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_is_something_that_runs(page: str):
-    """A block is a file with its path in the first line, commands, or `text`; nothing is shown that nobody tries."""
+    """A block is a file with its path in the first line, commands, or `text`; nothing is shown that no test runs."""
     unknown = [
         f"line {block.line}: {block.language}"
         for block in pages.blocks(TEXTS[page])

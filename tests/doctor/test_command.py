@@ -106,7 +106,7 @@ def test_a_configuration_that_nobody_can_read(project_of: Make, capsys: pytest.C
 
 
 def test_every_check_is_in_the_table():
-    """A function of a family of checks that yields findings is registered, or nobody would run it."""
+    """A function of a family of checks that yields findings is registered, or it would never run."""
     registered = {check.run for check in CHECKS}
     families = {sys.modules[check.run.__module__] for check in CHECKS}
     public = {

@@ -97,7 +97,7 @@ def test_event_loop_is_defined(project_of: Make):
 
 
 def test_event_loop_is_asked_for(project_of: Make):
-    """A test that asks for event_loop where nobody defines it stops."""
+    """A test that asks for event_loop where no conftest defines it stops."""
     [finding] = project_of({"tests/test_it.py": "async def test_it(event_loop): ..."}).found("event-loop-fixture")
     assert finding.severity == "error"
     assert "test_it asks for event_loop." in finding.found

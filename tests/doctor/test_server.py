@@ -59,7 +59,7 @@ def test_databases_of_dead_runs(project_of: Make, database_server: Lease, made: 
 
 
 def test_databases_of_live_runs(project_of: Make, database_server: Lease, made: Callable[[str], None]):
-    """A worker database whose process holds its lock is nobody's to collect."""
+    """A worker database whose process holds its lock is not collected."""
     made(names.worker("app", "living", "mainx1", 1))
     with psycopg.connect(database_server.admin.url()) as connection:
         connection.execute("SELECT pg_advisory_lock_shared(hashtextextended('living mainx1', 0))")

@@ -14,7 +14,7 @@ from pytest_crucible.server import Lease, lease
 
 @pytest.fixture
 def own_root(project_server: tuple[Path, Lease], tmp_path: Path) -> Path:
-    """Return a project's folder, whose server nobody else uses."""
+    """Return a project's folder, whose server no other test uses."""
     root = tmp_path / "own"
     root.mkdir()
     for name in ("app.py", "pyproject.toml"):

@@ -138,7 +138,7 @@ def test_gc_leaves_a_template_that_a_run_uses(admin, external, gc):
 
 
 def test_a_copy_of_a_kept_database_is_the_users(admin, external, gc):
-    """Somebody who copies one to look at it later keeps the copy."""
+    """A user who copies one to look at it later keeps the copy."""
     admin.create(KEPT, owner="marker", template="template0")
     with psycopg.connect(external.url("marker"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE crucible_k_test_it_76543210_ci TEMPLATE {KEPT}")

@@ -1,4 +1,4 @@
-"""Migrations on a server that somebody else runs, as an ordinary role."""
+"""Migrations on a server that is not Crucible's, as an ordinary role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that somebody else runs: the main job as far as the role's rights reach, and nobody else's data touched."""
+"""A server that is not Crucible's: the main job as far as the role's rights reach, and no other data touched."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_the_second_run_finds_the_template_of_the_first(project, external, role)
 
 
 def test_nobody_elses_databases_are_touched(project, external, role):
-    """Their names may look like ours; nothing connects to them, and none is dropped or altered."""
+    """Their names may look like Crucible's; nothing connects to them, and none is dropped or altered."""
     names = ["theirs_too", "crucible", "crucible_test", "crucible_w_old", "crucible_w_billing_eu_west_1"]
     names += ["crucible_t_shop_0123456789abcdef", "crucible_k_test_it_01234567_ci"]
     external.execute(*(f"CREATE DATABASE {name}" for name in names))
@@ -266,7 +266,7 @@ def test_two_runs_at_once(project, external, role):
 
 
 def test_another_roles_debris(project, external, role):
-    """What a dead run of another role left is not ours to drop: it stays, and the run goes on."""
+    """What a dead run of another role left stays, as this role may not drop it, and the run goes on."""
     role("other")
     left = "crucible_w_other_deadbeef_gw0_1"
     external.execute(f"CREATE DATABASE {left} OWNER other {MARKED}")

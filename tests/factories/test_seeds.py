@@ -248,7 +248,7 @@ def test_a_factory_that_is_seeded_in_a_test(shop):
 
 @pytest.mark.slow
 def test_an_import_in_a_test(shop):
-    """A test that imports its factories itself draws the same where nobody imported them before."""
+    """A test that imports its factories itself draws the same where no other test has imported them."""
     tests = """
     def test_other(): import factories
     def test_one():

@@ -148,7 +148,7 @@ class TestElsewhere:
 
 
 def test_what_the_loop_ends_with(project):
-    """A stream that nobody closes is reported with its request's name, and the next test runs undisturbed."""
+    """A stream that its test does not close is reported with its request's name, and the next test runs undisturbed."""
     done = project.run(
         ROUTES
         + """
@@ -168,7 +168,7 @@ async def test_next(async_client, db_session):
 
 
 def test_without_httpx2(project):
-    """Where only httpx is installed, the asynchronous client works and nobody warns."""
+    """Where only httpx is installed, the asynchronous client works without a warning."""
     done = project.run(
         """
         import sys

@@ -112,7 +112,7 @@ async def test_the_status_arrives_before_the_body(asking):
 
 
 async def test_a_fast_application_waits_for_its_client(service, asking):
-    """What nobody reads is not piled up."""
+    """What the client does not read is not piled up."""
     async with asking.stream("GET", "/flood") as response:
         await anyio.sleep(0.02)
         assert len(service.seen) <= 9
@@ -148,7 +148,7 @@ async def test_through_middleware(service, asking):
 
 
 async def test_a_request_that_is_given_up_ends_the_application(service, asking):
-    """Whoever does not want to wait any longer leaves nothing behind."""
+    """A test that gives up waiting leaves nothing behind."""
     with anyio.move_on_after(0.02):
         await asking.get("/slow")
     assert service.seen == ["slow ended"]

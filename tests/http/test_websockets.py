@@ -151,7 +151,7 @@ async def test_a_client_may_leave_an_application_that_does_not_expect_it(asking,
 
 
 async def test_a_fast_application_waits_and_hears_that_its_client_has_left(asking):
-    """What nobody reads is not piled up, and whoever sends to nobody gets an error, as under uvicorn."""
+    """What the client does not read is not piled up; sending after it has left is an error, as under uvicorn."""
     async with aconnect_ws("/push", asking) as ws:
         await ws.receive_bytes()
         await anyio.sleep(0.02)

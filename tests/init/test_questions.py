@@ -27,7 +27,7 @@ two = FastAPI()
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what somebody types at a terminal; the end of it is the end of the input."""
+    """Return what a user types at a terminal; the end of it is the end of the input."""
     typed: list[str] = []
     asked: Iterator[str] = iter(lambda: typed.pop(0) if typed else None, None)
 
@@ -54,7 +54,7 @@ def test_several_applications_are_asked_for(copy, answers):
 
 
 def test_yes_takes_the_first_and_says_so(copy):
-    """Without anybody to ask, the choice is on record."""
+    """Without a terminal, the choice is on record."""
     project = copy()
     project.write(main_py=APP)
     _, printed = project.init("--yes")

@@ -127,7 +127,7 @@ def test_clients_like_ours_and_others(copy):
 
 
 def test_clients_with_more_than_ours(copy):
-    """Headers of its own, or an override of something else, are lost with none of ours."""
+    """Headers of its own, or an override of something else, are lost with none of Crucible's fixtures."""
     assert found(copy, CLIENT.format(dependency="get_db", more=", headers={'a': 'b'}")) == {}
 
 

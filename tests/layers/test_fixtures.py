@@ -271,7 +271,7 @@ class TestB:
 
 
 def test_wide_set_up_after_the_test_has_written(project):
-    """Nobody can tell whose rows are whose any more: an error that names the fixture and what to do."""
+    """Which rows are the fixture's can no longer be told: an error that names the fixture and what to do."""
     result = project.run(
         HEAD
         + """

@@ -144,7 +144,7 @@ async def test_next(async_client, i):
 
 
 def test_a_leak_beside_a_lifespan_under_anyio(project):
-    """anyio runs tests in the task that its first fixture started: what they leave is theirs all the same."""
+    """anyio runs tests in the task that its first fixture started: what they leave is a leak all the same."""
     result = project.run(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""Sessions, connections and threads that outlive a test go on working, whoever holds them."""
+"""Sessions, connections and threads that outlive a test go on working, whatever holds them."""
 
 from __future__ import annotations
 

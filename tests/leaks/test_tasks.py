@@ -137,7 +137,7 @@ async def test_next():
 
 
 def test_tasks_that_belong_to_somebody(project):
-    """Tasks of the lifespan, of wide fixtures, and what they create later themselves, are nobody's leak."""
+    """Tasks of the lifespan, of wide fixtures, and what they create later themselves, are no leak."""
     result = project.run(
         HEAD
         + """
@@ -172,7 +172,7 @@ async def test_count():
 
 
 def test_a_loop_that_ends_with_its_test(project):
-    """Its tasks are cancelled by whoever ends the loop, as in every asyncio program."""
+    """Its tasks are cancelled by the code that ends the loop, as in every asyncio program."""
     result = project.run(
         HEAD.partition("@pytest.fixture")[0] + LEAKY,
         "-Werror::pytest_crucible.PendingTaskWarning",

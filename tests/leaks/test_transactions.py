@@ -112,7 +112,7 @@ async def test_leaky(db_session):
 
 
 def test_a_raw_connection(project):
-    """A connection past SQLAlchemy is ended too; where it was opened nobody knows."""
+    """A connection past SQLAlchemy is ended too; the warning cannot say where it was opened."""
     result = project.run(
         HEAD
         + """
@@ -211,7 +211,7 @@ async def test_next(db_session):
 
 
 def test_a_transaction_of_a_wider_fixture(project):
-    """A module's open transaction is left alone, with its rows, as long as it stands in nobody's way."""
+    """A module's open transaction is left alone, with its rows, as long as no reset waits for it."""
     result = project.run(
         HEAD
         + """
@@ -267,7 +267,7 @@ async def test_next(db_session, reader):
 
 
 def test_a_test_s_own_session_is_no_leak(project):
-    """`db_session` and `sync_session` are closed before anybody looks, whatever they have open."""
+    """`db_session` and `sync_session` are closed before leaks are looked for, whatever they have open."""
     result = project.run(
         HEAD
         + """

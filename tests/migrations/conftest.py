@@ -217,7 +217,7 @@ def scripts(
 
 
 class Suite(Project):
-    """A project whose tests run inside ours, on the same server."""
+    """A project whose tests run inside the tests of Crucible, on the same server."""
 
     pytester: pytest.Pytester
 

@@ -231,7 +231,7 @@ def test_extensions_are_there_first(three, checked):
 
 @pytest.mark.slow
 def test_a_role_that_nobody_made(three, checked):
-    """A migration may grant something to a role that only production has: on a server of ours it is created."""
+    """A migration may grant something to a role that only production has: on a server of Crucible's it is created."""
     three.revision("four", "Grant SELECT ON users TO reporting_only", "Revoke SELECT ON users FROM reporting_only",
                    parent="three")  # fmt: skip
     checks.test_stairway(checked(), "four")

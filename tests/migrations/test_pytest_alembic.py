@@ -1,4 +1,4 @@
-"""pytest-alembic's own tests run on a database of ours, without any wiring.
+"""pytest-alembic's own tests run on a database of Crucible's, without any wiring.
 
 It breaks every project on pytest 9.2 (``'TestCollector' object has no attribute '_nodeid'``), so it runs in a virtual
 environment of its own, with the newest pytest that it works with.

@@ -45,7 +45,7 @@ def test_one_import_is_all(users):
 
 
 def test_what_a_failure_looks_like(users):
-    """The message alone, without frames of ours or of pytest's: revision, file, difference, what to do."""
+    """The message alone, without frames of Crucible's or of pytest's: revision, file, difference, what to do."""
     users.edit("migrations/versions/0002.py", "op.drop_column('users', 'family')", "pass")
     done = users.run(CHECKS, "-k", "trace or stairway")
     done.assert_outcomes(passed=2, failed=2)

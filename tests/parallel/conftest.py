@@ -102,7 +102,7 @@ class Outcome:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment of a run that is not inside ours."""
+    """Return the environment of a run that is not inside a test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CRUCIBLE_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept

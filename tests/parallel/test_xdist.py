@@ -55,7 +55,7 @@ def test_the_controller_makes_nothing(project):
 
 
 def test_a_worker_that_crashes_is_replaced(project):
-    """A killed worker's successor clones the same template; its database is nobody's any more, and goes."""
+    """A killed worker's successor clones the same template; its database belongs to no process any more, and goes."""
     project.write(
         "test_a_crash.py",
         "import os, signal, models, pytest\n\n@pytest.mark.parametrize('number', range(2))\n"

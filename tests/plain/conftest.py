@@ -94,7 +94,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iter
 
 
 def sweep() -> None:
-    """Let go of the engines of a project's modules here, and not in a test of ours."""
+    """Let go of the engines of a project's modules here, and not in a later test."""
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):  # of a run's last failure
         vars(sys).pop(name, None)
     for value in gc.get_objects():

@@ -36,7 +36,7 @@ def names():
 
 
 class Suite:
-    """A project's folder, emptied for each test of ours; its server and its cache stay."""
+    """A project's folder, emptied for each test; its server and its cache stay."""
 
     def __init__(self, root: Path, pytester: pytest.Pytester, share: Lease) -> None:
         self.root = root
@@ -65,7 +65,7 @@ class Suite:
         return self._pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True)
 
     def databases(self, pattern: str = "^crucible_[^t]") -> list[str]:
-        """Databases on the server, by default those of ours that are no templates."""
+        """Return databases on the server, by default those of Crucible that are no templates."""
         with psycopg.connect(**self.share.admin.libpq()) as connection:
             query = "SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY 1"
             return [row[0] for row in connection.execute(query, (pattern,))]

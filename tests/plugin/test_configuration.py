@@ -164,7 +164,7 @@ def test_markers_and_fixtures_are_listed(suite):
 
 
 def test_the_plugin_can_be_switched_off(suite):
-    """``-p no:crucible`` leaves no fixture behind, and the settings are keys that nobody knows."""
+    """``-p no:crucible`` leaves no fixture behind, and the settings are unknown keys."""
     result = suite.run("-p", "no:crucible", test_it="def test(db_session): pass")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fixture 'db_session' not found*"])

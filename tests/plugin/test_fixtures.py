@@ -292,7 +292,7 @@ app = FastAPI()
 
 
 def test_a_plugin_module_of_the_project_overrides_a_fixture(suite):
-    """A fixture in a module that a conftest names in pytest_plugins wins over ours, as one in the conftest does."""
+    """A fixture in a module that a conftest names in pytest_plugins wins over Crucible's, as in the conftest."""
     result = suite.run(
         conftest='pytest_plugins = ["doubles"]',
         doubles="""

@@ -92,7 +92,7 @@ def reports(result):
 
 @pytest.fixture(autouse=True)
 def closed():
-    """Close what a run inside ours did not await, and pytester remembers: Python would warn of it in another test."""
+    """Close what the run inside did not await, and pytester remembers: Python would warn of it in another test."""
     yield
     for value in gc.get_objects():
         if type(value) is CoroutineType and value.__qualname__ == "AsyncSession.commit":

@@ -96,7 +96,7 @@ def test_a_misspelt_override(tmp_path):
     ],
 )
 def test_a_misspelt_variable(written, meant):
-    """A variable near to one of ours is an error that names it."""
+    """A variable near to one of Crucible's is an error that names it."""
     with pytest.raises(UsageError, match=f"Write {meant}"):
         refuse_variables({written: "x", "PATH": "/bin"})
 
@@ -115,7 +115,7 @@ def test_variables_of_others():
 
 
 def test_a_misspelt_flag():
-    """An unknown flag near to one of ours is an error that names it; others are left to pytest."""
+    """An unknown flag near to one of Crucible's is an error that names it; others are left to pytest."""
     with pytest.raises(UsageError, match="Write --crucible-metadata"):
         refuse_flags(["--crucible-metdata=shop:Base"])
     refuse_flags(["--cov", "--crucible-of-another", "crucible_metdata"])

@@ -86,7 +86,7 @@ def test_names_are_readable():
     ],
 )
 def test_other_databases_are_not_ours(name: str):
-    """A database that only looks alike is not taken for one of ours."""
+    """A database that only looks alike is not taken for one of Crucible's."""
     assert names.parse(name) is None
 
 

@@ -193,7 +193,7 @@ def test_the_header_names_what_is_not_the_default():
 
 
 def test_no_header_when_off():
-    """A project that sets no schema sees no line of ours."""
+    """A project that sets no schema sees no line of Crucible's."""
     assert settle(crucible_isolation="clone").header() == []
 
 

@@ -381,7 +381,7 @@ def test_threads(redirect: Redirect, target: list[Target], address: Address) -> 
 
 
 def test_the_target_is_asked_by_one_at_a_time(address: Address) -> None:
-    """While the first call builds the database, everybody else waits for it."""
+    """While the first call builds the database, all other connections wait for it."""
     inside = []
 
     def build(origin: Origin) -> Target:
@@ -403,7 +403,7 @@ def test_the_target_is_asked_by_one_at_a_time(address: Address) -> None:
 
 
 def test_close(redirect: Redirect) -> None:
-    """At the end of the run nothing is open, not even on a loop that nobody closed."""
+    """At the end of the run nothing is open, not even on a loop that was never closed."""
     loop = asyncio.new_event_loop()
     engines = [create_async_engine(f"postgresql+{driver}://{NOWHERE}") for driver in ("asyncpg", "psycopg")]
     forgotten = create_engine(f"postgresql+psycopg2://{NOWHERE}")

@@ -121,7 +121,7 @@ def test_async_creator_fn(redirect: Redirect, driver: str) -> None:
 
 
 def test_listener_that_connects(target: list[Target], other: Address, statements: list[object]) -> None:
-    """A do_connect listener that connects by itself, and runs before ours, is refused before the first statement."""
+    """A do_connect listener that connects by itself, before Crucible's, is refused before the first statement."""
 
     def connect(*_: object) -> psycopg.Connection:
         return psycopg.connect(**other.libpq(), cursor_factory=Recorded)
@@ -139,7 +139,7 @@ def test_listener_that_connects(target: list[Target], other: Address, statements
 
 
 def test_listener_of_an_engine(redirect: Redirect, engine: Engine) -> None:
-    """A do_connect listener of one engine is never asked: ours has connected."""
+    """A do_connect listener of one engine is never asked: Crucible's has connected."""
     event.listen(engine, "do_connect", lambda *_: pytest.fail("asked"))
     with engine.connect() as connection:
         assert connection.scalar(text("select 1")) == 1

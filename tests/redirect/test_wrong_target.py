@@ -167,7 +167,7 @@ def test_session_settings_stay(redirect: Redirect, ask: Ask, driver: str) -> Non
 def test_a_listener_of_the_application(
     redirect: Redirect, ask: Ask, other: Address, identifier: object, driver: str
 ) -> None:
-    """A do_connect listener that sends engines elsewhere has no effect, whether it runs before ours or after."""
+    """A do_connect listener that sends engines elsewhere has no effect, whether it runs before Crucible's or after."""
 
     def send_elsewhere(dialect: object, record: object, cargs: list, cparams: dict) -> None:
         cparams.update(host=other.host, port=other.port, user="app", password="secret")

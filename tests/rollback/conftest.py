@@ -90,7 +90,7 @@ def models(run: Run) -> Any:
 
 @pytest.fixture
 def count(run: Run) -> Callable[[str], int]:
-    """How many rows a table has, for somebody from outside."""
+    """Count the rows of a table that another connection sees."""
 
     def count(table: str) -> int:
         with psycopg.connect(**run.worker.address().libpq(), autocommit=True) as connection:

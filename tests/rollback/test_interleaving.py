@@ -165,7 +165,7 @@ def test_rows_of_the_orm_count(rolled_back, models):
 
 
 def test_an_error_of_another_session(rolled_back, models):
-    """After an error nothing goes on before a rollback, for anybody: the other session is told why."""
+    """After an error no session goes on before a rollback: the other session is told why."""
 
     async def body(a):
         await write(a, "a")
@@ -199,7 +199,7 @@ def test_an_error_of_its_own(rolled_back, models):
 
 
 def test_a_session_that_was_dropped(rolled_back):
-    """A second session that only read and was never closed is in nobody's way."""
+    """A second session that only read and was never closed blocks no other."""
 
     async def body(a):
         await write(a, "a")
@@ -333,7 +333,7 @@ def test_gather(rolled_back):
 
 
 def test_gather_of_sessions(rolled_back):
-    """Five sessions at once on the connection: every failure is explained, and nobody waits for ever."""
+    """Five sessions at once on the connection: every failure is explained, and no session waits for ever."""
 
     async def work(a, name):
         async with await second(a) as b:

@@ -23,6 +23,6 @@ def beginnings() -> Iterator[str]:
 
 @pytest.mark.parametrize("beginning", sorted(set(beginnings())))
 def test_each_error_is_on_the_page(beginning):
-    """Whoever searches the page for a message finds it."""
+    """A user who searches the page for a message finds it."""
     page = " ".join((REPOSITORY / "docs" / "rollback.md").read_text("utf-8").split())
     assert beginning in page

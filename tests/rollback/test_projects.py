@@ -267,7 +267,7 @@ def test_marker(project):
 
 
 def test_overrides_are_put_back(project):
-    """Overrides that were there stay, those that a test cleared come back, and ours is gone."""
+    """Overrides that were there stay, those that a test cleared come back, and Crucible's is gone."""
     result = project(
         """
         from app import get_db

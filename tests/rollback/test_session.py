@@ -39,7 +39,7 @@ def test_one_connection(run, rolled_back, models):
 
 
 def test_commit_and_rollback(rolled_back, models, count):
-    """What was committed survives a rollback; nobody outside ever sees it."""
+    """What was committed survives a rollback; no other connection ever sees it."""
 
     async def body(session):
         session.add(models.Account(name="kept"))
@@ -230,7 +230,7 @@ def test_sequences_are_put_back(rolled_back, models):
 
 
 def test_after_its_test(run, engine, models):
-    """A session that somebody kept says that its test is over."""
+    """A session that was kept says that its test is over."""
     loop = asyncio.new_event_loop()
     with (
         run.isolated(run.new_test("test_x", "rollback", keep=False)) as test,

@@ -1,4 +1,4 @@
-"""The cache of images: nobody else's may be used, and a run goes on where it cannot be written."""
+"""The cache of images: no other user's may be used, and a run goes on where it cannot be written."""
 
 import os
 import shutil
@@ -92,7 +92,7 @@ def test_a_cache_that_others_may_write_to_is_refused(tmp_path, monkeypatch, prep
 
 
 def test_a_shared_folder_holds_one_for_each_user(tmp_path):
-    """Where only its owner can rename a folder, as in /tmp, others may make theirs beside it."""
+    """Where only its owner can rename a folder, as in /tmp, other users may make their own beside it."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -1,4 +1,4 @@
-"""What keeps a container from starting, in words for whoever runs the tests."""
+"""What keeps a container from starting, in words for the user who runs the tests."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def value(held, query, database="postgres"):
 
 
 def test_a_lease_is_a_server(take):
-    """A lease names a server that answers, ours to administer."""
+    """A lease names a server that answers, and its administrator."""
     held = take()
     assert (held.kind, held.owned) == ("embedded", True)
     assert held.admin.user == "crucible_admin"

@@ -110,7 +110,7 @@ def test_a_wrong_password(take, url):
 
 @pytest.mark.parametrize("where", ["127.0.0.1:1", "/?host=/nowhere"])
 def test_nobody_there(where):
-    """Where nobody listens, the error names the place and an example."""
+    """Where no server listens, the error names the place and an example."""
     error = refusal(f"postgresql://u@{where}")
     assert "Cannot connect to" in error.found
     assert "not running" in error.why

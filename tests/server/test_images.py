@@ -180,7 +180,7 @@ def test_whoever_comes_meanwhile_waits_for_the_image(take):
 
 
 def test_the_supervisor_asked_to_end_saves_first(take):
-    """A clean end saves the image, whoever asks for it."""
+    """A clean end saves the image, whichever process asks for it."""
     held = take()
     fill(held)
     held.keep_image()

@@ -1,4 +1,4 @@
-"""Whoever is killed: no server and no data directory is left."""
+"""Whichever process is killed: no server and no data directory is left."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def test_a_client_killed_while_it_starts_the_server(client, root, cache, millise
 
 
 def test_the_supervisor_killed(take):
-    """The supervisor is killed: postgres ends with it, and whoever leaves removes its data."""
+    """The supervisor is killed: postgres ends with it, and the client that leaves removes its data."""
     held = take()
     nest, postmaster = Path(held.nest), psutil.Process(postmaster_of(Path(held.nest)))
     supervisor_of(nest).kill()

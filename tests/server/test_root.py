@@ -91,7 +91,7 @@ def test_an_image_serves_every_identity(take, closed, monkeypatch):
 
 
 def test_nothing_is_allowed(root, cache):
-    """Where root may become nobody else the error says so, and what to do."""
+    """Where root may become no other user the error says so, and what to do."""
     code = f"""if True:
         from pathlib import Path
         from pytest_crucible.server import lease

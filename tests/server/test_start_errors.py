@@ -180,7 +180,7 @@ def test_where_the_cache_is(monkeypatch, tmp_path, variable, tail):
 
 
 def test_somebody_holds_the_lock(tmp_path):
-    """Waiting for a lock ends, with the name of the file that somebody holds."""
+    """Waiting for a lock ends, with the name of the file that another process holds."""
     held = locks.acquire(tmp_path / "lock", exclusive=True)
     with pytest.raises(ServerError, match="starting or stopping for too long") as caught:
         locks.acquire(tmp_path / "lock", exclusive=False, seconds=0.05)

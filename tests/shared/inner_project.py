@@ -1,4 +1,4 @@
-"""The project whose tests run inside ours: its configuration, its models, its application, and how it is run."""
+"""The project whose tests run inside the tests of Crucible: configuration, models, application, and the run itself."""
 
 from __future__ import annotations
 

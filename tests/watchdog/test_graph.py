@@ -9,23 +9,23 @@ SECOND = Side(3, "active", "SELECT … FOR UPDATE", 12.0)
 
 
 def test_a_wait_for_an_idle_transaction():
-    """Whoever waits for a transaction that does nothing waits for ever."""
+    """A backend that waits for a transaction that does nothing waits for ever."""
     assert endless([(WAITER, IDLE)]) == [Wait(WAITER, IDLE)]
 
 
 def test_a_queue_behind_it():
-    """Whoever waits behind the first one waits for the same idle transaction."""
+    """A backend that waits behind the first one waits for the same idle transaction."""
     assert endless([(SECOND, WAITER), (WAITER, IDLE)]) == [Wait(SECOND, IDLE), Wait(WAITER, IDLE)]
 
 
 def test_a_queue_that_moves():
-    """Nobody waits for ever behind somebody who is at work, not even in a circle, which PostgreSQL resolves."""
+    """No backend waits for ever behind one that is at work, not even in a circle, which PostgreSQL resolves."""
     assert endless([(SECOND, WAITER)]) == []
     assert endless([(SECOND, WAITER), (WAITER, SECOND)]) == []
 
 
 def test_an_aborted_transaction_is_idle_too():
-    """A transaction that has failed keeps its locks until somebody rolls it back."""
+    """A transaction that has failed keeps its locks until it is rolled back."""
     aborted = Side(1, "idle in transaction (aborted)", "", 10.0)
     assert endless([(WAITER, aborted)]) == [Wait(WAITER, aborted)]
 

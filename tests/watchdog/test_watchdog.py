@@ -156,7 +156,7 @@ async def test_flushed(db_session, clean):
 
 
 def test_a_queue_behind_a_flushed_row(project):
-    """Everybody in the queue is cancelled at once, and the error names each."""
+    """Every backend in the queue is cancelled at once, and the error names each."""
     result = project.run(
         HEAD
         + """
