@@ -398,7 +398,7 @@ def anyio_backend(): return 'asyncio'
 
 
 def test_an_application_that_cannot_be_imported(secured):
-    """The matrix asks the application for its routes during collection: an error there is one line, without a traceback."""
+    """An error in the application, which the matrix asks for routes during collection, is one line."""
     result = secured(
         "import nothing_of_this_name", "from pytest_crucible.auth import test_routes_refuse_bad_credentials"
     )

@@ -175,7 +175,7 @@ def test_a_role_without_privileges_joins_the_owner_for_as_long_as_it_has_none(gr
 
 @pytest.mark.slow
 def test_ddl_that_creates_roles(granting):
-    """The role that builds the template may create roles, as one that migrates in production; the application may not."""
+    """The role that builds the template may create roles, as when migrating in production; the application may not."""
     exists = "SELECT FROM pg_roles WHERE rolname = 'porter'"
     create = f"DO $$ BEGIN IF NOT EXISTS ({exists}) THEN CREATE ROLE porter; END IF; END $$"
     tests = """

@@ -60,67 +60,70 @@ def test_ddl_costs_the_database_that_it_changed_a_clone(shop):
     result.assert_outcomes(passed=2)
 
 
+LOOKED_AT = """
+import threading
+
+import pytest
+import shop
+from sqlalchemy import text
+
+LOOKED = []
+
+@pytest.fixture(autouse=True, scope="module")
+def looking(crucible_run):
+    reset = type(crucible_run.worker.main).reset
+    def look(self, *args, **kwargs):
+        LOOKED.append(self.name)
+        return reset(self, *args, **kwargs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(crucible_run.worker.main), "reset", look)
+        yield
+
+def looked(run):
+    names, LOOKED[:] = [run.worker.names.index(name) for name in LOOKED], []
+    return names
+
+async def test_both(async_client):
+    await async_client.post("/orders", params={"item": "a"})
+
+async def test_neither(crucible_run):
+    assert looked(crucible_run) == [0, 1]
+
+def test_a_connection_that_stays_in_use(crucible_run):
+    assert looked(crucible_run) == [0]
+    global connection, proxy
+    connection = shop.stats_sync.connect().execution_options(isolation_level="AUTOCOMMIT")
+    proxy = shop.stats_sync.raw_connection()
+    proxy.rollback()
+
+def test_it_goes_on(crucible_run):
+    assert looked(crucible_run) == [0, 1]
+
+def test_is_given_back_in_a_later_test(crucible_run):
+    assert looked(crucible_run) == [0, 1]
+    connection.execute(text("INSERT INTO sales (item) VALUES ('late')"))
+    connection.close()
+    proxy.close()
+
+async def test_is_seen(crucible_run):
+    assert looked(crucible_run) == [0, 1]
+    assert await shop.count() == (0, 0)
+
+async def test_who_knows_the_url_may_come_at_any_time(crucible_run, crucible):
+    looked(crucible_run)
+    crucible.url(database="stats")
+
+def test_nobody_came(crucible_run):
+    looked(crucible_run)
+
+def test_still_looked_at(crucible_run):
+    assert looked(crucible_run) == [0, 1]
+"""
+
+
 def test_only_databases_that_were_used_are_looked_at(shop):
     """One that no connection was used of has not changed; a connection that a thread gives back later was used."""
-    result = shop.run("""
-        import threading
-
-        import pytest
-        import shop
-        from sqlalchemy import text
-
-        LOOKED = []
-
-        @pytest.fixture(autouse=True, scope="module")
-        def looking(crucible_run):
-            reset = type(crucible_run.worker.main).reset
-            def look(self, *args, **kwargs):
-                LOOKED.append(self.name)
-                return reset(self, *args, **kwargs)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(type(crucible_run.worker.main), "reset", look)
-                yield
-
-        def looked(run):
-            names, LOOKED[:] = [run.worker.names.index(name) for name in LOOKED], []
-            return names
-
-        async def test_both(async_client):
-            await async_client.post("/orders", params={"item": "a"})
-
-        async def test_neither(crucible_run):
-            assert looked(crucible_run) == [0, 1]
-
-        def test_a_connection_that_stays_in_use(crucible_run):
-            assert looked(crucible_run) == [0]
-            global connection, proxy
-            connection = shop.stats_sync.connect().execution_options(isolation_level="AUTOCOMMIT")
-            proxy = shop.stats_sync.raw_connection()
-            proxy.rollback()
-
-        def test_it_goes_on(crucible_run):
-            assert looked(crucible_run) == [0, 1]
-
-        def test_is_given_back_in_a_later_test(crucible_run):
-            assert looked(crucible_run) == [0, 1]
-            connection.execute(text("INSERT INTO sales (item) VALUES ('late')"))
-            connection.close()
-            proxy.close()
-
-        async def test_is_seen(crucible_run):
-            assert looked(crucible_run) == [0, 1]
-            assert await shop.count() == (0, 0)
-
-        async def test_who_knows_the_url_may_come_at_any_time(crucible_run, crucible):
-            looked(crucible_run)
-            crucible.url(database="stats")
-
-        def test_nobody_came(crucible_run):
-            looked(crucible_run)
-
-        def test_still_looked_at(crucible_run):
-            assert looked(crucible_run) == [0, 1]
-    """)
+    result = shop.run(LOOKED_AT)
     result.assert_outcomes(passed=9)
 
 
@@ -169,63 +172,66 @@ def test_a_failed_test_keeps_all_databases(shop):
     shop.drop(kept)
 
 
+WIDER = """
+import pytest
+import shop
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+@pytest.fixture(scope="class")
+async def stocked():
+    async with AsyncSession(shop.engine) as session, AsyncSession(shop.stats) as other:
+        session.add(shop.Order(item="first"))
+        other.add(shop.Sale(item="first"))
+        await session.commit()
+        await other.commit()
+
+class TestStocked:
+    @pytest.mark.parametrize("n", range(3))
+    async def test_with(self, n, stocked, async_client):
+        assert await shop.count() == (1, 1)
+        await async_client.post("/orders", params={"item": "second"})
+        assert await shop.count() == (2, 2)
+
+    async def test_schema(self, stocked):
+        assert await shop.count() == (1, 1)
+        async with shop.stats.begin() as connection:
+            await connection.execute(text("ALTER TABLE sales ADD COLUMN more int"))
+
+    async def test_after_a_fresh_clone(self, stocked):
+        assert await shop.count() == (1, 1)
+
+async def test_without():
+    assert await shop.count() == (0, 0)
+
+class TestSchema:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def wider(cls):
+        with shop.stats_sync.begin() as connection:
+            connection.execute(text("CREATE TABLE tally (n int)"))
+            connection.execute(text("INSERT INTO tally VALUES (1)"))
+        engine = create_engine("postgresql+psycopg:///shop", poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO orders (item) VALUES ('x')"))
+
+    @pytest.mark.parametrize("n", range(2))
+    async def test_tally(self, n, wider):
+        assert await shop.count() == (1, 0)
+        with shop.stats_sync.begin() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM tally")) == 1
+            connection.execute(text("DELETE FROM tally"))
+
+async def test_without_the_schema():
+    assert await shop.count() == (0, 0)
+    with shop.stats_sync.begin() as connection:
+        assert connection.scalar(text("SELECT to_regclass('tally')")) is None
+"""
+
+
 def test_wider_fixtures_write_to_all_databases(shop):
     """Rows of a module's fixture are there for its tests, in each database, and gone with it."""
-    result = shop.run("""
-        import pytest
-        import shop
-        from sqlalchemy import NullPool, create_engine, text
-        from sqlalchemy.ext.asyncio import AsyncSession
-
-        @pytest.fixture(scope="class")
-        async def stocked():
-            async with AsyncSession(shop.engine) as session, AsyncSession(shop.stats) as other:
-                session.add(shop.Order(item="first"))
-                other.add(shop.Sale(item="first"))
-                await session.commit()
-                await other.commit()
-
-        class TestStocked:
-            @pytest.mark.parametrize("n", range(3))
-            async def test_with(self, n, stocked, async_client):
-                assert await shop.count() == (1, 1)
-                await async_client.post("/orders", params={"item": "second"})
-                assert await shop.count() == (2, 2)
-
-            async def test_schema(self, stocked):
-                assert await shop.count() == (1, 1)
-                async with shop.stats.begin() as connection:
-                    await connection.execute(text("ALTER TABLE sales ADD COLUMN more int"))
-
-            async def test_after_a_fresh_clone(self, stocked):
-                assert await shop.count() == (1, 1)
-
-        async def test_without():
-            assert await shop.count() == (0, 0)
-
-        class TestSchema:
-            @pytest.fixture(scope="class")
-            @classmethod
-            def wider(cls):
-                with shop.stats_sync.begin() as connection:
-                    connection.execute(text("CREATE TABLE tally (n int)"))
-                    connection.execute(text("INSERT INTO tally VALUES (1)"))
-                engine = create_engine("postgresql+psycopg:///shop", poolclass=NullPool)
-                with engine.begin() as connection:
-                    connection.execute(text("INSERT INTO orders (item) VALUES ('x')"))
-
-            @pytest.mark.parametrize("n", range(2))
-            async def test_tally(self, n, wider):
-                assert await shop.count() == (1, 0)
-                with shop.stats_sync.begin() as connection:
-                    assert connection.scalar(text("SELECT count(*) FROM tally")) == 1
-                    connection.execute(text("DELETE FROM tally"))
-
-        async def test_without_the_schema():
-            assert await shop.count() == (0, 0)
-            with shop.stats_sync.begin() as connection:
-                assert connection.scalar(text("SELECT to_regclass('tally')")) is None
-    """)
+    result = shop.run(WIDER)
     result.assert_outcomes(passed=9)
 
 

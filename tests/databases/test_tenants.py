@@ -176,6 +176,34 @@ async def ask(tenant, statement):
 """
 
 
+ROW_SECURITY = """
+import pytest
+import shop
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+@pytest.mark.parametrize("n", range(3))
+async def test_rows_of_one_tenant(n, crucible_run):
+    assert await shop.ask("acme", "SELECT id, item FROM orders") == [(1, "loaded")]
+    await shop.ask("acme", "UPDATE orders SET item = 'changed'")
+    await shop.ask("initech", "INSERT INTO orders (item) VALUES ('a')")
+    assert await shop.ask("initech", "SELECT id, tenant, item FROM orders") == [(2, "initech", "a")]
+    assert await shop.ask("initech", "DELETE FROM orders RETURNING id") == [(2,)]
+    assert await shop.ask("acme", "SELECT item FROM orders") == [("changed",)]
+    with pytest.raises(DBAPIError, match="row-level security"):
+        await shop.ask("acme", "INSERT INTO orders (tenant, item) VALUES ('initech', 'a')")
+    assert crucible_run.worker.main.generation == 1
+
+async def test_policies_are_put_back():
+    async with shop.engine.begin() as connection:
+        await connection.execute(text("DROP POLICY own ON orders"))
+
+async def test_after():
+    assert await shop.ask("acme", "SELECT item FROM orders") == [("loaded",)]
+    assert await shop.ask("initech", "SELECT item FROM orders") == []
+"""
+
+
 def test_row_level_security(shop):
     """Policies bind the owner as in production, where they are forced, and do not hinder the reset."""
     shop.configure("""
@@ -194,32 +222,7 @@ def test_row_level_security(shop):
             session.add(Order(item="loaded"))
         """,
     )
-    result = shop.run("""
-        import pytest
-        import shop
-        from sqlalchemy import text
-        from sqlalchemy.exc import DBAPIError
-
-        @pytest.mark.parametrize("n", range(3))
-        async def test_rows_of_one_tenant(n, crucible_run):
-            assert await shop.ask("acme", "SELECT id, item FROM orders") == [(1, "loaded")]
-            await shop.ask("acme", "UPDATE orders SET item = 'changed'")
-            await shop.ask("initech", "INSERT INTO orders (item) VALUES ('a')")
-            assert await shop.ask("initech", "SELECT id, tenant, item FROM orders") == [(2, "initech", "a")]
-            assert await shop.ask("initech", "DELETE FROM orders RETURNING id") == [(2,)]
-            assert await shop.ask("acme", "SELECT item FROM orders") == [("changed",)]
-            with pytest.raises(DBAPIError, match="row-level security"):
-                await shop.ask("acme", "INSERT INTO orders (tenant, item) VALUES ('initech', 'a')")
-            assert crucible_run.worker.main.generation == 1
-
-        async def test_policies_are_put_back():
-            async with shop.engine.begin() as connection:
-                await connection.execute(text("DROP POLICY own ON orders"))
-
-        async def test_after():
-            assert await shop.ask("acme", "SELECT item FROM orders") == [("loaded",)]
-            assert await shop.ask("initech", "SELECT item FROM orders") == []
-    """)
+    result = shop.run(ROW_SECURITY)
     result.assert_outcomes(passed=5)
 
 

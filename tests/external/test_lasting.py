@@ -12,7 +12,7 @@ from pytest_crucible.server import lease
 
 
 def test_an_idle_run_stays_alive_and_a_vanished_one_does_not(external, role):
-    """A server that ends idle sessions spares Crucible's; one whose machine is gone is noticed in 90 seconds, not 2 hours."""
+    """A server that ends idle sessions spares Crucible's; a machine that is gone is noticed after 90 seconds."""
     name = role("idler", "CREATEDB", "ALTER ROLE idler SET idle_session_timeout = '50ms'")
     admin = Admin(lease(external.url(name), root=Path()))
     admin.live("somebody")

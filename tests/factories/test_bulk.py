@@ -175,12 +175,7 @@ def test_every_driver_and_type(models):
     models.run(HEAD + DRIVERS).assert_outcomes(passed=4)
 
 
-@pytest.mark.slow
-def test_keys_parents_and_what_cannot_be_copied(models):
-    """One parent each unless it is given; no collections; inheritance, defaults of SQL and odd names work too."""
-    models.run(
-        HEAD
-        + """
+COPIED = """
 async def test_parents(db_session):
     with statements() as seen:
         assert await bulk_create(PostFactory, 30) == 30
@@ -229,7 +224,12 @@ async def test_in_a_wide_fixture(many, db_session, i):
     bulk_create_sync(UserFactory, 1)
     assert await count(db_session, User) == 101
 """
-    ).assert_outcomes(passed=7)
+
+
+@pytest.mark.slow
+def test_keys_parents_and_what_cannot_be_copied(models):
+    """One parent each unless it is given; no collections; inheritance, defaults of SQL and odd names work too."""
+    models.run(HEAD + COPIED).assert_outcomes(passed=7)
 
 
 @pytest.mark.slow

@@ -55,11 +55,7 @@ def statements():
 """
 
 
-def test_a_batch_is_one_insert_and_one_select(make_shop):
-    """Its objects hold what the database made of them: defaults, computed columns, roundings."""
-    make_shop("from sqlalchemy import CHAR\nfrom sqlalchemy.ext.mutable import MutableDict\n" + MODELS).run(
-        HEAD
-        + """
+BATCHES = """
 def check(docs):
     assert all((doc.price, doc.doubled, doc.padded) == (Decimal("1.01"), Decimal("2.02"), "ab   ") for doc in docs)
     assert all(doc.made.tzinfo for doc in docs)
@@ -117,7 +113,14 @@ async def test_flushed_only(db_session):
     assert doc.id and db_session.in_transaction()
     await db_session.rollback()
     assert await db_session.get(Doc, doc.id) is None
-""".replace("async def test_asynchronously(db_session)", "async def test_asynchronously(crucible_session)").replace(
-            "not db_session.in_transaction()", "not crucible_session[1].in_transaction()"
-        )
+"""
+
+
+def test_a_batch_is_one_insert_and_one_select(make_shop):
+    """Its objects hold what the database made of them: defaults, computed columns, roundings."""
+    make_shop("from sqlalchemy import CHAR\nfrom sqlalchemy.ext.mutable import MutableDict\n" + MODELS).run(
+        HEAD
+        + BATCHES.replace(
+            "async def test_asynchronously(db_session)", "async def test_asynchronously(crucible_session)"
+        ).replace("not db_session.in_transaction()", "not crucible_session[1].in_transaction()")
     ).assert_outcomes(passed=7)

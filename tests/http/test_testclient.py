@@ -69,12 +69,7 @@ async def talk(websocket: WebSocket):
 """
 
 
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_client(project, driver):
-    """With and without lifespan, again and again, errors and websockets included; each test starts from nothing."""
-    done = project.run(
-        SERVICE.replace("DRIVER", driver)
-        + """
+CLIENTS = """
 def seen(session):
     return sorted(session.scalars(select(User.name)))
 
@@ -121,7 +116,14 @@ def test_a_client_of_a_wider_scope(client, i):
 
 def test_in_between(sync_session):
     assert seen(sync_session) == ["of the start"]
-""",
+"""
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_client(project, driver):
+    """With and without lifespan, again and again, errors and websockets included; each test starts from nothing."""
+    done = project.run(
+        SERVICE.replace("DRIVER", driver) + CLIENTS,
         "-Werror",
         "-Werror::pytest_crucible.LeakWarning",
     )

@@ -27,11 +27,7 @@ def next_id():
 """
 
 
-def test_every_scope_synchronous_and_asynchronous(project):
-    """Rows of session, module and class fixtures are there for exactly as long as their fixture."""
-    result = project.run(
-        HEAD
-        + """
+SCOPES = """
 @pytest.fixture(scope="session")
 async def of_session():
     async with Session.begin() as session:
@@ -74,7 +70,11 @@ class TestB:
     def test_package(self, of_package): assert names() == ["module", "package", "session"]
     def test_package_again(self): assert names() == ["module", "package", "session"]
 """
-    )
+
+
+def test_every_scope_synchronous_and_asynchronous(project):
+    """Rows of session, module and class fixtures are there for exactly as long as their fixture."""
+    result = project.run(HEAD + SCOPES)
     result.assert_outcomes(passed=9)
 
 
@@ -177,11 +177,7 @@ def test_after_marker(): assert names() == ["seed"] and next_id() == 51
     result.assert_outcomes(passed=6)
 
 
-def test_ddl_in_wide_fixtures(project):
-    """A module that adds a table has it in each of its tests, with rows, and it is gone afterwards."""
-    result = project.run(
-        HEAD
-        + """
+WIDE_DDL = """
 def tables():
     return [row[0] for row in run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
 
@@ -221,15 +217,15 @@ class TestB:
     def test_writes(self): add("x")
     def test_again(self): assert names() == ["seed"]
 """
-    )
+
+
+def test_ddl_in_wide_fixtures(project):
+    """A module that adds a table has it in each of its tests, with rows, and it is gone afterwards."""
+    result = project.run(HEAD + WIDE_DDL)
     result.assert_outcomes(passed=8)
 
 
-def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
-    """Its rows stay when the schema below them goes."""
-    result = project.run(
-        HEAD
-        + """
+ON_NARROWER_DDL = """
 def tables():
     return [row[0] for row in run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
 
@@ -266,7 +262,11 @@ class TestB:
     def test_again(self): assert names() == ["long", "long too", "longer"]; run("CREATE TABLE more (id int)")
     def test_after_ddl(self): assert names() == ["long", "long too", "longer"] and next_id() == 72
 """
-    )
+
+
+def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
+    """Its rows stay when the schema below them goes."""
+    result = project.run(HEAD + ON_NARROWER_DDL)
     result.assert_outcomes(passed=8)
 
 

@@ -78,53 +78,56 @@ def test_revisions_that_cannot_be_read(users):
     done.stdout.fnmatch_lines(["*migrations/versions/0003.py, line 3*nosuchmodule*"])
 
 
+SURVIVING = """
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+application = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app")
+
+def test_by_the_database(migrations):
+    with migrations.at("0001") as database:
+        database.execute("INSERT INTO users VALUES (1, :name)", name="Ada Lovelace")
+        database.upgrade("0002")
+        assert database.execute("SELECT name, family FROM users") == [("Ada", "Lovelace")]
+        database.downgrade("0001")
+        assert database.execute("SELECT name FROM users") == [("Ada Lovelace",)]
+
+@pytest.mark.parametrize("isolation", ["reset", "rollback", "clone"])
+async def test_by_the_application(migrations, isolation):
+    with migrations.at("0001") as database:
+        async with application.begin() as connection:
+            await connection.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
+            assert (await connection.execute(text("SELECT * FROM users"))).all() == [(1, "Ada Lovelace")]
+        database.upgrade("head")
+        async with application.connect() as connection:
+            assert (await connection.execute(text("SELECT * FROM users"))).all() == [(1, "Ada", "Lovelace")]
+    async with application.connect() as connection:
+        assert (await connection.execute(text("SELECT * FROM users"))).all() == []
+
+async def test_by_fixtures(migrations, db_session, async_engine):
+    with migrations.at("0001") as database:
+        async with async_engine.begin() as connection:
+            await connection.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
+        database.upgrade("0002")
+        assert (await db_session.execute(text("SELECT family FROM users"))).all() == [("Lovelace",)]
+        await db_session.commit()
+    assert (await db_session.execute(text("SELECT family FROM users"))).all() == []
+
+def test_sync(migrations, sync_session):
+    with migrations.at("0001") as database:
+        sync_session.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
+        sync_session.commit()
+        database.upgrade("0002")
+        assert sync_session.execute(text("SELECT family FROM users")).all() == [("Lovelace",)]
+        sync_session.commit()
+    assert sync_session.execute(text("SELECT family FROM users")).all() == []
+"""
+
+
 def test_data_survives(users):
     """Rows that are inserted at a revision are there after the next, by whatever way one looks at them."""
-    done = users.run("""
-        import pytest
-        from sqlalchemy import text
-        from sqlalchemy.ext.asyncio import create_async_engine
-
-        application = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app")
-
-        def test_by_the_database(migrations):
-            with migrations.at("0001") as database:
-                database.execute("INSERT INTO users VALUES (1, :name)", name="Ada Lovelace")
-                database.upgrade("0002")
-                assert database.execute("SELECT name, family FROM users") == [("Ada", "Lovelace")]
-                database.downgrade("0001")
-                assert database.execute("SELECT name FROM users") == [("Ada Lovelace",)]
-
-        @pytest.mark.parametrize("isolation", ["reset", "rollback", "clone"])
-        async def test_by_the_application(migrations, isolation):
-            with migrations.at("0001") as database:
-                async with application.begin() as connection:
-                    await connection.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
-                    assert (await connection.execute(text("SELECT * FROM users"))).all() == [(1, "Ada Lovelace")]
-                database.upgrade("head")
-                async with application.connect() as connection:
-                    assert (await connection.execute(text("SELECT * FROM users"))).all() == [(1, "Ada", "Lovelace")]
-            async with application.connect() as connection:
-                assert (await connection.execute(text("SELECT * FROM users"))).all() == []
-
-        async def test_by_fixtures(migrations, db_session, async_engine):
-            with migrations.at("0001") as database:
-                async with async_engine.begin() as connection:
-                    await connection.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
-                database.upgrade("0002")
-                assert (await db_session.execute(text("SELECT family FROM users"))).all() == [("Lovelace",)]
-                await db_session.commit()
-            assert (await db_session.execute(text("SELECT family FROM users"))).all() == []
-
-        def test_sync(migrations, sync_session):
-            with migrations.at("0001") as database:
-                sync_session.execute(text("INSERT INTO users VALUES (1, 'Ada Lovelace')"))
-                sync_session.commit()
-                database.upgrade("0002")
-                assert sync_session.execute(text("SELECT family FROM users")).all() == [("Lovelace",)]
-                sync_session.commit()
-            assert sync_session.execute(text("SELECT family FROM users")).all() == []
-        """)
+    done = users.run(SURVIVING)
     done.assert_outcomes(passed=6)
 
 
@@ -254,35 +257,38 @@ def test_a_worker_database_that_tests_migrate(users):
     done.assert_outcomes(passed=4)
 
 
+MEANWHILE = """
+import asyncio
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+engine = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app", poolclass=NullPool)
+seen = set()
+
+async def look():
+    while True:
+        async with engine.connect() as connection:
+            seen.add(await connection.scalar(text("SELECT current_database()")))
+        await asyncio.sleep(0)
+
+@asynccontextmanager
+async def lifespan(app):
+    task = asyncio.create_task(look())
+    yield
+    task.cancel()
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
 @pytest.mark.slow
 def test_an_application_that_runs_meanwhile(users):
     """A task of the lifespan goes on with its own database while a test is at a revision."""
-    users.write("application.py", """
-        import asyncio
-        from contextlib import asynccontextmanager
-
-        from fastapi import FastAPI
-        from sqlalchemy import text
-        from sqlalchemy.ext.asyncio import create_async_engine
-        from sqlalchemy.pool import NullPool
-
-        engine = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app", poolclass=NullPool)
-        seen = set()
-
-        async def look():
-            while True:
-                async with engine.connect() as connection:
-                    seen.add(await connection.scalar(text("SELECT current_database()")))
-                await asyncio.sleep(0)
-
-        @asynccontextmanager
-        async def lifespan(app):
-            task = asyncio.create_task(look())
-            yield
-            task.cancel()
-
-        app = FastAPI(lifespan=lifespan)
-        """)  # fmt: skip
+    users.write("application.py", MEANWHILE)  # fmt: skip
     done = users.run(
         """
         import asyncio

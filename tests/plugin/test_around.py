@@ -19,36 +19,39 @@ def test_b(): assert people.names() == []
 """
 
 
+FINALIZERS = """
+import people, pytest, unittest
+
+@pytest.fixture(autouse=True)
+def a_first():
+    yield
+    assert people.names() == ["ada"]
+
+@pytest.fixture(autouse=True)
+async def an_asynchronous_one():
+    yield
+    assert people.names() == ["ada"]
+
+@pytest.fixture
+def by_finalizer(request):
+    request.addfinalizer(lambda: people.names() == ["ada"] or pytest.fail("too late"))
+
+@pytest.fixture(scope="class", autouse=True)
+def wider():
+    yield
+    assert people.names() == []
+
+@pytest.fixture(scope="module", autouse=True)
+def widest():
+    yield
+    assert people.names() == []
+"""
+
+
 def test_the_reset_is_the_last_of_a_tests_finalizers(suite):
     """Fixtures of every kind still see the test's rows when they are torn down, and wider ones do not."""
     result = suite.run(
-        conftest="""
-        import people, pytest, unittest
-
-        @pytest.fixture(autouse=True)
-        def a_first():
-            yield
-            assert people.names() == ["ada"]
-
-        @pytest.fixture(autouse=True)
-        async def an_asynchronous_one():
-            yield
-            assert people.names() == ["ada"]
-
-        @pytest.fixture
-        def by_finalizer(request):
-            request.addfinalizer(lambda: people.names() == ["ada"] or pytest.fail("too late"))
-
-        @pytest.fixture(scope="class", autouse=True)
-        def wider():
-            yield
-            assert people.names() == []
-
-        @pytest.fixture(scope="module", autouse=True)
-        def widest():
-            yield
-            assert people.names() == []
-        """,
+        conftest=FINALIZERS,
         test_it="""
         import people, pytest
 
@@ -70,97 +73,103 @@ def test_the_reset_is_the_last_of_a_tests_finalizers(suite):
     result.assert_outcomes(passed=6)
 
 
+FAILING = """
+import people, pytest
+
+@pytest.fixture
+def failing_setup():
+    people.add("ada")
+    raise RuntimeError("setup")
+
+@pytest.fixture
+def failing_teardown():
+    yield
+    people.add("ada")
+    raise RuntimeError("teardown")
+
+@pytest.fixture
+async def failing_teardown_of_a_coroutine():
+    yield
+    people.add("ada")
+    raise RuntimeError("teardown")
+
+@pytest.fixture(autouse=True)
+def clean():
+    assert people.names() == []
+    yield
+
+def test_setup(failing_setup): pass
+def test_after_setup(): pass
+def test_call(): people.add("ada"); raise RuntimeError("call")
+def test_after_call(): pass
+def test_teardown(failing_teardown): pass
+def test_after_teardown(): pass
+async def test_teardowns(failing_teardown_of_a_coroutine, failing_teardown): pass
+def test_after_teardowns(): pass
+def test_skip(): people.add("ada"); pytest.skip("enough")
+def test_after_skip(): pass
+@pytest.mark.xfail
+def test_xfail(): people.add("ada"); assert 0
+def test_after_xfail(): pass
+"""
+
+
 def test_whatever_fails_is_put_back(suite):
     """A failure in set-up, call or tear-down, and a skip or an expected failure, leave no row behind."""
     result = suite.run(
-        test_it="""
-        import people, pytest
-
-        @pytest.fixture
-        def failing_setup():
-            people.add("ada")
-            raise RuntimeError("setup")
-
-        @pytest.fixture
-        def failing_teardown():
-            yield
-            people.add("ada")
-            raise RuntimeError("teardown")
-
-        @pytest.fixture
-        async def failing_teardown_of_a_coroutine():
-            yield
-            people.add("ada")
-            raise RuntimeError("teardown")
-
-        @pytest.fixture(autouse=True)
-        def clean():
-            assert people.names() == []
-            yield
-
-        def test_setup(failing_setup): pass
-        def test_after_setup(): pass
-        def test_call(): people.add("ada"); raise RuntimeError("call")
-        def test_after_call(): pass
-        def test_teardown(failing_teardown): pass
-        def test_after_teardown(): pass
-        async def test_teardowns(failing_teardown_of_a_coroutine, failing_teardown): pass
-        def test_after_teardowns(): pass
-        def test_skip(): people.add("ada"); pytest.skip("enough")
-        def test_after_skip(): pass
-        @pytest.mark.xfail
-        def test_xfail(): people.add("ada"); assert 0
-        def test_after_xfail(): pass
-        """,
+        test_it=FAILING,
     )
     result.assert_outcomes(passed=8, failed=1, errors=3, skipped=1, xfailed=1)
+
+
+OTHER_KINDS = '''
+import unittest
+import people
+from app import Session, User
+from sqlalchemy import func, select
+
+class TestPlain(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): people.add("of the class")
+    def setUp(self): people.add("of the test")
+    def tearDown(self): assert people.names() == ["ada", "of the class", "of the test"]
+    def test_a(self): people.add("ada")
+    def test_b(self): people.add("ada")
+
+class TestAsync(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        async with Session.begin() as session: session.add(User(name="of the test"))
+    async def test_a(self):
+        async with Session.begin() as session: session.add(User(name="ada"))
+        assert people.names() == ["ada", "of the test"]
+    async def test_b(self):
+        async with Session() as session:
+            assert await session.scalar(select(func.count()).select_from(User)) == 1
+
+def documented():
+    """
+    >>> people.names()
+    []
+    >>> people.add("ada")
+    >>> people.names()
+    ['ada']
+    """
+
+def documented_too():
+    """
+    >>> people.names()
+    []
+    """
+
+def test_last(): assert people.names() == []
+'''
 
 
 def test_other_kinds_of_tests(suite):
     """unittest's classes are put back like functions, with their own set-up; a doctest has no fixtures to ask."""
     result = suite.run(
         "--doctest-modules",
-        test_it='''
-        import unittest
-        import people
-        from app import Session, User
-        from sqlalchemy import func, select
-
-        class TestPlain(unittest.TestCase):
-            @classmethod
-            def setUpClass(cls): people.add("of the class")
-            def setUp(self): people.add("of the test")
-            def tearDown(self): assert people.names() == ["ada", "of the class", "of the test"]
-            def test_a(self): people.add("ada")
-            def test_b(self): people.add("ada")
-
-        class TestAsync(unittest.IsolatedAsyncioTestCase):
-            async def asyncSetUp(self):
-                async with Session.begin() as session: session.add(User(name="of the test"))
-            async def test_a(self):
-                async with Session.begin() as session: session.add(User(name="ada"))
-                assert people.names() == ["ada", "of the test"]
-            async def test_b(self):
-                async with Session() as session:
-                    assert await session.scalar(select(func.count()).select_from(User)) == 1
-
-        def documented():
-            """
-            >>> people.names()
-            []
-            >>> people.add("ada")
-            >>> people.names()
-            ['ada']
-            """
-
-        def documented_too():
-            """
-            >>> people.names()
-            []
-            """
-
-        def test_last(): assert people.names() == []
-        ''',
+        test_it=OTHER_KINDS,
     )
     result.assert_outcomes(passed=7)
 

@@ -117,6 +117,37 @@ async def test_b(db_session):
     result.assert_outcomes(passed=2)
 
 
+ASYNCIO = """
+import pytest_asyncio
+
+@FIXTURE
+async def ada(db_session):
+    db_session.add(User(name="ada"))
+    await db_session.commit()
+    yield
+    assert await count(db_session) == 3
+
+MARK
+@pytest.mark.parametrize("i", range(3))
+async def test_all(async_client, db_session, async_engine, ada, i):
+    assert (await async_client.post("/users", params=dict(name="bob"))).status_code == 200
+    async with Session.begin() as session:
+        session.add(User(name="eve"))
+    async with async_engine.connect() as connection:
+        assert await connection.scalar(select(func.count()).select_from(User)) == 3
+    assert await count(db_session) == 3
+
+MARK
+class TestClass:
+    async def test_method(self, async_client, db_session):
+        assert (await async_client.post("/users", params=dict(name="bob"))).status_code == 200
+        assert await count(db_session) == 1
+
+def test_sync(sync_session):
+    assert sync_session.scalar(select(func.count()).select_from(User)) == 0
+"""
+
+
 @pytest.mark.parametrize(
     ("scope", "mode"),
     [
@@ -141,38 +172,7 @@ def test_pytest_asyncio(suite, mode, scope):
         """,
         text="[tool.pytest]\npythonpath = ['.']\ncrucible_app = 'app:app'\ncrucible_metadata = ['app:Base']\n",
     )
-    result = suite.run(
-        test_it=COUNT
-        + f"""
-import pytest_asyncio
-
-@{fixture}
-async def ada(db_session):
-    db_session.add(User(name="ada"))
-    await db_session.commit()
-    yield
-    assert await count(db_session) == 3
-
-{mark}
-@pytest.mark.parametrize("i", range(3))
-async def test_all(async_client, db_session, async_engine, ada, i):
-    assert (await async_client.post("/users", params=dict(name="bob"))).status_code == 200
-    async with Session.begin() as session:
-        session.add(User(name="eve"))
-    async with async_engine.connect() as connection:
-        assert await connection.scalar(select(func.count()).select_from(User)) == 3
-    assert await count(db_session) == 3
-
-{mark}
-class TestClass:
-    async def test_method(self, async_client, db_session):
-        assert (await async_client.post("/users", params=dict(name="bob"))).status_code == 200
-        assert await count(db_session) == 1
-
-def test_sync(sync_session):
-    assert sync_session.scalar(select(func.count()).select_from(User)) == 0
-"""
-    )
+    result = suite.run(test_it=COUNT + ASYNCIO.replace("FIXTURE", fixture).replace("MARK", mark))
     result.assert_outcomes(passed=5)
 
 

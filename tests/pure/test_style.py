@@ -44,6 +44,18 @@ def test_no_function_is_too_long():
     assert [f"{name(path)}: {node.name}" for path in SOURCE for node in functions(path) if lines(node) > 50] == []
 
 
+def statements(test: Function) -> int:
+    """Return the lines of a test below its docstring."""
+    first = test.body[1] if ast.get_docstring(test) and len(test.body) > 1 else test.body[0]
+    return (test.end_lineno or 0) - first.lineno + 1
+
+
+def test_no_test_is_too_long():
+    """Below its docstring a test has at most 40 lines: it states one guarantee."""
+    tests = [(path, node) for path in TESTS for node in functions(path) if node.name.startswith("test_")]
+    assert [f"{name(path)}: {node.name}" for path, node in tests if statements(node) > 40] == []
+
+
 def test_every_test_says_what_holds():
     """Each test has a docstring whose first line is a sentence."""
     tests = [(path, node) for path in TESTS for node in functions(path) if node.name.startswith("test_")]

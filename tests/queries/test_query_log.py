@@ -29,12 +29,7 @@ async def users(db_session):
 """
 
 
-@pytest.mark.parametrize("isolation", ["reset", "rollback", pytest.param("clone", marks=pytest.mark.slow)])
-def test_counts_are_the_same_in_each_isolation(project, isolation):
-    """Requests and sessions count; the control of transactions, and what Crucible executes, do not."""
-    done = project.run(
-        HEAD
-        + """
+COUNTS = """
 async def test_requests(async_client, query_log):
     for name in "abc":
         await async_client.post("/users", params={"name": name})
@@ -69,19 +64,21 @@ meanwhile = []
 
 def listeners(session):
     return len(list(session.get_bind().dispatch.before_cursor_execute))
-""",
+"""
+
+
+@pytest.mark.parametrize("isolation", ["reset", "rollback", pytest.param("clone", marks=pytest.mark.slow)])
+def test_counts_are_the_same_in_each_isolation(project, isolation):
+    """Requests and sessions count; the control of transactions, and what Crucible executes, do not."""
+    done = project.run(
+        HEAD + COUNTS,
         f"--crucible-isolation={isolation}",
         "--crucible-get-session=app:get_db" if isolation == "rollback" else "-v",
     )
     done.assert_outcomes(passed=4)
 
 
-def test_repetitions_and_expectations(project):
-    """A query in a loop is found with its place; a block says how many statements it may take."""
-    done = project.run(
-        HEAD
-        + ROUTES
-        + """
+EXPECTATIONS = """
 async def test_loop(async_client, users, query_log):
     assert (await async_client.get("/names")).json() == ["a", "b", "c"]
     (found,) = query_log.repeated()
@@ -115,7 +112,11 @@ async def test_failing(async_client, users, query_log):
     await async_client.get("/names")
     assert len(query_log) <= 3
 """
-    )
+
+
+def test_repetitions_and_expectations(project):
+    """A query in a loop is found with its place; a block says how many statements it may take."""
+    done = project.run(HEAD + ROUTES + EXPECTATIONS)
     done.assert_outcomes(passed=2, failed=1)
     done.stdout.fnmatch_lines([
         "E *assert 4 <= 3",
@@ -129,11 +130,7 @@ async def test_failing(async_client, users, query_log):
     ])  # fmt: skip
 
 
-def test_what_is_not_counted(project):
-    """Neither a lifespan's tasks nor other databases; a statement that fails is, and one for many rows is one."""
-    done = project.run(
-        HEAD
-        + """
+NOT_COUNTED = """
 import contextlib
 
 @contextlib.asynccontextmanager
@@ -182,7 +179,11 @@ def test_threads(sync_session, query_log):
         list(pool.map(one, range(5)))
     assert query_log.count == 5
 """
-    )
+
+
+def test_what_is_not_counted(project):
+    """Neither a lifespan's tasks nor other databases; a statement that fails is, and one for many rows is one."""
+    done = project.run(HEAD + NOT_COUNTED)
     done.assert_outcomes(passed=5)
 
 

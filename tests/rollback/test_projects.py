@@ -623,54 +623,55 @@ def test_used_elsewhere(project):
     result.stdout.fnmatch_lines(["*postgresql+asyncpg://app:*@db.production.invalid/app at *test_*.py:* in how_many"])
 
 
+SEED_SUITE = """
+class UserFactory:
+    __async_session__ = None
+    __model__ = User
+
+    @classmethod
+    async def create_async(cls, **values):
+        instance = cls.__model__(**values)
+        cls.__async_session__.add(instance)
+        await cls.__async_session__.flush()
+        return instance
+
+    @classmethod
+    async def create_batch_async(cls, size):
+        return [await cls.create_async(name=f"user {number}") for number in range(size)]
+
+@pytest.fixture(autouse=True)
+def configure_factories(db_session):
+    UserFactory.__async_session__ = db_session
+
+@pytest.fixture
+async def test_user():
+    return await UserFactory.create_async(name="test user")
+
+async def test_create_user(db_session):
+    user = await UserFactory.create_async(name="a")
+    assert user.id is not None
+
+async def test_batch(async_client):
+    await UserFactory.create_batch_async(10)
+    assert (await async_client.get("/count")).json() == 10
+
+async def test_fixture(test_user, async_client, db_session):
+    response = await async_client.get(f"/users/{test_user.id}")
+    assert response.json() == {"name": "test user"}
+    test_user.name = "changed, and not even flushed"
+    assert (await async_client.get(f"/users/{test_user.id}")).json() == {"name": test_user.name}
+
+async def test_conflict(test_user, async_client, db_session):
+    await db_session.commit()
+    assert (await async_client.post("/users", params={"name": "test user"})).status_code == 409
+    await db_session.refresh(test_user)
+
+async def test_nothing_is_left(db_session):
+    assert await how_many(db_session) == 0
+"""
+
+
 def test_a_suite_as_the_seed_lays_it_out(project):
     """Factories of classes that are given the session and only flush; each test starts from nothing."""
-    result = project(
-        """
-        class UserFactory:
-            __async_session__ = None
-            __model__ = User
-
-            @classmethod
-            async def create_async(cls, **values):
-                instance = cls.__model__(**values)
-                cls.__async_session__.add(instance)
-                await cls.__async_session__.flush()
-                return instance
-
-            @classmethod
-            async def create_batch_async(cls, size):
-                return [await cls.create_async(name=f"user {number}") for number in range(size)]
-
-        @pytest.fixture(autouse=True)
-        def configure_factories(db_session):
-            UserFactory.__async_session__ = db_session
-
-        @pytest.fixture
-        async def test_user():
-            return await UserFactory.create_async(name="test user")
-
-        async def test_create_user(db_session):
-            user = await UserFactory.create_async(name="a")
-            assert user.id is not None
-
-        async def test_batch(async_client):
-            await UserFactory.create_batch_async(10)
-            assert (await async_client.get("/count")).json() == 10
-
-        async def test_fixture(test_user, async_client, db_session):
-            response = await async_client.get(f"/users/{test_user.id}")
-            assert response.json() == {"name": "test user"}
-            test_user.name = "changed, and not even flushed"
-            assert (await async_client.get(f"/users/{test_user.id}")).json() == {"name": test_user.name}
-
-        async def test_conflict(test_user, async_client, db_session):
-            await db_session.commit()
-            assert (await async_client.post("/users", params={"name": "test user"})).status_code == 409
-            await db_session.refresh(test_user)
-
-        async def test_nothing_is_left(db_session):
-            assert await how_many(db_session) == 0
-        """
-    )
+    result = project(SEED_SUITE)
     result.assert_outcomes(passed=5)

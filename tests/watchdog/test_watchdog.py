@@ -202,11 +202,7 @@ async def test_raw(async_client, database_url):
     result.stdout.re_match_lines([r" .*backend \d+, idle in transaction, opened by code that Crucible does not see.*"])
 
 
-def test_waits_that_end_by_themselves(project):
-    """Untouched: a queue of FOR UPDATE that moves, a lock_timeout, a wait_for, a short wait, a busy blocker."""
-    result = project.run(
-        HEAD
-        + """
+ENDING_WAITS = """
 @pytest.fixture
 async def user(db_session):
     db_session.add(User(id=1, name="x"))
@@ -260,8 +256,11 @@ async def test_advisory_lock(db_session):
     await db_session.commit()
     await task
 """
-        + LAST
-    )
+
+
+def test_waits_that_end_by_themselves(project):
+    """Untouched: a queue of FOR UPDATE that moves, a lock_timeout, a wait_for, a short wait, a busy blocker."""
+    result = project.run(HEAD + ENDING_WAITS + LAST)
     result.assert_outcomes(passed=6)
 
 
