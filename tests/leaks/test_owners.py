@@ -58,7 +58,7 @@ class TestOwners:
     def test_last(self, n):
         self.of_class.close()
 """
-SYNC_DRIVERS = ("psycopg", "psycopg2")
+SYNC_DRIVERS = ("psycopg", pytest.param("psycopg2", marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize(

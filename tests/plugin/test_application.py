@@ -224,6 +224,7 @@ def ask(engine, query):
 """
 
 
+@pytest.mark.slow
 def test_roles(suite):
     """Each engine connects as the role of its URL: privileges and row-level security hold as in production."""
     suite.configure(text="[tool.pytest]\npythonpath=['.']\ncrucible_metadata=['ledger:Base']\n")

@@ -215,6 +215,7 @@ def test_an_interrupt_leaves_nothing(suite):
         assert suite.databases() == []
 
 
+@pytest.mark.slow
 def test_sigint_leaves_no_server_and_no_database(suite, suite_server, tmp_path, monkeypatch):
     """A real Ctrl-C, in a process that waits for the database, where no other process holds the server."""
     suite.write(

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 
+@pytest.mark.slow
 def test_two_workers(suite):
     """Each worker has a database of its own, the template is built once, and nothing is left."""
     suite.write(

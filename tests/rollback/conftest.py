@@ -99,7 +99,7 @@ def count(run: Run) -> Callable[[str], int]:
     return count
 
 
-@pytest.fixture(params=["asyncpg", "psycopg"])
+@pytest.fixture(params=["asyncpg", pytest.param("psycopg", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, run: Run) -> Iterator[AsyncEngine]:
     """Yield an engine over each asynchronous driver."""
     engine = create_async_engine(f"postgresql+{request.param}://")
@@ -127,7 +127,7 @@ def rolled_back(run: Run, engine: AsyncEngine, models: Any, count: Callable[[str
     assert run.worker.redirect.connections() == []
 
 
-@pytest.fixture(params=["psycopg", "psycopg2"])
+@pytest.fixture(params=["psycopg2", pytest.param("psycopg", marks=pytest.mark.slow)])
 def sync_rolled_back(
     request: pytest.FixtureRequest, run: Run, models: Any, count: Callable[[str], int]
 ) -> Iterator[Callable]:

@@ -230,7 +230,7 @@ def script(project, load):
     )
 
 
-@pytest.mark.parametrize("processes", [4, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_exactly_once_by_many_processes(project, monkeypatch, processes):
     """One builds, the others wait and find it."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
