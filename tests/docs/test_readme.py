@@ -56,7 +56,7 @@ def block(language: str, number: int = 0) -> str:
 def test_the_first_test_of_the_readme_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """The settings and the test that the README begins with work as they are, with nothing else in the project."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    pytester.makepyprojecttoml(block("toml") + 'asyncio_default_fixture_loop_scope = "function"\n')
+    pytester.makepyprojecttoml(block("toml"))
     package = pytester.mkpydir("app")
     (package / "models.py").write_text(MODELS)
     (package / "main.py").write_text(MAIN)
