@@ -119,7 +119,7 @@ def test_in_between(sync_session):
 """
 
 
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+@pytest.mark.parametrize("driver", ["asyncpg", pytest.param("psycopg", marks=pytest.mark.slow)])
 def test_client(project, driver):
     """With and without lifespan, again and again, errors and websockets included; each test starts from nothing."""
     done = project.run(
@@ -147,7 +147,7 @@ async def test_both(async_client, db_session, i):
     done.assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("isolation", ["clone", "rollback"])
+@pytest.mark.parametrize("isolation", [pytest.param("clone", marks=pytest.mark.slow), "rollback"])
 def test_in_other_isolations(project, isolation):
     """What the application commits through an engine of its own is put back in each isolation."""
     done = project.run(

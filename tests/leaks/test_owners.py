@@ -64,8 +64,8 @@ SYNC_DRIVERS = ("psycopg", pytest.param("psycopg2", marks=pytest.mark.slow))
 @pytest.mark.parametrize(
     ("driver", "isolation"),
     [
-        ("psycopg", "reset"),
         ("psycopg2", "clone"),
+        pytest.param("psycopg", "reset", marks=pytest.mark.slow),
         pytest.param("psycopg", "clone", marks=pytest.mark.slow),
         pytest.param("psycopg2", "reset", marks=pytest.mark.slow),
     ],
@@ -188,7 +188,7 @@ def test_beside_a_poller(n, poller, wide):
     ("driver", "isolation"),
     [
         ("psycopg", "reset"),
-        ("psycopg2", "clone"),
+        pytest.param("psycopg2", "clone", marks=pytest.mark.slow),
         pytest.param("psycopg", "clone", marks=pytest.mark.slow),
         pytest.param("psycopg2", "reset", marks=pytest.mark.slow),
     ],
@@ -271,7 +271,7 @@ async def test_last(wide):
     ("driver", "isolation"),
     [
         ("asyncpg", "reset"),
-        ("psycopg", "clone"),
+        pytest.param("psycopg", "clone", marks=pytest.mark.slow),
         pytest.param("asyncpg", "clone", marks=pytest.mark.slow),
         pytest.param("psycopg", "reset", marks=pytest.mark.slow),
     ],

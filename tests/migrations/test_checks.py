@@ -34,7 +34,10 @@ def check_all(migrations):
         checks.test_downgrade_leaves_no_trace(migrations, revision.id)
 
 
-@pytest.mark.parametrize("env", [projects.SYNC_ENV, projects.ASYNC_ENV], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "env",
+    [pytest.param(projects.SYNC_ENV, id="sync", marks=pytest.mark.slow), pytest.param(projects.ASYNC_ENV, id="async")],
+)
 def test_what_is_as_it_should_be(three, checked, env):
     """No check finds anything, and no database is left."""
     three.env(env)

@@ -74,7 +74,9 @@ asyncio_mode = "auto"
 """
 
 
-@pytest.mark.parametrize(("scope", "number"), [("function", 4), ("module", 1), ("session", 1)])
+@pytest.mark.parametrize(
+    ("scope", "number"), [("function", 4), pytest.param("module", 1, marks=pytest.mark.slow), ("session", 1)]
+)
 def test_a_factory_with_a_lifespan_that_writes_listens_and_polls(suite, scope, number):
     """Started once for each scope of loops; its rows are there for each test, and those of its end for none."""
     suite.configure(

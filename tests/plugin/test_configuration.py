@@ -104,10 +104,22 @@ def test_a_wrong_value_is_a_usage_error(suite, flag, expected):
     ("flag", "expected"),
     [
         ("--crucible-metadata=app:Bse", ["*crucible_metadata*app has no 'Bse'.", "E   Did you mean 'Base'?"]),
-        ("--crucible-metadata=app:User.nme", ["*crucible_metadata*app.User has no 'nme'.", "E*Did you mean 'name'*"]),
+        pytest.param(
+            "--crucible-metadata=app:User.nme",
+            ["*crucible_metadata*app.User has no 'nme'.", "E*Did you mean 'name'*"],
+            marks=pytest.mark.slow,
+        ),
         ("--crucible-metadata=people:engine", ["*crucible_metadata: people:engine is Engine, which has no metadata."]),
-        ("--crucible-app=app:ap", ["*crucible_app*app has no 'ap'.", "E   Did you mean 'app'?"]),
-        ("--crucible-load=app:Session_", ["*crucible_load*app has no 'Session_'.", "E   Did you mean 'Session'?"]),
+        pytest.param(
+            "--crucible-app=app:ap",
+            ["*crucible_app*app has no 'ap'.", "E   Did you mean 'app'?"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "--crucible-load=app:Session_",
+            ["*crucible_load*app has no 'Session_'.", "E   Did you mean 'Session'?"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_dotted_path_ends_the_run_after_one_test(suite, flag, expected):

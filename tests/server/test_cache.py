@@ -133,7 +133,14 @@ def pipe(image):
     os.mkfifo(image)
 
 
-@pytest.mark.parametrize("hurt", [pytest.param(planted, marks=needs_root), writable, folder, pipe])
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        pytest.param(planted, marks=needs_root),
+        writable,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (folder, pipe)),
+    ],
+)
 def test_what_is_no_image_of_this_user_is_put_aside(take, hurt):
     """PostgreSQL does not start from it: the server begins afresh, and the next image is saved in its place."""
     held = take()

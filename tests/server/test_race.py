@@ -32,8 +32,8 @@ def left_over(key):
 
 
 def test_a_crowd(root, cache):
-    """Of 60 clients, a third of them killed, none that lives sees an error; then nothing is left."""
-    crowd(root, cache, 60, 8)
+    """Of 30 clients, a third of them killed, none that lives sees an error; then nothing is left."""
+    crowd(root, cache, 30, 8)
 
 
 @pytest.mark.slow

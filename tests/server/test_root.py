@@ -79,6 +79,7 @@ def test_as_another_user(take, no_namespaces, closed):
     assert select(take(), "SELECT n FROM kept") == 7
 
 
+@pytest.mark.slow
 def test_an_image_serves_every_identity(take, closed, monkeypatch):
     """A cluster that was saved in a namespace runs as another user as well."""
     held = take()

@@ -175,7 +175,9 @@ load = functools.partial(fill, name='ada')
 }
 
 
-@pytest.mark.parametrize("how", LOADS)
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=[pytest.mark.slow] if number % 2 else []) for number, how in enumerate(LOADS)]
+)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_data_in_the_template(project, work, how):
     """Each kind of loader; its rows are the baseline of every test, and its sequences go on."""
