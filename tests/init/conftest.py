@@ -50,7 +50,8 @@ class Copy:
 
     def obey(self, printed: str) -> None:
         """Delete the fixtures that `crucible init` named; one of Crucible's takes the name where it says so."""
-        for file, name, first, last, by in reversed(NAMED.findall(printed)):
+        lines_first = sorted(NAMED.findall(printed), key=lambda found: (found[0], -int(found[2])))
+        for file, name, first, last, by in lines_first:
             path = self.root / file
             lines = path.read_text("utf-8").splitlines(keepends=True)
             other = f"@pytest.fixture\ndef {name}({by}):\n    return {by}\n" if by else ""

@@ -97,7 +97,87 @@ def database():
 """
     project.write(main_py=APP, tests__conftest_py=HEAD + text)
     _, printed = project.init("--yes")
-    assert "database: delete lines 11 to 15. It runs CREATE DATABASE;" in printed
+    assert "database: delete lines 11 to 15. It runs CREATE DATABASE, which the tests' role may not;" in printed
+
+
+HOOK = """
+def pytest_{hook}(session):
+    {body}
+"""
+DATABASE_WORK = {
+    "a database": ("create_database(engine.url)", "It runs CREATE DATABASE"),
+    "the tables": (
+        "Base.metadata.drop_all(engine)\n    Base.metadata.create_all(engine)",
+        "Crucible builds the schema once",
+    ),
+    "migrations": ("command.upgrade(Config('alembic.ini'), 'head')", "Crucible migrates once"),
+    "migrations, in a process": ("subprocess.run(['alembic', 'upgrade', 'head'])", "Crucible migrates once"),
+    "rows": ("execute('TRUNCATE ' + names)", "Crucible resets the database after each test"),
+    "rows, table by table": (
+        "for table in reversed(Base.metadata.sorted_tables):\n        execute(table.delete())",
+        "Crucible resets the database after each test",
+    ),
+}
+
+
+@pytest.mark.parametrize("work", DATABASE_WORK)
+@pytest.mark.parametrize("hook", ["sessionstart", "runtest_teardown", None])
+def test_hooks_and_fixtures_that_prepare_the_database(copy, work: str, hook: str | None):
+    """A hook is named like a fixture, whether it makes the database, the schema or the rows anew."""
+    body, why = DATABASE_WORK[work]
+    made = HOOK.format(hook=hook, body=body) if hook else f"@pytest.fixture\ndef prepared():\n    {body}\n    yield\n"
+    project = copy()
+    imports = "import subprocess\nfrom alembic import command\nfrom alembic.config import Config\n"
+    project.write(main_py=APP, tests__conftest_py=HEAD + imports + made)
+    _, printed = project.init("--yes")
+    name = f"pytest_{hook}" if hook else "prepared"
+    line = next(line for line in printed.splitlines() if f" {name}: delete lines" in line)
+    assert why in line
+
+
+def test_a_hook_that_prepares_something_else(copy):
+    """A hook without a statement for the database stays."""
+    assert found(copy, HOOK.format(hook="sessionstart", body="os.environ['A'] = 'truncated'")) == {}
+
+
+PER_TEST = """
+@pytest.fixture
+async def db():
+    engine = create_async_engine("postgresql+asyncpg://test@localhost/test")
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    async with AsyncSession(engine) as session:
+        yield session
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+"""
+
+
+def test_a_session_that_makes_its_tables(copy):
+    """A session with an engine and tables of its own is replaced as a whole."""
+    assert found(copy, PER_TEST) == {"db": "db_session"}
+
+
+def test_the_order(copy):
+    """Each fixture is named before those that it requests: what is left works after each step."""
+    engine = ENGINE.replace("async def engine_()", "async def engine_(container)")
+    container = (
+        "@pytest.fixture(scope='session')\ndef container():\n    with PostgresContainer() as it:\n        yield it\n"
+    )
+    client = CLIENT.format(dependency="get_db", more="").replace("client():", "client(db):")
+    assert list(found(copy, container + engine + SESSION.format(name="db") + client)) == [
+        "client",
+        "db",
+        "engine_",
+        "container",
+    ]
+
+
+def test_a_client_with_a_session_that_stays(copy):
+    """A client that gives the application a session of the suite's stays with that session."""
+    session = SESSION.format(name="db").replace("@pytest.fixture", "@pytest.fixture(params=[1, 2])")
+    client = CLIENT.format(dependency="get_db", more="").replace("client():", "client(db):")
+    assert found(copy, session + client) == {}
 
 
 def test_the_names_are_said_again(copy):

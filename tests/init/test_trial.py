@@ -132,3 +132,35 @@ def test_nothing_is_imported_without_consent(project, monkeypatch: pytest.Monkey
     assert "not tried, because only --yes agrees" in project.init("--dry-run", tried=True)[1]
     assert "not tried, because you decline it" in project.init(tried=True)[1]
     assert not trace.exists()
+
+
+SECURED = """
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+
+
+@app.get("/me", dependencies=[Depends(HTTPBearer())])
+def me(): ...
+
+
+@app.get("/health")
+def health(): ...
+"""
+
+
+def test_the_routes_of_an_application_with_security(project):
+    """A new suite gets a test that the routes refuse strangers, with the public ones listed, and it passes."""
+    project.write(shop_py=app() + SECURED)
+    assert project.init("--yes", tried=True)[0] == 0
+    text = project.files()["tests/integration/test_routes.py"]
+    assert '        "GET /health",\n' in text
+    assert "/me" not in text
+    assert "failed" not in project.pytest()
+
+
+def test_routes_that_answer_without_credentials(project):
+    """A route that declares security and does not ask for it is said, and no test is written that would fail."""
+    project.write(shop_py=app() + SECURED.replace("HTTPBearer()", "HTTPBearer(auto_error=False)"))
+    _, printed = project.init("--yes", tried=True)
+    assert "No test of the routes is written: GET /me declare security, and answer without credentials" in printed
+    assert "tests/integration/test_routes.py" not in project.files()

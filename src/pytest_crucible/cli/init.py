@@ -108,6 +108,7 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
         )
     if not options.no_try and (options.yes or not (options.dry_run or options.check)):
         print(plan.resolve(finds))
+    plan.notes[:0] = layers.add_routes(plan.draft, plan.choices, outcome)
     return plan
 
 

@@ -16,6 +16,9 @@ CALLED = {
     "create_engine": "engine",
     "create_async_engine": "engine",
     "create_all": "create_all",
+    "drop_all": "drop_all",
+    "create_database": "create_database",
+    "drop_database": "create_database",
     "begin_nested": "savepoint",
     "rollback": "rollback",
     "begin": "begin",
@@ -28,10 +31,15 @@ CALLED = {
 }
 NAMED = {
     "create_all": "create_all",  # passed to run_sync without a call
+    "drop_all": "drop_all",
+    "sorted_tables": "cleans",
     "dependency_overrides": "overrides",
     "__async_session__": "factories",
     "__sync_session__": "factories",
 }
+
+
+STATEMENTS = {"create database": "create_database", "drop database": "create_database", "truncate": "cleans"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class Fixture:
         decorator: The full name of its decorator: ``"pytest.fixture"``, ``"pytest_asyncio.fixture"``.
         traits: The operations in its body, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
             ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``, ``overrides``,
-            ``async client``, ``test client``, ``factories``, ``async``.
+            ``async client``, ``test client``, ``factories``, ``async``, ``drop_all``, ``create_database`` (or drop),
+            ``migrates`` (Alembic's upgrade), ``cleans`` (TRUNCATE, or a loop over all tables).
         node: The function.
     """
 
@@ -113,12 +122,13 @@ def _made(module: Module, node: Function, call: ast.Call, decorator: str) -> Fix
             argument.arg for argument in (*node.args.args, *node.args.kwonlyargs) if argument.arg != "self"
         ),
         decorator=decorator,
-        traits=frozenset(_traits(module, node)),
+        traits=frozenset(traits(module, node)),
         node=node,
     )
 
 
-def _traits(module: Module, node: Function) -> Iterator[str]:
+def traits(module: Module, node: Function) -> Iterator[str]:
+    """Yield the traits of a function, as `Fixture` has them."""
     if isinstance(node, ast.AsyncFunctionDef):
         yield "async"
     for call in calls(node):
@@ -129,10 +139,23 @@ def _traits(module: Module, node: Function) -> Iterator[str]:
             yield "container"
         if keyword(call, "join_transaction_mode") is not None:
             yield "savepoint"
+        if name == "alembic.command.upgrade" or _runs_alembic(call):
+            yield "migrates"
     yield from _named(node)
 
 
 def _named(node: Function) -> Iterator[str]:
+    first = node.body[0]
+    docstring = first.value if isinstance(first, ast.Expr) else None
     for child in ast.walk(node):
         if isinstance(child, ast.Attribute) and child.attr in NAMED:
             yield NAMED[child.attr]
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str) and child is not docstring:
+            lowered = child.value.lower()
+            yield from (trait for words, trait in STATEMENTS.items() if lowered.lstrip().startswith(f"{words} "))
+
+
+def _runs_alembic(call: ast.Call) -> bool:
+    """Return whether a call runs ``alembic upgrade`` in a process of its own."""
+    words = [str(constant(node)) for node in ast.walk(call) if isinstance(node, ast.Constant)]
+    return {"alembic", "upgrade"} <= set(words) or any(word.startswith("alembic upgrade") for word in words)

@@ -20,6 +20,7 @@ from textwrap import indent
 from ..project import Finds
 from .choices import Choices
 from .draft import Draft
+from .trial import TrialOutcome
 
 # Middleware that treats a test client differently from a browser: it checks the host, or the scheme.
 REFUSING = ("TrustedHostMiddleware", "HTTPSRedirectMiddleware")
@@ -97,6 +98,26 @@ from {module} import {name}
     with pytest.raises(RedirectError):
         {wait}{name}.connect()
 '''
+ROUTES = '''\
+"""The routes that declare security refuse requests without credentials."""
+
+from pytest_crucible.auth import route_matrix
+
+# Any client may call these; a new route is listed here, or declares security. With a fixture test_user and without
+# the last line, expired, tampered and forged tokens are tried as well.
+test_routes_refuse_bad_credentials = route_matrix(
+    public=[
+{public}    ],
+    credentials=["missing"],
+)
+'''
+MIGRATIONS = '''\
+"""The migrations build the schema."""
+
+from pytest_crucible.migrations import test_single_head, test_upgrade
+
+__all__ = ["test_single_head", "test_upgrade"]
+'''
 BACKEND = '''\
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -110,7 +131,9 @@ def add(draft: Draft, finds: Finds, choices: Choices) -> Iterator[str]:
     tests = finds.project.root / choices.tests
     refusing = _refusing(finds)
     api = None if refusing else _api(choices)
-    integration = _missing(tests / "integration", {"test_database.py": _tables(finds, choices), "test_api.py": api})
+    files = {"test_database.py": _tables(finds, choices), "test_api.py": api}
+    files["test_migrations.py"] = MIGRATIONS if choices.alembic else None
+    integration = _missing(tests / "integration", files)
     unit = _missing(tests / "unit", {"test_no_database.py": _no_database(finds, choices)})
     for path, text in (integration | unit).items():
         draft.put(path, text)
@@ -118,6 +141,18 @@ def add(draft: Draft, finds: Finds, choices: Choices) -> Iterator[str]:
         yield f"No test calls the application, which uses {refusing}: set a base_url that it accepts in client_options."
     if choices.runner == "anyio" and not any(one.name == "anyio_backend" for one in finds.fixtures):
         _add_backend(draft, tests / "conftest.py")
+
+
+def add_routes(draft: Draft, choices: Choices, outcome: TrialOutcome) -> Iterator[str]:
+    """Put a test of the routes into *draft*, where some declare security; yield a line if they do not refuse."""
+    if outcome.faults:
+        yield (
+            f"No test of the routes is written: {', '.join(outcome.faults)} declare security, and answer without"
+            " credentials (docs/auth.md)."
+        )
+    elif outcome.public:
+        lines = "".join(f'        "{name}",\n' for name in outcome.public)
+        draft.put(draft.root / choices.tests / "integration" / "test_routes.py", ROUTES.format(public=lines))
 
 
 def _missing(folder: Path, files: dict[str, str | None]) -> dict[Path, str]:

@@ -1,16 +1,19 @@
-"""Fixtures of the suite that Crucible replaces: each is named with the lines to delete; none is changed."""
+"""Fixtures and hooks of the suite that Crucible replaces: each is named with the lines to delete; none is changed."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..project import Finds
+from ..project import Finds, SourceLocation
 from ..project.applications import Application
-from ..project.fixtures import Fixture
+from ..project.fixtures import Fixture, traits
 from ..project.names import full, origin
-from ..project.syntax import assigned, calls, constant, keyword, own, text
+from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
 from .choices import Choices
 
 SHARED = {"savepoint", "rollback", "begin"}
@@ -19,54 +22,136 @@ ENGINE_WORDS = {"execution_options", "json_serializer", "json_deserializer", "is
 MAKERS = {"sessionmaker", "async_sessionmaker"}
 SESSIONS = {"Session", "AsyncSession"}
 CLIENT_WORDS = {"transport", "app", "base_url"}
-RESET = (
-    'Crucible resets the database after each test; with crucible_isolation = "rollback" the application sees rows that'
-    " are only flushed."
+SCHEMA = {"create_all", "drop_all", "migrates"}
+HOOKS = {
+    "pytest_configure", "pytest_unconfigure", "pytest_sessionstart", "pytest_sessionfinish",
+    "pytest_runtest_setup", "pytest_runtest_teardown",
+}  # fmt: skip
+RESET = "Crucible resets the database after each test."
+SHARE = (
+    "Crucible's session lives in a transaction that is rolled back, and the application gets it (crucible_get_session)."
+)
+BUILD = "Crucible builds the schema once, in a template."
+HEADING = (
+    "Crucible replaces these; delete them by hand, in this order, and remove their names where they are requested:"
 )
 REST = "If such a fixture does more, such as inserting a row, move that to a fixture that requests Crucible's."
 
 
+@dataclass(frozen=True)
+class Needless:
+    """A fixture or a hook that Crucible replaces.
+
+    Attributes:
+        place: Its location.
+        name: The name by which it is requested.
+        last: The number of its last line.
+        why: The reason.
+        by: The fixture of Crucible to request instead, if there is one.
+        requests: The fixtures that it requests.
+    """
+
+    place: SourceLocation
+    name: str
+    last: int
+    why: str
+    by: str | None = None
+    requests: tuple[str, ...] = ()
+
+    def line(self, root: Path) -> str:
+        """Return the line for the user."""
+        instead = f", and request {self.by} instead" if self.by not in (None, self.name) else ""
+        lines = f"delete lines {self.place.line} to {self.last}"
+        return f"  {self.place.where(root)} {self.name}: {lines}{instead}. {self.why}"
+
+
 def needless(finds: Finds, choices: Choices) -> list[str]:
-    """Return a line for each fixture that Crucible replaces, below a heading; an empty list if there is none."""
-    lines = [
-        _line(finds, fixture, *found[0]) for fixture in finds.fixtures if (found := _found(finds, choices, fixture))
-    ]
-    return ["", "Crucible replaces these fixtures; delete them by hand:", *lines, REST] if lines else []
+    """Return a line for each fixture and hook that Crucible replaces, below a heading; none if there is none."""
+    found = [one for fixture in finds.fixtures if (one := _found(finds, choices, fixture)) is not None]
+    names = {one.name for one in found}
+    sessions = {one.name for one in finds.fixtures if one.traits & {"session", "savepoint"} and one.name not in names}
+    # A client that shares a session which stays would leave the application without it.
+    found = [one for one in found if one.by != "async_client" or sessions.isdisjoint(one.requests)]
+    lines = [one.line(finds.project.root) for one in [*_hooks(finds), *_ordered(found)]]
+    return ["", HEADING, *lines, REST] if lines else []
 
 
-def _found(finds: Finds, choices: Choices, fixture: Fixture) -> list[tuple[str, str | None]]:
+def _ordered(found: list[Needless]) -> Iterator[Needless]:
+    """Yield each fixture before those that it requests: what is deleted last is what others need."""
+    left = list(found)
+    while left:
+        requested = {name for one in left for name in one.requests if name != one.name}
+        free = [one for one in left if one.name not in requested] or left
+        yield from free
+        left = [one for one in left if one not in free]
+
+
+def _hooks(finds: Finds) -> Iterator[Needless]:
+    """Yield the hooks of a conftest that make, migrate or clean the database."""
+    for module in finds.project.tests:
+        for node in module.top() if module.path.name == "conftest.py" else ():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in HOOKS:
+                why = _reason_of_schema(set(traits(module, node)))
+                place = SourceLocation(f"{module.name}:{node.name}", module.path, _first(node))
+                if why:
+                    yield Needless(place, node.name, node.end_lineno or node.lineno, why)
+
+
+def _first(node: Function) -> int:
+    return min(line.lineno for line in (node, *node.decorator_list))
+
+
+def _found(finds: Finds, choices: Choices, fixture: Fixture) -> Needless | None:
     if not fixture.module.is_test or _is_special(fixture):
-        return []
-    return list(_reasons(finds, choices, fixture))
+        return None
+    reason = next(_reasons(finds, choices, fixture), None)
+    if reason is None:
+        return None
+    return Needless(fixture.place, fixture.name, fixture.lines[1], *reason, requests=fixture.arguments)
 
 
-def _line(finds: Finds, fixture: Fixture, why: str, by: str | None) -> str:
-    first, last = fixture.lines
-    instead = f", and request {by} instead" if by not in (None, fixture.name) else ""
-    return f"  {fixture.place.where(finds.project.root)} {fixture.name}: delete lines {first} to {last}{instead}. {why}"
+def _reason_of_schema(found: AbstractSet[str]) -> str | None:
+    if "create_database" in found:
+        return "It runs CREATE DATABASE, which the tests' role may not; Crucible makes each database from a template."
+    if "container" in found:
+        return "Crucible starts a server of its own (crucible_server)."
+    if "migrates" in found:
+        return "Crucible migrates once, into a template (crucible_alembic)."
+    if found & SCHEMA:
+        return BUILD
+    return RESET if "cleans" in found else None
 
 
 def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple[str, str | None]]:
     """Yield the reason why it is not needed, and the fixture of Crucible to request instead, if there is one."""
-    traits = fixture.traits
-    is_async = "async" in traits or "create_async_engine" in text(fixture.node)
+    found = fixture.traits
+    is_async = "async" in found or "create_async_engine" in text(fixture.node)
+    session = "db_session" if is_async else "sync_session"
     if fixture.name == "event_loop":
-        yield "pytest-asyncio 1.0 removed it; the configuration sets the loop scopes now.", None
-    if _creates_database(fixture):
-        yield "It runs CREATE DATABASE; Crucible makes each database from a template.", None
-    if "container" in traits:
-        yield "Crucible starts a server of its own (crucible_server).", None
-    if "factories" in traits:
+        yield "pytest-asyncio 1.0 removed it; its loop scopes take its place.", None
+    if found & {"create_database", "container"} and not found & {"session", "async client", "test client"}:
+        yield _reason_of_schema(found) or BUILD, None
+    if "factories" in found:
         yield "Factories are bound to the test's session without wiring.", None
-    if "async client" in traits and choices.app and _is_client_of(finds, fixture, choices.app):
+    if "async client" in found and choices.app and _is_client_of(finds, fixture, choices.app):
         yield "Crucible's client runs the application's lifespan, and restores overrides.", "async_client"
-    if traits & SHARED and "engine" not in traits and _gives_session(finds, fixture):
-        yield RESET, "db_session" if is_async else "sync_session"
-    if "engine" in traits and "session" not in traits:
+    if found & (SHARED | SCHEMA | {"engine", "cleans"}) and _gives_session(finds, fixture):
+        yield SHARE if choices.shares_session else RESET, session
+    if "engine" in found and "session" not in found:
         why = "Crucible redirects every engine to the test's database, whose template contains the schema."
         yield why, "async_engine" if is_async else None
-    if fixture.autouse and "create_all" in traits and "session" not in traits:
-        yield "Crucible builds the schema once, in a template.", None
+    if (
+        found & (SCHEMA | {"cleans"})
+        and not found & {"session", "async client", "test client"}
+        and _gives_nothing(fixture)
+    ):
+        yield _reason_of_schema(found) or RESET, None
+
+
+def _gives_nothing(fixture: Fixture) -> bool:
+    return all(
+        getattr(node, "value", None) is None for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)
+    )
 
 
 def _is_special(fixture: Fixture) -> bool:
@@ -78,14 +163,9 @@ def _is_special(fixture: Fixture) -> bool:
         if full(fixture.module, call).startswith("testcontainers.") and _last(call) != "PostgresContainer":
             return True
         words = {word.arg for word in call.keywords}
-        if _last(call) in ENGINES and words & ENGINE_WORDS and not _creates_database(fixture):
+        if _last(call) in ENGINES and words & ENGINE_WORDS and "create_database" not in fixture.traits:
             return True
     return False
-
-
-def _creates_database(fixture: Fixture) -> bool:
-    strings = (node.value for node in ast.walk(fixture.node) if isinstance(node, ast.Constant))
-    return any("create database" in value.lower() for value in strings if isinstance(value, str))
 
 
 def _gives_session(finds: Finds, fixture: Fixture) -> bool:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
@@ -69,6 +69,24 @@ async def test_client(async_client):
     await async_client.get("/there/is/no/such/page")
 """
 
+# The routes are asked for a new suite's test of them; whatever goes wrong here is no failure of the settings.
+ROUTES = """
+@pytest.mark.{mark}
+async def test_routes(async_client):
+    import json, pathlib
+    from pytest_crucible.auth import check_routes
+    from pytest_crucible.auth.routes import WEBSOCKET, routes_of
+    from {module} import {name} as application
+
+    routes = routes_of(application)
+    public = [str(route) for route in routes if not route.secured and route.method != WEBSOCKET]
+    if any(route.secured for route in routes):
+        faults = [str(one.route) for one in await check_routes(application, {{}}, public=public)]
+        text = json.dumps({{"public": public, "faults": faults}})
+        pathlib.Path(__file__).with_name("routes.json").write_text(text)
+"""
+OPTIONAL = "routes"
+
 
 @dataclass(frozen=True)
 class TrialOutcome:
@@ -80,6 +98,8 @@ class TrialOutcome:
         cause: The reason of the failure.
         untried: The reason why nothing, or not everything, was tried; empty if everything was.
         seconds: The time that it took.
+        public: The routes that declare no security, if others do.
+        faults: The routes that declare security, and answer without credentials.
     """
 
     done: tuple[str, ...] = ()
@@ -87,6 +107,8 @@ class TrialOutcome:
     cause: str = ""
     untried: str = ""
     seconds: float = 0.0
+    public: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def refuses(self) -> bool:
@@ -113,7 +135,7 @@ def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
         outcome = _run(copy, choices)
         if outcome.failed == "application" and _conftests(draft.root, copy):
             outcome = _with_conftest(copy, choices, outcome)
-    return TrialOutcome(outcome.done, outcome.failed, outcome.cause, outcome.untried, time.monotonic() - begun)
+    return replace(outcome, seconds=time.monotonic() - begun)
 
 
 def _copied(draft: Draft, copy: Path) -> None:
@@ -146,6 +168,8 @@ def _run(copy: Path, choices: Choices) -> TrialOutcome:
     if choices.app is not None:
         importing = IMPORT.format(app=choices.app.place.path, root=str(copy)).replace("\n", "\n    ").rstrip()
         steps = [f"def test_application():\n    {importing}\n", *steps, CLIENT.format(mark=mark)]
+        if not choices.has_suite and choices.app.framework == "fastapi" and not choices.app.is_factory:
+            steps.append(ROUTES.format(mark=mark, module=choices.app.place.module, name=choices.app.place.name))
     folder = copy / FOLDER
     folder.mkdir()
     (folder / "conftest.py").write_text(CONFTEST, "utf-8")
@@ -155,11 +179,16 @@ def _run(copy: Path, choices: Choices) -> TrialOutcome:
         return TrialOutcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
     file = folder / "steps.json"
     found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {"settings": _tail(printed)}
+    found.pop(OPTIONAL, None)
     done = tuple(step for step, cause in found.items() if not cause)
     failed, cause = next(((step, cause) for step, cause in found.items() if cause), ("", ""))
     missing = _not_installed(copy, cause)
-    return (
-        TrialOutcome(done, untried=f"{missing} is not installed here") if missing else TrialOutcome(done, failed, cause)
+    if missing:
+        return TrialOutcome(done, untried=f"{missing} is not installed here")
+    file = folder / "routes.json"
+    routes: dict[str, list[str]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return TrialOutcome(
+        done, failed, cause, public=tuple(routes.get("public", ())), faults=tuple(routes.get("faults", ()))
     )
 
 
