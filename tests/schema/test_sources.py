@@ -166,9 +166,10 @@ def test_a_misspelt_path(project):
 
 def test_a_folder_for_a_further_database(project):
     """An entry of crucible_databases may name a folder of scripts."""
-    file = {"crucible_databases": ["stats=db/stats", "audit=audit/*.sql"]}
+    file = {"crucible_databases": ["stats=db/stats", "audit=audit/*.sql", "bills=bills/alembic.ini"]}
     shapes = resolve(project.root, flags={}, environ={}, file=file).by_database()
-    assert [shape.schema for shape in shapes.values()] == [("db/stats",), ("audit/*.sql",)]
+    assert [shape.schema for shape in shapes.values()] == [("db/stats",), ("audit/*.sql",), ()]
+    assert shapes["bills"].alembic == "bills/alembic.ini"
 
 
 def test_checks_of_migrations(project):

@@ -141,7 +141,7 @@ def is_alembic(path: str) -> bool:
 
 def is_sql(path: str) -> bool:
     """Return whether *path* names SQL scripts, as ``crucible_schema`` does."""
-    return path.endswith(".sql") or "*" in path or ("/" in path and ":" not in path)
+    return not is_alembic(path) and (path.endswith(".sql") or "*" in path or ("/" in path and ":" not in path))
 
 
 def is_path_of_callable(entry: str) -> bool:
