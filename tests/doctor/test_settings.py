@@ -203,6 +203,36 @@ def test_imports_that_fail(project_of: Make):
     assert (session.line, session.do) == (17, "Did you mean 'get_db'?")
 
 
+NEEDS_URL = """
+    import os
+    from fastapi import FastAPI
+    from sqlalchemy import create_engine
+    from app.models import Base
+
+    engine = create_engine(os.environ["ORDERS_URL"])
+    assert engine.driver == "psycopg"
+    app = FastAPI()
+"""
+
+
+@pytest.mark.parametrize("server", ["embedded", pytest.param("container", marks=pytest.mark.slow)])
+def test_the_variable_of_a_url_is_set_for_the_import(project_of: Make, server: str, monkeypatch: pytest.MonkeyPatch):
+    """An application that reads its URL from the environment is imported with the variable that a run sets."""
+    monkeypatch.delenv("ORDERS_URL", raising=False)
+    extra = f'crucible_server = "{server}"\ncrucible_url_env = ["ORDERS_URL=postgresql+psycopg"]\n'
+    patient = project_of({**APP, "app/main.py": NEEDS_URL}, on=True, extra=extra)
+    assert patient.found("import-fails", without=WITH_IMPORT) == []
+
+
+@pytest.mark.slow
+def test_a_variable_that_no_option_names(project_of: Make, monkeypatch: pytest.MonkeyPatch):
+    """An application that needs a variable which nothing sets is told of it, and of the option."""
+    monkeypatch.delenv("ORDERS_URL", raising=False)
+    [finding, *_] = project_of({**APP, "app/main.py": NEEDS_URL}, on=True).found("import-fails", without=WITH_IMPORT)
+    assert "ORDERS_URL" in finding.found
+    assert 'crucible_url_env = ["ORDERS_URL=postgresql+psycopg"]' in finding.do
+
+
 @pytest.mark.slow
 def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     """Nothing connects while doctor imports: what would have reached production is said."""

@@ -10,10 +10,11 @@ from typing import Any
 
 from ...errors import UsageError
 from ...project import Configuration
+from ...project.variables import needed, required
 from ...recipes.schema.entries import all_scripts
 from ...recipes.sources import refuse_two_sources
 from ...server.embedded.missing import missing_extension
-from ...settings import OPTIONS, Settings, resolve
+from ...settings import ASYNC_DRIVERS, OPTIONS, SYNC_DRIVERS, Settings, resolve
 from ..case import Case
 from ..findings import Finding
 
@@ -170,4 +171,18 @@ def import_fails(case: Case) -> Iterator[Finding]:
         yield Finding(failure.found, failure.why, failure.do, case.configuration_file)
     for problem in case.inspection.problems:
         place = case.configuration_file, case.line_of(problem["option"])
-        yield Finding(problem["found"], problem["why"], problem["do"], *place)
+        yield Finding(problem["found"], problem["why"], _variable_to_set(case, problem) or problem["do"], *place)
+
+
+def _variable_to_set(case: Case, problem: Mapping[str, str]) -> str:
+    """Return the remedy if an import lacks the variable of a database's URL; else an empty text."""
+    said = re.findall(r"\w+", f"{problem['found']} {problem['why']}".lower())
+    named = [variable for variable, _, _ in case.settings.variables()]
+    for engine in case.finds.engines:
+        variables = filter(None, (needed(case.project, engine), *required(case.project)))
+        name = next((name for name in variables if name.lower() in said and name not in named), None)
+        if name and not engine.module.is_test and not engine.module.is_aside:
+            drivers = ASYNC_DRIVERS if engine.is_async else SYNC_DRIVERS
+            driver = next((one for one in drivers if case.machine.has(one, f"{one}-binary")), drivers[0])
+            return f'Let each run set the variable: crucible_url_env = ["{name}=postgresql+{driver}"].'
+    return ""
