@@ -51,6 +51,7 @@ def test_sample_projects(name: str):
 @pytest.mark.parametrize(
     "name", ["seed", *(pytest.param(name, marks=pytest.mark.slow) for name in EXPECTED if name != "seed")]
 )
+@pytest.mark.slow
 def test_crucible_init_adds_nothing_to_warn_of(name: str, tmp_path: Path):
     """What crucible init writes is what crucible doctor asks for; the suite's own faults stay."""
     root = tmp_path / name

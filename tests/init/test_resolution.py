@@ -52,6 +52,7 @@ def test_requirements_that_exclude_each_other(project, init_cache: Path):
     assert "crucible_metadata" in project.files()["pytest.toml"]
 
 
+@pytest.mark.slow
 def test_a_package_that_no_index_has(project):
     """What could not be resolved for another reason, as without a network, is written, and said not to be checked."""
     project.write(requirements_txt="pytest\nnosuchpackage\n")
@@ -60,6 +61,7 @@ def test_a_package_that_no_index_has(project):
     assert "pytest-crucible" in project.files()["requirements.txt"]
 
 
+@pytest.mark.slow
 def test_requirements_that_are_installed(project):
     """What pip resolves is written."""
     project.write(requirements_txt="pytest\n")
@@ -89,6 +91,7 @@ def test_the_installer_of_the_project(project, lock: str, commands: str):
     assert f"Next: {commands}\n" in project.init("--yes")[1]
 
 
+@pytest.mark.slow
 def test_a_project_of_uv(project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A project with a lock of uv is resolved by uv, which may not be here."""
     project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest==9.0"]\n')

@@ -71,6 +71,7 @@ def test_the_first_candidate_that_works_is_written(project):
     assert "trace" not in project.files()
 
 
+@pytest.mark.slow
 def test_what_a_lifespan_needs(project):
     """A client that fails is no reason to take another application: it is written, and the cause is said."""
     project.write(shop_py=app(start="raise ConnectionError('no redis')"), tests__test_it_py="def test_it(): ...\n")
