@@ -5,6 +5,8 @@ import re
 import pytest
 import tomlkit
 
+from pytest_crucible.project import modules
+
 APP = """
 from fastapi import Depends, FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -356,3 +358,22 @@ def test_an_ini_file_stays_one(copy):
     added = "crucible_app = shop:app\ncrucible_metadata =\n    shop:Base\n"
     assert project.files()["tox.ini"] == before.replace("addopts = -q\n", f"addopts = -q\n{added}")
     assert project.init("--check")[0] == 0
+
+
+def test_each_module_is_parsed_once(copy, monkeypatch: pytest.MonkeyPatch):
+    """No module is parsed twice, and tests that show nothing are not parsed: a large repository takes seconds."""
+    parsed: list[str] = []
+    parse = modules._parsed
+
+    def counted(source: str) -> modules.Syntax:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(modules, "_parsed", counted)
+    project = copy()
+    plain = "def test_one():\n    assert 1\n"
+    project.write(shop_py=APP, more_py="import shop\n", tests__test_it_py=plain)
+    project.write(tests__conftest_py=SHARED.format(override="..."))
+    options(project)
+    assert len(parsed) == len(set(parsed)) == 3
+    assert plain not in parsed

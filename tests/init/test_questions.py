@@ -137,3 +137,21 @@ def test_a_file_that_cannot_be_read(copy, monkeypatch: pytest.MonkeyPatch):
     assert code == 1
     assert "pyproject.toml cannot be read: Permission denied." in printed
     assert "Make it readable" in printed
+
+
+def test_a_long_diff_at_a_terminal(copy, answers, monkeypatch: pytest.MonkeyPatch):
+    """At a terminal a diff has colours, and a long one that is asked about goes to a pager."""
+    project = copy()
+    project.write(main_py=APP)
+    paged: list[str] = []
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("pydoc.pager", paged.append)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("LINES", "20")
+    assert "\x1b[" in project.init("--dry-run")[1]
+    assert paged == []
+    answers += ["1", "n"]
+    project.init()
+    assert "\x1b[" in paged[0]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in project.init("--dry-run")[1]

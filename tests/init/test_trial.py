@@ -82,6 +82,7 @@ def test_what_a_lifespan_needs(project):
     assert 'crucible_app = "shop:app"' in written(project)
 
 
+@pytest.mark.slow
 def test_an_application_that_needs_its_conftest(project):
     """What only the suite's conftest sets is no failure: the application is imported after it, and no more is tried."""
     project.write(
@@ -115,6 +116,7 @@ def test_settings_that_are_refused(project):
     assert list(project.files()) == ["shop.py"]
 
 
+@pytest.mark.slow
 def test_a_trial_takes_no_longer_than_its_limit(project, monkeypatch: pytest.MonkeyPatch):
     """An application that never ends its import is given up."""
     monkeypatch.setattr(trial, "LIMIT", 2.0)
@@ -159,6 +161,7 @@ def test_the_routes_of_an_application_with_security(project):
     assert "failed" not in project.pytest()
 
 
+@pytest.mark.slow
 def test_routes_that_answer_without_credentials(project):
     """A route that declares security and does not ask for it is said, and no test is written that would fail."""
     project.write(shop_py=app() + SECURED.replace("HTTPBearer()", "HTTPBearer(auto_error=False)"))

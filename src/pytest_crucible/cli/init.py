@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import pydoc
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 from typing import Any
+
+from pygments import highlight
+from pygments.formatters import TerminalFormatter
+from pygments.lexers import DiffLexer
 
 from ..errors import UsageError
 from ..errors.counting import counted
@@ -220,9 +228,7 @@ def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
     if not changes:
         print("\nEverything is set up: nothing to write.")
         return 0
-    for change in changes:
-        print(f"\n{change.diff(plan.draft.root)}", end="")
-    print()
+    _show("".join(f"\n{change.diff(plan.draft.root)}" for change in changes), is_asking=not ask.answered)
     if options.dry_run or options.check:
         print("Nothing has been written.")
     elif not ask.confirm(f"Change {counted(len(changes), 'file')}?"):
@@ -234,3 +240,16 @@ def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
     for note in plan.notes:
         print(note)
     return int(options.check)
+
+
+def _show(diff: str, *, is_asking: bool) -> None:
+    """Print a diff: in colours on a terminal, and by a pager if the user is asked about a long one."""
+    if not sys.stdout.isatty():
+        print(diff)
+        return
+    text = diff if os.environ.get("NO_COLOR") else highlight(diff, DiffLexer(), TerminalFormatter())
+    if is_asking and diff.count("\n") > shutil.get_terminal_size().lines:
+        os.environ.setdefault("LESS", "-FRX")  # less shows colours, and leaves the diff on the screen
+        pydoc.pager(text)
+    else:
+        print(text)
