@@ -47,22 +47,22 @@ def refilled(world: World) -> World:
 
 def test_rows_that_were_only_added_are_deleted(refilled: World):
     """The baseline's rows stay: neither their positions nor the transactions that inserted them change."""
-    before, generation = versions(refilled), refilled.run.worker.generation
+    before, generation = versions(refilled), refilled.run.worker.main.generation
     refilled.play(ADDED)
     assert versions(refilled) == before
     assert refilled.differences() + refilled.moved_sequences() == []
-    assert refilled.run.worker.generation == generation
+    assert refilled.run.worker.main.generation == generation
 
 
 @pytest.mark.parametrize("kind", CHANGED)
 def test_a_changed_row_brings_all_rows_back_in_their_order(refilled: World, kind: str):
     """Whatever a test does to the baseline's rows, the next test finds them as they were, in their order."""
-    before, generation = in_order(refilled), refilled.run.worker.generation
+    before, generation = in_order(refilled), refilled.run.worker.main.generation
     for program in ([(0, CHANGED[kind])], ADDED, [*ADDED, (0, CHANGED[kind])]):
         refilled.play(program)
         assert refilled.differences() == []
         assert in_order(refilled) == before
-    assert refilled.run.worker.generation == generation
+    assert refilled.run.worker.main.generation == generation
 
 
 def test_a_change_that_is_rolled_back_changes_nothing(refilled: World):
