@@ -98,6 +98,7 @@ def test_an_application_that_needs_its_conftest(project):
     assert 'crucible_app = "shop:app"' in written(project)
 
 
+@pytest.mark.slow
 def test_a_requirement_that_is_not_installed(project):
     """Without what the application imports nothing can be tried: the settings are written, and it is said."""
     project.write(shop_py=app(first="import nosuchlibrary"))
