@@ -82,3 +82,22 @@ def test_several_places_are_asked_for(copy):
     project.write(pyproject_toml='[dependency-groups]\nci = ["pytest>=9"]\ntest = ["pytest>=9"]\n')
     _, printed = written(project)
     assert "Several places list requirements of the tests:\n  1. pyproject.toml group 'test'\n  2. py" in printed
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_said"),
+    [
+        ("tox.ini", "[testenv]\ndeps =\n    httpx\n    pytest>=8\ncommands = pytest\n", True),
+        ("tox.ini", "[testenv]\ndeps = pytest\n", True),
+        ("tox.ini", "[testenv]\ndeps =\n    -r requirements.txt\ncommands = pytest\n", False),
+        ("noxfile.py", "def tests(session):\n    session.install('.', 'pytest')\n", True),
+        ("noxfile.py", "def tests(session):\n    session.run('pytest')\n", False),
+    ],
+)
+def test_requirements_that_another_tool_installs(copy, file: str, text: str, is_said: bool):
+    """tox and nox may install what the tests need: such a file is named, and not changed."""
+    project = copy()
+    (project.root / file).write_text(text)
+    _, printed = written(project, file)
+    assert (f"{file} installs the requirements of the tests itself: add pytest-crucible there." in printed) == is_said
+    assert project.files()[file] == text

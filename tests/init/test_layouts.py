@@ -28,7 +28,9 @@ def test_tests_inside_the_package(copy):
     """Where app/tests is there without a test, the first tests go there."""
     project = copy()
     engine = 'from sqlalchemy import create_engine\nengine = create_engine("postgresql://localhost/shop")\n'
-    project.write(app__models_py=MODELS, app__db_py=engine, app__tests____init___py="")
+    project.write(app__models_py=MODELS, app__db_py=engine)
+    (project.root / "app" / "tests").mkdir()
+    (project.root / "app" / "tests" / "__init__.py").touch()
     found = options(project)
     assert found["testpaths"] == ["app/tests"]
     assert found["crucible_no_database"] == ["app/tests/unit"]

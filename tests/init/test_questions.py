@@ -111,6 +111,20 @@ def test_a_project_inside_the_folder(copy):
     assert "Run `crucible init --root backend`." in printed
 
 
+def test_a_repository_of_several_projects(copy):
+    """Each project is named; at the root, with an application of its own, the others' modules are left alone."""
+    project = copy()
+    for name in ("billing", "shop"):
+        project.write(**{f"{name}__main_py": APP, f"{name}__pyproject_toml": "[project]\nname = 'x'\n"})
+    code, printed = project.init("--yes")
+    assert code == 1
+    assert "Run `crucible init --root billing` or `crucible init --root shop`." in printed
+    project.write(gateway__main_py=APP, gateway__requirements_txt="fastapi\n")
+    (project.root / "gateway" / "__init__.py").touch()
+    assert project.init("--yes")[0] == 0
+    assert 'crucible_app = "gateway.main:one"' in project.files()["pytest.toml"]
+
+
 def test_no_such_folder(capsys: pytest.CaptureFixture[str]):
     """A root that is no folder is named."""
     assert main(["init", "--yes", "--root", "/no/such/folder"]) == 1

@@ -8,7 +8,6 @@ import pydoc
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -18,13 +17,13 @@ from pygments.lexers import DiffLexer
 
 from ..errors import UsageError
 from ..errors.counting import counted
-from ..project import Finds, find, read
+from ..project import Finds, read
 from ..project.modules import without_collecting
 from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
+from ..scaffold import nested, resolution, suite
 from ..scaffold import replaced_fixtures as replacing
 from ..scaffold import requirements as dependencies
-from ..scaffold import resolution, suite
 from ..scaffold.choices import Choices, is_on, settle
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
@@ -32,7 +31,6 @@ from ..scaffold.trial import TrialOutcome, attempt
 
 ATTEMPTS = 3
 QUESTION = "Try these settings on a copy of the project? The application is imported; only its database is redirected."
-PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,8 +48,7 @@ def run(options: argparse.Namespace) -> int:
     ask = Questions(yes=options.yes, dry_run=options.dry_run or options.check)
     try:
         with without_collecting():
-            finds = find(read(root))
-            _refuse_nested(finds)
+            finds = nested.survey(read(root))
             plan = _plan(finds, ask, options)
             needless = replacing.needless(finds, plan.choices)
         code = _finish(plan, ask, options)
@@ -147,30 +144,6 @@ def _next(finds: Finds, ask: Questions, choices: Choices, outcome: TrialOutcome,
     return following if following.app is not None or choices.app is None else None
 
 
-def _refuse_nested(finds: Finds) -> None:
-    """Refuse a root whose applications all lie in nested projects: they are imported and tested there.
-
-    Raises:
-        UsageError: If there is no application outside such folders.
-    """
-    root = finds.project.root
-    places = [*(one.place for one in finds.applications), *(one.place for one in finds.metadata)]
-    homes = [_home(root, place.file) for place in places]
-    if homes and root not in homes:
-        names = ", ".join(sorted({home.relative_to(root).as_posix() for home in homes}))
-        raise UsageError(
-            f"The application lies in a project of its own: {names}.",
-            why=f"That folder has a {', or a '.join(PROJECTS)}; its modules are not imported from {root}.",
-            do=f"Run `crucible init --root {min(homes).relative_to(root).as_posix()}`.",
-        )
-
-
-def _home(root: Path, file: Path) -> Path:
-    """Return the root of the project that a file belongs to."""
-    inside = [folder for folder in file.parents if root in folder.parents]
-    return next((folder for folder in inside if any((folder / name).is_file() for name in PROJECTS)), root)
-
-
 def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -> Plan:
     """Return the planned files, and notes on them."""
     draft = Draft(finds.project.root)
@@ -180,7 +153,7 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
     else:
         by_hand = [] if choices.has_suite else list(layers.add(draft, finds, choices))
         notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
-    notes += suite.wide_sessions(finds)
+    notes += [*suite.wide_sessions(finds), *suite.other_installers(finds)]
     place = dependencies.place_of(finds, ask)
     before = draft.read(place.file)
     dependencies.require(draft, finds, choices, place)

@@ -1,1 +1,1 @@
-"""The files that ``crucible init`` writes: chosen from the project's sources, shown as a diff, and written at once."""
+"""The files that ``crucible init`` writes: chosen from the project's sources, tried on a copy, and written at once."""

@@ -15,6 +15,7 @@ KNOWN = {
 }  # fmt: skip
 
 MARK = re.compile(r"\bmark\.(\w+)")
+INSTALLS = re.compile(r"^deps\s*=.*(?:\n[ \t]+.*)*|install\([^)]*", re.MULTILINE)
 ASYNC_TEST = re.compile(r"^\s*async def test", re.MULTILINE)
 TEST = re.compile(r"^\s*(async )?def test", re.MULTILINE)
 
@@ -46,6 +47,17 @@ def wide_sessions(finds: Finds) -> list[str]:
         f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: Crucible ends a "
         "transaction that a test leaves open on it. Commit it, or request db_session or sync_session."
         for one in wide
+    ]
+
+
+def other_installers(finds: Finds) -> list[str]:
+    """Return notes on files that install the requirements of the tests themselves, and are not changed."""
+    files = [finds.project.root / name for name in ("tox.ini", "noxfile.py")]
+    texts = {file.name: file.read_text("utf-8", "replace") for file in files if file.is_file()}
+    return [
+        f"{name} installs the requirements of the tests itself: add pytest-crucible there."
+        for name, text in texts.items()
+        if any(re.search(r"\bpytest\b", found) for found in INSTALLS.findall(text)) and "pytest-crucible" not in text
     ]
 
 
