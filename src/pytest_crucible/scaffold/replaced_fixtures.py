@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from ..project import Finds, SourceLocation
 from ..project.applications import Application
-from ..project.fixtures import Fixture, traits
+from ..project.fixtures import Fixture
+from ..project.hooks import hooks
 from ..project.names import full, origin
-from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
+from ..project.syntax import assigned, calls, constant, keyword, own, text
 from .choices import Choices
 
 SHARED = {"savepoint", "rollback", "begin"}
@@ -23,10 +24,6 @@ MAKERS = {"sessionmaker", "async_sessionmaker"}
 SESSIONS = {"Session", "AsyncSession"}
 CLIENT_WORDS = {"transport", "app", "base_url"}
 SCHEMA = {"create_all", "drop_all", "migrates"}
-HOOKS = {
-    "pytest_configure", "pytest_unconfigure", "pytest_sessionstart", "pytest_sessionfinish",
-    "pytest_runtest_setup", "pytest_runtest_teardown",
-}  # fmt: skip
 RESET = "Crucible resets the database after each test."
 SHARE = (
     "Crucible's session lives in a transaction that is rolled back, and the application gets it (crucible_get_session)."
@@ -88,17 +85,9 @@ def _ordered(found: list[Needless]) -> Iterator[Needless]:
 
 def _hooks(finds: Finds) -> Iterator[Needless]:
     """Yield the hooks of a conftest that make, migrate or clean the database."""
-    for module in finds.project.tests:
-        for node in module.top() if module.path.name == "conftest.py" else ():
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in HOOKS:
-                why = _reason_of_schema(set(traits(module, node)))
-                place = SourceLocation(f"{module.name}:{node.name}", module.path, _first(node))
-                if why:
-                    yield Needless(place, node.name, node.end_lineno or node.lineno, why)
-
-
-def _first(node: Function) -> int:
-    return min(line.lineno for line in (node, *node.decorator_list))
+    for hook in hooks(finds.project):
+        if why := _reason_of_schema(hook.traits):
+            yield Needless(hook.place, hook.name, hook.last, why)
 
 
 def _found(finds: Finds, choices: Choices, fixture: Fixture) -> Needless | None:
