@@ -10,7 +10,7 @@ from .case import Case
 from .checks import event_loops as loops
 from .checks import fixtures as recipe
 from .checks import machine as room
-from .checks import models, plugins, transactions, urls
+from .checks import models, plugins, preparations, transactions, urls, wide_sessions
 from .checks import packages as environment
 from .checks import server as leftovers
 from .checks import settings as configured
@@ -58,6 +58,25 @@ CHECKS: tuple[Check, ...] = (
         transactions.commits_every_test,
     ),
     Check("session-shared", "note", "the application is given the test's own session", recipe.session_shared),
+    Check(
+        "wide-session-writes",
+        "warning",
+        "a fixture of a wider scope than function that holds one session open, through which tests write",
+        wide_sessions.wide_sessions,
+    ),
+    # What prepares the database.
+    Check(
+        "creates-database",
+        "note",
+        "a fixture or a hook that runs `CREATE DATABASE` or `DROP DATABASE`",
+        preparations.creates_database,
+    ),
+    Check(
+        "schema-per-test",
+        "warning",
+        "a fixture or a hook that makes the schema for each test, and what that costs",
+        preparations.schema_per_test,
+    ),
     # Where databases are.
     Check("production-url", "note", "a `.env` or an `alembic.ini` that leads to another machine", urls.production),
     Check("engine-creator", "error", "an engine with `creator=` or `async_creator=`", urls.creator),

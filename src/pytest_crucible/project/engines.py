@@ -111,7 +111,7 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
         for node in module.top() if module.mentions("yield") else ():
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not is_generator(node):
                 continue
-            is_async = _yields_session(project, module, node, makers)
+            is_async = yields_session(project, module, node, makers)
             is_used = f"{module.name}.{node.name}" in used
             if is_async is None and is_used and _is_named_session(node):
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # the session comes from a manager of the project
@@ -200,7 +200,7 @@ def _depended(project: Project, module: Module) -> Iterator[str]:
         yield origin(project, full(module, ast.parse(name, mode="eval").body))
 
 
-def _yields_session(project: Project, module: Module, function: Function, makers: dict[str, bool]) -> bool | None:
+def yields_session(project: Project, module: Module, function: Function, makers: dict[str, bool]) -> bool | None:
     """Return whether the session that *function* yields is asynchronous; None if it yields none."""
     bound: dict[str, ast.expr] = {}
     yielded: list[ast.expr] = []
