@@ -37,7 +37,7 @@ class Hook:
 
     @property
     def is_per_test(self) -> bool:
-        """Whether pytest calls it for each test."""
+        """True if pytest calls it for each test."""
         return self.name in AROUND_TEST
 
     @property
