@@ -19,6 +19,7 @@ from ..control import database_names as names
 from ..errors import CrucibleError, UsageError
 from ..server import Address, Lease, lease
 from ..server.embedded.binaries import find
+from ..server.remains import remove_remains
 from . import caches, units
 
 ENDS = {signal.SIGINT, signal.SIGTERM}
@@ -102,13 +103,15 @@ def _list(admin: Admin, entries: list[DatabaseEntry]) -> None:
 
 
 def gc(options: argparse.Namespace) -> int:
-    """Drop databases that no run needs any more.
+    """Drop databases that no run needs any more, and remove what servers of dead runs have left.
 
     Returns:
         0; 1 if a database could not be dropped.
     """
     if options.cache:
         return caches.clean(options)
+    for one in remove_remains():
+        print(f"removed {one.folder}, left by a server whose supervisor was killed")
     with _leased(options) as (share, admin):
         doomed = _of(admin, "kept") + [entry for entry in _of(admin, "worker") if _is_dead(admin, entry)]
         if options.templates:

@@ -124,6 +124,7 @@ CHECKS: tuple[Check, ...] = (
     Check("cache", "warning", "the cache folder is full or not writable", room.cache),
     Check("file-descriptors", "warning", "a low limit of open files", room.descriptors),
     Check("runs-as-root", "note", "the tests run as root", room.root),
+    Check("stale-processes", "note", "a server of a dead run, or the folder that it has left", room.stale_processes),
     # The server.
     Check("server-unreachable", "error", "the server cannot be started or reached", leftovers.unreachable, "server"),
     Check(

@@ -70,5 +70,20 @@ def root(case: Case) -> Iterator[Finding]:
         )
 
 
+def stale_processes(case: Case) -> Iterator[Finding]:
+    """Yield what is left of each server whose supervisor has died."""
+    for one in case.machine.remains:
+        left = (
+            f"still runs: process {one.process} in {one.folder}" if one.process else f"has left its folder {one.folder}"
+        )
+        yield Finding(
+            f"A server of a dead run {left}.",
+            "The process that watched over it was killed. Its data takes room, in memory where the folder lies in "
+            "/dev/shm, until another run starts a server.",
+            "Run `crucible gc` to remove it now.",
+            severity="warning" if one.process else None,
+        )
+
+
 def _megabytes(size: int) -> str:
     return f"{size >> 20} MB"

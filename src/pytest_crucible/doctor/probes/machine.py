@@ -20,6 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 from ...errors import CrucibleError
 from ...server import folders
+from ...server.remains import Remains, remains
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Machine:
         descriptors: The number of files that a process may have open.
         root: True if this process is root.
         cpus: The number of workers that ``-n auto`` starts.
+        remains: What the servers of dead supervisors have left.
     """
 
     python: str = "3.13.0"
@@ -64,6 +66,7 @@ class Machine:
     descriptors: int = 1024
     root: bool = False
     cpus: int = 2
+    remains: tuple[Remains, ...] = ()
 
     def has(self, *names: str) -> bool:
         """Return whether one of these distributions is installed."""
@@ -98,6 +101,7 @@ def here() -> Machine:
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         root=os.geteuid() == 0,
         cpus=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
+        remains=tuple(remains()),
     )
 
 

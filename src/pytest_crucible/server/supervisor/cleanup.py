@@ -38,14 +38,14 @@ def free_shared_memory(pid_file: list[str]) -> None:
 
 
 def _end(pid: int, nest: str, number: int) -> None:
-    if _runs_in(pid, nest):
+    if runs_in(pid, nest):
         send(pid, number)
     deadline = time.monotonic() + SECONDS
-    while _runs_in(pid, nest) and time.monotonic() < deadline:
+    while runs_in(pid, nest) and time.monotonic() < deadline:
         time.sleep(POLL)
 
 
-def _runs_in(pid: int, nest: str) -> bool:
+def runs_in(pid: int, nest: str) -> bool:
     """Return whether the process *pid* is the server in *nest*: another process may have the number now."""
     if sys.platform == "linux":
         return nest in read(f"/proc/{pid}/cmdline")  # empty for a process that has ended

@@ -72,14 +72,17 @@ def owned(path: str) -> bool:
 
 def sweep(parent: str) -> None:
     """Remove the nests in *parent* whose owners are dead, and end the servers that still run in them."""
+    for path in debris(parent):
+        cleanup.end_server(path)
+        cleanup.remove_folder(path, last="owner.lock")
+
+
+def debris(parent: str) -> list[str]:
+    """Return the nests in *parent* whose owners are dead."""
     try:
-        entries = list(os.scandir(parent))
+        return [entry.path for entry in os.scandir(parent) if _is_debris(entry)]
     except OSError:
-        return
-    for entry in entries:
-        if _is_debris(entry):
-            cleanup.end_server(entry.path)
-            cleanup.remove_folder(entry.path, last="owner.lock")
+        return []
 
 
 def _is_debris(entry: os.DirEntry[str]) -> bool:
