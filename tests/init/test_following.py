@@ -167,6 +167,25 @@ def test_a_session_of_its_own(copy):
     assert options(project).keys() == {"crucible_app", "crucible_metadata"}
 
 
+OTHERS = {
+    "a user made in the session": ("get_user", "user", "return Thing(session)"),
+    "a maker": ("get_maker", "make", "return async_sessionmaker(engine)"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_an_override_of_something_else(copy, kind: str):
+    """A fixture that uses a session, or makes sessions, makes no session dependency of what it overrides."""
+    key, name, body = OTHERS[kind]
+    conftest = SHARED.format(override=f"app.dependency_overrides[{key}] = lambda: {name}")
+    conftest = conftest.replace("overridden(session)", f"overridden({name})").replace("get_db", key)
+    conftest += f"\n\n@pytest.fixture\ndef {name}(connection):\n    session = AsyncSession(connection)\n    {body}\n"
+    project = copy()
+    source = f"{APP}\n\ndef get_user(): ...\n"
+    project.write(shop_py=source, tests__conftest_py=conftest, tests__test_it_py=TEST)
+    assert options(project).keys() == {"crucible_app", "crucible_metadata"}
+
+
 def test_a_new_suite_takes_a_dependency_that_yields_a_session(copy):
     """One that yields a sessionmaker, and one that only raises, are none."""
     project = copy()

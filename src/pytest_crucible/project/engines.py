@@ -113,7 +113,7 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
                 continue
             is_async = yields_session(project, module, node, makers)
             is_used = f"{module.name}.{node.name}" in used
-            if is_async is None and is_used and _is_named_session(node):
+            if is_async is None and is_used and is_session_name(node.name) and "maker" not in text(node.returns):
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # the session comes from a manager of the project
             if is_async is not None and not is_stub(node):
                 place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
@@ -121,9 +121,9 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
     return sorted(dependencies, key=lambda dependency: not dependency.is_used)
 
 
-def _is_named_session(function: Function) -> bool:
-    names = (function.name, text(function.returns))
-    return bool(SESSION_NAME.search(function.name)) and not any("maker" in name.lower() for name in names)
+def is_session_name(name: str) -> bool:
+    """Return whether a function of this name gives a session, and no maker of sessions."""
+    return bool(SESSION_NAME.search(name)) and "maker" not in name.lower() and "factory" not in name.lower()
 
 
 def _made(

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .engines import SessionDependency, is_session_name
 from .fixtures import Fixture
 from .location import SourceLocation
 from .modules import Module, Project
@@ -32,11 +33,14 @@ class SuiteOverride:
     is_async: bool
 
 
-def overrides(project: Project, fixtures: Sequence[Fixture]) -> list[SuiteOverride]:
+def overrides(
+    project: Project, fixtures: Sequence[Fixture], dependencies: Sequence[SessionDependency]
+) -> list[SuiteOverride]:
     """Return every override that the tests set, those of sessions first, and of these the shared ones."""
+    known = {one.place.path for one in dependencies}
     modules = [module for module in project.tests if module.mentions("dependency_overrides")]
     found = [
-        _override(project, module, fixtures, key, value)
+        _override(project, module, fixtures, known, key, value)
         for module in modules
         for node in ast.walk(module.tree)
         for key, value in _entries(node)
@@ -62,12 +66,14 @@ def _items(node: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 
 def _override(
-    project: Project, module: Module, fixtures: Sequence[Fixture], key: ast.expr, value: ast.expr
+    project: Project, module: Module, fixtures: Sequence[Fixture], known: set[str], key: ast.expr, value: ast.expr
 ) -> SuiteOverride:
     place = SourceLocation(path_of(project, origin(project, full(module, key))), module.path, key.lineno)
     by_name = {fixture.name: fixture for fixture in fixtures}
     given = [by_name[name] for name in _given(module, value) if name in by_name]
-    sessions = [one for one in given if one.traits & SESSION]
+    # A fixture of a user may use a session as well: the dependency says what it is.
+    is_session = place.path in known or is_session_name(place.name)
+    sessions = [one for one in given if is_session and one.traits & SESSION]
     above = [each for one in sessions for each in _above(one, by_name)]
     traits = frozenset[str]().union(*(one.traits for one in above))
     is_async = any("async" in one.traits or "create_async_engine" in text(one.node) for one in sessions)

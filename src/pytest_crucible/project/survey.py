@@ -51,7 +51,7 @@ def find(project: Project) -> Finds:
     """Return the survey of *project*; nothing is imported, and nothing written."""
     with without_collecting():
         found, environments, apps = fixtures(project), migrations(project.root), applications(project)
-        made = engines(project)
+        made, dependencies = engines(project), session_dependencies(project)
         return Finds(
             project,
             configuration(project.root),
@@ -60,12 +60,12 @@ def find(project: Project) -> Finds:
             tuple(metadata(project)),
             tuple(made),
             tuple(session_makers(project)),
-            tuple(session_dependencies(project)),
+            tuple(dependencies),
             tuple(token_functions(project)),
             tuple(environments),
             tuple(name for environment in environments for name in targets(project, environment)),
             tuple(found),
-            tuple(overrides(project, found)),
+            tuple(overrides(project, found, dependencies)),
             tuple(bindings(project, made)),
             tuple(tested(project, apps)),
         )

@@ -222,6 +222,8 @@ def _session(finds: Finds, ask: Questions, app: Application | None, reasons: dic
             reasons["crucible_isolation"] = "the tests share their session with the application, in a transaction"
         places = {one.place.path: one.place for one in finds.session_dependencies}
         return places.get(overridden.place.path, overridden.place)
+    if suite.exists(finds) and "crucible_get_session" not in finds.configuration.values:
+        return None  # nothing is overridden, and so nothing is written
     used = [one for one in finds.session_dependencies if one.is_used] or list(finds.session_dependencies)
     chosen = _one(finds, ask, "Several functions that yield a session", "crucible_get_session", used)
     return chosen.place if chosen else None
