@@ -25,12 +25,16 @@ class SuiteOverride:
         gives_session: Whether the dependency gets a session of the tests.
         is_shared: Whether that session lives in an outer transaction, which is rolled back.
         is_async: Whether that session is an ``AsyncSession``.
+        module: The module that sets it.
+        gives: The variables that the overriding function returns or yields; a fixture's, if it is an argument.
     """
 
     place: SourceLocation
     gives_session: bool
     is_shared: bool
     is_async: bool
+    module: Module
+    gives: tuple[str, ...]
 
 
 def overrides(
@@ -70,7 +74,8 @@ def _override(
 ) -> SuiteOverride:
     place = SourceLocation(path_of(project, origin(project, full(module, key))), module.path, key.lineno)
     by_name = {fixture.name: fixture for fixture in fixtures}
-    given = [by_name[name] for name in _given(module, value) if name in by_name]
+    gives = tuple(dict.fromkeys(_given(module, value)))
+    given = [by_name[name] for name in gives if name in by_name]
     # A fixture of a user may use a session as well: the dependency says what it is.
     is_session = place.path in known or is_session_name(place.name)
     sessions = [one for one in given if is_session and one.traits & SESSION]
@@ -78,7 +83,7 @@ def _override(
     traits = frozenset[str]().union(*(one.traits for one in above))
     is_async = any("async" in one.traits or "create_async_engine" in text(one.node) for one in sessions)
     is_shared = bool(sessions) and ("savepoint" in traits or {"begin", "rollback"} <= traits)
-    return SuiteOverride(place, bool(sessions), is_shared, is_async)
+    return SuiteOverride(place, bool(sessions), is_shared, is_async, module, gives)
 
 
 def _given(module: Module, value: ast.expr) -> Iterator[str]:

@@ -107,7 +107,7 @@ def _test_loops(case: Case) -> set[str]:
     """Return the loops that tests run on: the default, and those that marks request."""
     found = {case.option(TESTS) or "function"}
     for module in case.project.tests:
-        for call in calls(module.tree):
+        for call in calls(module.tree) if module.mentions("mark.asyncio") else ():
             if last(call) == "asyncio" and "mark" in ast.unparse(call.func):
                 found.add(str(constant(keyword(call, "loop_scope")) or "function"))
     return found
@@ -121,7 +121,7 @@ def event_loop(case: Case) -> Iterator[Finding]:
     for fixture in defined:
         yield _event_loop("", case.where(fixture.module), fixture.node.lineno)
     for module in case.project.tests if not defined else ():
-        for node in functions_of(module.tree):
+        for node in functions_of(module.tree) if module.mentions("event_loop") else ():
             if "event_loop" in parameters(node):
                 yield _event_loop(node.name, case.where(module), node.lineno)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from ...project.fixtures import Fixture
 from ...project.modules import Module
-from ...project.names import full, imported, origin
+from ...project.names import full, imported
+from ...project.overrides import SuiteOverride
 from ...project.syntax import Function, calls, keyword, last, owner
 from ..case import Case
 from ..findings import Finding
@@ -68,7 +69,7 @@ def overrides_cleared(case: Case) -> Iterator[Finding]:
     """Yield each ``dependency_overrides.clear()``, which removes the overrides of other fixtures as well."""
     on = case.settings.on and case.settings.app
     for module in case.project.tests:
-        for node in ast.walk(module.tree):
+        for node in ast.walk(module.tree) if module.mentions("dependency_overrides") else ():
             if _clears(node):
                 yield Finding(
                     "All dependency overrides are cleared.",
@@ -98,45 +99,27 @@ def session_shared(case: Case) -> Iterator[Finding]:
     """Yield each override that gives the application the test's own session."""
     if case.settings.on and case.settings.isolation == "rollback":
         return
-    dependencies = {one.place.path.replace(":", ".") for one in case.finds.session_dependencies}
-    sessions = {one.name for one in case.fixtures if "session" in one.traits}
-    for fixture in case.fixtures:
-        for node in ast.walk(fixture.node):
-            given = _given_by_override(node, fixture)
-            if given in fixture.arguments and (given in sessions or _overridden(case, fixture, node) in dependencies):
+    dependencies = {one.place.path for one in case.finds.session_dependencies}
+    for override in case.finds.overrides:
+        if override.gives_session or override.place.path in dependencies:
+            for name in _shared(case, override):
                 yield Finding(
-                    f"The application and the test share one session, {given}.",
+                    f"The application and the test share one session, {name}.",
                     "A forgotten commit goes unseen, objects are loaded already (no MissingGreenlet), and requests at "
                     "the same time use one connection.",
                     "Give the application a session of its own on the same connection. With Crucible: delete the "
                     'override; or set crucible_isolation = "rollback" if tests rely on rows that are only flushed.',
-                    case.where(fixture.module),
-                    getattr(node, "lineno", fixture.node.lineno),
+                    case.where(override.module),
+                    override.place.line,
                 )
 
 
-def _overridden(case: Case, fixture: Fixture, node: ast.AST) -> str:
-    """Return the full name of the dependency that an assignment to ``dependency_overrides[…]`` overrides."""
-    target = node.targets[0] if isinstance(node, ast.Assign) else None
-    key = target.slice if isinstance(target, ast.Subscript) else None
-    return origin(case.project, full(fixture.module, key))
-
-
-def _given_by_override(node: ast.AST, fixture: Fixture) -> str:
-    """Return the name of what ``app.dependency_overrides[get_db] = …`` provides; empty for other nodes."""
-    if not isinstance(node, ast.Assign):
-        return ""
-    (target, *_) = node.targets
-    if not isinstance(target, ast.Subscript) or last(target.value) != "dependency_overrides":
-        return ""
-    value: ast.AST | None = node.value
-    if isinstance(value, ast.Lambda):
-        return last(value.body)
-    for inner in ast.walk(fixture.node):
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name == last(value):
-            results = [child.value for child in ast.walk(inner) if isinstance(child, ast.Yield | ast.Return)]
-            return next((last(result) for result in results if isinstance(result, ast.Name)), "")
-    return ""
+def _shared(case: Case, override: SuiteOverride) -> Iterator[str]:
+    """Yield the fixtures that the application gets, if a fixture that requests them sets the override."""
+    for fixture in case.fixtures:
+        first, end = fixture.lines
+        if fixture.module is override.module and first <= override.place.line <= end:
+            yield from (name for name in override.gives if name in fixture.arguments)
 
 
 def lifespan_not_run(case: Case) -> Iterator[Finding]:
@@ -144,7 +127,7 @@ def lifespan_not_run(case: Case) -> Iterator[Finding]:
     if not any(map(_has_lifespan, case.project.code)):
         return
     for module in case.project.tests:
-        if "lifespan" in module.source.lower():
+        if "lifespan" in module.source.lower() or not module.mentions("ASGITransport"):
             continue  # LifespanManager, app.router.lifespan_context: the tests run it
         for call in calls(module.tree):
             if last(call) == "ASGITransport" and full(module, call.func).startswith("httpx"):
@@ -159,7 +142,8 @@ def lifespan_not_run(case: Case) -> Iterator[Finding]:
 
 
 def _has_lifespan(module: Module) -> bool:
-    for call in calls(module.tree):
+    words = ("lifespan", "on_event", "add_event_handler", "on_startup")
+    for call in calls(module.tree) if module.mentions(*words) else ():
         if keyword(call, "lifespan") is not None and last(call) in ("FastAPI", "Starlette", "APIRouter", "Router"):
             return True
         if last(call) in ("on_event", "add_event_handler") or keyword(call, "on_startup") is not None:
@@ -172,7 +156,7 @@ def container_moved(case: Case) -> Iterator[Finding]:
     if case.machine.has(CONTAINERS) and case.machine.version(CONTAINERS) < MOVED_IN:
         return
     for module in case.project.tests:
-        for node in ast.walk(module.tree):
+        for node in ast.walk(module.tree) if module.mentions("testcontainers.postgres") else ():
             if isinstance(node, ast.ImportFrom) and node.module == "testcontainers.postgres":
                 yield Finding(
                     "testcontainers.postgres is deprecated.",
@@ -187,7 +171,7 @@ def container_moved(case: Case) -> Iterator[Finding]:
 def url_unchanged(case: Case) -> Iterator[Finding]:
     """Yield each replacement of ``postgresql://`` in ``get_connection_url()``, which says ``postgresql+psycopg2://``."""
     for module in case.project.tests:
-        if any(keyword(call, "driver") for call in calls(module.tree)):
+        if not module.mentions("get_connection_url") or any(keyword(call, "driver") for call in calls(module.tree)):
             continue  # the container names the driver that it was given
         for call in calls(module.tree):
             if last(call) == "replace" and call.args and _is_text(call.args[0], "postgresql://"):
@@ -241,4 +225,4 @@ def _starts_container(fixture: Fixture) -> bool:
 
 
 def _imports(module: Module, package: str) -> bool:
-    return any(name.partition(".")[0] == package for name in imported(module).values())
+    return module.mentions(package) and any(name.partition(".")[0] == package for name in imported(module).values())

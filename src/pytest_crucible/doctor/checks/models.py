@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...project.models import SQLMODEL, Metadata, Model
+from ...project.models import Metadata, Model
 from ...project.names import origin, reached
 from ..case import Case
 from ..findings import Finding
@@ -26,9 +26,7 @@ def not_imported(case: Case) -> Iterator[Finding]:
 
 def _is_configured(case: Case, metadata: Metadata, paths: Iterable[str]) -> bool:
     wanted = {origin(case.project, path.replace(":", ".")).removesuffix(".metadata") for path in paths}
-    if metadata.kind == "sqlmodel":
-        return bool(wanted.intersection(SQLMODEL))
-    return metadata.place.path.replace(":", ".") in wanted
+    return metadata.is_one_of(wanted)
 
 
 def _missing(case: Case, model: Model) -> Finding:

@@ -47,7 +47,7 @@ def _asks_for_no_greenlet(case: Case) -> bool:
 
 def _first_import(case: Case, package: str) -> tuple[str, int] | None:
     for module in case.project.modules:
-        for node in ast.walk(module.tree):
+        for node in ast.walk(module.tree) if module.mentions("sqlalchemy") else ():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package):
                 return case.where(module), node.lineno
             if isinstance(node, ast.Import) and any(alias.name.startswith(package) for alias in node.names):

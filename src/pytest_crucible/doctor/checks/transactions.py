@@ -19,7 +19,7 @@ With = ast.With | ast.AsyncWith
 def commits_every_test(case: Case) -> Iterator[Finding]:
     """Yield each ``async with conn.begin() as trans: … yield …`` with a rollback after the block, or none at all."""
     for module in case.project.tests:
-        for function in functions_of(module.tree):
+        for function in functions_of(module.tree) if module.mentions("begin(") else ():
             for block, begin, name in _begun(function):
                 if late := _rollback_behind(function, block, name):
                     yield _late(case, module, begin, late)
