@@ -123,17 +123,17 @@ def settle(finds: Finds, ask: Questions, without: Collection[str] = ()) -> Choic
     if not chosen and not alembic:
         raise _nothing(finds)
     main, further = databases.split(finds, chosen) if not alembic else (chosen, ())
-    session = _session(finds, ask, app, reasons)
     tokens = [one for one in finds.token_functions if one.place.path not in without]
+    session = _session(finds, ask, app, reasons)
     return Choices(
-        app,
-        main,
-        alembic,
-        session,
-        _one(finds, ask, "Several functions that make tokens", "crucible_access_token", tokens),
-        _runner(finds),
-        finds.configuration.text("asyncio_mode") == "strict",
-        suite.folder(finds),
+        app=app,
+        metadata=main,
+        alembic=alembic,
+        get_session=session,
+        token=_one(finds, ask, "Several functions that make tokens", "crucible_access_token", tokens),
+        runner=_runner(finds),
+        strict=finds.configuration.text("asyncio_mode") == "strict",
+        tests=suite.folder(finds),
         has_suite=suite.exists(finds),
         shares_session="crucible_isolation" in reasons,
         databases=further,
