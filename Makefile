@@ -33,6 +33,7 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 	cd examples/ledger && $(abspath $(LOWEST)/bin)/pytest $(ARGS)
 	$(LOWEST)/bin/pytest -n auto --dist worksteal $(ARGS) tests/pure/test_imports.py tests/pure/test_settings.py \
 		tests/redirect tests/rollback/test_session.py tests/http/test_fixtures.py tests/recipe tests/cli tests/external
+	$(LOWEST)/bin/pytest -m slow -k fastapi_users tests/init/test_samples.py
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
 	for name in isolation readers several growth trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -81,7 +82,7 @@ $(LOWEST)/.made: pyproject.toml examples/ledger/pyproject.toml
 		--annotation-style line --extra containers --extra factories --extra websockets pyproject.toml \
 		| sed -n '/^typing-extensions/d; s/ *# via.*(pyproject.toml).*//p' > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --constraints $(LOWEST)/lowest.txt \
-		--editable . --editable 'examples/ledger[test]' --group test
+		--editable . --editable 'examples/ledger[test]' --group test --group older
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.made pyproject.toml

@@ -58,8 +58,8 @@ class Copy:
             lines[int(first) - 1 : int(last)] = [other]
             path.write_text("".join(lines), "utf-8")
 
-    def pytest(self, *words: str) -> str:
-        """Run its tests in a process of their own; what was printed."""
+    def pytest(self, *words: str, **variables: str) -> str:
+        """Run its tests in a process of their own, with *variables* set; what was printed."""
         inherited = ("CRUCIBLE_", "PYTEST_", "COV_", "COVERAGE_")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(inherited)}
         for name in ("CI", "BUILD_NUMBER", "PYTHONDONTWRITEBYTECODE"):
@@ -67,7 +67,7 @@ class Copy:
         done = subprocess.run(
             [Path(sys.executable).with_name("pytest"), "-p", "no:cacheprovider", *words],
             cwd=self.root,
-            env=environment | {"CRUCIBLE_CACHE": str(self._cache)},
+            env=environment | {"CRUCIBLE_CACHE": str(self._cache)} | variables,
             capture_output=True,
             text=True,
             check=False,
@@ -94,7 +94,8 @@ def copy(
         if name is None:
             root.mkdir(exist_ok=True)
         else:
-            shutil.copytree(SAMPLES / name, root, ignore=shutil.ignore_patterns("__pycache__"))
+            sample = Path(name).parts[0]  # of a repository with several projects, the whole
+            shutil.copytree(SAMPLES / sample, tmp_path / sample, ignore=shutil.ignore_patterns("__pycache__"))
         return Copy(root, capsys, init_cache)
 
     return make

@@ -10,15 +10,27 @@ import tomlkit
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECTS = REPOSITORY / "tests" / "projects"
-# A folder that is put there is a sample: every test of this module runs on it.
-SAMPLES = sorted(folder.name for folder in PROJECTS.iterdir() if folder.is_dir())
-SUITES = [name for name in SAMPLES if any((PROJECTS / name).rglob("test_*.py"))]
-WITHOUT = [name for name in SAMPLES if name not in SUITES]
+# A folder that is put there is a sample, or has several: each goes the whole way, to a green run.
+SAMPLES = sorted(
+    each.relative_to(PROJECTS).as_posix()
+    for folder in PROJECTS.iterdir()
+    if folder.is_dir()
+    for each in (folder.glob("services/*") if (folder / "services").is_dir() else [folder])
+)
+# Those whose tests also run under plain pytest, which test_unedited.py compares.
+UNEDITED = [name for name in SAMPLES if name.startswith("suite_")]
+# All ways to write files are in these; the others differ in what is read.
+WRITTEN = ["alembic_async", "anyio_project", "app_factory", "psycopg_sync", "seed", "sqlmodel", "src_layout"]
+SUITES = [name for name in WRITTEN if any((PROJECTS / name).rglob("test_*.py"))]
+WITHOUT = [name for name in WRITTEN if name not in SUITES]
 # Of those that go through the same steps, two run by default: one with a suite and one without.
 FEW = [SUITES[0], WITHOUT[0]]
-SAMPLES_BY_TIER = [pytest.param(name, marks=[] if name in FEW else pytest.mark.slow) for name in SAMPLES]
+SAMPLES_BY_TIER = [pytest.param(name, marks=[] if name in FEW else pytest.mark.slow) for name in WRITTEN]
 # The plugin that runs asynchronous tests, where the project uses another than the one in our environment.
 PLUGINS = {"anyio_project": ["-p", "no:asyncio"]}
+# What a sample is built with, where it is not in every environment of ours. `make lowest` has fastapi-users, whose
+# adapter refuses SQLAlchemy 2.1.
+NEEDED = {"advanced_alchemy": "advanced_alchemy", "fastapi_users": "fastapi_users_db_sqlalchemy"}
 
 
 def configuration(files: dict[str, str]) -> dict[str, object]:
@@ -116,12 +128,14 @@ def test_what_is_written_reads_well(copy, name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in UNEDITED])
 def test_the_next_run_of_pytest_is_green(copy, name: str):
     """After `crucible init --yes`, which has tried it, old and new tests pass on PostgreSQL.
 
     Nothing is edited, unless the suite starts a container: then the fixtures that are named are deleted first.
     """
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name], reason=f"{NEEDED[name]} is not installed, with which the sample is built")
     project = copy(name)
     _, printed = project.init("--yes", tried=True)
     assert "tried: application, schema, session and client work" in printed
