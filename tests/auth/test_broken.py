@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 MATRIX = """
 from pytest_crucible.auth import test_routes_refuse_bad_credentials
 """
@@ -62,6 +64,7 @@ def test_public_routes_are_confirmed(secured):
     )
 
 
+@pytest.mark.slow
 def test_tokens_that_are_not_looked_at_closely(secured):
     """An expired token that gets 200, an unverified signature, and any token that is there: each by its own test."""
     result = secured(
@@ -149,6 +152,7 @@ def test_a_websocket_that_accepts_everybody(secured):
     result.stdout.fnmatch_lines(["*the websocket accepted, and waits for messages*", "*accepted, and sent a message*"])
 
 
+@pytest.mark.slow
 def test_answers_that_are_no_refusal(secured):
     """An exception is shown with its place; a validation error and a missing object are no refusal."""
     result = secured(

@@ -79,6 +79,7 @@ def crucible(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_kept_database_outlives_its_server(project: Path, printed: Callable[..., str]):
     """A failed test's rows can be looked at when the run, and its server, have ended."""
     name = kept_by_a_run(project)

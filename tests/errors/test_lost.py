@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 
 from pytest_crucible.server import Address
 
@@ -19,6 +20,7 @@ import threading
 import time
 
 import psycopg
+import pytest
 import pytest
 from sqlalchemy import func, select, text
 
@@ -84,6 +86,7 @@ async def test_first(db_session, crucible_run):
     assert left_behind(project_server[1].admin) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_dies(own_project):
     """Each test that needs it says so, at once; nothing is left of it."""
     began = time.monotonic()

@@ -40,6 +40,7 @@ def project(copy, monkeypatch: pytest.MonkeyPatch, init_cache: Path):
     return project
 
 
+@pytest.mark.slow
 def test_requirements_that_exclude_each_other(project, init_cache: Path):
     """What pip cannot resolve is not written, its reason is said, and the configuration is written all the same."""
     wheel(init_cache / "wheels", "oldplugin", "pytest<9")

@@ -108,6 +108,7 @@ def test_a_requirement_that_is_not_installed(project):
     assert 'crucible_app = "shop:app"' in written(project)
 
 
+@pytest.mark.slow
 def test_settings_that_are_refused(project):
     """What Crucible refuses is never written."""
     project.write(shop_py="from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): ...\n")

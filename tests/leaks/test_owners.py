@@ -563,6 +563,7 @@ def test_holders_within_a_with_block(project, driver):
     project.run(SYNC.format(driver=driver) + BLOCKS, "-Werror").assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 def test_a_session_whose_backend_was_ended_before_a_fresh_clone(project):
     """A wide session whose backend is gone gives it up with the others, and reads on from the fresh clone."""
     result = project.run(
