@@ -1,6 +1,8 @@
 """Whole projects, built differently: what is wrong in them is found, and nothing else."""
 
 import shutil
+import sys
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +93,21 @@ def test_projects_inside_a_project_are_not_its_own(tmp_path: Path):
     shutil.copytree(SAMPLES / "seed", tmp_path / "examples" / "seed")
     assert codes(tmp_path) == []
     assert codes(tmp_path / "examples" / "seed") == EXPECTED["seed"]
+
+
+def packages_with_tests() -> list[Path]:
+    """Return the installed packages that bring a conftest, those of the interpreter below the environment too."""
+    below = sysconfig.get_path("purelib", vars={"base": sys.base_prefix})
+    folders = [Path(folder) for folder in dict.fromkeys([sysconfig.get_path("purelib"), below])]
+    files = [(folder, file) for folder in folders for file in folder.glob("*/**/conftest.py")]
+    return sorted({folder / file.relative_to(folder).parts[0] for folder, file in files})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("root", [pytest.param(root, id=root.name) for root in packages_with_tests()])
+def test_installed_packages_have_no_faults(root: Path):
+    """The suites of well-kept packages, which use neither PostgreSQL nor an application, have no findings."""
+    assert codes(root) == []
 
 
 # What is wrong in the well-known recipe as it is written, and the finding that says so.
