@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
+from pytest_crucible.cli import main
 from pytest_crucible.control import database_names as names
 from pytest_crucible.control.marks import MARK
 from pytest_crucible.server import Lease, lease
@@ -77,6 +78,22 @@ def test_kept_databases_and_templates(project_of: Make, database_server: Lease, 
     assert "crucible psql" in kept_finding.do
     assert "There are 5 templates" in templates.found
     assert "--templates" in templates.do
+
+
+def test_what_gc_drops(project_of: Make, database_server: Lease):
+    """After crucible gc, and with --templates, as the findings say, none of them is left."""
+    url = database_server.admin.url()
+    with psycopg.connect(url, autocommit=True) as connection:
+        templates = [names.template("app", f"{number:016x}") for number in range(5)]
+        dead, kept = names.worker("app", "deadbeef", "mainx1", 1), names.kept("tests/test_it.py::test_it", "12345678")
+        for name in (dead, kept, *templates):
+            connection.execute(f'CREATE DATABASE "{name}" CONNECTION LIMIT {MARK}'.encode())
+    patient = on_server(project_of, database_server)
+    assert len(patient.found("stale-databases", without=ASKING)) == 3
+    assert main(["gc", "--server", url, "--root", str(patient.root)]) == 0
+    assert len(patient.found("stale-databases", without=ASKING)) == 1
+    assert main(["gc", "--server", url, "--root", str(patient.root), "--templates"]) == 0
+    assert patient.found("stale-databases", without=ASKING) == []
 
 
 def test_a_server_on_which_nothing_is_left(project_of: Make, database_server: Lease):

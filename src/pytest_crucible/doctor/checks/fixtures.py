@@ -22,7 +22,8 @@ CHANGING = ("update", "set", "setdefault")
 def faker_seed(case: Case) -> Iterator[Finding]:
     """Yield each fixture ``faker_seed``, which seeds only Faker's own fixture."""
     with_factories = any(_imports(module, "polyfactory") for module in case.project.modules)
-    if case.settings.on or not with_factories:
+    is_seeded = any(module.mentions("__random_seed__") for module in case.project.modules)
+    if case.settings.on or is_seeded or not with_factories:
         return
     for fixture in case.fixtures:
         if fixture.name == "faker_seed":

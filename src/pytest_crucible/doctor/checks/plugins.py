@@ -40,9 +40,10 @@ def our_names() -> frozenset[str]:
 
 
 def clashes(case: Case) -> Iterator[Finding]:
-    """Yield each fixture of another plugin that Crucible's hides."""
+    """Yield each fixture of another plugin that Crucible's hides, unless the project has one of its own."""
     others = [plugin for plugin in case.machine.plugins if plugin.name != OURS] if case.settings.on else []
-    for name in sorted(our_names()):
+    overridden = {fixture.name for fixture in case.fixtures if fixture.module.is_test}
+    for name in sorted(our_names() - overridden):
         owners = sorted(plugin.name for plugin in others if name in fixture_names(plugin.files))
         if owners:
             yield Finding(
