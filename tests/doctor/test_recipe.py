@@ -133,6 +133,16 @@ def test_a_lifespan_that_runs_or_is_none(project_of: Make):
     assert project_of(plain).found("lifespan-not-run") == []
 
 
+@pytest.mark.parametrize("app", ["create_app(sessions)", "made"])
+def test_an_application_that_the_suite_sets_up_itself(project_of: Make, app: str):
+    """An application that is made from objects of the suite lacks nothing that a lifespan would set up."""
+    client = CLIENT.replace("app=app", f"app={app}").replace(
+        "async with", "made = create_app(sessions)\n        async with"
+    )
+    files = {"app/main.py": LIFESPAN_APP, "tests/conftest.py": client}
+    assert project_of(files).found("lifespan-not-run") == []
+
+
 def test_handlers_of_the_older_kind_are_a_lifespan(project_of: Make):
     """on_event("startup") does not run either."""
     application = 'from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.on_event("startup")\ndef start(): ...\n'

@@ -50,7 +50,7 @@ ALSO_EXPECTED = {
     "suite_create_drop": ["overrides-cleared", "schema-per-test", "session-shared"],
     "suite_savepoint": ["session-shared"],
     "suite_template": [],
-    "suite_truncate": ["lifespan-not-run"],
+    "suite_truncate": [],
     "tox_ini": [],
 }
 

@@ -9,7 +9,7 @@ from ...project.fixtures import Fixture
 from ...project.modules import Module
 from ...project.names import full, imported
 from ...project.overrides import SuiteOverride
-from ...project.syntax import Function, calls, keyword, last, owner
+from ...project.syntax import Function, assigned, calls, keyword, last, owner, statements, text
 from ..case import Case
 from ..findings import Finding
 
@@ -21,9 +21,9 @@ CHANGING = ("update", "set", "setdefault")
 
 def faker_seed(case: Case) -> Iterator[Finding]:
     """Yield each fixture ``faker_seed``, which seeds only Faker's own fixture."""
-    with_factories = any(_imports(module, "polyfactory") for module in case.project.modules)
-    is_seeded = any(module.mentions("__random_seed__") for module in case.project.modules)
-    if case.settings.on or is_seeded or not with_factories:
+    modules = [module for module in case.project.modules if _imports(module, "polyfactory")]
+    seeds = [_is_seeded(node) for module in modules for node in _factories(module)]
+    if case.settings.on or not modules or (seeds and all(seeds)):
         return
     for fixture in case.fixtures:
         if fixture.name == "faker_seed":
@@ -34,6 +34,17 @@ def faker_seed(case: Case) -> Iterator[Finding]:
                 case.where(fixture.module),
                 fixture.node.lineno,
             )
+
+
+def _factories(module: Module) -> Iterator[ast.ClassDef]:
+    """Yield the classes that inherit from a factory of Polyfactory."""
+    for node in module.top():
+        if isinstance(node, ast.ClassDef) and any(full(module, base).startswith("polyfactory.") for base in node.bases):
+            yield node
+
+
+def _is_seeded(factory: ast.ClassDef) -> bool:
+    return any(name == "__random_seed__" for name, _ in filter(None, map(assigned, factory.body)))
 
 
 def shared_headers(case: Case) -> Iterator[Finding]:
@@ -131,7 +142,8 @@ def lifespan_not_run(case: Case) -> Iterator[Finding]:
         if "lifespan" in module.source.lower() or not module.mentions("ASGITransport"):
             continue  # LifespanManager, app.router.lifespan_context: the tests run it
         for call in calls(module.tree):
-            if last(call) == "ASGITransport" and full(module, call.func).startswith("httpx"):
+            is_transport = last(call) == "ASGITransport" and full(module, call.func).startswith("httpx")
+            if is_transport and not _is_made_with_arguments(module, call):
                 yield Finding(
                     "The client's ASGITransport does not run the application's lifespan.",
                     "The application that these tests ask has never started: what its lifespan sets up is missing.",
@@ -140,6 +152,13 @@ def lifespan_not_run(case: Case) -> Iterator[Finding]:
                     case.where(module),
                     call.lineno,
                 )
+
+
+def _is_made_with_arguments(module: Module, transport: ast.Call) -> bool:
+    """Return whether the suite makes the application from objects of its own, in place of what a lifespan sets up."""
+    app = keyword(transport, "app") or next(iter(transport.args), None)
+    made = [value for name, value in filter(None, map(assigned, statements(module.tree.body))) if name == text(app)]
+    return any(isinstance(value, ast.Call) and (value.args or value.keywords) for value in (app, *made))
 
 
 def _has_lifespan(module: Module) -> bool:
