@@ -194,6 +194,17 @@ def test_a_new_suite_takes_a_dependency_that_yields_a_session(copy):
     assert options(project)["crucible_get_session"] == "shop:get_db"
 
 
+def test_what_is_made_with_a_session_is_none(copy):
+    """A dependency that is given a session, and yields an object that is made with it, is no candidate."""
+    project = copy()
+    user_db = "\n\nasync def get_user_db(session: AsyncSession = Depends(get_db)):\n    yield UserDatabase(session)\n"
+    user = "\n\nasync def get_user(users=Depends(get_user_db)): ...\n"
+    project.write(shop_py=APP + user_db + user)
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert "Several functions that yield a session" not in printed
+
+
 @pytest.mark.parametrize(
     ("function", "is_one"),
     [

@@ -113,7 +113,7 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
                 continue
             is_async = yields_session(project, module, node, makers)
             is_used = f"{module.name}.{node.name}" in used
-            if is_async is None and is_used and is_session_name(node.name) and "maker" not in text(node.returns):
+            if is_async is None and is_used and _is_named_session(project, module, node):
                 is_async = isinstance(node, ast.AsyncFunctionDef)  # the session comes from a manager of the project
             if is_async is not None and not is_stub(node):
                 place = SourceLocation(f"{module.name}:{node.name}", module.path, node.lineno)
@@ -124,6 +124,14 @@ def session_dependencies(project: Project) -> list[SessionDependency]:
 def is_session_name(name: str) -> bool:
     """Return whether a function of this name gives a session, and no maker of sessions."""
     return bool(SESSION_NAME.search(name)) and "maker" not in name.lower() and "factory" not in name.lower()
+
+
+def _is_named_session(project: Project, module: Module, function: Function) -> bool:
+    """Return whether its name says that it gives a session, and it does not make another object with a session."""
+    given = (argument.annotation for argument in (*function.args.args, *function.args.kwonlyargs))
+    if any(_annotated(project, module, annotation) is not None for annotation in given):
+        return False
+    return is_session_name(function.name) and "maker" not in text(function.returns)
 
 
 def _made(
@@ -212,7 +220,7 @@ def yields_session(project: Project, module: Module, function: Function, makers:
         elif isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             yielded.append(node.value)
     kinds = (_session(project, module, bound.get(text(node), node), bound, makers) for node in yielded)
-    return next((kind for kind in kinds if kind is not None), _annotated(project, module, function))
+    return next((kind for kind in kinds if kind is not None), _annotated(project, module, function.returns))
 
 
 def _session(
@@ -235,10 +243,10 @@ def _session(
     return None
 
 
-def _annotated(project: Project, module: Module, function: Function) -> bool | None:
-    if "sessionmaker" in text(function.returns):
+def _annotated(project: Project, module: Module, annotation: ast.expr | None) -> bool | None:
+    if "sessionmaker" in text(annotation):
         return None
-    for node in ast.walk(function.returns) if function.returns else ():
+    for node in ast.walk(annotation) if annotation else ():
         dotted = imported(module).get(node.id, "") if isinstance(node, ast.Name) else ""
         if origin(project, dotted).startswith(LIBRARIES) and dotted.rpartition(".")[2] in SESSIONS:
             return SESSIONS[dotted.rpartition(".")[2]]
