@@ -180,6 +180,13 @@ def test_a_client_with_a_session_that_stays(copy):
     assert found(copy, session + client) == {}
 
 
+def test_an_engine_that_wide_fixtures_hold(copy):
+    """Crucible's engine is made for each test: it cannot take the place of one that a wide fixture keeps."""
+    maker = '@pytest.fixture(scope="session")\ndef sessions(engine_):\n    return async_sessionmaker(engine_)\n'
+    assert found(copy, ENGINE + maker) == {}
+    assert found(copy, ENGINE + maker.replace('(scope="session")', "")) == {"engine_": "async_engine"}
+
+
 def test_the_names_are_said_again(copy):
     """A second run has nothing to write, and names the fixtures that are still there."""
     project = copy()

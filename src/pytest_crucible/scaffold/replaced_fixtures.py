@@ -69,6 +69,10 @@ def needless(finds: Finds, choices: Choices) -> list[str]:
     sessions = {one.name for one in finds.fixtures if one.traits & {"session", "savepoint"} and one.name not in names}
     # A client that shares a session which stays would leave the application without it.
     found = [one for one in found if one.by != "async_client" or sessions.isdisjoint(one.requests)]
+    # Each of Crucible's is made anew for every test, and so none can take the place of what a wide fixture holds on to.
+    wide = [one for one in finds.fixtures if one.scope != "function" and one.name not in {each.name for each in found}]
+    held = {name for fixture in wide for name in fixture.arguments}
+    found = [one for one in found if one.by is None or one.name not in held]
     lines = [one.line(finds.project.root) for one in [*_hooks(finds), *_ordered(found)]]
     return ["", HEADING, *lines, REST] if lines else []
 
