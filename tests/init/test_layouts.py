@@ -123,7 +123,7 @@ def test_an_engine_that_cannot_be_named(copy):
 
 
 def test_a_session_that_outlives_tests(copy):
-    """A wide session is pointed out: what tests leave open on it is ended."""
+    """A wide session is pointed out, what tests leave open on it is ended; a session maker is none."""
     project = copy()
     project.write(
         models_py=MODELS,
@@ -132,6 +132,9 @@ def test_a_session_that_outlives_tests(copy):
     )
     _, printed = project.init("--dry-run")
     assert "tests/conftest.py:5 db is a session of scope session" in printed
+    maker = "import pytest\nfrom sqlalchemy.orm import sessionmaker\n\n\n@pytest.fixture(scope='session')\n"
+    project.write(tests__conftest_py=f"{maker}def sessions(engine):\n    return sessionmaker(engine)\n")
+    assert "of scope session" not in project.init("--dry-run")[1]
 
 
 def test_an_application_on_sqlite(copy):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from ..project import Finds, Module
+from ..project.engines import MAKERS
+from ..project.fixtures import Fixture
 from ..project.modules import TEST_FOLDERS
 from ..project.names import imported
+from ..project.syntax import last, own
 
 # Marks of pytest and of plugins that register them themselves.
 KNOWN = {
@@ -42,7 +46,11 @@ def folder(finds: Finds) -> str:
 
 def wide_sessions(finds: Finds) -> list[str]:
     """Return notes on sessions that last longer than a test."""
-    wide = [one for one in finds.fixtures if "session" in one.traits and one.scope not in ("function", "?")]
+    wide = [
+        one
+        for one in finds.fixtures
+        if "session" in one.traits and one.scope not in ("function", "?") and not _gives_maker(one)
+    ]
     return [
         f"{one.place.where(finds.project.root)} {one.name} is a session of scope {one.scope}: Crucible ends a "
         "transaction that a test leaves open on it. Commit it, or request db_session or sync_session."
@@ -59,6 +67,12 @@ def other_installers(finds: Finds) -> list[str]:
         for name, text in texts.items()
         if any(re.search(r"\bpytest\b", found) for found in INSTALLS.findall(text)) and "pytest-crucible" not in text
     ]
+
+
+def _gives_maker(fixture: Fixture) -> bool:
+    """Return whether a fixture gives tests a session maker: they open and close their own sessions."""
+    given = [node.value for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)]
+    return any(isinstance(value, ast.Call) and last(value) in MAKERS for value in given)
 
 
 def paths(finds: Finds) -> list[str]:
