@@ -180,6 +180,15 @@ def test_a_client_with_a_session_that_stays(copy):
     assert found(copy, session + client) == {}
 
 
+def test_a_session_that_is_filled(copy):
+    """Without the fixture, the rows that a function of the project inserts for the tests would be missing."""
+    session = "@pytest.fixture\ndef db():\n    with Session(engine) as session:\n        {}\n        yield session\n"
+    session += "        session.rollback()\n"
+    head = "from sqlalchemy.orm import Session\n\ndef first_user(session): ...\n\n"
+    assert found(copy, head + session.format("first_user(session)")) == {}
+    assert found(copy, head + session.format("print(session)")) == {"db": "sync_session"}
+
+
 def test_an_engine_that_wide_fixtures_hold(copy):
     """Crucible's engine is made for each test: it cannot take the place of one that a wide fixture keeps."""
     maker = '@pytest.fixture(scope="session")\ndef sessions(engine_):\n    return async_sessionmaker(engine_)\n'

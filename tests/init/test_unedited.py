@@ -40,7 +40,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, init_cache: Path) -> Iter
     "name", [pytest.param(name, marks=[] if name == REPRESENTATIVE else pytest.mark.slow) for name in SUITES]
 )
 def test_all_tests_pass_before_and_after(copy, database, name: str):
-    """The same tests pass under plain pytest and after `crucible init --yes`, and no module is edited."""
+    """The same tests pass under plain pytest, after `crucible init --yes`, and without the fixtures that it names."""
     project = copy(name)
     modules = {file: text for file, text in project.files().items() if file.endswith(".py")}
     [driver] = {driver for text in modules.values() for driver in DRIVER.findall(text)}
@@ -53,3 +53,6 @@ def test_all_tests_pass_before_and_after(copy, database, name: str):
     assert "crucible: embedded PostgreSQL" in after
     assert PASSED.findall(after) == PASSED.findall(before)
     assert modules == {file: text for file, text in project.files().items() if file.endswith(".py")}
+    if name != REPRESENTATIVE:
+        project.obey(printed)
+        assert PASSED.findall(project.pytest("-rA")) == PASSED.findall(before)

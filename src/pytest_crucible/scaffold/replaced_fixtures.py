@@ -14,7 +14,7 @@ from ..project.applications import Application
 from ..project.fixtures import Fixture
 from ..project.hooks import hooks
 from ..project.names import full, origin
-from ..project.syntax import assigned, calls, constant, keyword, own, text
+from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
 from .choices import Choices
 
 SHARED = {"savepoint", "rollback", "begin"}
@@ -128,7 +128,11 @@ def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple
         yield "Factories are bound to the test's session without wiring.", None
     if "async client" in found and choices.app and _is_client_of(finds, fixture, choices.app):
         yield "Crucible's client runs the application's lifespan, and restores overrides.", "async_client"
-    if found & (SHARED | SCHEMA | {"engine", "cleans"}) and _gives_session(finds, fixture):
+    if (
+        found & (SHARED | SCHEMA | {"engine", "cleans"})
+        and _gives_session(finds, fixture)
+        and not _fills(finds, fixture)
+    ):
         yield SHARE if choices.shares_session else RESET, session
     if "engine" in found and "session" not in found:
         why = "Crucible redirects every engine to the test's database, whose template contains the schema."
@@ -165,6 +169,20 @@ def _gives_session(finds: Finds, fixture: Fixture) -> bool:
     """Return whether the fixture gives tests a session."""
     given = [_resolved(fixture, node.value) for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)]
     return bool(given) and all(_is_session(finds, fixture, value) for value in given)
+
+
+def _fills(finds: Finds, fixture: Fixture) -> bool:
+    """Return whether the fixture hands its session to a function of the project, which may insert rows."""
+    given = {text(node.value) for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)}
+    filled = [call for call in calls(fixture.node) if any(text(argument) in given for argument in call.args)]
+    return any(_is_function(finds, origin(finds.project, full(fixture.module, call))) for call in filled)
+
+
+def _is_function(finds: Finds, dotted: str) -> bool:
+    owner, _, name = dotted.rpartition(".")
+    module = finds.project.by_name.get(owner)
+    functions = (node for node in module.top() if isinstance(node, Function)) if module else ()
+    return any(function.name == name for function in functions)
 
 
 def _is_session(finds: Finds, fixture: Fixture, value: ast.expr | None) -> bool:
