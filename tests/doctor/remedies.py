@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +103,13 @@ class Remedy:
         configuration = ASYNC.format(loops=self.loops[number])
         on = "" if self.off[number] else ON.replace("app.models", "app.main")
         return {"pyproject.toml": configuration + on + self.lines[number] + "\n", **files}
+
+
+def run(root: Path, cache: Path, warnings: str = "error::UserWarning") -> subprocess.CompletedProcess[str]:
+    """Run the suite of the project in a process of its own; warnings, which Crucible's are, are errors by default."""
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", warnings]
+    environ = {**os.environ, "CRUCIBLE_CACHE": str(cache)}
+    return subprocess.run(words, cwd=root, env=environ, capture_output=True, text=True, check=False, timeout=120)
 
 
 def fixture(body: str, *, of: str = "", name: str = "session") -> str:
@@ -277,7 +287,7 @@ REMEDIES = {
     "model-not-imported": Remedy(
         {"app/main.py": BASED, "app/base.py": BASE, "app/ports.py": EXTRA, "tests/test_it.py": PORTS},
         {"app/main.py": BASED + "import app.ports\n"},
-        lines=("", ""),
+        passes=1,
     ),
     "faker-seed": Remedy(
         {"tests/conftest.py": SHIP_FACTORY + "\n    @pytest.fixture\n    def faker_seed():\n        return 1\n"},

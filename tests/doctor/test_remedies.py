@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +10,19 @@ import pytest
 from pytest_crucible.doctor import CHECKS
 
 from .conftest import WELL, Patient
-from .remedies import ELSEWHERE, REMEDIES, WITHOUT, Remedy
+from .remedies import ELSEWHERE, REMEDIES, WITHOUT, Remedy, run
 
 NAMES = [pytest.param(remedy, name.partition(",")[0], id=name) for name, remedy in REMEDIES.items()]
+# Errors that fail under Crucible as well as the finding says; without Crucible, others pass and test nothing.
+FAILING = [
+    "creates-database",
+    "engine-creator",
+    "event-loop-fixture",
+    "loop-scope-mismatch",
+    "model-not-imported",
+    "schema-wrong",
+    "setting-wrong",
+]
 RUN = [pytest.param(remedy, id=name) for name, remedy in REMEDIES.items() if remedy.passes]
 
 
@@ -43,22 +50,20 @@ def test_the_suite_is_green(tmp_path: Path, server_cache: Path, remedy: Remedy):
     """After the remedy, all tests of the project pass."""
     write(tmp_path, remedy, 0)
     write(tmp_path, remedy, 1)
-    environ = {**os.environ, "CRUCIBLE_CACHE": str(server_cache)}
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-W",
-        "error::UserWarning",
-    ]
-    done = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    done = run(tmp_path, server_cache)
     assert re.search(rf"^{remedy.passes} passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAILING)
+def test_the_suite_is_red_before(tmp_path: Path, server_cache: Path, name: str):
+    """Before the remedy of an error, the suite fails."""
+    write(tmp_path, REMEDIES[name], 0)
+    done = run(tmp_path, server_cache)
+    assert done.returncode != 0, done.stdout
+    if name == "creates-database":
+        assert "permission denied to create database" in done.stdout
 
 
 def test_every_finding_has_a_remedy():

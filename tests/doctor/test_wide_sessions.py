@@ -1,10 +1,12 @@
 """Sessions that outlive tests, and that tests write through."""
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from .conftest import Make
+from .conftest import ASYNC, Make, Patient
+from .remedies import MAIN, run
 
 TOP = "import pytest\nfrom sqlalchemy import insert, select, text\nfrom sqlalchemy.orm import Session, sessionmaker\n"
 TOP += "from sqlalchemy.ext.asyncio import AsyncSession\nfrom app.database import engine, Ship\n\n"
@@ -113,3 +115,55 @@ QUIET = {
 def test_sessions_that_are_well(project_of: Make, conftest: str, test: str):
     """A wide session that tests only read, that is rolled back, or that is none is no finding."""
     assert project_of(files(conftest, test)).found("wide-session-writes") == []
+
+
+# What the reasons say, under each isolation.
+CLAIMS = """
+import pytest
+from sqlalchemy import func, select
+from app.main import Maker, Ship
+
+kept = []
+
+
+@pytest.fixture(scope="session")
+async def wide():
+    async with Maker() as session:
+        yield session
+
+
+async def test_commits(wide):
+    kept.append(Ship(id=1))
+    wide.add(kept[0])
+    await wide.commit()
+
+
+async def test_the_row_is_gone_and_the_object_is_not(wide):
+    assert await wide.scalar(select(func.count()).select_from(Ship)) == 0
+    assert await wide.get(Ship, 1) is kept[0]
+
+
+async def test_leaves_a_row_uncommitted(wide):
+    wide.add(Ship(id=2))
+    await wide.flush()
+
+
+async def test_what_is_flushed_is_seen_by_no_other(wide, db_session):
+    assert await wide.get(Ship, 2) is None
+    wide.add(Ship(id=3))
+    await wide.flush()
+    assert await db_session.get(Ship, 3) is None
+    await wide.rollback()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["reset", "clone", "rollback"])
+def test_what_the_reasons_say(tmp_path: Path, server_cache: Path, isolation: str):
+    """Rows of earlier tests are gone and their objects stay, and an open transaction is rolled back with a warning."""
+    lines = f'crucible_metadata = ["app.main:Base"]\ncrucible_isolation = "{isolation}"\n'
+    files = {"pyproject.toml": ASYNC.format(loops="session") + lines, "app/__init__.py": "", "app/main.py": MAIN}
+    Patient(tmp_path).write({**files, "tests/test_it.py": CLAIMS})
+    done = run(tmp_path, server_cache, "default")
+    assert "4 passed, 1 warning" in done.stdout, done.stdout + done.stderr
+    assert "LeakWarning: The test left a transaction open that has written" in done.stdout
