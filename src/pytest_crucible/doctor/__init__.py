@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..project import find, read
-from ..project.modules import Project
+from ..project.modules import Project, without_collecting
 from ..project.pytest_configuration import configuration
 from .case import Case
 from .checks.packages import shown_versions
@@ -78,7 +78,8 @@ def diagnose(
     case = case or case_of(root)
     case = case.without(without)
     checks = [check for check in CHECKS if check.code not in ignore and check.needs not in without]
-    found = [finding.of(check.code, check.severity) for check in checks for finding in _run(check, case)]
+    with without_collecting():
+        found = [finding.of(check.code, check.severity) for check in checks for finding in _run(check, case)]
     left = [finding for finding in found if not _is_ignored(case, finding)]
     order = {severity: number for number, severity in enumerate(SEVERITIES)}
     left.sort(key=lambda one: (one.file == "", one.file, order[one.severity or "note"], one.line, one.code))
