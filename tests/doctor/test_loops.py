@@ -120,7 +120,9 @@ def test_a_pool_on_function_loops(project_of: Make):
     """Where Crucible is on, a pool on function loops costs time and is noted."""
     files = {"app/db.py": MODULE_ENGINE.format(pool="")}
     assert project_of(files, loops="function", on=True).found("pooled-async-engine") == []  # no test, no loop
-    files["tests/test_it.py"] = ""
+    files["tests/test_it.py"] = "def test_it(client): ...\n"
+    assert project_of(files, loops="function", on=True).found("pooled-async-engine") == []  # no test on a loop
+    files["tests/test_it.py"] = "async def test_it(): ...\n"
     [finding] = project_of(files, loops="function", on=True).found("pooled-async-engine")
     assert (finding.severity, finding.line) == ("note", 4)
     assert "kept from test to test" in finding.do

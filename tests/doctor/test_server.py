@@ -154,6 +154,9 @@ def test_more_connections_than_the_server_has(project_of: Make, database_server:
     assert "pool_size + max_overflow" in finding.why
     patient = on_server(project_of, database_server, addopts="--numprocesses=2", files=APP)
     assert patient.found("too-many-connections", without=()) == []
+    smaller = {**APP, "app/main.py": APP["app/main.py"].replace("pool_size=30, max_overflow=20", "pool_size=5")}
+    patient = on_server(project_of, database_server, addopts="-n 8", files=smaller)
+    assert patient.found("too-many-connections", without=()) == []
 
 
 @pytest.mark.slow

@@ -143,8 +143,10 @@ def _event_loop(who: str, file: str, line: int) -> Finding:
 
 def pooled_engine(case: Case) -> Iterator[Finding]:
     """Yield each pool that Crucible empties after every test, since its connections belong to the test's loop."""
-    if not case.settings.on or not case.project.tests or not case.uses("pytest-asyncio"):
+    if not case.settings.on or not case.uses("pytest-asyncio"):
         return
+    if not any(module.mentions("async def test") for module in case.project.tests):
+        return  # a TestClient has a loop of its own, and runs the application on it
     if "function" not in _test_loops(case):
         return
     lasting = {id(node) for fixture in case.fixtures if fixture.scope != "function" for node in calls(fixture.node)}
