@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import Make
+from .conftest import ON, Make
 
 SESSION_ENGINE = """
     import pytest
@@ -127,6 +127,18 @@ def test_a_pool_on_function_loops(project_of: Make):
     assert (finding.severity, finding.line) == ("note", 4)
     assert "kept from test to test" in finding.do
     assert project_of(files, loops="function").found("pooled-async-engine") == []
+
+
+@pytest.mark.parametrize(("plugin", "is_found"), [("asyncio", True), ("anyio", False)])
+def test_a_pool_of_tests_in_strict_mode(project_of: Make, plugin: str, *, is_found: bool):
+    """In strict mode only tests with a mark run on loops of pytest-asyncio."""
+    test = f"import pytest\n\n@pytest.mark.{plugin}\nasync def test_it(): ...\n"
+    files = {
+        "pyproject.toml": f"[tool.pytest]\n{ON}",
+        "app/db.py": MODULE_ENGINE.format(pool=""),
+        "tests/test_it.py": test,
+    }
+    assert bool(project_of(files).found("pooled-async-engine")) is is_found
 
 
 def test_a_pool_that_is_none_or_lives_on_one_loop(project_of: Make):

@@ -145,8 +145,10 @@ def pooled_engine(case: Case) -> Iterator[Finding]:
     """Yield each pool that Crucible empties after every test, since its connections belong to the test's loop."""
     if not case.settings.on or not case.uses("pytest-asyncio"):
         return
-    if not any(module.mentions("async def test") for module in case.project.tests):
-        return  # a TestClient has a loop of its own, and runs the application on it
+    # A TestClient has a loop of its own; in strict mode, anyio or trio runs the tests without a mark.
+    word = "async def test" if case.option("asyncio_mode", "strict") == "auto" else "mark.asyncio"
+    if not any(module.mentions(word) for module in case.project.tests):
+        return
     if "function" not in _test_loops(case):
         return
     lasting = {id(node) for fixture in case.fixtures if fixture.scope != "function" for node in calls(fixture.node)}
