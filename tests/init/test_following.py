@@ -317,7 +317,20 @@ class Thing(Base):
 
 others = Table("others", shared)
 """
+IMPORTED = """
+from common.orm import Base, Timestamps
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class Thing(Timestamps, Base):
+    __tablename__ = "things"
+"""
 BASES = {
+    "another project's": (IMPORTED, "Base"),
+    "another project's, by its module": (
+        "from common import orm\nclass Thing(orm.Model): id: Mapped[int] = mapped_column(primary_key=True)\n",
+        "orm.Model",
+    ),
     "advanced-alchemy": (ADVANCED, "UUIDAuditBase"),
     "advanced-alchemy, by its module": (
         "from advanced_alchemy.extensions.litestar import base\nclass Thing(base.UUIDBase): ...\n",
@@ -337,6 +350,36 @@ def test_kinds_of_bases(copy, kind: str):
     project = copy()
     project.write(shop__models_py=source, tests__test_it_py=TEST)
     assert options(project)["crucible_metadata"] == [f"shop.models:{expected}"]
+
+
+NO_BASES = {
+    "a class without a table": "from common.orm import Base\nclass Thing(Base): ...\n",
+    "a schema of pydantic": "from pydantic import BaseModel\nclass Thing(BaseModel): __tablename__ = 'things'\n",
+    "a base that a function of the project makes": "from shop.make import Base\nfrom other import Mixin\n"
+    "class Thing(Mixin, Base): __tablename__ = 'things'\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_BASES)
+def test_classes_without_a_base_that_can_be_named(copy, kind: str):
+    """A class that maps no table, or whose base the project makes in an unreadable way, names no base."""
+    project = copy()
+    project.write(shop__models_py=NO_BASES[kind], shop__make_py="Base = made()\n", tests__test_it_py=TEST)
+    code, printed = project.init("--yes")
+    assert code == 1
+    assert "There is no declarative base" in printed
+
+
+def test_options_that_were_set_by_hand(copy):
+    """A base and an application that cannot be found are accepted where the options name them."""
+    project = copy()
+    mine = '[pytest]\ncrucible_app = "shop:make"\ncrucible_metadata = ["shop:Base"]\n'
+    project.write(shop_py="Base, make = made()\n", pytest_toml=mine, tests__test_it_py=TEST)
+    assert project.init("--yes")[0] == 0
+    assert project.files()["pytest.toml"] == mine
+    code, printed = project.init("--check")
+    assert (code, "Everything is set up" in printed) == (0, True)
+    assert "application: shop:make, as set" in printed
 
 
 def test_a_suite_on_several_databases(copy):

@@ -116,6 +116,7 @@ def test_a_repository_of_several_projects(copy):
     project = copy()
     for name in ("billing", "shop"):
         project.write(**{f"{name}__main_py": APP, f"{name}__pyproject_toml": "[project]\nname = 'x'\n"})
+    project.write(common__orm_py=APP.partition("one =")[0], common__pyproject_toml="[project]\nname = 'x'\n")
     code, printed = project.init("--yes")
     assert code == 1
     assert "Run `crucible init --root billing` or `crucible init --root shop`." in printed

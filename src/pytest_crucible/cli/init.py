@@ -190,7 +190,9 @@ def _say(finds: Finds, choices: Choices) -> None:
         print(f"further database: {entry}")
     if choices.shares_session:
         print(f"isolation: rollback, since {choices.reasons['crucible_isolation']}")
-    if choices.app is None:
+    if choices.app is None and (given := finds.configuration.text("crucible_app")):
+        print(f"application: {given}, as set")
+    elif choices.app is None:
         print("application: none found that can be named, so no test calls it")
     file = finds.configuration.file
     print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")

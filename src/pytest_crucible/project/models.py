@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +12,7 @@ from typing import Literal
 from .location import SourceLocation
 from .modules import Module, Project
 from .names import full, imported, origin, path_of, reached
-from .syntax import assigned, constant, keyword, text
+from .syntax import assigned, constant, keyword, last, text
 
 BASES = ("sqlalchemy.orm.DeclarativeBase", "sqlalchemy.orm.DeclarativeBaseNoMeta")
 MAKERS = {
@@ -24,6 +26,10 @@ LIBRARIES = ("sqlalchemy", "sqlmodel", "flask_sqlalchemy")
 # advanced-alchemy, and where Litestar and it itself export its bases again.
 ADVANCED = ("advanced_alchemy.", "litestar.plugins.sqlalchemy.", "litestar.contrib.sqlalchemy.")
 SQLMODEL = ("sqlmodel.SQLModel", "sqlmodel.main.SQLModel")
+# Packages whose classes a mapped class inherits without having its metadata from them.
+WITHOUT_METADATA = {*sys.stdlib_module_names, *LIBRARIES, "pydantic", "fastapi_users_db_sqlalchemy"}
+MAPPED = {"mapped_column", "Column", "relationship"}
+NAME_OF_BASE = re.compile(r"(Base|Model)(?!.*Mixin)")
 
 Kind = Literal["base", "registry", "metadata", "sqlmodel"]
 
@@ -216,12 +222,14 @@ def _is_table(project: Project, module: Module, call: ast.Call, wanted: set[str]
 
 
 def _foreign(project: Project, classes: Classes, taken: set[str]) -> Iterator[Metadata]:
-    """Yield the bases that a library defines: SQLModel, those of advanced-alchemy, which have one `MetaData`."""
+    """Yield the bases that a library defines; those of one library are taken to have one `MetaData`."""
     models: dict[str, list[Model]] = {}
     bases: dict[str, SourceLocation] = {}
     for dotted, (module, node) in classes.items():
         path = path_of(project, dotted)
-        base = None if path in taken or _is_abstract(node) else _foreign_base(project, classes, dotted)
+        if path in taken or _is_abstract(node):
+            continue
+        base = _foreign_base(project, classes, dotted) or _imported_base(project, classes, dotted)
         if base is not None:
             library, place = base
             models.setdefault(library, []).append(Model(SourceLocation(path, module.path, node.lineno)))
@@ -250,6 +258,36 @@ def _foreign_base(
             path = path_of(project, name) if head else f"{module.name}:{text(base)}"
             return library, SourceLocation(path, module.path, node.lineno)
     return None
+
+
+def _imported_base(project: Project, classes: Classes, dotted: str) -> tuple[str, SourceLocation] | None:
+    """Return the base that a table class imports from another project, such as a library of the same repository."""
+    lines = [classes[name] for name in (dotted, *_ancestors(project, classes, dotted)) if name in classes]
+    if not any(_is_mapped(node) for _, node in lines):
+        return None
+    found: list[tuple[str, SourceLocation]] = []
+    for module, base in ((module, base) for module, node in lines for base in node.bases):
+        name = origin(project, full(module, base))
+        if name in classes or not name:
+            continue
+        if _is_inside(project, name):
+            return None  # the project makes it, in a way that cannot be read
+        library = name.partition(".")[0]
+        if library not in WITHOUT_METADATA and "." in name:
+            place = SourceLocation(f"{module.name}:{text(base)}", module.path, base.lineno)
+            found.append((library, place))
+    named = [one for one in found if NAME_OF_BASE.search(one[1].name)]
+    return next(reversed(named or found), None)  # mixins stand before the base
+
+
+def _is_inside(project: Project, name: str) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in project.by_name for end in range(1, len(parts)))
+
+
+def _is_mapped(node: ast.ClassDef) -> bool:
+    values = dict(filter(None, map(assigned, node.body)))
+    return "__tablename__" in values or any(last(value) in MAPPED for value in values.values())
 
 
 def _library(base: str, *, is_table: bool) -> str | None:

@@ -120,7 +120,7 @@ def settle(finds: Finds, ask: Questions, without: Collection[str] = ()) -> Choic
         reasons["crucible_app"] = "the tests import it"
     chosen = _metadata(finds, ask, app, without, reasons)
     alembic = _alembic(finds, ask, without)
-    if not chosen and not alembic:
+    if not chosen and not alembic and not is_on(finds):
         raise _nothing(finds)
     main, further = databases.split(finds, chosen) if not alembic else (chosen, ())
     tokens = [one for one in finds.token_functions if one.place.path not in without]

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..project import Finds, find
 from ..project.modules import Project
+from .choices import is_on
 
 SIGNS = ("pyproject.toml", "setup.py")
 # Inside a package, requirements belong to its image, and not to a project.
@@ -24,14 +25,15 @@ def survey(project: Project) -> Finds:
     if set(homes.values()) <= {root}:
         return find(project)
     finds = find(Project(root, tuple(module for module in project.modules if homes[module.path] == root)))
-    if not finds.applications and not finds.metadata:
+    if not finds.applications and not finds.metadata and not is_on(finds):
         _refuse(find(project), homes)
     return finds
 
 
 def _refuse(finds: Finds, homes: dict[Path, Path]) -> None:
     root = finds.project.root
-    places = [*(one.place for one in finds.applications), *(one.place for one in finds.metadata)]
+    # A library with models is no place to run it, if there are applications.
+    places = [one.place for one in finds.applications] or [one.place for one in finds.metadata]
     names = sorted({homes[place.file].relative_to(root).as_posix() for place in places} - {"."})
     if names:
         commands = " or ".join(f"`crucible init --root {name}`" for name in names)
