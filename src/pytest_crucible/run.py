@@ -25,7 +25,7 @@ from .report import Figures, Repetition
 from .sessions.sessionmakers import Sessionmakers
 from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
-from .settings import Settings
+from .settings import Settings, refused_urls
 from .worker.worker import Worker
 
 
@@ -46,6 +46,7 @@ class Run:
                 SuperuserHints(settings.server).explain,
                 absent.explain,
                 driver_connections.explain,
+                refused_urls.explain,
                 self.isolation.ended.explain,
             ]
         )

@@ -124,3 +124,16 @@ def test_a_missing_attribute_further_down(message: Callable[[str], str], root: P
     """The error names the part of the path that was still found."""
     write(root, "shop/main.py", "class Base: metadata = 1")
     assert "shop.main.Base has no 'metadat'." in message("shop.main:Base.metadat")
+
+
+def test_a_url_that_pydantic_refuses(root: Path, message: Callable[[str], str], monkeypatch: pytest.MonkeyPatch):
+    """An import that fails with the URL of a variable of crucible_url_env names the option as the probable cause."""
+    monkeypatch.setenv("SHOP_URL", "postgresql+asyncpg://crucible@/db?host=/run/s&port=5432")
+    settings = "import os\nfrom pydantic import PostgresDsn, TypeAdapter\n"
+    settings += "url = TypeAdapter(PostgresDsn).validate_python(os.environ['SHOP_URL'])\n"
+    (root / "refusing.py").write_text(settings, "utf-8")
+    said = message("refusing:url")
+    assert "Probably crucible_url_env is the cause: it sets SHOP_URL" in said
+    assert "Take SHOP_URL out of crucible_url_env" in said
+    monkeypatch.setenv("SHOP_URL", "postgresql+asyncpg:///db")
+    assert "crucible_url_env" not in message("refusing:url")

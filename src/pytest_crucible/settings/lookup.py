@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import CrucibleError, UsageError
 from .checks import split_path
+from .refused_urls import refused
 
 PASSED_OVER = {"node_modules", "venv", "__pycache__"}
 
@@ -97,11 +98,12 @@ def _import(module: str, place: str, root: Path) -> object:
     except CrucibleError:
         raise  # it says already what to do, for example on an engine with its own creator
     except Exception as error:
-        raise UsageError(
-            f"{place}: importing {module} raises {type(error).__name__}: {error}",
-            why="The error comes from the module itself, or from one that it imports.",
-            do=f'Run `python -c "import {module}"` in {root}: its traceback, also above, shows the line.',
-        ) from error
+        why, do = refused(error) or (
+            "The error comes from the module itself, or from one that it imports.",
+            f'Run `python -c "import {module}"` in {root}: its traceback, also above, shows the line.',
+        )
+        found = f"{place}: importing {module} raises {type(error).__name__}: {error}"
+        raise UsageError(found, why=why, do=do) from error
 
 
 def _no_module(error: ModuleNotFoundError, module: str, place: str, root: Path) -> UsageError:
