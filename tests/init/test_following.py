@@ -253,6 +253,9 @@ READ = {
     "a settings class": ("from settings import settings\n", SETTINGS, "str(settings.database_url)"),
     "an alias": ("from settings import get\n", ALIAS, "get().url"),
     "a library": ("import settings\n", 'URL = env("SHOP_DATABASE_URL")\n', "settings.URL"),
+    "the second of two": ("import os\n", "", 'None or os.environ["SHOP_DATABASE_URL"]'),
+    "a condition": ("import os, settings\n", "", 'settings.url if settings.url else os.environ["SHOP_DATABASE_URL"]'),
+    "a text with more": ("import os\n", "", """f"{os.environ['SHOP_DATABASE_URL']}?ssl=disable" """),
     "nothing that leads there": ("import settings\n", 'import os\nos.environ["SHOP_DATABASE_URL"]\n', "make()"),
 }
 
@@ -268,6 +271,42 @@ def test_a_variable_that_the_application_needs(copy, place: str):
         tests__test_it_py=TEST,
     )
     assert options(project)["crucible_url_env"] == ["SHOP_DATABASE_URL=postgresql+asyncpg"]
+
+
+MADE = """
+import os
+from sqlalchemy.ext.asyncio import create_async_engine
+
+def init({arguments}):
+    global engine
+    {first}
+    engine = create_async_engine({url})
+"""
+ASKED = 'os.environ["SHOP_DB"]'
+IN_FUNCTIONS = {
+    "an argument, or it": ("url=None", "pass", f"url or {ASKED}", True),
+    "a default": (f"url={ASKED}", "pass", "url", True),
+    "a default by keyword": (f"*, url={ASKED}", "pass", "str(url)", True),
+    "an assignment": ("url=None", f"url = url or {ASKED}", "make_url(url)", True),
+    "a literal default": (
+        "url=None",
+        "pass",
+        "os.environ.get('SHOP_DB') or 'postgresql+asyncpg://a@db.invalid/a'",
+        False,
+    ),
+    "a part of a URL": ("", "pass", """f"postgresql+asyncpg://a:{os.environ['SHOP_DB']}@db.invalid/a" """, False),
+}
+
+
+@pytest.mark.parametrize("place", IN_FUNCTIONS)
+def test_a_variable_that_a_function_reads(copy, place: str):
+    """The variable is found in a function that makes the engine; not if there is a default, or it is no URL."""
+    arguments, first, url, is_found = IN_FUNCTIONS[place]
+    project = copy()
+    project.write(shop__models_py=MODELS.format(name="Base"), tests__test_it_py=TEST)
+    project.write(shop__db_py=MADE.format(arguments=arguments, first=first, url=url))
+    expected = ["SHOP_DB=postgresql+asyncpg"] if is_found else None
+    assert options(project).get("crucible_url_env") == expected
 
 
 ADVANCED = """

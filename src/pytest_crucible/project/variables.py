@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from .engines import Engine, url_of
 from .modules import Module, Project
 from .names import full, origin, split
-from .syntax import assigned, calls, constant, keyword, text
+from .syntax import assigned, calls, constant, functions_of, keyword, statements, text
 
 URL_NAME = re.compile(r"(?i)(?=.*(url|uri|dsn))(?=.*(database|db|postgres|pg|sql)).*")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 DEPTH = 6
+NOTHING: Mapping[str, ast.expr] = MappingProxyType({})
 
 
 def needed(project: Project, engine: Engine) -> str | None:
     """Return the variable that holds the URL of an engine, if it has no default; followed through settings classes."""
-    return _variable(project, engine.module, url_of(engine.node), DEPTH)
+    return _variable(project, engine.module, url_of(engine.node), DEPTH, _locals(engine))
 
 
 def required(project: Project) -> list[str]:
@@ -45,33 +47,64 @@ def _read(module: Module, node: ast.stmt) -> Iterator[str]:
                 yield name
 
 
-def _variable(project: Project, module: Module, node: ast.expr | None, depth: int) -> str | None:
+def _locals(engine: Engine) -> dict[str, ast.expr]:
+    """Return the values of names in the function that makes an engine: defaults of its arguments, and assignments."""
+    values: dict[str, ast.expr] = {}
+    for function in functions_of(engine.module.tree):  # the outer ones first
+        if any(call is engine.node for call in calls(function)):
+            positional, keywords = [*function.args.posonlyargs, *function.args.args], function.args.kwonlyargs
+            pairs = zip(reversed(positional), reversed(function.args.defaults), strict=False)
+            more = zip(keywords, function.args.kw_defaults, strict=True)
+            values |= {name.arg: value for name, value in (*pairs, *more) if value}
+            values |= dict(filter(None, map(assigned, statements(function.body))))
+    return values
+
+
+def _variable(
+    project: Project, module: Module, node: ast.expr | None, depth: int, local: Mapping[str, ast.expr] = NOTHING
+) -> str | None:
     if node is None or not depth:
         return None
     if isinstance(node, ast.Subscript | ast.Call) and (name := _asked(module, node)):
         return name
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Attribute) and (name := _field(project, node.attr)):
+        return name
+    sources = _sources(project, module, node, local)
+    found = (_variable(project, owner, value, depth - 1, names) for owner, value, names in sources)
+    return next(filter(None, found), None)
+
+
+def _sources(
+    project: Project, module: Module, node: ast.expr, local: Mapping[str, ast.expr]
+) -> Iterator[tuple[Module, ast.expr | None, Mapping[str, ast.expr]]]:
+    """Yield the expressions that the value of *node* comes from, each with its module and the names of its function."""
+    if isinstance(node, ast.Name) and node.id in local:
+        yield module, local[node.id], local
+    elif isinstance(node, ast.BoolOp | ast.IfExp | ast.JoinedStr):
+        yield from ((module, value, local) for value in _alternatives(node))
+    elif isinstance(node, ast.Call):  # str(url), make_url(url), settings.url.replace("a", "b"), URL.create(…)
+        if isinstance(node.func, ast.Name):
+            yield module, next(iter(node.args), None), local
+        elif isinstance(node.func, ast.Attribute):
+            yield module, node.func.value, local
+    elif isinstance(node, ast.Name | ast.Attribute):  # a name of a module of the project, or config.URL
+        if isinstance(node, ast.Attribute) and node.attr == "unicode_string":
+            yield module, node.value, local
         owner, name = split(project, origin(project, full(module, node)))
         values = dict(filter(None, map(assigned, owner.top() if owner else ())))
-        return _variable(project, owner, values.get(name), depth - 1) if owner else None
-    if isinstance(node, ast.Attribute):
-        return (
-            _field(project, node.attr)
-            or (_variable(project, module, node.value, depth - 1) if node.attr == "unicode_string" else None)
-            or _attribute(project, module, node, depth)
-        )
-    if isinstance(node, ast.Call):  # str(url), make_url(url), settings.url.replace("a", "b"), URL.create(…)
-        inner = next(iter(node.args), None) if isinstance(node.func, ast.Name) else None
-        owner_ = node.func.value if isinstance(node.func, ast.Attribute) else None
-        return _variable(project, module, inner, depth - 1) or _variable(project, module, owner_, depth - 1)
-    return None
+        if owner is not None:
+            yield owner, values.get(name), NOTHING
 
 
-def _attribute(project: Project, module: Module, node: ast.Attribute, depth: int) -> str | None:
-    """Return the variable of ``config.URL``, where *config* is a module of the project."""
-    owner, name = split(project, origin(project, full(module, node)))
-    values = dict(filter(None, map(assigned, owner.top() if owner else ())))
-    return _variable(project, owner, values[name], depth - 1) if owner and name in values else None
+def _alternatives(node: ast.BoolOp | ast.IfExp | ast.JoinedStr) -> Iterator[ast.expr]:
+    """Yield the values that an expression may have, the last first; none if a literal is among them: a default."""
+    if isinstance(node, ast.JoinedStr):
+        first = next(iter(node.values), None)
+        values = [first.value] if isinstance(first, ast.FormattedValue) else []  # else a part of a URL
+    else:
+        values = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
+    if not any(isinstance(one, ast.JoinedStr) or isinstance(constant(one), str) for one in values):
+        yield from reversed(values)
 
 
 def _asked(module: Module, node: ast.Subscript | ast.Call) -> str | None:
