@@ -171,6 +171,17 @@ def test_migrations_that_the_template_has_run(project_of: Make):
     assert "The template contains them already" in finding.why
 
 
+def test_migrations_that_are_taken_back(project_of: Make):
+    """Migrations that are taken back after each test leave nothing of the template, and cost a fresh clone."""
+    code = MIGRATES + '        yield\n        command.downgrade(config, "base")\n'
+    files = conftest(code, tests__test_ships="def test_it(migrated): ...\n")
+    [finding] = project_of({**files, **REVISIONS}, extra='crucible_alembic = "alembic.ini"\n').found("schema-per-test")
+    assert finding.severity == "warning"
+    assert finding.found == "The fixture migrated runs the migrations up and down for each test that requests it."
+    assert finding.why.startswith("With 20 revisions that takes about 1.50 seconds for each test.")
+    assert "a fresh clone follows" in finding.why
+
+
 NOT_PER_TEST = {
     "once for the session": """
         @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Fixture:
         traits: The operations in its body, of: ``engine``, ``container``, ``create_all``, ``begin``, ``rollback``,
             ``savepoint`` (a nested transaction or a ``join_transaction_mode``), ``session``, ``overrides``,
             ``async client``, ``test client``, ``factories``, ``async``, ``drop_all``, ``create_database`` (or drop),
-            ``migrates`` (Alembic's upgrade), ``cleans`` (TRUNCATE, or a loop over all tables).
+            ``migrates`` (Alembic's upgrade), ``downgrades``, ``cleans`` (TRUNCATE, or a loop over all tables).
         node: The function.
     """
 
@@ -139,8 +139,10 @@ def traits(module: Module, node: Function) -> Iterator[str]:
             yield "container"
         if keyword(call, "join_transaction_mode") is not None:
             yield "savepoint"
-        if name == "alembic.command.upgrade" or _runs_alembic(call):
+        if name == "alembic.command.upgrade" or _runs_alembic(call, "upgrade"):
             yield "migrates"
+        if name == "alembic.command.downgrade" or _runs_alembic(call, "downgrade"):
+            yield "downgrades"
     yield from _named(node)
 
 
@@ -155,7 +157,7 @@ def _named(node: Function) -> Iterator[str]:
             yield from (trait for words, trait in STATEMENTS.items() if lowered.lstrip().startswith(f"{words} "))
 
 
-def _runs_alembic(call: ast.Call) -> bool:
-    """Return whether a call runs ``alembic upgrade`` in a process of its own."""
+def _runs_alembic(call: ast.Call, command: str) -> bool:
+    """Return whether a call runs a command of Alembic, ``alembic upgrade``, in a process of its own."""
     words = [str(constant(node)) for node in ast.walk(call) if isinstance(node, ast.Constant)]
-    return {"alembic", "upgrade"} <= set(words) or any(word.startswith("alembic upgrade") for word in words)
+    return {"alembic", command} <= set(words) or any(word.startswith(f"alembic {command}") for word in words)

@@ -14,7 +14,9 @@ from ...project.syntax import calls, keyword, last
 from ..case import Case
 from ..findings import Finding
 
-SCHEMA = {"create_all", "drop_all", "migrates"}
+SCHEMA = {"create_all", "drop_all", "migrates", "downgrades"}
+MIGRATES = {"migrates", "downgrades"}
+DROPS = {"drop_all", "downgrades"}
 DATABASES = {"create_database", "drop_database"}
 RAW = ("psycopg.", "psycopg2.", "asyncpg.")
 OTHERS = ("sqlite", "mysql", "duckdb")
@@ -98,10 +100,10 @@ def _is_whole_schema(case: Case, one: Preparation) -> bool:
     """Return whether all tables are made; some tables, or a fixture of tests of migrations, are another matter."""
     if any(keyword(call, "tables") is not None for call in calls(one.node)):
         return False
-    if "migrates" in one.traits and isinstance(one, Fixture) and not one.autouse:
+    if one.traits & MIGRATES and isinstance(one, Fixture) and not one.autouse:
         modules = [module.path.name for module, _ in requesters(case.project, case.fixtures, one)]
         return any("migrat" not in name and "alembic" not in name for name in modules)
-    return "migrates" in one.traits or any(_is_of_metadata(node) for node in ast.walk(one.node))
+    return bool(one.traits & MIGRATES) or any(_is_of_metadata(node) for node in ast.walk(one.node))
 
 
 def _is_of_metadata(node: ast.AST) -> bool:
@@ -112,6 +114,8 @@ def _is_of_metadata(node: ast.AST) -> bool:
 
 
 def _does(one: Preparation) -> str:
+    if "downgrades" in one.traits:
+        return "runs the migrations up and down" if "migrates" in one.traits else "runs the migrations down"
     if "migrates" in one.traits:
         return "runs the migrations"
     if "drop_all" in one.traits:
@@ -121,21 +125,21 @@ def _does(one: Preparation) -> str:
 
 def _finds_it_there(case: Case, one: Preparation) -> bool:
     """Return whether there is nothing left to create, since the template contains it."""
-    return "drop_all" not in one.traits and ("migrates" not in one.traits or bool(case.settings.alembic))
+    return not one.traits & DROPS and ("migrates" not in one.traits or bool(case.settings.alembic))
 
 
 def _cost(case: Case, one: Preparation) -> str:
     """Return the time for each test, from the number of tables or of revisions."""
     if case.settings.on and _finds_it_there(case, one):
         return "The template contains them already: each test waits until that has been looked up, and nothing is made."
-    if "migrates" in one.traits:
+    if one.traits & MIGRATES:
         count = max((len(environment.versions) for environment in case.finds.migrations), default=0)
         text, milliseconds = counted(count, "revision"), float(count * PER_REVISION)
     else:
         count = sum(len(metadata.models) for metadata in case.finds.metadata)
         text, milliseconds = counted(count, "table"), count * PER_TABLE
     after = " Under reset isolation a fresh clone follows each of these tests, which takes 0.04 seconds more."
-    clone = after if case.settings.on and "migrates" not in one.traits else ""
+    clone = after if case.settings.on and ("migrates" not in one.traits or one.traits & DROPS) else ""
     if not count:
         return f"DDL is the slowest way to an empty database: for 40 tables it takes 0.26 seconds for each test.{clone}"
     return f"With {text} that takes about {max(milliseconds / 1000, 0.01):.2f} seconds for each test.{clone}"
