@@ -142,6 +142,21 @@ def test_tables_for_each_test(project_of: Make, words: str, code: str):
     assert "a fresh clone follows" in finding.why
 
 
+def test_tables_beside_a_value(project_of: Make):
+    """A fixture that makes the tables and yields a value keeps its yield."""
+    code = """
+        @pytest.fixture
+        def maker(engine):
+            Base.metadata.create_all(engine)
+            yield sessionmaker(engine)
+            Base.metadata.drop_all(engine)
+    """
+    words = "elete the lines that create and drop the tables, and keep the yield"
+    for on in (False, True):
+        [finding] = project_of(conftest(code), on=on).found("schema-per-test")
+        assert words in finding.do
+
+
 MIGRATES = """
     @pytest.fixture
     def migrated(config):

@@ -248,6 +248,28 @@ def five():
     assert found(copy, text) == {"tables": None}
 
 
+MAKER = """
+@pytest.fixture(name="maker")
+async def {name}():
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.create_all)
+    yield async_sessionmaker(engine)
+"""
+
+
+def test_tables_made_beside_a_value(copy):
+    """A fixture that makes the tables, and yields a value that others request, keeps its yield."""
+    project = copy()
+    project.write(main_py=APP, tests__conftest_py=HEAD + MAKER.format(name="it"))
+    code, printed = project.init("--yes")
+    assert code == 0
+    words = (
+        "maker: delete the lines that create and drop the tables, and keep the yield. Crucible builds the schema once"
+    )
+    assert words in printed
+
+
 OWN = SESSION.format(name="db").replace("(engine_)", "()").replace("engine_", "engine")
 MADE = """
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:

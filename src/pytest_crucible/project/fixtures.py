@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .location import SourceLocation
 from .modules import Module, Project, top
 from .names import full, imported
-from .syntax import Function, calls, constant, keyword, text
+from .syntax import Function, calls, constant, is_nothing, keyword, own, text
 
 # The traits of a fixture, by the last part of the full name of a function that its body calls.
 CALLED = {
@@ -77,6 +77,21 @@ class Fixture:
     def lines(self) -> tuple[int, int]:
         """The numbers of its first line, decorators included, and its last."""
         return self.place.line, self.node.end_lineno or self.node.lineno
+
+    @property
+    def gives(self) -> str:
+        """The statement that gives those who request it a value, ``"yield"`` or ``"return"``; empty if none does."""
+        for node in own(self.node):
+            if isinstance(node, ast.Yield | ast.Return) and not is_nothing(node.value):
+                return type(node).__name__.lower()
+        return ""
+
+    @property
+    def without_schema(self) -> str:
+        """The advice for a fixture that makes or drops the tables, and gives a value besides."""
+        named = {"create_all": "create", "drop_all": "drop", "migrates": "migrate", "downgrades": "downgrade"}
+        verbs = " and ".join(verb for trait, verb in named.items() if trait in self.traits)
+        return f"delete the lines that {verbs} the tables, and keep the {self.gives}"
 
 
 def fixtures(project: Project) -> list[Fixture]:

@@ -38,6 +38,11 @@ def constant(node: ast.AST | None) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
+def is_nothing(node: ast.AST | None) -> bool:
+    """Return whether there is no expression, or it is ``None``."""
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
 def text(node: ast.AST | None) -> str:
     """Return an expression as source text; empty for None, and if it is nested too deeply to be unparsed."""
     try:

@@ -23,7 +23,7 @@ ENGINE_WORDS = {"execution_options", "json_serializer", "json_deserializer", "is
 MAKERS = {"sessionmaker", "async_sessionmaker"}
 SESSIONS = {"Session", "AsyncSession"}
 CLIENT_WORDS = {"transport", "app", "base_url"}
-SCHEMA = {"create_all", "drop_all", "migrates"}
+SCHEMA = {"create_all", "drop_all", "migrates", "downgrades"}
 RESET = "Crucible resets the database after each test."
 SHARE = (
     "Crucible's session lives in a transaction that is rolled back, and the application gets it (crucible_get_session)."
@@ -73,8 +73,17 @@ def needless(finds: Finds, choices: Choices) -> list[str]:
     wide = [one for one in finds.fixtures if one.scope != "function" and one.name not in {each.name for each in found}]
     held = {name for fixture in wide for name in fixture.arguments}
     found = [one for one in found if one.by is None or one.name not in held]
-    lines = [one.line(finds.project.root) for one in [*_hooks(finds), *_ordered(found)]]
+    root, named = finds.project.root, {one.place for one in found}
+    lines = [one.line(root) for one in _hooks(finds)]
+    lines += [*_partly(finds, named), *(one.line(root) for one in _ordered(found))]
     return ["", HEADING, *lines, REST] if lines else []
+
+
+def _partly(finds: Finds, named: AbstractSet[SourceLocation]) -> Iterator[str]:
+    """Yield a line for each other fixture that makes or drops the tables, and gives a value besides."""
+    for one in finds.fixtures:
+        if one.module.is_test and one.traits & SCHEMA and one.gives and one.place not in named:
+            yield f"  {one.place.where(finds.project.root)} {one.name}: {one.without_schema}. {BUILD}"
 
 
 def _ordered(found: list[Needless]) -> Iterator[Needless]:
@@ -108,7 +117,7 @@ def _reason_of_schema(found: AbstractSet[str]) -> str | None:
         return "It runs CREATE DATABASE, which the tests' role may not; Crucible makes each database from a template."
     if "container" in found:
         return "Crucible starts a server of its own (crucible_server)."
-    if "migrates" in found:
+    if found & {"migrates", "downgrades"}:
         return "Crucible migrates once, into a template (crucible_alembic)."
     if found & SCHEMA:
         return BUILD
@@ -137,18 +146,8 @@ def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple
     if "engine" in found and "session" not in found:
         why = "Crucible redirects every engine to the test's database, whose template contains the schema."
         yield why, "async_engine" if is_async else None
-    if (
-        found & (SCHEMA | {"cleans"})
-        and not found & {"session", "async client", "test client"}
-        and _gives_nothing(fixture)
-    ):
+    if found & (SCHEMA | {"cleans"}) and not found & {"session", "async client", "test client"} and not fixture.gives:
         yield _reason_of_schema(found) or RESET, None
-
-
-def _gives_nothing(fixture: Fixture) -> bool:
-    return all(
-        getattr(node, "value", None) is None for node in own(fixture.node) if isinstance(node, ast.Yield | ast.Return)
-    )
 
 
 def _is_special(fixture: Fixture) -> bool:

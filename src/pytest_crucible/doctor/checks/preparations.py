@@ -82,14 +82,21 @@ def schema_per_test(case: Case) -> Iterator[Finding]:
             yield Finding(
                 f"{_word(one)} {_does(one)} for each test{'' if by_all else ' that requests it'}.",
                 _cost(case, one),
-                "Delete it: the template contains the schema, and Crucible resets the rows after each test."
-                if case.settings.on
-                else "Make the schema once, in a session-scoped fixture, and roll each test back. With Crucible: "
-                "delete it; a template contains the schema, and resetting the rows after a test takes about 2 ms.",
+                _do(case, one),
                 case.where(one.module),
                 one.node.lineno,
                 severity="note" if case.settings.on and _finds_it_there(case, one) else None,
             )
+
+
+def _do(case: Case, one: Preparation) -> str:
+    delete = one.without_schema if isinstance(one, Fixture) and one.gives else "delete it"
+    if case.settings.on:
+        return f"{delete.capitalize()}: the template contains the schema, and Crucible resets the rows after each test."
+    return (
+        f"Make the schema once, in a session-scoped fixture, and roll each test back. With Crucible: {delete}; "
+        "a template contains the schema, and resetting the rows after a test takes about 2 ms."
+    )
 
 
 def _is_per_test(one: Preparation) -> bool:
