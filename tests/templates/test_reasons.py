@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from pytest_crucible.project.template_trace import Trace
+
 ROWS = "ROWS = ['ada']\n"
 LOAD = """
 from ROWS import NAMES
@@ -60,7 +62,17 @@ def test_a_setting_and_a_file_that_changed(project, notes):
     assert notes(load=load) == []
     (project.root / "names.csv").write_text("eve")
     assert notes(load=load) == ["template built anew, because of names.csv"]
-    assert notes(load=load, extensions=("citext",)) == ["template built anew, because of extensions"]
+    assert notes(load=load, extensions=("citext",)) == ["template built anew, because of other crucible_extensions"]
+
+
+def test_an_owner_that_changed():
+    """The summary has words for what is no file, no setting and no statement."""
+    earlier, later = (
+        Trace({"owner": "1", "reset": "1", "mark": "1"}, {}),
+        Trace({"owner": "2", "reset": "2", "mark": "2"}, {}),
+    )
+    words = "another role that owns the schema, another version of pytest-crucible"
+    assert later.since(earlier) == f"template built anew, because of {words}"
 
 
 UNSTABLE = {

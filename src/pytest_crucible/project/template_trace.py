@@ -16,6 +16,22 @@ from pathlib import Path
 # The names of parts that come from compiled models, and not from a file.
 STATEMENT = "statement "
 ORDER = "statement order of DDL"
+# Words for the parts whose names mean nothing to a user.
+WORDS = {
+    "owner": "another role that owns the schema",
+    "server": "another version of PostgreSQL",
+    "reset": "another version of pytest-crucible",
+    "mark": "another version of pytest-crucible",
+    "pytest-crucible": "another version of pytest-crucible",
+    "SQLAlchemy": "another version of SQLAlchemy",
+    "Alembic": "another version of Alembic",
+    "alembic": "another crucible_alembic",
+    "configuration": "another configuration of Alembic",
+    "extensions": "other crucible_extensions",
+    "locale": "another crucible_locale",
+    "load": "the module of crucible_load",
+    ORDER: "another order of the statements",
+}
 TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 NAMED = 3
 DIGITS = 8
@@ -62,8 +78,9 @@ class Trace:
     def since(self, earlier: Trace) -> str:
         """Return the reason why a template was built although the one of *earlier* exists."""
         changed = self._changed(earlier)
-        names = ", ".join(map(_shown, changed[:NAMED]))
-        names += f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        shown = list(dict.fromkeys(map(_shown, changed)))
+        names = ", ".join(shown[:NAMED])
+        names += f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
         if all(name.startswith(STATEMENT) for name in changed) and self._same_modules(earlier):
             return (
                 f"template built anew in each run, because no module has changed and yet {names} had another text in"
@@ -114,6 +131,8 @@ def _lines(name: str, statement: str) -> Iterator[tuple[str, str]]:
 
 
 def _shown(name: str) -> str:
+    if name in WORDS:
+        return WORDS[name]
     kind, _, rest = name.partition(" ")
     statement, _, line = (rest if kind in ("statement", "file", "module") else name).partition("\n")
     return f"{statement} ({line})" if line else statement
