@@ -157,6 +157,20 @@ def test_tables_beside_a_value(project_of: Make):
         assert words in finding.do
 
 
+def test_methods_of_unittest(project_of: Make):
+    """A method that makes the tables for each test of a class is found as a fixture is."""
+    test = """
+import unittest
+from app.models import Base
+class Case(unittest.TestCase):
+    def setUp(self):
+        Base.metadata.create_all(self.engine)
+"""
+    [finding] = project_of(conftest("", tests__test_it=test), on=True).found("schema-per-test")
+    assert finding.found == "The method Case.setUp creates all tables for each test."
+    assert finding.do.startswith("Delete the lines that create the tables: the template contains the schema")
+
+
 MIGRATES = """
     @pytest.fixture
     def migrated(config):

@@ -270,6 +270,41 @@ def test_tables_made_beside_a_value(copy):
     assert words in printed
 
 
+UNITTEST = """
+import unittest
+from alembic import command
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.engine = create_engine("postgresql://localhost/test")
+        with cls.engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+        command.upgrade(config, "head")
+
+    def setUp(self):
+        self.connection = self.engine.connect()
+        self.transaction = self.connection.begin()
+        self.session = Session(self.connection, join_transaction_mode="create_savepoint")
+
+    def tearDown(self):
+        self.transaction.rollback()
+"""
+
+
+def test_methods_of_unittest(copy):
+    """Methods around the tests of a class are named with the lines to delete."""
+    project = copy()
+    project.write(main_py=APP, tests__test_it_py=HEAD + UNITTEST)
+    code, printed = project.init("--yes")
+    assert code == 0
+    assert " Case.setUpClass: delete the lines that drop and migrate the tables. Crucible migrates once" in printed
+    assert " Case.setUp: bind the session to the engine, and delete the transaction around the test" in printed
+    assert "tearDown:" not in printed
+
+
 OWN = SESSION.format(name="db").replace("(engine_)", "()").replace("engine_", "engine")
 MADE = """
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:

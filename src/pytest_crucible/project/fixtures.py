@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from .location import SourceLocation
@@ -39,7 +40,13 @@ NAMED = {
 }
 
 
-STATEMENTS = {"create database": "create_database", "drop database": "create_database", "truncate": "cleans"}
+STATEMENTS = {
+    "create database": "create_database",
+    "drop database": "create_database",
+    "drop schema public": "drop_all",
+    "drop schema if exists public": "drop_all",
+    "truncate": "cleans",
+}
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,7 @@ class Fixture:
     @property
     def without_schema(self) -> str:
         """The advice for a fixture that makes or drops the tables, and gives a value besides."""
-        named = {"create_all": "create", "drop_all": "drop", "migrates": "migrate", "downgrades": "downgrade"}
-        verbs = " and ".join(verb for trait, verb in named.items() if trait in self.traits)
-        return f"delete the lines that {verbs} the tables, and keep the {self.gives}"
+        return f"{without_schema(self.traits)}, and keep the {self.gives}"
 
 
 def fixtures(project: Project) -> list[Fixture]:
@@ -140,6 +145,13 @@ def _made(module: Module, node: Function, call: ast.Call, decorator: str) -> Fix
         traits=frozenset(traits(module, node)),
         node=node,
     )
+
+
+def without_schema(found: AbstractSet[str]) -> str:
+    """Return the advice for a function with the traits *found*, which does more than to make or drop the tables."""
+    named = {"create_all": "create", "drop_all": "drop", "migrates": "migrate", "downgrades": "downgrade"}
+    verbs = " and ".join(verb for trait, verb in named.items() if trait in found)
+    return f"delete the lines that {verbs} the tables"
 
 
 def traits(module: Module, node: Function) -> Iterator[str]:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from ..project import Finds, SourceLocation
 from ..project.applications import Application
-from ..project.fixtures import Fixture
-from ..project.hooks import hooks
+from ..project.fixtures import Fixture, without_schema
+from ..project.hooks import hooks, methods
 from ..project.names import full, origin
 from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
 from .choices import Choices
@@ -75,7 +75,7 @@ def needless(finds: Finds, choices: Choices) -> list[str]:
     found = [one for one in found if one.by is None or one.name not in held]
     root, named = finds.project.root, {one.place for one in found}
     lines = [one.line(root) for one in _hooks(finds)]
-    lines += [*_partly(finds, named), *(one.line(root) for one in _ordered(found))]
+    lines += [*_methods(finds), *_partly(finds, named), *(one.line(root) for one in _ordered(found))]
     return ["", HEADING, *lines, REST] if lines else []
 
 
@@ -101,6 +101,19 @@ def _hooks(finds: Finds) -> Iterator[Needless]:
     for hook in hooks(finds.project):
         if why := _reason_of_schema(hook.traits):
             yield Needless(hook.place, hook.name, hook.last, why)
+
+
+def _methods(finds: Finds) -> Iterator[str]:
+    """Yield a line for each method of unittest's that makes the tables, or begins a transaction around the test."""
+    for one in methods(finds.project):
+        where = f"  {one.place.where(finds.project.root)} {one.name}"
+        if one.traits & SCHEMA:
+            yield f"{where}: {without_schema(one.traits)}. {_reason_of_schema(one.traits)}"
+        elif one.traits & {"create_database", "container", "cleans"}:
+            yield f"{where}: delete the lines that prepare or empty the database. {_reason_of_schema(one.traits)}"
+        if one.is_per_test and "begin" in one.traits and one.traits & {"session", "savepoint"}:
+            do = "bind the session to the engine, and delete the transaction around the test, here and where it ends"
+            yield f"{where}: {do}. {RESET}"
 
 
 def _found(finds: Finds, choices: Choices, fixture: Fixture) -> Needless | None:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from ...errors.counting import counted
-from ...project.fixtures import Fixture
-from ...project.hooks import Hook, hooks
+from ...project.fixtures import Fixture, without_schema
+from ...project.hooks import Hook, hooks, methods
 from ...project.names import full
 from ...project.requesters import requesters
 from ...project.syntax import calls, keyword, last
@@ -31,14 +31,16 @@ def _preparations(case: Case) -> Iterator[Preparation]:
     urls = [engine.known_url or "" for engine in case.finds.engines]
     is_other = any(url.startswith(OTHERS) for url in urls) and not any(url.startswith("postgres") for url in urls)
     if not is_other or case.settings.on:
-        found: list[Preparation] = [*case.fixtures, *hooks(case.project)]
+        found: list[Preparation] = [*case.fixtures, *hooks(case.project), *methods(case.project)]
         for one in found:
             if not one.module.mentions(*OTHERS):
                 yield one
 
 
 def _word(one: Preparation) -> str:
-    return f"The {'hook' if isinstance(one, Hook) else 'fixture'} {one.name}"
+    if isinstance(one, Hook):
+        return f"The {'method' if one.is_method else 'hook'} {one.name}"
+    return f"The fixture {one.name}"
 
 
 def creates_database(case: Case) -> Iterator[Finding]:
@@ -90,7 +92,11 @@ def schema_per_test(case: Case) -> Iterator[Finding]:
 
 
 def _do(case: Case, one: Preparation) -> str:
-    delete = one.without_schema if isinstance(one, Fixture) and one.gives else "delete it"
+    delete = "delete it"
+    if isinstance(one, Fixture) and one.gives:
+        delete = one.without_schema
+    elif isinstance(one, Hook) and one.is_method:
+        delete = without_schema(one.traits)
     if case.settings.on:
         return f"{delete.capitalize()}: the template contains the schema, and Crucible resets the rows after each test."
     return (
