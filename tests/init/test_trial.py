@@ -170,3 +170,77 @@ def test_routes_that_answer_without_credentials(project):
     _, printed = project.init("--yes", tried=True)
     assert "No test of the routes is written: GET /me declare security, and answer without credentials" in printed
     assert "tests/integration/test_routes.py" not in project.files()
+
+
+SETTINGS = """
+import os
+from pydantic import BaseModel, PostgresDsn
+
+
+class BaseSettings(BaseModel):
+    def __init__(self):
+        super().__init__(database_url=os.environ.get("DATABASE_URL", {default}))
+
+
+class Settings(BaseSettings):
+    database_url: {type}
+
+
+settings = Settings()
+"""
+URL = '"postgresql+asyncpg://shop:x@db.invalid/shop"'
+
+
+def with_settings(project, default: str = URL, kind: str = "PostgresDsn", start: str = "...") -> None:
+    text = app(first="from settings import settings", start=start).replace(URL, "str(settings.database_url)", 1)
+    project.write(settings_py=SETTINGS.format(default=default, type=kind), shop_py=text)
+
+
+@pytest.mark.slow
+def test_a_variable_whose_url_the_application_refuses(project):
+    """A setting with which the trial has failed is not written, where the application works without it."""
+    with_settings(project)
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert "tried: application fails:" in printed
+    assert "Take DATABASE_URL out of crucible_url_env" in printed
+    assert "tried: application, schema, session and client work" in printed
+    assert 'crucible_app = "shop:app"' in written(project)
+    assert "crucible_url_env" not in written(project)
+    assert "failed" not in project.pytest()
+
+
+@pytest.mark.slow
+def test_a_refused_variable_that_is_needed(project):
+    """Where the application works neither with the URL nor without, the line is left out, and both causes are said."""
+    with_settings(project, default="None")
+    _, printed = project.init("--yes", tried=True)
+    assert printed.count("tried: application fails:") == 2
+    assert "Take DATABASE_URL out of crucible_url_env" in printed
+    assert "crucible_url_env" not in written(project)
+
+
+@pytest.mark.slow
+def test_a_refused_variable_that_the_conftest_sets(project):
+    """The refusal is said as the cause, and what the conftest sets only of the trial without the variable."""
+    with_settings(project, default="None")
+    conftest = f"import os\nos.environ['DATABASE_URL'] = {URL}\nfrom shop import app\n"
+    project.write(tests__conftest_py=conftest, tests__test_it_py="def test_it(): ...\n")
+    _, printed = project.init("--yes", tried=True)
+    refused, _, after = printed.partition("Take DATABASE_URL out of crucible_url_env")
+    assert "the suite's conftest sets" not in refused
+    assert "the application needs what the suite's conftest sets" in after
+    assert "crucible_url_env" not in written(project)
+
+
+@pytest.mark.slow
+def test_a_driver_that_needs_the_url(project):
+    """An application that opens a pool of asyncpg gets the variable that the trial's hint names."""
+    pool = "from settings import settings\n    await (await asyncpg.create_pool(settings.database_url)).close()"
+    project.write(settings_py=SETTINGS.format(default='"postgresql://shop@127.0.0.1:1/shop"', type="str"))
+    project.write(shop_py=app(first="import asyncpg", start=pool).replace(f"engine = create_async_engine({URL})", ""))
+    _, printed = project.init("--yes", tried=True)
+    assert "tried: application, schema and session work, client fails:" in printed
+    assert "tried: application, schema, session and client work" in printed
+    assert 'crucible_url_env = ["DATABASE_URL=postgresql"]' in written(project)
+    assert "failed" not in project.pytest()

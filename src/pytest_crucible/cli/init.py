@@ -24,12 +24,13 @@ from ..scaffold import first_tests as layers
 from ..scaffold import nested, resolution, suite
 from ..scaffold import replaced_fixtures as replacing
 from ..scaffold import requirements as dependencies
-from ..scaffold.choices import Choices, is_on, settle
+from ..scaffold.candidates import Candidates, best
+from ..scaffold.choices import Choices, is_on
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
 from ..scaffold.trial import TrialOutcome, attempt
 
-ATTEMPTS = 3
+ATTEMPTS = 4
 QUESTION = "Try these settings on a copy of the project? The application is imported; only its database is redirected."
 
 
@@ -87,13 +88,13 @@ class Plan:
 
 
 def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
-    """Return the first plan of three whose application and schema work, or else the first of all.
+    """Return the first plan of a few whose application and schema work, or else the best of them.
 
     Raises:
         UsageError: If the plugin refuses the settings.
     """
-    choices: Choices | None = settle(finds, ask)
-    without: list[str] = []
+    candidates = Candidates(finds, ask)
+    choices: Choices | None = candidates.first()
     tried: list[tuple[Plan, TrialOutcome]] = []
     while choices is not None and len(tried) < ATTEMPTS:
         _say(finds, choices)
@@ -103,8 +104,8 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
             return plan
         print(outcome)
         tried.append((plan, outcome))
-        choices = _next(finds, ask, choices, outcome, without)
-    plan, outcome = next((each for each in tried if not each[1].failed), tried[0])
+        choices = candidates.after(choices, outcome)
+    plan, outcome = best(tried)
     if outcome.refuses:
         raise UsageError(
             f"Crucible refuses what `crucible init` would write: {outcome.cause}",
@@ -129,19 +130,6 @@ def _outcome(plan: Plan, ask: Questions, options: argparse.Namespace, *, is_firs
         options.no_try = True
         return TrialOutcome(untried="you decline it")
     return attempt(plan.draft, plan.choices)
-
-
-def _next(finds: Finds, ask: Questions, choices: Choices, outcome: TrialOutcome, without: list[str]) -> Choices | None:
-    """Return the choices without the candidate that failed; None if there is no other."""
-    suspect = choices.suspect(outcome.failed)
-    if suspect is None:
-        return None
-    without.append(suspect)
-    try:
-        following = settle(finds, ask, without)
-    except UsageError:
-        return None
-    return following if following.app is not None or choices.app is None else None
 
 
 def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -> Plan:
@@ -188,6 +176,8 @@ def _say(finds: Finds, choices: Choices) -> None:
         print(f"migrations: {choices.alembic}")
     for entry in choices.databases:
         print(f"further database: {entry}")
+    for entry in choices.variables:
+        print(f"variable: {entry} (crucible_url_env)")
     if choices.shares_session:
         print(f"isolation: rollback, since {choices.reasons['crucible_isolation']}")
     if choices.app is None and (given := finds.configuration.text("crucible_app")):

@@ -95,7 +95,7 @@ class Choices:
             "crucible_isolation": "rollback" if self.shares_session and not is_on(finds) else None,
             "crucible_get_session": self.get_session.path if self.get_session and names_session else None,
             "crucible_access_token": self.token.place.path if self.token else None,
-            "crucible_url_env": list(self.variables) if not is_on(finds) else None,
+            "crucible_url_env": list(self.variables),
         }
         # A project that has configured its schema already keeps its own options.
         configured = [*SCHEMA, "crucible_databases"] if is_on(finds) else []
@@ -137,7 +137,7 @@ def settle(finds: Finds, ask: Questions, without: Collection[str] = ()) -> Choic
         has_suite=suite.exists(finds),
         shares_session="crucible_isolation" in reasons,
         databases=further,
-        variables=tuple(databases.variables(finds)),
+        variables=tuple(databases.variables(finds)) if not is_on(finds) else (),
         reasons=reasons,
     )
 

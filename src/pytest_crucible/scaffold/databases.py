@@ -22,6 +22,12 @@ def variables(finds: Finds) -> list[str]:
     return entries if len(entries) == 1 else []
 
 
+def of_a_driver(finds: Finds) -> list[str]:
+    """Return `crucible_url_env` for a driver that connects without SQLAlchemy; empty for no or several variables."""
+    entries = [f"{name}=postgresql" for name in required(finds.project)]
+    return entries if len(entries) == 1 else []
+
+
 def _driver(finds: Finds, engine: Engine) -> str | None:
     """Return the required driver, or else an installed one."""
     names = ASYNC_DRIVERS if engine.is_async else SYNC_DRIVERS

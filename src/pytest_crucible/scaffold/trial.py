@@ -27,6 +27,10 @@ FOLDER = "crucible_trial"
 OVERRIDDEN = ("addopts=", "testpaths=", "required_plugins=", "filterwarnings=", "strict=false", "strict_config=false")
 REFUSED = re.compile(r"there is no module|: \S+ has no '|which has no metadata|knows no table")
 MISSING = re.compile(r"No module named '([\w.]+)'|needs the module '([\w.]+)'")
+# The hints of `settings.refused_urls` and `advice.driver_connections`.
+URL_REFUSED = re.compile(r"Take \w+ out of crucible_url_env, .*")
+URL_NEEDED = "opened this connection by itself"
+SHOWN = 5  # lines of a cause
 
 # Each test is a step, and reports itself; the first that fails ends the trial.
 CONFTEST = """\
@@ -41,10 +45,10 @@ def pytest_runtest_logreport(report):
     steps = json.loads(file.read_text()) if file.exists() else {}
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
-        lines = (crash.message if crash else str(report.longrepr)).splitlines()
-        steps[step] = "\\n".join(line.partition("errors.UsageError: ")[2] or line for line in lines[:4])
+        text = crash.message if crash else str(report.longrepr)
+        steps[step] = [text.partition("errors.UsageError: ")[2] or text, report.longreprtext]
     elif report.when == "call":
-        steps[step] = ""
+        steps[step] = ["", ""]
     file.write_text(json.dumps(steps))
 """
 IMPORT = """\
@@ -96,6 +100,7 @@ class TrialOutcome:
         done: The steps that succeeded: ``application``, ``schema``, ``session``, ``client``.
         failed: The step that failed; empty if none did.
         cause: The reason of the failure.
+        text: Everything that pytest prints of the failure.
         untried: The reason why nothing, or not everything, was tried; empty if everything was.
         seconds: The time that it took.
         public: The routes that declare no security, if others do.
@@ -105,6 +110,7 @@ class TrialOutcome:
     done: tuple[str, ...] = ()
     failed: str = ""
     cause: str = ""
+    text: str = ""
     untried: str = ""
     seconds: float = 0.0
     public: tuple[str, ...] = ()
@@ -115,6 +121,16 @@ class TrialOutcome:
         """True if the settings are wrong: Crucible does not start with them, or they name what is not there."""
         return self.failed == "settings" or (bool(self.failed) and REFUSED.search(self.cause) is not None)
 
+    @property
+    def refuses_url(self) -> bool:
+        """True if the application refuses the URL that `crucible_url_env` sets."""
+        return URL_REFUSED.search(self.text) is not None
+
+    @property
+    def needs_url(self) -> bool:
+        """True if a driver connects without SQLAlchemy, and finds no server."""
+        return URL_NEEDED in self.text
+
     def __str__(self) -> str:
         """The outcome in one line, and the cause of a failure below it."""
         steps = " and ".join(filter(None, [", ".join(self.done[:-1]), *self.done[-1:]]))
@@ -123,7 +139,11 @@ class TrialOutcome:
         if not self.failed:
             return f"tried: {steps} work ({self.seconds:.1f} s)"
         works = f"{steps} {'work' if len(self.done) > 1 else 'works'}, " if steps else ""
-        return f"tried: {works}{self.failed} fails:\n{indent(self.cause, '    ')}"
+        return f"tried: {works}{self.failed} fails:\n{indent(self.cause + self._advice(), '    ')}"
+
+    def _advice(self) -> str:
+        match = URL_REFUSED.search(self.text)
+        return f"\n{match[0]}" if match and match[0] not in self.cause else ""
 
 
 def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
@@ -133,7 +153,7 @@ def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
         copy = Path(place) / draft.root.name
         _copied(draft, copy)
         outcome = _run(copy, choices)
-        if outcome.failed == "application" and _conftests(draft.root, copy):
+        if outcome.failed == "application" and not outcome.refuses_url and _conftests(draft.root, copy):
             outcome = _with_conftest(copy, choices, outcome)
     return replace(outcome, seconds=time.monotonic() - begun)
 
@@ -178,17 +198,19 @@ def _run(copy: Path, choices: Choices) -> TrialOutcome:
     if is_late:
         return TrialOutcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
     file = folder / "steps.json"
-    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {"settings": _tail(printed)}
+    found: dict[str, tuple[str, str]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    found = found or {"settings": (_tail(printed), printed)}
     found.pop(OPTIONAL, None)
-    done = tuple(step for step, cause in found.items() if not cause)
-    failed, cause = next(((step, cause) for step, cause in found.items() if cause), ("", ""))
+    done = tuple(step for step, (cause, _) in found.items() if not cause)
+    failed, (cause, text) = next(((step, texts) for step, texts in found.items() if texts[0]), ("", ("", "")))
+    cause = "\n".join(cause.splitlines()[:SHOWN])
     missing = _not_installed(copy, cause)
     if missing:
         return TrialOutcome(done, untried=f"{missing} is not installed here")
     file = folder / "routes.json"
     routes: dict[str, list[str]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     return TrialOutcome(
-        done, failed, cause, public=tuple(routes.get("public", ())), faults=tuple(routes.get("faults", ()))
+        done, failed, cause, text, public=tuple(routes.get("public", ())), faults=tuple(routes.get("faults", ()))
     )
 
 
@@ -242,4 +264,4 @@ def _not_installed(copy: Path, cause: str) -> str | None:
 def _tail(printed: str) -> str:
     """Return the end of what pytest printed: its own error, or Crucible's."""
     lines = [line for line in printed.splitlines() if line.strip()]
-    return "\n".join(lines[-5:]) or "pytest printed nothing"
+    return "\n".join(lines[-SHOWN:]) or "pytest printed nothing"
