@@ -156,8 +156,8 @@ def pooled_engine(case: Case) -> Iterator[Finding]:
         if (engine.at_module_level or id(engine.node) in lasting) and _is_pooled(engine):
             yield Finding(
                 "An async engine that outlives the test has a pool, and tests run on function loops.",
-                "A connection belongs to its loop, so every test opens new ones; Crucible discards the old ones, and "
-                "tests are slower for it.",
+                "A connection belongs to its loop, so every test that uses the engine opens new ones; Crucible "
+                "discards the old ones, and tests are slower for it.",
                 f'With {UNSET} = "session" and {TESTS} = "session", connections are kept from test to test.',
                 case.where(engine.module),
                 engine.place.line,
