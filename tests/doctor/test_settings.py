@@ -1,5 +1,8 @@
 """Crucible's own settings, pytest's configuration, and what importing the project does."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,6 +225,20 @@ def test_the_variable_of_a_url_is_set_for_the_import(project_of: Make, server: s
     extra = f'crucible_server = "{server}"\ncrucible_url_env = ["ORDERS_URL=postgresql+psycopg"]\n'
     patient = project_of({**APP, "app/main.py": NEEDS_URL}, on=True, extra=extra)
     assert patient.found("import-fails", without=WITH_IMPORT) == []
+
+
+def test_the_command_that_shows_a_failed_import(project_of: Make):
+    """The command in the advice sets the variables and the path with which the import has failed."""
+    extra = 'crucible_url_env = ["ORDERS_URL=postgresql+psycopg"]\npythonpath = ["lib"]\n'
+    patient = project_of({**APP, "app/main.py": "raise ValueError('no')\n"}, on=True, extra=extra)
+    [finding, *_] = patient.found("import-fails", without=WITH_IMPORT)
+    command = re.search(
+        r"`(PYTHONPATH=lib ORDERS_URL=.*postgresql\+psycopg://.* python -c .import app.main.)`", finding.do
+    )
+    assert command is not None
+    words = ["sh", "-c", command[1].replace(" python ", f" {sys.executable} ")]
+    done = subprocess.run(words, cwd=patient.root, capture_output=True, text=True, check=False)
+    assert "ValueError: no" in done.stderr
 
 
 @pytest.mark.slow

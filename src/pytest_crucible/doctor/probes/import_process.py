@@ -18,10 +18,9 @@ from ...errors import CrucibleError
 from ...recipes import recipe_of
 from ...recipes.live_engines import engines
 from ...redirect import Redirect
-from ...server import Address
 from ...settings import Settings, resolve
 from ...settings.lookup import lookup
-from ...worker.roles import DEFAULT_ROLE
+from .imported_project import variables
 
 MAKERS = ("crucible_metadata", "crucible_schema", "crucible_databases")
 FORBIDDEN = (
@@ -47,15 +46,6 @@ def inspect(settings: Settings) -> dict[str, Any]:
         return {"problems": problems, "modules": modules, "connections": sum(map(_most, engines()))}
     finally:
         redirect.remove()
-
-
-def variables(settings: Settings) -> dict[str, str]:
-    """Return the variables of ``crucible_url_env`` with URLs as a run has them, which lead to no server."""
-    host = "/nowhere" if settings.server == "embedded" else "127.0.0.1"  # a unix socket, or a port that is not in use
-    return {
-        name: Address(host, 1, DEFAULT_ROLE, database or "crucible").url(drivername)
-        for name, drivername, database in settings.variables()
-    }
 
 
 def _nowhere(origin: object) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import CrucibleError
+from ...server import Address
 from ...settings import OPTIONS, Settings
+from ...worker.roles import DEFAULT_ROLE
 
 SECONDS = 60
 
@@ -37,30 +41,48 @@ def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = 
         try:
             done = subprocess.run(command, input=question, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
-            return Inspection(failure=_hangs(settings, seconds))
+            return Inspection(failure=_hangs(settings, pythonpath, seconds))
         except OSError as error:
             found = f"The project cannot be imported: {sys.executable} does not run: {error}"
             return Inspection(failure=CrucibleError(found, do="Run crucible with the interpreter that runs the tests."))
         if not answer.exists():
-            return Inspection(failure=_dies(settings, done))
+            return Inspection(failure=_dies(settings, pythonpath, done))
         seen = json.loads(answer.read_text("utf-8"))
-    return Inspection(tuple(seen["problems"]), frozenset(seen["modules"]), seen["connections"])
+    problems = tuple(one | {"do": _command(one["do"], settings, pythonpath)} for one in seen["problems"])
+    return Inspection(problems, frozenset(seen["modules"]), seen["connections"])
 
 
-def _hangs(settings: Settings, seconds: float) -> CrucibleError:
+def variables(settings: Settings) -> dict[str, str]:
+    """Return the variables of ``crucible_url_env`` with URLs as a run has them, which lead to no server."""
+    host = "/nowhere" if settings.server == "embedded" else "127.0.0.1"  # a unix socket, or a port that is not in use
+    return {
+        name: Address(host, 1, DEFAULT_ROLE, database or "crucible").url(drivername)
+        for name, drivername, database in settings.variables()
+    }
+
+
+def _command(do: str, settings: Settings, pythonpath: Collection[str]) -> str:
+    """Return the advice *do*, whose command of Python gets the variables and the path that the import had."""
+    given = {"PYTHONPATH": os.pathsep.join(pythonpath)} if pythonpath else {}
+    words = [f"{name}={shlex.quote(value)}" for name, value in (given | variables(settings)).items()]
+    return do.replace("`python -", f"`{' '.join([*words, 'python'])} -")
+
+
+def _hangs(settings: Settings, pythonpath: Collection[str], seconds: float) -> CrucibleError:
+    do = f'Run `python -X importtime -c "import {_module(settings)}"`, and move it to the lifespan.'
     return CrucibleError(
         f"Importing the application takes longer than {seconds:.0f} seconds.",
         why="A module waits for something while it is imported: a server, a lock, an answer.",
-        do=f'Run `python -X importtime -c "import {_module(settings)}"`, and move it to the lifespan.',
+        do=_command(do, settings, pythonpath),
     )
 
 
-def _dies(settings: Settings, done: subprocess.CompletedProcess[str]) -> CrucibleError:
+def _dies(settings: Settings, pythonpath: Collection[str], done: subprocess.CompletedProcess[str]) -> CrucibleError:
     last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
     return CrucibleError(
         f"Importing the application ends the process with {done.returncode}: {last}",
         why="A module exits, or crashes the interpreter, while it is imported.",
-        do=f'Run `python -c "import {_module(settings)}"`.',
+        do=_command(f'Run `python -c "import {_module(settings)}"`.', settings, pythonpath),
     )
 
 
