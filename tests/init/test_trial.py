@@ -244,3 +244,27 @@ def test_a_driver_that_needs_the_url(project):
     assert "tried: application, schema, session and client work" in printed
     assert 'crucible_url_env = ["DATABASE_URL=postgresql"]' in written(project)
     assert "failed" not in project.pytest()
+
+
+@pytest.mark.slow
+def test_files_above_the_project(project):
+    """A ``.env`` in a folder above is there in the copy; another file is named where the application misses it."""
+    root = project.root
+    project.root = root / "backend"
+    (root / ".env").write_text("SECRET", "utf-8")
+    project.write(shop_py=app(first="assert open('../.env').read() == 'SECRET'"))
+    assert "tried: application, schema, session and client work" in project.init("--yes", tried=True)[1]
+    (root / "secret.txt").write_text("SECRET", "utf-8")
+    (project.root / "pytest.toml").unlink()
+    project.write(shop_py=app(first="assert open('../secret.txt').read() == 'SECRET'"))
+    _, printed = project.init("--yes", tried=True)
+    assert "not tried, because the copy has no ../secret.txt, which the application reads" in printed
+
+
+@pytest.mark.slow
+def test_paths_of_the_copy(project):
+    """A cause names the folders of the project, and not those of the copy."""
+    project.write(shop_py=app(first="raise RuntimeError(__file__)"))
+    _, printed = project.init("--yes", tried=True)
+    assert f"RuntimeError: {project.root / 'shop.py'}" in printed
+    assert "crucible-init-" not in printed

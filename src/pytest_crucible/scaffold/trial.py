@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
 
-from ..project.modules import is_skipped
 from .choices import Choices
 from .draft import Draft
+from .project_copy import ProjectCopy
 
 LIMIT = 60.0
-LARGEST = 5_000_000  # bytes of a file that is copied: sources are smaller, and data sets are not needed
 FOLDER = "crucible_trial"
 # Settings of the suite that have nothing to do with Crucible, and could stop a run of one test.
 OVERRIDDEN = ("addopts=", "testpaths=", "required_plugins=", "filterwarnings=", "strict=false", "strict_config=false")
@@ -150,32 +147,14 @@ def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
     """Import the application, build the schema, and run a test through a session and one through a client."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crucible-init-") as place:
-        copy = Path(place) / draft.root.name
-        _copied(draft, copy)
-        outcome = _run(copy, choices)
-        if outcome.failed == "application" and not outcome.refuses_url and _conftests(draft.root, copy):
-            outcome = _with_conftest(copy, choices, outcome)
-    return replace(outcome, seconds=time.monotonic() - begun)
-
-
-def _copied(draft: Draft, copy: Path) -> None:
-    """Copy the project as it would be, without its conftests."""
-
-    def left_out(folder: str, names: list[str]) -> Iterable[str]:
-        paths = [Path(folder, name) for name in names]
-        folders = [path.name for path in paths if path.is_dir() and is_skipped(path)]
-        files = [path.name for path in paths if path.is_file() and path.stat().st_size > LARGEST]
-        others = [path.name for path in paths if not path.is_dir() and not path.is_file()]  # sockets, broken links
-        return {*folders, *files, *others, "conftest.py"}
-
-    shutil.copytree(draft.root, copy, ignore=left_out, symlinks=True)
-    for change in draft.changes():
-        path = copy / change.path.relative_to(draft.root)
-        if change.after is None:
-            path.unlink(missing_ok=True)
-        elif path.name != "conftest.py":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(change.after, "utf-8")
+        copy = ProjectCopy(draft, Path(place))
+        outcome = _run(copy.root, choices)
+        if absent := copy.lacks(outcome.text):
+            outcome = TrialOutcome(outcome.done, untried=f"the copy has no {absent}, which the application reads")
+        elif outcome.failed == "application" and not outcome.refuses_url and copy.with_conftests():
+            outcome = _with_conftest(copy.root, choices, outcome)
+    cause, text = copy.translated(outcome.cause), copy.translated(outcome.text)
+    return replace(outcome, cause=cause, text=text, seconds=time.monotonic() - begun)
 
 
 def _run(copy: Path, choices: Choices) -> TrialOutcome:
@@ -212,14 +191,6 @@ def _run(copy: Path, choices: Choices) -> TrialOutcome:
     return TrialOutcome(
         done, failed, cause, text, public=tuple(routes.get("public", ())), faults=tuple(routes.get("faults", ()))
     )
-
-
-def _conftests(root: Path, copy: Path) -> bool:
-    """Put the conftests of the project into the copy, and return whether there is one."""
-    found = [path for path in root.rglob("conftest.py") if (copy / path.relative_to(root)).parent.is_dir()]
-    for path in found:
-        shutil.copy(path, copy / path.relative_to(root))
-    return bool(found)
 
 
 def _with_conftest(copy: Path, choices: Choices, before: TrialOutcome) -> TrialOutcome:
