@@ -92,6 +92,13 @@ def test_the_installer_of_the_project(project, lock: str, commands: str):
     assert f"Next: {commands}\n" in project.init("--yes")[1]
 
 
+def test_a_pip_that_knows_no_groups(project, monkeypatch: pytest.MonkeyPatch):
+    """Where pip is older than dependency groups, the next step updates it first."""
+    monkeypatch.setattr("pytest_crucible.scaffold.requirements.version", lambda name: "25.0.1")
+    project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n')
+    assert "Next: pip install -U pip && pip install --group dev, then: pytest\n" in project.init("--yes")[1]
+
+
 @pytest.mark.slow
 def test_a_project_of_uv(project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A project with a lock of uv is resolved by uv, which may not be here."""

@@ -268,3 +268,17 @@ def test_paths_of_the_copy(project):
     _, printed = project.init("--yes", tried=True)
     assert f"RuntimeError: {project.root / 'shop.py'}" in printed
     assert "crucible-init-" not in printed
+
+
+def test_what_is_said_after_a_failed_trial(project):
+    """The next step names what will fail; a second run tries again, and does not say that everything is set up."""
+    project.write(shop_py=app(first="raise RuntimeError('no key')"))
+    _, printed = project.init("--yes", tried=True)
+    assert "requirements-dev.txt, then mend what has failed (`crucible doctor` says more)" in printed
+    code, printed = project.init("--yes", tried=True)
+    assert "Nothing to write, but pytest will fail where it needs the application, as the trial did:\n" in printed
+    assert "RuntimeError: no key" in printed
+    assert (code, "Everything is set up" in printed) == (0, False)
+    assert "Everything is set up: nothing to write." in project.init("--yes", "--no-try")[1]
+    project.write(shop_py=app())
+    assert "Everything is set up: nothing to write." in project.init("--yes", tried=True)[1]

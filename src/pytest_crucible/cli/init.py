@@ -7,7 +7,7 @@ import os
 import pydoc
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import indent
 from typing import Any
 
@@ -31,6 +31,15 @@ from ..scaffold.questions import Questions
 from ..scaffold.trial import TrialOutcome, attempt
 
 ATTEMPTS = 4
+DONE = "Everything is set up: nothing to write."
+DOCTOR = "`crucible doctor` says more"
+NEEDED = {
+    "application": "the application",
+    "schema": "the schema",
+    "session": "a session",
+    "client": "a client of the application",
+    "settings": "Crucible",
+}
 QUESTION = "Try these settings on a copy of the project? The application is imported; only its database is redirected."
 
 
@@ -74,6 +83,23 @@ class Plan:
     notes: list[str]
     requirements: dependencies.RequirementList
     without_requirements: str | None
+    commands: str
+    outcome: TrialOutcome | None = None
+
+    @property
+    def failure(self) -> str:
+        """The part that the trial has shown to fail, and its cause; empty if none."""
+        if self.outcome is None or not self.outcome.failed:
+            return ""
+        cause = self.outcome.cause.partition("\n")[0]
+        return f"pytest will fail where it needs {NEEDED[self.outcome.failed]}, as the trial did:\n    {cause}"
+
+    def next_steps(self) -> str:
+        """Return what the user does next."""
+        if not self.failure:
+            return f"Next: {self.commands}"
+        install = self.commands.rpartition(", then: ")[0]
+        return f"Next: {install}, then mend what has failed ({DOCTOR}). Until then {self.failure}"
 
     def resolve(self, finds: Finds) -> str:
         """Ask the installer; return a line for the user, and take out requirements that cannot be resolved."""
@@ -104,8 +130,10 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
             return plan
         print(outcome)
         tried.append((plan, outcome))
-        choices = candidates.after(choices, outcome)
+        choices = candidates.after(choices, outcome) if plan.draft.changes() else None
     plan, outcome = best(tried)
+    if not plan.draft.changes():
+        return replace(plan, outcome=outcome)
     if outcome.refuses:
         raise UsageError(
             f"Crucible refuses what `crucible init` would write: {outcome.cause}",
@@ -115,12 +143,12 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
     if not options.no_try and (options.yes or not (options.dry_run or options.check)):
         print(plan.resolve(finds))
     plan.notes[:0] = layers.add_routes(plan.draft, plan.choices, outcome)
-    return plan
+    return replace(plan, outcome=outcome)
 
 
 def _outcome(plan: Plan, ask: Questions, options: argparse.Namespace, *, is_first: bool) -> TrialOutcome | None:
-    """Return the outcome of a trial, or why there is none; None if there is nothing to write."""
-    if not plan.draft.changes():
+    """Return the outcome of a trial, or why there is none; None if there is nothing to write or to try."""
+    if not plan.draft.changes() and (options.no_try or options.dry_run or options.check):
         return None
     if options.no_try:
         return TrialOutcome(untried="--no-try declines it")
@@ -146,7 +174,7 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
     before = draft.read(place.file)
     dependencies.require(draft, finds, choices, place)
     commands = place.commands(resolution.installer(finds))
-    return Plan(draft, choices, [*notes, *by_hand, f"Next: {commands}"], place, before)
+    return Plan(draft, choices, [*notes, *by_hand], place, before, commands)
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
@@ -164,14 +192,7 @@ def _say(finds: Finds, choices: Choices) -> None:
         print(f"suite: {count} in {choices.tests}, whose settings and fixtures stay as they are")
     else:
         print(f"suite: none yet; the first tests go to {choices.tests}")
-    places = [("application", "crucible_app", choices.app.place if choices.app else None)]
-    places += [("models", "crucible_metadata", one.place) for one in choices.metadata]
-    places += [("session dependency", "crucible_get_session", choices.get_session)]
-    places += [("token function", "crucible_access_token", choices.token.place if choices.token else None)]
-    for what, option, place in places:
-        reason = f", {choices.reasons[option]}" if option in choices.reasons else ""
-        if place is not None:
-            print(f"{what}: {place.path} ({place.where(root)}{reason})")
+    _say_places(finds, choices)
     if choices.alembic:
         print(f"migrations: {choices.alembic}")
     for entry in choices.databases:
@@ -188,10 +209,25 @@ def _say(finds: Finds, choices: Choices) -> None:
     print(f"configuration of pytest: {file.relative_to(root) if file else 'none'}")
 
 
+def _say_places(finds: Finds, choices: Choices) -> None:
+    """Print each object that an option names, with its location and the reason."""
+    app, session, token = choices.app, choices.get_session, choices.token
+    imported = [app.place.module] if app else []
+    places = [("application", "crucible_app", app.place, [app.place.path])] if app else []
+    places += [
+        ("models", "crucible_metadata", one.place, one.paths(finds.project, *imported)) for one in choices.metadata
+    ]
+    places += [("session dependency", "crucible_get_session", session, [session.path])] if session else []
+    places += [("token function", "crucible_access_token", token.place, [token.place.path])] if token else []
+    for what, option, place, paths in places:
+        reason = f", {choices.reasons[option]}" if option in choices.reasons else ""
+        print(f"{what}: {', '.join(paths)} ({place.where(finds.project.root)}{reason})")
+
+
 def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
     changes = plan.draft.changes()
     if not changes:
-        print("\nEverything is set up: nothing to write.")
+        print(f"\nNothing to write, but {plan.failure}\n{DOCTOR}." if plan.failure else f"\n{DONE}")
         return 0
     _show("".join(f"\n{change.diff(plan.draft.root)}" for change in changes), is_asking=not ask.answered)
     if options.dry_run or options.check:
@@ -202,7 +238,7 @@ def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
     else:
         write(changes)
         print(f"{counted(len(changes), 'file')} changed.")
-    for note in plan.notes:
+    for note in [*plan.notes, plan.next_steps()]:
         print(note)
     return int(options.check)
 

@@ -38,6 +38,7 @@ ALWAYS = ("pytest", "pytest-crucible", "pytest-cov", "pytest-xdist", "pytest-moc
 BY_RUNNER = {"asyncio": ("pytest-asyncio",), "anyio": ("anyio",), "sync": ("pytest-asyncio", "httpx2")}
 OURS = "pytest-crucible"
 SUITE = ("pytest", "pytest-asyncio", OURS)
+PIP_OF_GROUPS = "25.1"
 LOWER = (">=", "~=", "==", "===", ">")
 GROUPS = ("test", "tests", "testing", "dev")
 
@@ -95,7 +96,7 @@ class RequirementList:
         by_pip = {
             "dependencies": "pip install -e .",
             "optional": f"pip install -e '.[{group}]'",
-            "group": f"pip install --group {group}",
+            "group": f"{_pip_update()}pip install --group {group}",
             "file": f"pip install -r {group}",
         }
         if installer == "uv":
@@ -230,6 +231,14 @@ def _poetry(value: object) -> SpecifierSet:
         return SpecifierSet("" if text == "*" else f"=={text}" if text[:1].isdigit() else text)
     except ValueError:
         return SpecifierSet()
+
+
+def _pip_update() -> str:
+    """Return the command that updates pip, where this environment's pip does not know dependency groups."""
+    try:
+        return "pip install -U pip && " if Version(version("pip")) < Version(PIP_OF_GROUPS) else ""
+    except PackageNotFoundError:
+        return ""
 
 
 @cache
