@@ -71,7 +71,7 @@ def test_a_package_of_tests_with_a_name_of_the_root(copy):
 
 
 def test_marks_that_nobody_registered(copy):
-    """Strict markers would stop the suite: what it uses is registered."""
+    """Strict markers would stop the suite: what it uses is registered, and nothing else."""
     project = copy()
     project.write(
         models_py=MODELS,
@@ -81,8 +81,14 @@ def test_marks_that_nobody_registered(copy):
     assert options(project, "--modernize")["markers"] == [
         "api: used in this suite",
         "slow: takes seconds",
-        "integration: needs the database",
     ]
+
+
+def test_a_suite_without_marks(copy):
+    """No marker is registered that the suite does not use."""
+    project = copy()
+    project.write(models_py=MODELS, tests__test_it_py="def test_it(): ...\n")
+    assert "markers" not in options(project, "--modernize")
 
 
 def test_a_unit_layer_that_uses_the_database(copy):

@@ -118,7 +118,8 @@ def _wanted(finds: Finds, choices: Choices, old: dict[str, Any]) -> dict[str, An
             "asyncio_default_fixture_loop_scope": "session",
             "asyncio_default_test_loop_scope": "session",
         }
-    new["markers"] = _markers(finds, old.get("markers", []))
+    if markers := _markers(finds, old.get("markers", []), is_new=not choices.has_suite):
+        new["markers"] = markers
     options = {key: value for key, value in choices.options(finds).items() if key not in old}
     return {key: value for key, value in new.items() if key not in STRICT_OPTIONS or value is not True} | options
 
@@ -146,10 +147,12 @@ def _pythonpath(finds: Finds, old: list[str]) -> list[str]:
     return list(dict.fromkeys([*suite.beside_tests(finds), *old, "."]))
 
 
-def _markers(finds: Finds, old: list[str]) -> list[str]:
+def _markers(finds: Finds, old: list[str], *, is_new: bool) -> list[str]:
+    """Return the markers that are registered and those that the suite uses; for a new suite, the usual ones."""
     known = {line.partition(":")[0].partition("(")[0].strip() for line in old}
-    used = [f"{name}: used in this suite" for name in suite.marks(finds) if name not in known | MARKERS.keys()]
-    return [*old, *used, *(line for name, line in MARKERS.items() if name not in known)]
+    used = [name for name in suite.marks(finds) if name not in known]
+    first = [f"{name}: used in this suite" for name in used if name not in MARKERS]
+    return [*old, *first, *(line for name, line in MARKERS.items() if name in used or (is_new and name not in known))]
 
 
 def _notes(unknown: list[str], found: Configuration, root: Path) -> Iterator[str]:
