@@ -107,7 +107,8 @@ def _install(early_config: pytest.Config, settings: Settings) -> Run:
 
     for path in settings.paths:
         make_importable(path, settings.root)
-    run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name())
+    is_ini = early_config.inipath is not None and early_config.inipath.suffix != ".toml"
+    run = early_config.stash[RUN] = Run(settings, _run_name(), _worker_name(), is_ini=is_ini)
     # pytest-randomly seeds Python's own random before each test, by a rule of its own.
     run.factories.begin(python=not early_config.pluginmanager.hasplugin("randomly"))
     early_config.add_cleanup(run.close)

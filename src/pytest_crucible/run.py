@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .advice import driver_connections
+from .advice.driver_connections import DriverHints
 from .advice.missing_relations import AbsentHints
 from .advice.superuser_statements import SuperuserHints
 from .app import application
@@ -32,7 +32,7 @@ from .worker.worker import Worker
 class Run:
     """One pytest process, and all that it knows of the databases."""
 
-    def __init__(self, settings: Settings, run: str, worker: str) -> None:
+    def __init__(self, settings: Settings, run: str, worker: str, *, is_ini: bool = False) -> None:
         self.settings = settings
         self.worker = Worker(settings, run, worker)
         self.applications = Applications(settings)
@@ -45,7 +45,7 @@ class Run:
             [
                 SuperuserHints(settings.server).explain,
                 absent.explain,
-                driver_connections.explain,
+                DriverHints(is_ini=is_ini).explain,
                 refused_urls.explain,
                 self.isolation.ended.explain,
             ]

@@ -45,3 +45,16 @@ def test_a_driver_that_connects_by_itself(project):
             [f"*; {driver} opened this connection by itself (*.py:{line} in {function}*)."]
         )
     result.stdout.fnmatch_lines(["If that code creates or drops the tests' database, remove it: *"])
+
+
+INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\ncrucible_metadata = app:Base\n"
+
+
+def test_the_spelling_of_the_configuration_file(project):
+    """The option is written as the configuration file has lists: an ini file's have no brackets."""
+    connecting = "import psycopg\ndef test_it(): psycopg.connect('postgresql://postgres@127.0.0.1:1/postgres')\n"
+    project.run(connecting).stdout.fnmatch_lines(['*: crucible_url_env = [[]"DATABASE_URL=postgresql"].'])
+    (project.root / "pytest.ini").write_text(INI, "utf-8")
+    result = project.run(connecting, "-c", str(project.root / "pytest.ini"))
+    (project.root / "pytest.ini").unlink()
+    result.stdout.fnmatch_lines(["*: crucible_url_env = DATABASE_URL=postgresql."])

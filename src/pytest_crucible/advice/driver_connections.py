@@ -14,14 +14,23 @@ FAILED = re.compile(
 )
 
 
-def explain(error: BaseException) -> Iterator[str]:
-    """Yield a hint if *error* is that of a driver which opened a connection by itself and could not connect."""
-    parts = list(chain(error))
-    # An engine's connection leads to Crucible's server, whatever its URL says.
-    if any("orig" in vars(part) for part in parts):
-        return
-    for part in parts:
-        driver = _driver(part)
+class DriverHints:
+    """Hints on connections that a driver opened by itself.
+
+    Args:
+        is_ini: True if pytest's configuration is an ini file, whose lists have no brackets.
+    """
+
+    def __init__(self, *, is_ini: bool = False) -> None:
+        self._entry = "DATABASE_URL=postgresql" if is_ini else '["DATABASE_URL=postgresql"]'
+
+    def explain(self, error: BaseException) -> Iterator[str]:
+        """Yield a hint if *error* is that of a driver which opened a connection by itself and could not connect."""
+        parts = list(chain(error))
+        # An engine's connection leads to Crucible's server, whatever its URL says.
+        if any("orig" in vars(part) for part in parts):
+            return
+        driver = next(filter(None, map(_driver, parts)), None)
         if driver is not None:
             location = locations.of_error(error)
             yield (
@@ -29,9 +38,8 @@ def explain(error: BaseException) -> Iterator[str]:
                 f"{f' ({location})' if location else ''}.\n"
                 "If that code creates or drops the tests' database, remove it: Crucible has created one. Otherwise give"
                 " it the worker database's URL, by the fixture database_url or by an environment variable:"
-                ' crucible_url_env = ["DATABASE_URL=postgresql"].'
+                f" crucible_url_env = {self._entry}."
             )
-            return
 
 
 def _driver(error: BaseException) -> str | None:
