@@ -7,13 +7,9 @@ MODELS = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase
 NEEDED = {
     "httpx",
     "httpx2",
-    "polyfactory",
     "pytest",
     "pytest-asyncio",
-    "pytest-cov",
     "pytest-crucible",
-    "pytest-mock",
-    "pytest-xdist",
 }
 
 

@@ -34,7 +34,8 @@ MINIMUM = {
     "polyfactory": "3.0",
     "testcontainers": "4.9",
 }
-ALWAYS = ("pytest", "pytest-crucible", "pytest-cov", "pytest-xdist", "pytest-mock", "httpx", "polyfactory")
+ALWAYS = ("pytest", "pytest-crucible", "httpx")
+LISTED = ("polyfactory", "pytest-cov", "pytest-mock", "pytest-xdist", "testcontainers")  # raised, and never added
 BY_RUNNER = {"asyncio": ("pytest-asyncio",), "anyio": ("anyio",), "sync": ("pytest-asyncio", "httpx2")}
 OURS = "pytest-crucible"
 SUITE = ("pytest", "pytest-asyncio", OURS)
@@ -51,7 +52,7 @@ def wanted(choices: Choices, there: Iterable[str] = (), *, mode: bool = False) -
     if choices.has_suite:
         needed = {OURS, *(["pytest-asyncio"] if mode else [])}
         return {name: _lowest(name) for name in SUITE if name in needed or name in there}
-    names = [*ALWAYS, *BY_RUNNER[choices.runner], *(["testcontainers"] if "testcontainers" in there else [])]
+    names = [*ALWAYS, *BY_RUNNER[choices.runner], *(name for name in LISTED if name in there)]
     return {name: _lowest(name) for name in sorted(names)}
 
 
