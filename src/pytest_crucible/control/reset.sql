@@ -214,7 +214,7 @@ BEGIN
           FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only;
     ELSE
         -- Foreign keys are checked: children are deleted first and inserted last.
-        SELECT string_agg(format('IF %s = ANY (marked) THEN %s END IF; ', relid, pg_crucible.deletion(k, 'true')), ''
+        SELECT string_agg(format('IF %s = ANY (marked) THEN %s END IF; ', relid, pg_crucible.deletion(k, '')), ''
                    ORDER BY rank DESC)
                || string_agg(format('IF %s = ANY (seeded) THEN %s END IF; ', relid, pg_crucible.insertion(k)), ''
                    ORDER BY rank)
@@ -235,7 +235,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pg_crucible.deletion(t pg_crucible.tracked, condition text) RETURNS text LANGUAGE sql AS $$
-    SELECT format('DELETE FROM ONLY %1$s WHERE %2$s; GET DIAGNOSTICS dead = ROW_COUNT; '
+    SELECT format('DELETE FROM ONLY %1$s %2$s; GET DIAGNOSTICS dead = ROW_COUNT; '
         'IF dead > 0 THEN deaths := deaths || jsonb_build_object(%1$L, dead); END IF;', t.name, condition)
 $$;
 
@@ -265,22 +265,24 @@ CREATE FUNCTION pg_crucible.restoration(t pg_crucible.tracked) RETURNS text LANG
     SELECT format($body$
         IF %2$s = ANY (marked) THEN
             n := array_position(seeded, %2$s);
-            unchanged := NULL;
-            IF born[n] IS NOT NULL THEN
-                SELECT count(*) INTO unchanged FROM ONLY %1$s WHERE xmin = born[n];
-            END IF;
-            IF unchanged = counts[n] THEN
-                %3$s
-            ELSE
+            IF n IS NULL THEN
                 %4$s
-                IF n IS NOT NULL THEN
+            ELSE
+                unchanged := NULL;
+                IF born[n] IS NOT NULL THEN
+                    SELECT count(*) INTO unchanged FROM ONLY %1$s WHERE xmin = born[n];
+                END IF;
+                IF unchanged = counts[n] THEN
+                    %3$s
+                ELSE
+                    %4$s
                     %5$s
                     INSERT INTO pg_crucible.refilled VALUES (%2$s, pg_current_xact_id()::xid)
                         ON CONFLICT (relid) DO UPDATE SET born = excluded.born;
                 END IF;
             END IF;
         END IF;
-        $body$, t.name, t.relid, pg_crucible.deletion(t, 'xmin <> born[n]'), pg_crucible.deletion(t, 'true'),
+        $body$, t.name, t.relid, pg_crucible.deletion(t, 'WHERE xmin <> born[n]'), pg_crucible.deletion(t, ''),
         pg_crucible.insertion(t))
 $$;
 
