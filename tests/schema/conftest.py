@@ -25,9 +25,10 @@ NUMBERS = itertools.count(1)
 class Project:
     """A folder with scripts and modules under names that no other test uses."""
 
-    def __init__(self, root: Path, server_root: Path, admin: Admin) -> None:
+    def __init__(self, root: Path, server_root: Path, cache: Path, admin: Admin) -> None:
         self.root = root
         self.server_root = server_root
+        self.cache = cache
         self.admin = admin
         self.number = next(NUMBERS)
 
@@ -58,7 +59,7 @@ class Project:
     def worker(self, run: str, *schema: str, **words: Any) -> Worker:
         """Return a worker with a share in the server; to be closed."""
         worker = Worker(self.settings(*schema, **words), run, "main")
-        worker.server._lease = lease("embedded", root=self.server_root, cache=self.server_root / "cache")
+        worker.server._lease = lease("embedded", root=self.server_root, cache=self.cache)
         worker.redirect.install()
         worker.templates.pass_over_engines()  # of tests before
         return worker
@@ -68,23 +69,26 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lease, Path]]:
+def server(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[tuple[Lease, Path]]:
     root = tmp_path_factory.mktemp("server")
-    held = lease("embedded", root=root, cache=root / "cache")
+    held = lease("embedded", root=root, cache=server_cache)
     yield held, root
     held.release()
 
 
 @pytest.fixture
 def project(
-    server: tuple[Lease, Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    server: tuple[Lease, Path],
+    server_cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Project]:
     """Yield an empty project."""
     held, root = server
     admin = Admin(held)
     folder = tmp_path_factory.mktemp("project")
     monkeypatch.syspath_prepend(folder)
-    made = Project(folder, root, admin)
+    made = Project(folder, root, server_cache, admin)
     yield made
     made.forget()
     for name in made.databases():

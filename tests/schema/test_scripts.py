@@ -273,9 +273,9 @@ def test_no_table(project, work):
         work("a.sql").ready()
 
 
-def test_the_report_of_a_run(pytester, server, monkeypatch):
+def test_the_report_of_a_run(pytester, server_cache, monkeypatch):
     """The report of a test, and the end of the run, show the line of the script, and no frame of Crucible's."""
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(server[1] / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     pytester.makepyprojecttoml(
         "[tool.pytest]\nasyncio_default_fixture_loop_scope = 'function'\ncrucible_schema = 'a.sql'\n"
     )

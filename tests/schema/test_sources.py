@@ -125,10 +125,10 @@ SUITES = {
 
 
 @pytest.mark.parametrize("spelling", SUITES)
-def test_spellings(spelling, pytester, server, monkeypatch):
+def test_spellings(spelling, pytester, server_cache, monkeypatch):
     """One entry may be a string in every configuration file; a wrong type is an error that says what to write."""
     file, text = SUITES[spelling]
-    monkeypatch.setenv("CRUCIBLE_CACHE", str(server[1] / "cache"))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(server_cache))
     pytester.path.joinpath(file).write_text(
         text
         + "\nasyncio_default_fixture_loop_scope = QUOTED\n".replace(
