@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import importlib.metadata
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import inner_project
 import pytest
+from _pytest import _code as pytest_code
 
 from pytest_crucible.server import Lease, lease
 
@@ -22,9 +24,10 @@ collect_ignore = ["projects", "docs/projects", "plain/projects"]
 
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """
-asgi_lifespan asyncpg fastapi httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
+asgi_lifespan asyncpg fastapi.testclient httpx psycopg psycopg2 pytest_asyncio sqlalchemy.dialects.postgresql.asyncpg
 sqlalchemy.dialects.postgresql.psycopg sqlalchemy.dialects.postgresql.psycopg2 sqlalchemy.ext.asyncio
-pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
+sqlalchemy.ext.mutable pytest_crucible.factories.polyfactory.batches pytest_crucible.factories.polyfactory.binding
+pytest_crucible.fixtures.readiness pytest_crucible.fixtures.with_anyio pytest_crucible.fixtures.with_asyncio
 """
 
 
@@ -70,13 +73,24 @@ def installed() -> list[importlib.metadata.Distribution]:
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Return pytest's own fixture; runs in this process read once what is installed, as it does not change.
+    """Return pytest's own fixture; runs in this process read once what does not change.
 
-    It is half of what such a run costs.
+    Reading what is installed is half of what a run costs; parsing libraries for tracebacks is two thirds of what a run
+    costs whose test fails in one.
     """
     known = installed()
     monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: known)
+    monkeypatch.setattr(pytest_code.TracebackEntry, "getsource", getsource)
     return pytester
+
+
+PARSED: dict[str | Path, ast.AST] = {}
+read_source = pytest_code.TracebackEntry.getsource
+
+
+def getsource(entry: pytest_code.TracebackEntry, parsed: dict[str | Path, ast.AST] | None = None) -> object:
+    """Return the statement of *entry*; the modules of libraries are parsed once in this process."""
+    return read_source(entry, PARSED if "site-packages" in str(entry.path) else parsed)
 
 
 class Project:

@@ -14,6 +14,7 @@ def each(route: str, credentials: set[str]) -> set[str]:
     return {f"{route}-{credential}" for credential in credentials}
 
 
+@pytest.mark.slow
 def test_an_application_that_refuses(secured):
     """Every route and the websocket refuse each client that must be refused, and the matrix reports nothing else."""
     result = secured(
@@ -115,6 +116,7 @@ def test_a_write_before_the_refusal(secured):
     assert secured.failed(secured(more, allowed)) == set()
 
 
+@pytest.mark.slow
 def test_a_websocket_that_accepts_everybody(secured):
     """Accepted is let in, whatever follows; accepted and closed with 4401 is refused."""
     result = secured(

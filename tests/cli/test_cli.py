@@ -90,6 +90,7 @@ def test_kept_database_outlives_its_server(project: Path, printed: Callable[...,
     assert (last.stdout, last.returncode) == ("the last one\n", 0), last.stderr
 
 
+@pytest.mark.slow
 def test_gc_drops_what_was_kept(project: Path, printed: Callable[..., str]):
     """gc drops kept databases for good: the next server does not have them either."""
     name = kept_by_a_run(project)

@@ -97,6 +97,7 @@ def moths(shop):
     return shop
 
 
+@pytest.mark.slow
 def test_a_suite_with_a_role_of_its_own_drops_and_creates_the_tables(moths):
     """The application may use what the suite's engine made, before and after a fresh clone, and the other way round."""
     moths.run(TESTS.format(driver="psycopg")).assert_outcomes(passed=8)

@@ -103,7 +103,7 @@ def check(twins: Twins, program: Program, leaks: frozenset[int]) -> None:
     assert found == []
 
 
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=5)
 @given(program=programs(), leaks=LEAKS)
 def test_every_program_is_put_back_in_both(twins: Twins, program: Program, leaks: frozenset[int]):
     """Rows, sequences and catalog of both databases equal their baselines after any program."""

@@ -118,6 +118,7 @@ def test_whoever_is_granted_something_is_not_the_owner(granting):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_role_that_only_ddl_names(granting):
     """It is created where the DDL is refused for want of it; who owns the schema may become it, and is not it."""
     shop = granting(

@@ -113,6 +113,7 @@ async def test_first(db_session, crucible_run):
     assert gone(data)
 
 
+@pytest.mark.slow
 def test_too_many_connections(own_project, own_server):
     """Where the server has no connection left for Crucible, the error says who takes them and what to change."""
     address = own_server.admin

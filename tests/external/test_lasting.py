@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from pytest_crucible.control import Admin
 from pytest_crucible.server import lease
 
 
+@pytest.mark.slow
 def test_an_idle_run_stays_alive_and_a_vanished_one_does_not(external, role):
     """A server that ends idle sessions spares Crucible's; a machine that is gone is noticed after 90 seconds."""
     name = role("idler", "CREATEDB", "ALTER ROLE idler SET idle_session_timeout = '50ms'")

@@ -197,6 +197,7 @@ def test_no_createdb(project, external, role):
     assert "src/pytest_crucible" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_second_run_finds_the_template_of_the_first(project, external, role):
     """It is built once; a run that finds it builds nothing."""
     url = external.url(role("ci"))

@@ -170,6 +170,7 @@ async def compare(expected, stored):
 """
 
 
+@pytest.mark.slow
 def test_every_driver_and_type(models):
     """COPY over each driver stores what an INSERT does: JSON, arrays, enums, dates, defaults, NULL."""
     models.run(HEAD + DRIVERS).assert_outcomes(passed=4)

@@ -142,6 +142,7 @@ def drawn(shop, *arguments: str, process: bool = False) -> dict[str, set[str]]:
     return lines
 
 
+@pytest.mark.slow
 def test_in_any_order_and_alone(shop):
     """Whatever ran before, each test and each wide fixture sees its own data, and no other's."""
     together = drawn(shop)

@@ -248,6 +248,7 @@ def anyio_backend():
     done.assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_the_second_time(project):
     """The tests that use the fixture fail, each with the cause; the others pass, and so does the teardown."""
     done = project.run(
@@ -314,6 +315,7 @@ def test_after(client):
     )
 
 
+@pytest.mark.slow
 def test_an_application_that_a_wide_fixture_starts_only_to_seed(project):
     """What such a start-up wrote stays for as long as the fixture."""
     done = project.run(
@@ -339,6 +341,7 @@ def test_once():
     done.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_an_application_that_keeps_no_connection(project):
     """It goes on running, with all that it has in memory and in the database: its pool connects anew."""
     done = project.run(

@@ -137,7 +137,7 @@ def test_the_root_is_found_from_below(copy, monkeypatch: pytest.MonkeyPatch):
     project = copy()
     project.write(app__main_py=APP, requirements_txt="fastapi\n")
     monkeypatch.chdir(project.root / "app")
-    assert main(["init", "--yes"]) == 0
+    assert main(["init", "--yes", "--no-try"]) == 0
     assert "pytest.toml" in project.files()
 
 

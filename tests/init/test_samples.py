@@ -52,6 +52,7 @@ def test_a_second_run_changes_nothing(copy, name: str):
     assert project.init("--check")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_a_dry_run_writes_nothing(copy, name: str):
     """The diff is shown, and no file is touched."""
@@ -63,6 +64,7 @@ def test_a_dry_run_writes_nothing(copy, name: str):
     assert "Nothing has been written." in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_the_configuration_is_native_and_strict(copy, name: str):
     """A new suite, and one to be modernized, has native TOML, strict, with loop scopes that match and our options."""

@@ -153,6 +153,7 @@ def health(): ...
 """
 
 
+@pytest.mark.slow
 def test_the_routes_of_an_application_with_security(project):
     """A new suite gets a test that the routes refuse strangers, with the public ones listed, and it passes."""
     project.write(shop_py=app() + SECURED)
@@ -270,6 +271,7 @@ def test_paths_of_the_copy(project):
     assert "crucible-init-" not in printed
 
 
+@pytest.mark.slow
 def test_what_is_said_after_a_failed_trial(project):
     """The next step names what will fail; a second run tries again, and does not say that everything is set up."""
     project.write(shop_py=app(first="raise RuntimeError('no key')"))

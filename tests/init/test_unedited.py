@@ -15,8 +15,6 @@ from .conftest import SAMPLES
 
 # Their engines read DATABASE_URL; without it they lead to a server that does not exist.
 SUITES = sorted(folder.name for folder in SAMPLES.glob("suite_*"))
-# It runs by default, and without a trial, which takes as long as both runs.
-REPRESENTATIVE = "suite_savepoint"
 DRIVER = re.compile(r"postgresql\+\w+(?=://)")
 PASSED = re.compile(r"(?m)^PASSED (\S+)")
 
@@ -36,9 +34,8 @@ def database(tmp_path_factory: pytest.TempPathFactory, init_cache: Path) -> Iter
     share.release()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == REPRESENTATIVE else pytest.mark.slow) for name in SUITES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SUITES)
 def test_all_tests_pass_before_and_after(copy, database, name: str):
     """The same tests pass under plain pytest, after `crucible init --yes`, and without the fixtures that it names."""
     project = copy(name)
@@ -47,12 +44,11 @@ def test_all_tests_pass_before_and_after(copy, database, name: str):
     url = database(name, driver)
     before = project.pytest("-p", "no:crucible", "-rA", DATABASE_URL=url, TEST_DATABASE_URL=url)
     assert len(PASSED.findall(before)) >= 10
-    _, printed = project.init("--yes", tried=name != REPRESENTATIVE)
-    assert name == REPRESENTATIVE or "tried: application, schema, session and client work" in printed
+    _, printed = project.init("--yes", tried=True)
+    assert "tried: application, schema, session and client work" in printed
     after = project.pytest("-rA")
     assert "crucible: embedded PostgreSQL" in after
     assert PASSED.findall(after) == PASSED.findall(before)
     assert modules == {file: text for file, text in project.files().items() if file.endswith(".py")}
-    if name != REPRESENTATIVE:
-        project.obey(printed)
-        assert PASSED.findall(project.pytest("-rA")) == PASSED.findall(before)
+    project.obey(printed)
+    assert PASSED.findall(project.pytest("-rA")) == PASSED.findall(before)

@@ -45,6 +45,7 @@ def grown(world: World, rounds: int) -> dict[str, int]:
     return {name: size - before.get(name, 0) for name, size in after.items() if size > before.get(name, 0)}
 
 
+@pytest.mark.slow
 def test_a_few_hundred_tests_leave_little(world: World):
     """Dead rows are cleared away, also those that were rolled back, also in the catalog."""
     assert {name: size for name, size in grown(world, 250).items() if size > ROOM} == {}

@@ -83,14 +83,14 @@ def twin(world: World) -> Iterator[Twin]:
     twin.close(for_ever=True)
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=8)
 @given(program=programs())
 def test_programs_give_the_same_results(twin: Twin, program: Program):
     """Triggers, event triggers and earlier resets show in no row, count, error or value of a sequence."""
     twin.compare(program)
 
 
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=6)
 @given(program=interleaved())
 def test_serializable_transactions_fail_alike(twin: Twin, program: Program):
     """Marks cause no serialization failure, and hide none."""

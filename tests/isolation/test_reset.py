@@ -12,7 +12,7 @@ QUICK = settings(
     database=None,
     print_blob=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
-    max_examples=30,
+    max_examples=20,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )

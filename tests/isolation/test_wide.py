@@ -60,7 +60,7 @@ def check(world: World, wide: tuple[Wide, WideThread, Child], program: Program) 
         raise
 
 
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=8)
 @given(program=wide_programs(12, (WIDE, THREAD)))
 def test_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program: Program):
     """Whatever a wide session or a wide thread leaves open, the database equals its baseline, and they go on."""

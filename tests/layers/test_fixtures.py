@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 HEAD = """
 import pytest
 from sqlalchemy import create_engine, delete, func, select, text, update
@@ -78,6 +80,7 @@ def test_every_scope_synchronous_and_asynchronous(project):
     result.assert_outcomes(passed=9)
 
 
+@pytest.mark.slow
 def test_a_session_fixture_that_outlives_the_module_below_it(project):
     """It came up after the module's fixture, and its rows stay when that one's go."""
     result = project.run(
@@ -264,6 +267,7 @@ class TestB:
 """
 
 
+@pytest.mark.slow
 def test_a_wider_fixture_that_comes_up_on_a_narrower_ones_ddl(project):
     """Its rows stay when the schema below them goes."""
     result = project.run(HEAD + ON_NARROWER_DDL)
@@ -364,6 +368,7 @@ class TestB:
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_two_fixtures_that_change_the_same_row(project):
     """The later one's row stays for as long as it does; what was below it comes back with its end."""
     result = project.run(

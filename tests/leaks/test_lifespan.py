@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 APP = """
 import asyncio
 import contextlib
@@ -65,6 +67,7 @@ async def poll(app):
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_a_poller_that_locks_what_it_finds(project):
     """A worker that takes rows FOR UPDATE SKIP LOCKED, and sleeps before it commits, is waited for."""
     result = project.run(

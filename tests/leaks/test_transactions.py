@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 HEAD = """
 import asyncio
 import subprocess
@@ -283,6 +285,7 @@ async def test_open(db_session, sync_session):
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_backend_that_starts_has_nothing_open(project):
     """A new backend looks itself up in a transaction before it has a state; it is none that was left open."""
     result = project.run(

@@ -75,6 +75,7 @@ def test_two_bases(three, checked):
         checks.test_single_head(checked())
 
 
+@pytest.mark.slow
 def test_branches_merges_and_dependencies(three, checked):
     """Each revision is walked from what comes right before it, in histories of every shape."""
     three.revision("side", "Create TABLE side (id int)", "Drop TABLE side", parent="one")
@@ -289,6 +290,7 @@ def test_a_model_without_a_migration(modelled, checked):
     assert "alembic revision --autogenerate" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_model_that_env_does_not_know(modelled, checked):
     """A table of ``crucible_metadata`` is found missing, though ``env.py`` has never heard of it."""
     other = f"other_{modelled.root.name}"

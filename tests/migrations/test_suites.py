@@ -125,6 +125,7 @@ def test_sync(migrations, sync_session):
 """
 
 
+@pytest.mark.slow
 def test_data_survives(users):
     """Rows that are inserted at a revision are there after the next, by whatever way one looks at them."""
     done = users.run(SURVIVING)

@@ -130,6 +130,7 @@ def test_a_wrong_dotted_path_ends_the_run_after_one_test(suite, flag, expected):
     result.stdout.no_re_match_line(r".*(site-packages|src/pytest_crucible)/.*: (in |[A-Z]\w*Error)")
 
 
+@pytest.mark.slow
 def test_a_project_without_options_pays_nothing(suite):
     """No line in the header, no fixture, no import, no listener; db_session is unknown."""
     off(suite)

@@ -25,8 +25,8 @@ NATIVE += 'asyncio_default_fixture_loop_scope = "function"\n'
 STRINGS += "asyncio_default_fixture_loop_scope = function\n"
 FILES = [
     ("pyproject.toml", "tool.pytest", NATIVE),
-    ("pyproject.toml", "tool.pytest.ini_options", NATIVE),
-    ("pytest.toml", "pytest", NATIVE),
+    pytest.param("pyproject.toml", "tool.pytest.ini_options", NATIVE, marks=pytest.mark.slow),
+    pytest.param("pytest.toml", "pytest", NATIVE, marks=pytest.mark.slow),
     ("pytest.ini", "pytest", STRINGS),
     pytest.param("setup.cfg", "tool:pytest", STRINGS, marks=pytest.mark.slow),
     pytest.param(".pytest.toml", "pytest", NATIVE, marks=pytest.mark.slow),

@@ -130,6 +130,7 @@ os.rename("said.tmp", "said")
 """
 
 
+@pytest.mark.slow
 def test_programs(shop_project: Shop) -> None:
     """Engines of spawned children lead where the parent's do, and what they write is put back."""
     assert "3 passed" in shop_project.run(PROGRAMS)

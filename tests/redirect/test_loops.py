@@ -82,7 +82,7 @@ def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monk
     assert result.stderr.str() == ""
 
 
-@pytest.mark.parametrize("kind", ["auto-function", "closed-directly"])
+@pytest.mark.parametrize("kind", ["auto-function"])
 def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever loop runs the tests, engines work, and leave nothing behind."""
     run(kind, FEW, pytester, address, monkeypatch)

@@ -219,8 +219,8 @@ class TestTwice:
 @pytest.mark.parametrize(
     ("loops", "driver"),
     [
-        ("function", "asyncpg"),
         ("module", "psycopg"),
+        pytest.param("function", "asyncpg", marks=pytest.mark.slow),
         pytest.param("session", "asyncpg", marks=pytest.mark.slow),
         pytest.param("function", "psycopg", marks=pytest.mark.slow),
         pytest.param("module", "asyncpg", marks=pytest.mark.slow),

@@ -26,6 +26,7 @@ def connect(held):
     return psycopg.connect(**held.admin.libpq(), autocommit=True)
 
 
+@pytest.mark.slow
 def test_six_clients_killed_at_once(client):
     """All users killed at once: server and data are gone within 50 ms on a quiet machine, 500 on any."""
     clients = [client() for _ in range(6)]
@@ -123,6 +124,7 @@ def test_a_backend_killed(take):
         pytest.fail("the server did not recover")
 
 
+@pytest.mark.slow
 def test_a_program_of_a_killed_backend_does_not_end_the_server(take):
     """A process that a killed backend leaves behind is adopted and reaped, and the server goes on."""
     held = take()

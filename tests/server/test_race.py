@@ -31,6 +31,7 @@ def left_over(key):
     return nests + locks
 
 
+@pytest.mark.slow
 def test_a_crowd(root, cache):
     """Of 30 clients, a third of them killed, none that lives sees an error; then nothing is left."""
     crowd(root, cache, 30, 8)

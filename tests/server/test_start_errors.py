@@ -200,6 +200,7 @@ def test_a_lock_file_that_was_removed(tmp_path):
     os.close(new)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/usr/lib/postgresql").exists(), reason="needs another PostgreSQL")
 def test_another_installation(monkeypatch, root, tmp_path):
     """CRUCIBLE_POSTGRES names another installation, whose version decides about flags."""

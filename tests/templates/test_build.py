@@ -289,6 +289,7 @@ def test_a_build_that_goes_on_is_not_collected(project, work):
     assert name not in project.databases()
 
 
+@pytest.mark.slow
 def test_old_templates_are_collected(project, work):
     """The four used last stay, and those that a live run clones from; another project's are not touched."""
     other = names.template("another", "0123456789abcdef")

@@ -83,6 +83,7 @@ def in_processes(times: int, folder: Path, *arguments: str) -> set[str]:
     return said
 
 
+@pytest.mark.slow
 def test_sets(tmp_path):
     """Indexes, constraints of columns and of foreign-key cycles come in any order and make one fingerprint."""
     (tmp_path / "models.py").write_text(SETS)

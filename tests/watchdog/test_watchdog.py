@@ -95,6 +95,7 @@ async def test_swallowed(async_client, db_session):
     assert "BlockedError" in show(result)
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_blocked(project):
     """A synchronous statement stops the test's event loop, and is cancelled from outside it."""
     result = project.run(
@@ -135,6 +136,7 @@ async def test_never_runs(waiting):
     result.stdout.re_match_lines([r".*ERROR at setup of test_never_runs.*", r"E .*BlockedError.*"])
 
 
+@pytest.mark.slow
 def test_a_fixture_that_waits_after_the_test(project):
     """A fixture's teardown that waits is an error of that phase, and the database is put back all the same."""
     result = project.run(
@@ -155,6 +157,7 @@ async def test_flushed(db_session, clean):
     result.stdout.re_match_lines([r".*ERROR at teardown of test_flushed.*", r"E .*BlockedError.*"])
 
 
+@pytest.mark.slow
 def test_a_queue_behind_a_flushed_row(project):
     """Every backend in the queue is cancelled at once, and the error names each."""
     result = project.run(
@@ -258,12 +261,14 @@ async def test_advisory_lock(db_session):
 """
 
 
+@pytest.mark.slow
 def test_waits_that_end_by_themselves(project):
     """Untouched: a queue of FOR UPDATE that moves, a lock_timeout, a wait_for, a short wait, a busy blocker."""
     result = project.run(HEAD + ENDING_WAITS + LAST)
     result.assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 def test_what_it_costs(project):
     """No connection and no query before a test has run for a second, and none once it is over."""
     result = project.run(

@@ -10,13 +10,13 @@ from sqlalchemy.engine import Engine
 
 
 def engines() -> list[Engine]:
-    """Return the PostgreSQL engines of this process, the oldest first.
+    """Return the PostgreSQL engines of this process, in no particular order.
 
-    SQLAlchemy keeps no list of engines; the garbage collector does, each generation in the order of creation.
+    SQLAlchemy keeps no list of engines, but each refers to its class, and the garbage collector finds those objects.
     """
-    # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
     kinds = {Engine, *Engine.__subclasses__()}
-    objects: list[Engine] = [each for age in (2, 1, 0) for each in gc.get_objects(age) if type(each) in kinds]
+    # type(), not isinstance(): that would run __class__ properties of arbitrary objects.
+    objects: list[Engine] = [each for each in gc.get_referrers(*kinds) if type(each) in kinds]
     return [engine for engine in objects if engine.dialect.name == "postgresql"]
 
 
