@@ -67,9 +67,9 @@ class Run:
     def announce(self) -> None:
         """Set the variables that other processes read, before anything of the user's is imported."""
         self.isolation.children.open()
-        for variable, drivername, name in self.settings.variables():
-            self._environ.setdefault(variable, os.environ.get(variable))
-            os.environ[variable] = self.worker.planned_url(drivername, name)
+        for variable in self.settings.variables():
+            self._environ.setdefault(variable.name, os.environ.get(variable.name))
+            os.environ[variable.name] = self.worker.planned_url(variable)
 
     def new_test(
         self,

@@ -250,6 +250,34 @@ def test_a_variable_that_no_option_names(project_of: Make, monkeypatch: pytest.M
     assert 'crucible_url_env = ["ORDERS_URL=postgresql+psycopg"]' in finding.do
 
 
+HAS_SETTINGS = """
+    from fastapi import FastAPI
+    from pydantic import PostgresDsn, TypeAdapter
+    from sqlalchemy import create_engine
+    from app.models import Base
+    import os
+
+    url = TypeAdapter(PostgresDsn).validate_python(os.environ["ORDERS_URL"])
+    engine = create_engine(os.environ["ORDERS_URL"])
+    app = FastAPI()
+"""
+
+
+@pytest.mark.slow
+def test_a_variable_that_needs_a_host(project_of: Make, monkeypatch: pytest.MonkeyPatch):
+    """The variable of a PostgresDsn is offered with a host, also where it is named without one."""
+    monkeypatch.delenv("ORDERS_URL", raising=False)
+    entry = "ORDERS_URL=postgresql+psycopg@localhost"
+    files = {**APP, "app/main.py": HAS_SETTINGS}
+    [finding, *_] = project_of(files, on=True).found("import-fails", without=WITH_IMPORT)
+    assert f'crucible_url_env = ["{entry}"]' in finding.do
+    plain = 'crucible_url_env = ["ORDERS_URL=postgresql+psycopg"]\n'
+    [finding, *_] = project_of(files, on=True, extra=plain).found("import-fails", without=WITH_IMPORT)
+    assert f"Name a host in crucible_url_env: {entry} " in finding.do
+    following = project_of(files, on=True, extra=f'crucible_url_env = ["{entry}"]\n')
+    assert following.found("import-fails", without=WITH_IMPORT) == []
+
+
 @pytest.mark.slow
 def test_an_application_that_connects_while_it_is_imported(project_of: Make):
     """Nothing connects while doctor imports: what would have reached production is said."""

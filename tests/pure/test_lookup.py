@@ -134,6 +134,9 @@ def test_a_url_that_pydantic_refuses(root: Path, message: Callable[[str], str], 
     (root / "refusing.py").write_text(settings, "utf-8")
     said = message("refusing:url")
     assert "Probably crucible_url_env is the cause: it sets SHOP_URL" in said
-    assert "Take SHOP_URL out of crucible_url_env" in said
+    assert "Name a host in crucible_url_env: SHOP_URL=postgresql+asyncpg@localhost" in said
     monkeypatch.setenv("SHOP_URL", "postgresql+asyncpg:///db")
     assert "crucible_url_env" not in message("refusing:url")
+    url = "postgresql+asyncpg://crucible@localhost/db?host=/run/s&port=5432"
+    monkeypatch.setenv("SHOP_URL", url)
+    assert str(lookup("refusing:url", option="crucible_app", root=root)) == url

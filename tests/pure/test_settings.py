@@ -146,11 +146,19 @@ def test_a_database_without_its_metadata(entry: str):
 
 
 @pytest.mark.parametrize(
-    "entry", ["DATABASE_URL", "DATABASE_URL=", "DATABASE_URL=sqlite", "=postgresql", "A B=postgresql"]
+    "entry",
+    [
+        *["DATABASE_URL", "DATABASE_URL=", "DATABASE_URL=sqlite", "=postgresql", "A B=postgresql"],
+        *["DATABASE_URL=@localhost", "DATABASE_URL=postgresql@", "DATABASE_URL=postgresql@/stats"],
+        *["DATABASE_URL=postgresql@localhost:5432", "DATABASE_URL=postgresql@a@b", "DATABASE_URL=postgresql@[::1]"],
+        *["DATABASE_URL=postgresql://localhost", "DATABASE_URL=postgresql+asyncpg@localhost/"],
+    ],
 )
 def test_a_variable_without_its_scheme(entry: str):
-    """An entry of crucible_url_env needs a variable, an equals sign and the beginning of a PostgreSQL URL."""
-    assert "DATABASE_URL=postgresql+asyncpg" in message(crucible_url_env=[entry])
+    """An entry of crucible_url_env needs a variable, a scheme of PostgreSQL's, and a plain host if it names one."""
+    text = message(crucible_url_env=[entry])
+    assert "DATABASE_URL=postgresql+asyncpg" in text
+    assert '"=postgresql+asyncpg@localhost/analytics"' in text
 
 
 def test_the_wrong_type():
@@ -253,6 +261,12 @@ def test_a_further_database_may_be_built_by_migrating():
 
 
 def test_variables_of_databases():
-    """A variable is the main database's, or that of the name after a slash."""
-    settings = Settings(root=ROOT, url_env=("A=postgresql", "B=postgresql+asyncpg/stats"))
-    assert settings.variables() == [("A", "postgresql", None), ("B", "postgresql+asyncpg", "stats")]
+    """A variable is the main database's, or that of the name after a slash; its URL may name a host."""
+    entries = ("A=postgresql", "B=postgresql+asyncpg/stats", "C=postgresql@localhost", "D=postgresql@a-b.c/stats")
+    assert settle(crucible_url_env=list(entries)).variables() == [
+        ("A", "postgresql", "", None),
+        ("B", "postgresql+asyncpg", "", "stats"),
+        ("C", "postgresql", "localhost", None),
+        ("D", "postgresql", "a-b.c", "stats"),
+    ]
+    assert tuple(map(str, Settings(root=ROOT, url_env=entries).variables())) == entries

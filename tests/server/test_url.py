@@ -20,6 +20,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
         ("postgresql+asyncpg://u@h/d?ssl=require", Address("h", 5432, "u", "d", tls=(("sslmode", "require"),))),
         ("postgresql+psycopg://u@h/d?connect_timeout=3", Address("h", 5432, "u", "d")),
         ("postgresql://u@/d?host=/run/pg&port=6000", Address("/run/pg", 6000, "u", "d")),
+        ("postgresql://u@localhost/d?host=/run/pg&port=6000", Address("/run/pg", 6000, "u", "d")),
         ("postgresql://%2Frun%2Fpg/d?user=u", Address("/run/pg", 5432, "u", "d")),
         ("postgresql://u:p%40%2F@[::1]:1/d", Address("::1", 1, "u", "d", "p@/")),
         ("postgresql:///d", Address("localhost", 5432, getpass.getuser(), "d")),
@@ -34,11 +35,19 @@ def test_reading(text, address):
     assert url.parse(text) == address
 
 
-@given(user=WORDS, password=WORDS | st.none(), database=WORDS, socket=st.booleans())
-def test_what_an_address_writes_can_be_read(user, password, database, socket):
+@given(
+    user=WORDS,
+    password=WORDS | st.none(),
+    database=WORDS,
+    socket=st.booleans(),
+    host=st.sampled_from(["", "localhost"]),
+)
+def test_what_an_address_writes_can_be_read(user, password, database, socket, host):
     """Address.url and parse are each other's inverse."""
     address = Address("/run/pg" if socket else "db.example", 5433, user, database, password, (("sslmode", "require"),))
-    assert url.parse(address.url("postgresql+asyncpg")) == address
+    written = address.url("postgresql+asyncpg", host)
+    assert url.parse(written) == address
+    assert ("@localhost/" in written) == (socket and host == "localhost")
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ class Isolation:
         worker = self._worker
         self.children.reset_after_end()
         self.layers.in_test = True
-        for _, _, key in self._settings.variables():
+        for variable in self._settings.variables():
             # A raw driver that reads its URL from the environment starts nothing by itself.
-            worker.ready(key)
+            worker.ready(variable.database)
         for database in worker.databases:
             test.began = database.connect().now()
         self.watchdog.test_began = test.began

@@ -29,15 +29,15 @@ class Candidates:
         self._ask = ask
         self._without: list[str] = []
         self._seen: list[Choices] = []
-        self._is_url_refused = False
+        self._needs_host = False
 
     def first(self) -> Choices:
         """Return the likeliest choices."""
         return self._new(settle(self._finds, self._ask))
 
     def after(self, choices: Choices, outcome: TrialOutcome) -> Choices | None:
-        """Return the choices without what has failed; None if there is no other candidate."""
-        self._is_url_refused |= outcome.refuses_url
+        """Return the choices with what has failed replaced or left out; None if there is no other candidate."""
+        self._needs_host |= outcome.refuses_url
         following = self._following(choices, outcome)
         return self._new(following) if following is not None and following not in self._seen else None
 
@@ -46,7 +46,9 @@ class Candidates:
         return choices
 
     def _following(self, choices: Choices, outcome: TrialOutcome) -> Choices | None:
-        if choices.variables and (outcome.refuses_url or outcome.failed == "application"):
+        if choices.variables and outcome.refuses_url:
+            return replace(choices, variables=databases.with_host(choices.variables))
+        if choices.variables and outcome.failed == "application":
             return replace(choices, variables=())
         if outcome.needs_url and not choices.variables and not is_on(self._finds):
             return replace(choices, variables=tuple(databases.of_a_driver(self._finds)))
@@ -59,8 +61,8 @@ class Candidates:
             following = settle(self._finds, self._ask, self._without)
         except UsageError:
             return None
-        if self._is_url_refused:
-            following = replace(following, variables=())
+        if self._needs_host:
+            following = replace(following, variables=databases.with_host(following.variables))
         return following if following.app is not None or choices.app is None else None
 
 

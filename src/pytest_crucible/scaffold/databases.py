@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from ..project.engines import Engine
 from ..project.models import Metadata
 from ..project.variables import needed, required
 from ..settings import ASYNC_DRIVERS, SYNC_DRIVERS
+from ..settings.url_variables import parsed
 
 
 def variables(finds: Finds) -> list[str]:
@@ -26,6 +28,11 @@ def of_a_driver(finds: Finds) -> list[str]:
     """Return `crucible_url_env` for a driver that connects without SQLAlchemy; empty for no or several variables."""
     entries = [f"{name}=postgresql" for name in required(finds.project)]
     return entries if len(entries) == 1 else []
+
+
+def with_host(entries: Iterable[str]) -> tuple[str, ...]:
+    """Return the entries of `crucible_url_env` for an application that refuses a URL without a host."""
+    return tuple(str(one._replace(host="localhost")) for one in map(parsed, entries) if one)
 
 
 def _driver(finds: Finds, engine: Engine) -> str | None:

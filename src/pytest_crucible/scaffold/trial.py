@@ -25,7 +25,7 @@ OVERRIDDEN = ("addopts=", "testpaths=", "required_plugins=", "filterwarnings=", 
 REFUSED = re.compile(r"there is no module|: \S+ has no '|which has no metadata|knows no table")
 MISSING = re.compile(r"No module named '([\w.]+)'|needs the module '([\w.]+)'")
 # The hints of `settings.refused_urls` and `advice.driver_connections`.
-URL_REFUSED = re.compile(r"Take \w+ out of crucible_url_env, .*")
+URL_REFUSED = re.compile(r"Name a host in crucible_url_env: .*")
 URL_NEEDED = "opened this connection by itself"
 SHOWN = 5  # lines of a cause
 

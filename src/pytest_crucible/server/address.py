@@ -57,18 +57,23 @@ class Address:
             kwargs["password"] = self.password
         return kwargs | dict(self.tls)
 
-    def url(self, drivername: str = "postgresql") -> str:
+    def url(self, drivername: str = "postgresql", host: str = "") -> str:
         """Return the address as a URL, for example ``postgresql+asyncpg://user:password@host:5432/name``.
 
         A unix socket stands in the query (``?host=/run/x``), as SQLAlchemy, libpq and asyncpg all read it. The repr of
         the URL shows no password.
+
+        Args:
+            drivername: The scheme.
+            host: A name to stand in the place of the host where the server is reached over a unix socket. SQLAlchemy
+                and libpq prefer the query's host to it, asyncpg does not.
         """
         user = quote(self.user, safe="")
         if self.password is not None:
             user += ":" + quote(self.password, safe="")
         query = dict(self.tls)
         if self.is_socket:
-            host, query = "", {"host": self.host, "port": str(self.port), **query}
+            query = {"host": self.host, "port": str(self.port), **query}
         else:
             host = f"[{self.host}]" if ":" in self.host else self.host
             host += f":{self.port}"

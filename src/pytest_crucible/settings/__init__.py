@@ -5,5 +5,6 @@ from __future__ import annotations
 from .option import Option
 from .preferred_drivers import ASYNC_DRIVERS, SYNC_DRIVERS
 from .table import ISOLATIONS, OPTIONS, Settings, resolve
+from .url_variables import UrlVariable
 
-__all__ = ["ASYNC_DRIVERS", "ISOLATIONS", "OPTIONS", "SYNC_DRIVERS", "Option", "Settings", "resolve"]
+__all__ = ["ASYNC_DRIVERS", "ISOLATIONS", "OPTIONS", "SYNC_DRIVERS", "Option", "Settings", "UrlVariable", "resolve"]

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import UsageError
 from ..errors.masking import Masked, mask
+from .url_variables import SCHEME, parsed
 
 ISOLATIONS = ("reset", "rollback", "clone")
 LEAKS = ("harmful", "all")
 EXPIRIES = ("auto", "application", "always", "never")
 OTHER_DIALECTS = ("warn", "error", "allow")
 CONTAINERS = ("container", "container-per-worker")
-SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
 
 def split_path(dotted: str, place: str) -> tuple[str, str]:
@@ -176,16 +176,17 @@ def database(text: str, place: str) -> str:
 
 
 def url_env(text: str, place: str) -> str:
-    """Return an entry ``VARIABLE=postgresql+driver``; for a further database with ``/analytics`` at its end."""
-    name, equals, value = text.partition("=")
-    scheme, slash, database_name = value.partition("/")
-    if equals and name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(database_name):
+    """Return an entry ``VARIABLE=postgresql+driver``, which may go on with ``@host`` and ``/database``."""
+    if parsed(text):
         return text
+    name = text.partition("=")[0]
     raise UsageError(
         f"{place}: {mask(text)!r} does not say which variable gets which kind of URL.",
-        why="An entry is the name of an environment variable, an equals sign, and the beginning of its URL.",
+        why="An entry is the name of an environment variable, an equals sign, and the beginning of its URL. An @ and a"
+        " plain host name may follow, without a port, and a slash and a further database's name.",
         do=f'Write "{name if name.isidentifier() else "DATABASE_URL"}=postgresql+asyncpg", or "=postgresql" for a '
-        "URL that libpq, asyncpg and psycopg read.",
+        "URL that libpq, asyncpg and psycopg read. Where a type such as PostgresDsn wants a host: "
+        '"=postgresql+asyncpg@localhost", "=postgresql+asyncpg@localhost/analytics".',
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors.hints import chain
+from .url_variables import UrlVariable
 
-OF_A_SOCKET = re.compile(r"postgres\w*(\+\w+)?://[^/@]*@/[^?]*\?(.*&)?host=")
+OF_A_SOCKET = re.compile(r"(postgres\w*(?:\+\w+)?)://[^/@]*@/[^?]*\?(.*&)?host=")
 TYPES = ("url_", "value_error.url")  # of pydantic 2 and 1
 
 
@@ -22,17 +23,18 @@ def explain(error: BaseException) -> Iterator[str]:
 def refused(error: BaseException) -> tuple[str, str] | None:
     """Return the probable cause and the remedy if *error* refuses the URL that `crucible_url_env` has set."""
     texts = [str(entry.get("input", "")) for part in chain(error) for entry in _entries(part)]
-    name = next((name for name, url in os.environ.items() if OF_A_SOCKET.match(url) and _is_in(texts, url)), None)
-    if name is None:
+    urls = ((name, url, OF_A_SOCKET.match(url)) for name, url in os.environ.items())
+    name, scheme = next(((name, match[1]) for name, url, match in urls if match and _is_in(texts, url)), ("", ""))
+    if not name:
         return None
     why = (
         f"Probably crucible_url_env is the cause: it sets {name} to the URL of a unix socket, which has no host, and"
         " types of URLs such as pydantic's PostgresDsn refuse that."
     )
     do = (
-        f"Take {name} out of crucible_url_env, and set it in .env or the conftest to any URL of PostgreSQL:"
-        " SQLAlchemy's engines lead to Crucible's database whatever it says. For a driver without SQLAlchemy, make the"
-        " field a str."
+        f"Name a host in crucible_url_env: {UrlVariable(name, scheme, 'localhost')} (and then the /database, if the"
+        " entry has one). SQLAlchemy and libpq still connect to the socket; asyncpg without SQLAlchemy does not find"
+        " the server by such a URL: for that, leave the host out, and make the field a str."
     )
     return why, do
 

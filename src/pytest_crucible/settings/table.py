@@ -19,6 +19,7 @@ from typing import Any
 from ..errors.masking import mask
 from . import checks
 from .option import Option
+from .url_variables import UrlVariable, parsed
 
 ISOLATIONS = checks.ISOLATIONS
 
@@ -234,11 +235,9 @@ class Settings:
             shapes[database] = replace(self, metadata=metadata, alembic=alembic, schema=schema, load=load)
         return shapes
 
-    def variables(self) -> list[tuple[str, str, str | None]]:
-        """Return each variable of ``crucible_url_env``, its driver name, and its database; None for the main one."""
-        entries = [entry.partition("=") for entry in self.url_env]
-        parts = [(variable, value.partition("/")) for variable, _, value in entries]
-        return [(variable, drivername, database or None) for variable, (drivername, _, database) in parts]
+    def variables(self) -> list[UrlVariable]:
+        """Return the variables of ``crucible_url_env``."""
+        return list(filter(None, map(parsed, self.url_env)))
 
     def option_of(self, path: str) -> str:
         """Return the option in which *path*, of what a schema is built from, stands."""

@@ -19,7 +19,7 @@ from ..control.database_names import WorkerNames
 from ..errors import CrucibleError
 from ..redirect import Origin, OtherEngines, Redirect, Target
 from ..server.address import Address
-from ..settings import Settings
+from ..settings import Settings, UrlVariable
 from .children.parent import Parent
 from .database import Database
 from .databases import Databases
@@ -63,7 +63,7 @@ class Worker(Databases):
         # Databases to which anything may connect, not only engines: their URL was given out.
         self._open_to_all = {
             self.main,
-            *(self.named(key) for _, _, key in settings.variables() if key in self._all),
+            *(self.named(one.database) for one in settings.variables() if one.database in self._all),
         }
         self._lock = threading.RLock()
         self.server = LeasedServer(settings, run, [self.main.name, self._spare.at(1)], self.notes)
@@ -140,16 +140,16 @@ class Worker(Databases):
             database.leave_to_parent()
         self.redirect.leave_to_parent()
 
-    def planned_url(self, drivername: str, name: str | None = None) -> str:
-        """Return the URL of a worker database before that exists: the server is leased, nothing is built.
+    def planned_url(self, variable: UrlVariable) -> str:
+        """Return the URL for *variable* before its database exists: the server is leased, nothing is built.
 
         Raises:
-            UsageError: If no database has the name *name*.
+            UsageError: If no database has the name that *variable* names.
         """
-        database = self.named(name)
+        database = self.named(variable.database)
         share = self.server.lease()
         role = DEFAULT_ROLE if share.owned else share.admin.user
-        return share.admin.to(database.name, user=role).url(drivername)
+        return share.admin.to(database.name, user=role).url(variable.drivername, variable.host)
 
     # -- from nothing to a database ----------------------------------------------------------------------------------
 

@@ -177,12 +177,13 @@ def import_fails(case: Case) -> Iterator[Finding]:
 def _variable_to_set(case: Case, problem: Mapping[str, str]) -> str:
     """Return the remedy if an import lacks the variable of a database's URL; else an empty text."""
     said = re.findall(r"\w+", f"{problem['found']} {problem['why']}".lower())
-    named = [variable for variable, _, _ in case.settings.variables()]
+    named = [variable.name for variable in case.settings.variables()]
     for engine in case.finds.engines:
         variables = filter(None, (needed(case.project, engine), *required(case.project)))
         name = next((name for name in variables if name.lower() in said and name not in named), None)
         if name and not engine.module.is_test and not engine.module.is_aside:
             drivers = ASYNC_DRIVERS if engine.is_async else SYNC_DRIVERS
             driver = next((one for one in drivers if case.machine.has(one, f"{one}-binary")), drivers[0])
-            return f'Let each run set the variable: crucible_url_env = ["{name}=postgresql+{driver}"].'
+            host = "@localhost" if any(module.mentions("PostgresDsn") for module in case.project.code) else ""
+            return f'Let each run set the variable: crucible_url_env = ["{name}=postgresql+{driver}{host}"].'
     return ""

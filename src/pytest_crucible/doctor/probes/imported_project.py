@@ -56,8 +56,8 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return the variables of ``crucible_url_env`` with URLs as a run has them, which lead to no server."""
     host = "/nowhere" if settings.server == "embedded" else "127.0.0.1"  # a unix socket, or a port that is not in use
     return {
-        name: Address(host, 1, DEFAULT_ROLE, database or "crucible").url(drivername)
-        for name, drivername, database in settings.variables()
+        one.name: Address(host, 1, DEFAULT_ROLE, one.database or "crucible").url(one.drivername, one.host)
+        for one in settings.variables()
     }
 
 
