@@ -104,7 +104,7 @@ async def noted(session):
     assert await session.scalar(select(Noted.notes["b"].as_integer())) == 3
 
 async def test_values_that_are_changed_in_place(crucible_session):
-    await noted(crucible_session[1])
+    await noted(crucible_session)
 
 async def test_flushed_only(db_session):
     class Flushing(DocFactory):
@@ -122,5 +122,5 @@ def test_a_batch_is_one_insert_and_one_select(make_shop):
         HEAD
         + BATCHES.replace(
             "async def test_asynchronously(db_session)", "async def test_asynchronously(crucible_session)"
-        ).replace("not db_session.in_transaction()", "not crucible_session[1].in_transaction()")
+        ).replace("not db_session.in_transaction()", "not crucible_session.in_transaction()")
     ).assert_outcomes(passed=7)

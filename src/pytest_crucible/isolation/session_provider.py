@@ -29,10 +29,23 @@ class SessionProvider:
         self._worker = worker
         self._sessionmakers = sessionmakers
         self._closer = SessionCloser(worker.redirect)
+        self._open: tuple[AsyncEngine, AsyncSession] | None = None
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: IsolatedTest) -> Iterator[AsyncSession]:
-        """Yield an asynchronous session for *test* on *engine*."""
+        """Yield the asynchronous session for *test* on *engine*: a new one, unless it is open already."""
+        if self._open is not None and self._open[0] is engine:
+            yield self._open[1]
+            return
+        with self._opened(engine, test) as session:
+            outer, self._open = self._open, (engine, session)
+            try:
+                yield session
+            finally:
+                self._open = outer
+
+    @contextmanager
+    def _opened(self, engine: AsyncEngine, test: IsolatedTest) -> Iterator[AsyncSession]:
         if test.isolation == "rollback":
             expires = self._sessionmakers.asynchronous_expires()
             with self.rollback.async_session(engine, test.is_kept, expire_on_commit=expires) as joined:
