@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -135,7 +134,7 @@ def _withdraw_from_parent(config: pytest.Config) -> None:
 def _run_name() -> str:
     """Return the name of the run: pytest-xdist's, the same in all of its workers, or a random one."""
     shared = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    return hashlib.sha256(shared.encode()).hexdigest()[:8] if shared else secrets.token_hex(4)
+    return hashlib.sha256(shared.encode()).hexdigest()[:8] if shared else os.urandom(4).hex()
 
 
 def _worker_name() -> str:
@@ -144,7 +143,7 @@ def _worker_name() -> str:
     The process's number would not do: in containers it is the same on every machine, and so is the run's name where
     ``--testrunuid`` sets it.
     """
-    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}x{secrets.token_hex(4)}"
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}x{os.urandom(4).hex()}"
 
 
 # -- configuration ---------------------------------------------------------------------------------------------------

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+# Compiled on first use: every run of pytest in this environment imports them.
 # A password that is not quoted may hold any character: the mask reaches to the last @ of its URL.
-URL = re.compile(r"""(//[^:/?#@\s]*):(?:\S*|[^/\n"']*)@""")
-KEYWORD = re.compile(r"""(\w*(?:password|passwd|pwd)\s*=\s*)(?:'(?:\\.|[^'\\])*(?:'|$)|[^\s&]+)""", re.IGNORECASE)
+URL = r"""(//[^:/?#@\s]*):(?:\S*|[^/\n"']*)@"""
+KEYWORD = r"""(?i)(\w*(?:password|passwd|pwd)\s*=\s*)(?:'(?:\\.|[^'\\])*(?:'|$)|[^\s&]+)"""
 
 Failure = TypeVar("Failure", bound=BaseException)
 
 
 def mask(text: str) -> str:
     """Return *text* with the passwords of URLs and of connection strings replaced by ``***``."""
-    return KEYWORD.sub(r"\1***", URL.sub(r"\1:***@", str(text)))
+    return re.sub(KEYWORD, r"\1***", re.sub(URL, r"\1:***@", str(text)))
 
 
 class Masked(str):

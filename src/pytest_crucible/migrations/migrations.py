@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -209,7 +209,7 @@ def with_scripts(settings: Settings, config: str | None = None) -> Settings:
             do='Set crucible_alembic = "path/to/alembic.ini"; or, if the template is built from metadata, mark the'
             ' tests: pytestmark = pytest.mark.crucible(alembic="path/to/alembic.ini")',
         )
-    return replace(settings, alembic=name)
+    return settings._replace(alembic=name)
 
 
 def _is_in(settings: Settings, name: str) -> bool:

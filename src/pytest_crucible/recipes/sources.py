@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 
 from ..errors import UsageError
 from ..settings import Settings
@@ -39,7 +38,7 @@ def with_builders(settings: Settings) -> Settings:
     import_application(settings)
     builders = [path for path in paths if _is_function(path, settings)]
     metadata = tuple(path for path in settings.metadata if path not in builders)
-    return replace(settings, metadata=metadata, schema=(*settings.schema, *builders))
+    return settings._replace(metadata=metadata, schema=(*settings.schema, *builders))
 
 
 def _is_function(path: str, settings: Settings) -> bool:

@@ -122,7 +122,7 @@ def beginning(server: str) -> str:
 
 def check_postgresql(scheme: str, place: str) -> None:
     """Refuse the URL of another database."""
-    if SCHEME.fullmatch(scheme):
+    if re.fullmatch(SCHEME, scheme):
         return
     raise UsageError(
         f"{place}: '{beginning(scheme)}://…' is not a PostgreSQL URL.",

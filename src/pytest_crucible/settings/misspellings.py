@@ -19,10 +19,9 @@ PREFIX = "crucible_"
 # The names of pytest's tables and sections.
 READ = ("tool.pytest", "tool.pytest.ini_options", "pytest", "tool:pytest")
 # Names that a user may give to a table of Crucible, which does not exist.
-OWN = re.compile(r"(tool[.:])?(pytest[-_.])?crucible")
+OWN = r"(tool[.:])?(pytest[-_.])?crucible"
 # The variables that belong to the machine, and to no project.
 VARIABLES = ("CRUCIBLE_CACHE", "CRUCIBLE_POSTGRES")
-LOOKS_LIKE_ONE = re.compile(r"cru|cibl", re.IGNORECASE)
 
 
 def refuse_keys(root: Path, file: Path | None, overrides: Iterable[str] = ()) -> None:
@@ -59,12 +58,12 @@ def refuse_flags(unknown: Iterable[str]) -> None:
 
 def looks_like_one(arguments: Iterable[str]) -> bool:
     """Return whether any of *arguments* may be a flag of Crucible, misspelt or not."""
-    return any(word.startswith("--") and LOOKS_LIKE_ONE.search(word) for word in arguments)
+    return any(word.startswith("--") and _is_like_one(word) for word in arguments)
 
 
 def _refuse_misspelt(key: str, place: str) -> None:
     names = [option.name for option in OPTIONS]
-    if LOOKS_LIKE_ONE.search(key) and key not in names and (meant := _closest(key, names)):
+    if _is_like_one(key) and key not in names and (meant := _closest(key, names)):
         raise _misspelt(key, place, meant)
 
 
@@ -88,7 +87,7 @@ def _plain(name: str) -> str:
 
 def _misplaced(table: str, key: str) -> Option | None:
     """Return the option that *key* names in *table*, which is not one of pytest's; None if it names none."""
-    is_own = OWN.fullmatch(table) is not None
+    is_own = re.fullmatch(OWN, table) is not None
     return next((option for option in OPTIONS if key == option.name or (is_own and key == option.field)), None)
 
 
@@ -98,7 +97,7 @@ def _tables(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return
-    if not LOOKS_LIKE_ONE.search(text):
+    if not _is_like_one(text):
         return
     from .files import sections, toml
 
@@ -129,3 +128,8 @@ def _in_a_wrong_table(option: Option, key: str, table: str, file: Path) -> Usage
         why="Crucible has no table of its own: its options are options of pytest.",
         do=f"Write {option.name} in [tool.pytest] of pyproject.toml, or in the table where pytest's own options stand.",
     )
+
+
+def _is_like_one(text: str) -> bool:
+    """Return whether *text* resembles the name of an option."""
+    return any(part in text.lower() for part in ("cru", "cibl"))

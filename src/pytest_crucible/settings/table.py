@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..errors.masking import mask
 from . import checks
@@ -160,8 +160,7 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):  # as with `Option`, because of the time of its import
     """The user's settings, checked and frozen. The attributes are the options without their prefix."""
 
     root: Path
@@ -185,7 +184,7 @@ class Settings:
     keep_failed: bool = False
     rebuild: bool = False
     leaks: str = "harmful"
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    sources: Mapping[str, str] = MappingProxyType({})
 
     @property
     def on(self) -> bool:
@@ -232,7 +231,7 @@ class Settings:
             alembic = next(filter(checks.is_alembic, own), None)
             schema = tuple(filter(checks.is_sql, own))
             metadata = tuple(filter(checks.is_path_of_callable, own))
-            shapes[database] = replace(self, metadata=metadata, alembic=alembic, schema=schema, load=load)
+            shapes[database] = self._replace(metadata=metadata, alembic=alembic, schema=schema, load=load)
         return shapes
 
     def variables(self) -> list[UrlVariable]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
-HOST = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+# Compiled on first use: every run of pytest in this environment imports them.
+SCHEME = r"postgres(ql)?(\+\w+)?"
+HOST = r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?"
 
 
 class UrlVariable(NamedTuple):
@@ -37,7 +38,7 @@ def parsed(entry: str) -> UrlVariable | None:
     name, _, value = entry.partition("=")
     beginning, slash, database = value.partition("/")
     scheme, at, host = beginning.partition("@")
-    is_one = name.isidentifier() and SCHEME.fullmatch(scheme) and bool(slash) == bool(database)
-    if not is_one or (at and not HOST.fullmatch(host)):
+    is_one = name.isidentifier() and re.fullmatch(SCHEME, scheme) and bool(slash) == bool(database)
+    if not is_one or (at and not re.fullmatch(HOST, host)):
         return None
     return UrlVariable(name, scheme, host, database or None)
