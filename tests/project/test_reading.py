@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_crucible.project import find, read, root_of
+from pytest_crucible.project.modules import read
 from pytest_crucible.project.names import full
+from pytest_crucible.project.pytest_configuration import root_of
+from pytest_crucible.project.survey import find
 
 ODD = {
     "a text with a lone surrogate": (b"x = '\\udc80'.join('\\x00'.format(y) for y in z)\n", None),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_crucible.project import Finds, find, read
+from pytest_crucible.project.modules import read
+from pytest_crucible.project.survey import Finds, find
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 FOUND = {

@@ -15,7 +15,7 @@ import pytest_crucible
 
 from ..errors import CrucibleError, UsageError
 from ..errors.masking import Masked, mask
-from ..project import root_of
+from ..project.pytest_configuration import root_of
 from . import databases, demo, init
 
 

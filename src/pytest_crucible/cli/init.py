@@ -17,8 +17,8 @@ from pygments.lexers import DiffLexer
 
 from ..errors import UsageError
 from ..errors.counting import counted
-from ..project import Finds, read
-from ..project.modules import without_collecting
+from ..project.modules import read, without_collecting
+from ..project.survey import Finds
 from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
 from ..scaffold import nested, resolution, suite

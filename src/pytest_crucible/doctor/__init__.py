@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..errors import UsageError
-from ..project import find, read
-from ..project.modules import Project, without_collecting
+from ..project.modules import Project, read, without_collecting
 from ..project.pytest_configuration import configuration
+from ..project.survey import find
 from .case import Case
 from .checks.packages import shown_versions
 from .checks.settings import settings_of

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..project import Configuration, Finds, Module
 from ..project.fixtures import Fixture
-from ..project.modules import Project
+from ..project.modules import Module, Project
+from ..project.pytest_configuration import Configuration
+from ..project.survey import Finds
 from ..settings import Settings
 from .probes.imported_project import Inspection, inspected
 from .probes.machine import Machine

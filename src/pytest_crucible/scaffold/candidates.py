@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..errors import UsageError
-from ..project import Finds
+from ..project.survey import Finds
 from . import databases
 from .choices import Choices, is_on, settle
 from .questions import Questions

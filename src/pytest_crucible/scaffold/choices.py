@@ -8,11 +8,12 @@ from typing import Literal, TypeVar
 
 from ..errors import UsageError
 from ..errors.counting import counted
-from ..project import Finds, SourceLocation
 from ..project.applications import Application
 from ..project.engines import SessionDependency
+from ..project.location import SourceLocation
 from ..project.models import Metadata
 from ..project.names import reached
+from ..project.survey import Finds
 from ..project.tokens import TokenFunction
 from . import databases, suite
 from .questions import Questions

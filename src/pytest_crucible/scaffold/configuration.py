@@ -8,7 +8,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from ..project import Configuration, Finds
+from ..project.pytest_configuration import Configuration
+from ..project.survey import Finds
 from . import ini_file as ini
 from . import suite
 from . import toml_file as toml

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from ..project import Finds
 from ..project.engines import Engine
 from ..project.models import Metadata
+from ..project.survey import Finds
 from ..project.variables import needed, required
 from ..settings import ASYNC_DRIVERS, SYNC_DRIVERS
 from ..settings.url_variables import parsed

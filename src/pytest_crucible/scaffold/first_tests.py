@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from textwrap import indent
 
-from ..project import Finds
+from ..project.survey import Finds
 from .choices import Choices
 from .draft import Draft
 from .trial import TrialOutcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UsageError
-from ..project import Finds, find
 from ..project.modules import Project
+from ..project.survey import Finds, find
 from .choices import is_on
 
 SIGNS = ("pyproject.toml", "setup.py")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..project import Finds, SourceLocation
 from ..project.applications import Application
 from ..project.fixtures import Fixture, without_schema
 from ..project.hooks import hooks, methods
+from ..project.location import SourceLocation
 from ..project.names import full, origin
+from ..project.survey import Finds
 from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
 from .choices import Choices
 

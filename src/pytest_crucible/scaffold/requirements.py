@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ..project import Finds
-from ..project import Requirement as Listed
+from ..project.requirements import Requirement as Listed
+from ..project.survey import Finds
 from . import suite
 from . import toml_file as toml
 from .choices import Choices

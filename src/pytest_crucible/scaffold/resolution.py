@@ -14,8 +14,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from ..project import Finds
 from ..project.requirements import requirements
+from ..project.survey import Finds
 from .draft import Draft
 from .requirements import RequirementList
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
-from ..project import Finds, Module
 from ..project.engines import MAKERS
 from ..project.fixtures import Fixture
-from ..project.modules import TEST_FOLDERS
+from ..project.modules import TEST_FOLDERS, Module
 from ..project.names import imported
+from ..project.survey import Finds
 from ..project.syntax import last, own
 
 # Marks of pytest and of plugins that register them themselves.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...project import Configuration
+from ...project.pytest_configuration import Configuration
 from ...project.variables import needed, required
 from ...recipes.schema.entries import all_scripts
 from ...recipes.sources import refuse_two_sources

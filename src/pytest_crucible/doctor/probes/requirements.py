@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from packaging import requirements as packaging
 from packaging.utils import canonicalize_name
 
-from ...project import Requirement
+from ...project.requirements import Requirement
 from .machine import Machine
 
 # Also matches requirements that only Poetry understands ("sqlalchemy[asyncio] ^2.1").
