@@ -5,6 +5,7 @@ import re
 import pytest
 import tomlkit
 
+from pytest_crucible.doctor import diagnose
 from pytest_crucible.project import modules
 
 APP = """
@@ -445,8 +446,37 @@ def test_asynchronous_tests_without_a_mode(copy, text: str):
     project = copy()
     project.write(shop_py=APP, pytest_ini=f"[pytest]\n{text}", tests__test_it_py="async def test_it(): ...\n")
     assert project.init("--yes")[0] == 0
-    modes = re.findall(r"asyncio_mode = (\w+)", project.files()["pytest.ini"])
-    assert modes == (["strict"] if text else ["auto"])
+    found = re.findall(r"(asyncio_\w+) = (\w+)", project.files()["pytest.ini"])
+    assert found == [("asyncio_mode", "strict" if text else "auto")]
+
+
+WIDE = """
+import pytest
+from sqlalchemy import text
+from shop import engine
+
+@pytest.fixture(scope="session", autouse=True)
+async def setup_database():
+    async with engine.begin() as connection:
+        await connection.execute(text("select 1"))
+    yield
+"""
+
+
+@pytest.mark.slow
+def test_asynchronous_wide_fixtures_without_a_mode(copy):
+    """A suite gets no scope of loops: its wide asynchronous fixtures run, and the doctor finds no fault in them."""
+    project = copy()
+    test = "from sqlalchemy import text\nfrom shop import engine\n\n"
+    test += (
+        "@pytest.mark.parametrize('_', 'ab')\nasync def test_it(_):\n    async with engine.connect() as connection:\n"
+    )
+    test += "        assert await connection.scalar(text('select 1')) == 1\n"
+    project.write(shop_py=APP, tests__conftest_py=WIDE, tests__test_it_py=f"import pytest\n{test}")
+    assert project.init("--yes")[0] == 0
+    assert "loop_scope" not in project.files()["pytest.toml"]
+    assert "2 passed" in project.pytest()
+    assert "loop-scope-mismatch" not in [one.code for one in diagnose(project.root, without=["server"]).findings]
 
 
 def test_upper_bounds_stay(copy):

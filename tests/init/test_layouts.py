@@ -91,6 +91,22 @@ def test_a_suite_without_marks(copy):
     assert "markers" not in options(project, "--modernize")
 
 
+@pytest.mark.parametrize(("listed", "test"), [("", ""), ("pytest-asyncio\n", ""), ("", "async ")])
+def test_options_of_a_plugin_that_will_not_be_there(copy, listed: str, test: str):
+    """Strict pytest refuses options of pytest-asyncio without the plugin: a suite that does not use it gets none."""
+    project = copy()
+    project.write(
+        models_py=MODELS,
+        tests__test_it_py=f"{test}def test_it(): ...\n",
+        requirements_txt=f"pytest\n{listed}",
+        pytest_ini="[pytest]\naddopts = -q\n",
+    )
+    found = options(project, "--modernize")
+    assert found["strict"] is True
+    assert any(name.startswith("asyncio_") for name in found) == bool(listed or test)
+    assert ("pytest-asyncio" in project.files()["requirements.txt"]) == bool(listed or test)
+
+
 def test_a_unit_layer_that_uses_the_database(copy):
     """Where unit tests ask for the database already, they are not forbidden to."""
     project = copy()

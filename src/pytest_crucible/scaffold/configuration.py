@@ -15,6 +15,7 @@ from . import suite
 from . import toml_file as toml
 from .choices import Choices, is_on
 from .draft import Draft
+from .requirements import has_asyncio
 
 MINIMUM = "9.0"
 STRICT_FLAGS = {"--strict", "--strict-markers", "--strict-config"}
@@ -47,7 +48,7 @@ def _needed_mode(finds: Finds, choices: Choices) -> dict[str, str]:
     """Return pytest-asyncio's mode for a suite whose asynchronous tests would not run without it."""
     if choices.runner != "asyncio" or is_on(finds) or not suite.relies_on_auto_mode(finds):
         return {}
-    return {"asyncio_mode": "auto", "asyncio_default_fixture_loop_scope": "function"}
+    return {"asyncio_mode": "auto"}
 
 
 def configure(draft: Draft, finds: Finds, choices: Choices, extra: dict[str, Any]) -> list[str]:
@@ -113,7 +114,7 @@ def _wanted(finds: Finds, choices: Choices, old: dict[str, Any]) -> dict[str, An
         "strict": old.get("strict", True),
     }
     new = {key: value for key, value in {**{key: new[key] for key in ORDER}, **old, **new}.items() if value != []}
-    if choices.runner != "anyio":
+    if choices.runner != "anyio" and has_asyncio(finds, choices):
         new |= {
             "asyncio_mode": old.get("asyncio_mode", "auto"),
             "asyncio_default_fixture_loop_scope": "session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -38,7 +39,8 @@ ALWAYS = ("pytest", "pytest-crucible", "httpx")
 LISTED = ("polyfactory", "pytest-cov", "pytest-mock", "pytest-xdist", "testcontainers")  # raised, and never added
 BY_RUNNER = {"asyncio": ("pytest-asyncio",), "anyio": ("anyio",), "sync": ("pytest-asyncio", "httpx2")}
 OURS = "pytest-crucible"
-SUITE = ("pytest", "pytest-asyncio", OURS)
+ASYNCIO = "pytest-asyncio"
+SUITE = ("pytest", ASYNCIO, OURS)
 PIP_OF_GROUPS = "25.1"
 LOWER = (">=", "~=", "==", "===", ">")
 GROUPS = ("test", "tests", "testing", "dev")
@@ -50,7 +52,7 @@ def wanted(choices: Choices, there: Iterable[str] = (), *, mode: bool = False) -
     A suite that exists needs Crucible, and versions of what it lists that pytest 9 admits.
     """
     if choices.has_suite:
-        needed = {OURS, *(["pytest-asyncio"] if mode else [])}
+        needed = {OURS, *([ASYNCIO] if mode else [])}
         return {name: _lowest(name) for name in SUITE if name in needed or name in there}
     names = [*ALWAYS, *BY_RUNNER[choices.runner], *(name for name in LISTED if name in there)]
     return {name: _lowest(name) for name in sorted(names)}
@@ -65,8 +67,22 @@ def place_of(finds: Finds, ask: Questions) -> RequirementList:
 def require(draft: Draft, finds: Finds, choices: Choices, place: RequirementList) -> None:
     """Put the requirements into *draft*."""
     there = {one.name for one in finds.requirements if place.holds(one, choices)}
-    is_listed = any(one.name == "pytest-asyncio" for one in finds.requirements)
-    place.add(draft, wanted(choices, there, mode=not is_listed and suite.relies_on_auto_mode(finds)))
+    place.add(draft, wanted(choices, there, mode=not _lists(finds, ASYNCIO) and suite.relies_on_auto_mode(finds)))
+
+
+def has_asyncio(finds: Finds, choices: Choices) -> bool:
+    """Return whether pytest-asyncio will be installed with the requirements: strict pytest refuses its options else.
+
+    What is installed here counts only where the requirements of the tests are unknown: in setup.py, for instance.
+    """
+    if not choices.has_suite or _lists(finds, ASYNCIO) or suite.relies_on_auto_mode(finds):
+        return True
+    is_needless = _lists(finds, "pytest") and not suite.has_async_tests(finds)
+    return not is_needless and find_spec("pytest_asyncio") is not None
+
+
+def _lists(finds: Finds, name: str) -> bool:
+    return any(one.name == name for one in finds.requirements)
 
 
 class RequirementList:
