@@ -90,23 +90,23 @@ async def test_neither(crucible_run):
     assert looked(crucible_run) == [0, 1]
 
 def test_a_connection_that_stays_in_use(crucible_run):
-    assert looked(crucible_run) == [0]
+    assert looked(crucible_run) == []
     global connection, proxy
     connection = shop.stats_sync.connect().execution_options(isolation_level="AUTOCOMMIT")
     proxy = shop.stats_sync.raw_connection()
     proxy.rollback()
 
 def test_it_goes_on(crucible_run):
-    assert looked(crucible_run) == [0, 1]
+    assert looked(crucible_run) == [1]
 
 def test_is_given_back_in_a_later_test(crucible_run):
-    assert looked(crucible_run) == [0, 1]
+    assert looked(crucible_run) == [1]
     connection.execute(text("INSERT INTO sales (item) VALUES ('late')"))
     connection.close()
     proxy.close()
 
 async def test_is_seen(crucible_run):
-    assert looked(crucible_run) == [0, 1]
+    assert looked(crucible_run) == [1]
     assert await shop.count() == (0, 0)
 
 async def test_who_knows_the_url_may_come_at_any_time(crucible_run, crucible):
@@ -117,7 +117,7 @@ def test_nobody_came(crucible_run):
     looked(crucible_run)
 
 def test_still_looked_at(crucible_run):
-    assert looked(crucible_run) == [0, 1]
+    assert looked(crucible_run) == [1]
 """
 
 

@@ -61,10 +61,7 @@ class Worker(Databases):
         shapes = settings.by_database().items()
         super().__init__({key: self._database(key, shape, name) for key, shape in shapes}, self.notes)
         # Databases to which anything may connect, not only engines: their URL was given out.
-        self._open_to_all = {
-            self.main,
-            *(self.named(one.database) for one in settings.variables() if one.database in self._all),
-        }
+        self._open_to_all = {self.named(one.database) for one in settings.variables() if one.database in self._all}
         self._lock = threading.RLock()
         self.server = LeasedServer(settings, run, [self.main.name, self._spare.at(1)], self.notes)
         keys = {name: database.key for name, database in self._known.items()}
