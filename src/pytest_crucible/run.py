@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from .advice import sqlite_arguments
 from .advice.driver_connections import DriverHints
 from .advice.missing_relations import AbsentHints
 from .advice.superuser_statements import SuperuserHints
@@ -47,6 +48,7 @@ class Run:
                 absent.explain,
                 DriverHints(is_ini=is_ini).explain,
                 refused_urls.explain,
+                sqlite_arguments.explain,
                 self.isolation.ended.explain,
             ]
         )

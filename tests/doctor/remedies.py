@@ -55,6 +55,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from app.main import Base, Maker, Ship, app, engine, get_db, state
 """
+WORDS = ", connect_args={'check_same_thread': False}, poolclass=StaticPool"
+LITE = f"""
+    from sqlalchemy import StaticPool
+    from sqlalchemy.orm import sessionmaker
+    {TOP.replace(chr(10), chr(10) + "    ")}
+    lite = create_engine("sqlite://"{WORDS})
+    Local = sessionmaker(lite)
+
+    def other_db():
+        with Local() as session:
+            yield session
+
+    app.dependency_overrides[get_db] = other_db
+
+    @pytest.fixture(autouse=True)
+    def tables():
+        Base.metadata.create_all(lite)
+        yield
+        Base.metadata.drop_all(lite)
+
+    @pytest.fixture
+    def maker():
+        return Local
+"""
+ROW = """
+    import pytest
+    from app.main import Ship
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_a_row(n, maker):
+        with maker() as session:
+            session.add(Ship())
+            session.commit()
+            assert session.query(Ship).count() == 1
+"""
 # Two tests, each of which commits a row through the fixture `session` and finds no other.
 COMMITS = """
     @pytest.mark.parametrize("n", [1, 2])
@@ -278,6 +313,14 @@ REMEDIES = {
         {".env": "DATABASE_URL=postgresql://ships@db.ships.example.com/ships\n", "tests/test_it.py": TRIVIAL},
         {".env": "DATABASE_URL=postgresql://ships@localhost/ships\n"},
         passes=1,
+    ),
+    "sqlite-engine": Remedy(
+        {"tests/conftest.py": LITE, "tests/test_it.py": ROW},
+        {"tests/conftest.py": LITE.replace("sqlite://", "postgresql+psycopg://app@localhost/app").replace(WORDS, "")},
+        passes=2,
+    ),
+    "sqlite-engine, deleted": Remedy(
+        {"tests/conftest.py": LITE, "tests/test_it.py": TRIVIAL}, {"tests/conftest.py": None}, passes=1
     ),
     "engine-creator": Remedy(
         {"app/ledger.py": CREATOR.format(how=", creator=lambda: psycopg.connect()"), "tests/test_it.py": LEDGER},

@@ -18,6 +18,7 @@ from pygments.lexers import DiffLexer
 from ..errors import UsageError
 from ..errors.counting import counted
 from ..project.modules import read, without_collecting
+from ..project.sqlite_engines import sqlite_engines
 from ..project.survey import Finds
 from ..scaffold import configuration as configuring
 from ..scaffold import first_tests as layers
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """The planned files, the choices behind them, and notes for the user."""
+    """The planned files, the choices behind them, notes for the user, and where engines of the tests use SQLite."""
 
     draft: Draft
     choices: Choices
@@ -84,13 +85,14 @@ class Plan:
     requirements: dependencies.RequirementList
     without_requirements: str | None
     commands: str
+    sqlite: tuple[str, ...] = ()
     outcome: TrialOutcome | None = None
 
     @property
     def failure(self) -> str:
-        """The part that the trial has shown to fail, and its cause; empty if none."""
+        """The part that the trial has shown to fail, and its cause, or what the tests rely on; empty if none."""
         if self.outcome is None or not self.outcome.failed:
-            return ""
+            return f"the tests use SQLite and not PostgreSQL: {', '.join(self.sqlite)}" if self.sqlite else ""
         cause = self.outcome.cause.partition("\n")[0]
         return f"pytest will fail where it needs {NEEDED[self.outcome.failed]}, as the trial did:\n    {cause}"
 
@@ -99,7 +101,8 @@ class Plan:
         if not self.failure:
             return f"Next: {self.commands}"
         install = self.commands.rpartition(", then: ")[0]
-        return f"Next: {install}, then mend what has failed ({DOCTOR}). Until then {self.failure}"
+        what = "what has failed" if self.outcome and self.outcome.failed else "the engine named first below"
+        return f"Next: {install}, then mend {what} ({DOCTOR}). Until then {self.failure}"
 
     def resolve(self, finds: Finds) -> str:
         """Ask the installer; return a line for the user, and take out requirements that cannot be resolved."""
@@ -174,7 +177,8 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
     before = draft.read(place.file)
     dependencies.require(draft, finds, choices, place)
     commands = place.commands(resolution.installer(finds))
-    return Plan(draft, choices, [*notes, *by_hand], place, before, commands)
+    sqlite = tuple(one.place.where(finds.project.root) for one in sqlite_engines(finds))
+    return Plan(draft, choices, [*notes, *by_hand], place, before, commands, sqlite)
 
 
 def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:

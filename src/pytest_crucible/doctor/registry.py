@@ -79,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     # Where databases are.
     Check("production-url", "note", "a `.env` or an `alembic.ini` that leads to another machine", urls.production),
+    Check("sqlite-engine", "warning", "an engine of the tests that speaks SQLite", urls.sqlite),
     Check("engine-creator", "error", "an engine with `creator=` or `async_creator=`", urls.creator),
     Check(
         "model-not-imported",

@@ -30,6 +30,7 @@ _SITE = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 # Code that makes engines for its caller: SQLAlchemy, SQLModel, which passes its create_engine on, and executors.
 _SQLALCHEMY = (os.path.dirname(sqlalchemy.__file__) + os.sep, "<")  # noqa: PTH120 - compared with code's file names
 _SQLMODEL = f"{_SITE[0]}sqlmodel{os.sep}"
+SQLITE = " Leave out what only SQLite needs: check_same_thread in connect_args, poolclass=StaticPool."
 _PYTHON = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -59,7 +60,8 @@ class OtherEngine:
         drivername = "postgresql+asyncpg" if self.is_async else "postgresql+psycopg"
         return (
             f"Give it the URL of a PostgreSQL database, for example {drivername}://app@localhost/app: no server needs"
-            " to run there, since Crucible leads the engine to its own. If the URL comes from an environment variable,"
+            f" to run there, since Crucible leads the engine to its own.{SQLITE if self.dialect == 'sqlite' else ''} If"
+            " the URL comes from an environment variable,"
             f' let Crucible set it: crucible_url_env = ["DATABASE_URL={drivername}"]. If the tests need this other'
             ' database, set crucible_other_dialects = "allow".'
         )

@@ -11,6 +11,7 @@ from .figures import Figures
 
 # The key of the figures in the output that a worker sends to the controller when it ends.
 SENT = "pytest_crucible"
+SQLITE = ", without check_same_thread and StaticPool"
 
 
 class Summary:
@@ -57,7 +58,8 @@ class Summary:
         if missed:
             terminalreporter.write_line(
                 f"crucible: ERROR: no test used PostgreSQL: {missed}. Nothing was isolated, and the run fails. Give the"
-                ' engine the URL of a PostgreSQL database, or set crucible_other_dialects = "allow".',
+                f" engine the URL of a PostgreSQL database{SQLITE if 'sqlite' in missed else ''}, or set"
+                ' crucible_other_dialects = "allow".',
                 red=True,
             )
 

@@ -14,6 +14,7 @@ from ..project.fixtures import Fixture, without_schema
 from ..project.hooks import hooks, methods
 from ..project.location import SourceLocation
 from ..project.names import full, origin
+from ..project.sqlite_engines import sqlite_engines
 from ..project.survey import Finds
 from ..project.syntax import Function, assigned, calls, constant, keyword, own, text
 from .choices import Choices
@@ -75,9 +76,16 @@ def needless(finds: Finds, choices: Choices) -> list[str]:
     held = {name for fixture in wide for name in fixture.arguments}
     found = [one for one in found if one.by is None or one.name not in held]
     root, named = finds.project.root, {one.place for one in found}
-    lines = [one.line(root) for one in _hooks(finds)]
+    lines = [*_sqlite(finds), *(one.line(root) for one in _hooks(finds))]
     lines += [*_methods(finds), *_partly(finds, named), *(one.line(root) for one in _ordered(found))]
     return ["", HEADING, *lines, REST] if lines else []
+
+
+def _sqlite(finds: Finds) -> Iterator[str]:
+    """Yield a line for each engine that speaks SQLite: what else is named relies on PostgreSQL."""
+    for one in sqlite_engines(finds):
+        where = f"  {one.place.where(finds.project.root)} {one.name}"
+        yield f"{where}: it speaks SQLite, which Crucible does not redirect. First: {one.remedy(finds.project.root)}"
 
 
 def _partly(finds: Finds, named: AbstractSet[SourceLocation]) -> Iterator[str]:

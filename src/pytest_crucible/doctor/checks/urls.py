@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors.masking import mask
+from ...project.sqlite_engines import sqlite_engines
 from ..case import Case
 from ..findings import Finding
 
@@ -95,3 +96,19 @@ def creator(case: Case) -> Iterator[Finding]:
                 case.where(engine.module),
                 engine.place.line,
             )
+
+
+def sqlite(case: Case) -> Iterator[Finding]:
+    """Yield each engine of the tests that speaks SQLite, which nothing isolates."""
+    if not case.settings.on or case.settings.other_dialects == "allow":
+        return
+    for engine in sqlite_engines(case.finds):
+        yield Finding(
+            "An engine of the tests speaks SQLite.",
+            "Crucible redirects and isolates PostgreSQL only: what these tests write stays from test to test, and a run"
+            " in which no test used PostgreSQL fails.",
+            f'{engine.remedy(case.root)} If tests need it, set crucible_other_dialects = "allow".',
+            case.at(engine.place.file),
+            engine.place.line,
+            severity="error" if engine.overridden else None,
+        )
