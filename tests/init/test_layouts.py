@@ -1,5 +1,7 @@
 """Projects as they are found elsewhere."""
 
+import shutil
+
 import pytest
 import tomlkit
 
@@ -123,6 +125,48 @@ def test_a_project_that_uses_crucible_already(copy):
     assert found["crucible_metadata"] == ["models:Base"]
     assert found["crucible_app"] == "main:app"
     assert "crucible_no_database" not in found
+
+
+ENGINE = """
+import os
+from sqlalchemy import create_engine
+engine = create_engine(os.environ["DATABASE_URL"])
+"""
+
+
+def test_the_options_that_first_tests_need(copy):
+    """A project with options set by hand, and no tests, gets those that the tests rely on."""
+    project = copy()
+    project.write(models_py=MODELS, db_py=ENGINE, pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\n')
+    found = options(project)
+    assert "engine.connect()" in project.files()["tests/unit/test_no_database.py"]
+    assert found["crucible_no_database"] == ["tests/unit"]
+    assert found["crucible_url_env"] == ["DATABASE_URL=postgresql+psycopg"]
+
+
+def test_another_folder_that_is_forbidden_the_database(copy):
+    """Where the project forbids other folders the database, and not the unit tests, no test says that it does."""
+    project = copy()
+    text = '[pytest]\ncrucible_metadata = ["models:Base"]\ncrucible_no_database = [{}]\n'
+    project.write(models_py=MODELS, db_py=ENGINE, pytest_toml=text.format('"tests/pure"'))
+    assert options(project)["crucible_no_database"] == ["tests/pure"]
+    assert not (project.root / "tests" / "unit").exists()
+    project.write(pytest_toml=text.format('"tests/"'))
+    shutil.rmtree(project.root / "tests")
+    assert options(project)["crucible_no_database"] == ["tests/"]
+    assert (project.root / "tests" / "unit").exists()
+
+
+@pytest.mark.slow
+def test_first_tests_with_options_set_by_hand(copy):
+    """They pass, with the options that are added."""
+    project = copy()
+    main = "import db\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+    text = '[pytest]\ncrucible_metadata = ["models:Base"]\ncrucible_app = "main:app"\n'
+    project.write(models_py=MODELS, db_py=ENGINE, main_py=main, pytest_toml=text)
+    _, printed = project.init("--yes", tried=True)
+    assert "tried: application, schema, session and client work" in printed
+    assert "3 passed" in project.pytest()
 
 
 def test_a_project_whose_schema_scripts_make(copy):

@@ -65,6 +65,14 @@ def test_a_setting_and_a_file_that_changed(project, notes):
     assert notes(load=load, extensions=("citext",)) == ["template built anew, because of other crucible_extensions"]
 
 
+def test_a_template_that_is_built_again(project, notes):
+    """crucible_rebuild is the reason, and not what differs from a template of an earlier state."""
+    assert notes() == []
+    project.edit("models", *CHANGES["a column"][:2])
+    assert len(notes()) == 1
+    assert notes(rebuild=True) == ["template built anew, because of crucible_rebuild"]
+
+
 def test_an_owner_that_changed():
     """The summary has words for what is no file, no setting and no statement."""
     earlier, later = (

@@ -26,7 +26,7 @@ from ..scaffold import nested, resolution, suite
 from ..scaffold import replaced_fixtures as replacing
 from ..scaffold import requirements as dependencies
 from ..scaffold.candidates import Candidates, best
-from ..scaffold.choices import Choices, is_on
+from ..scaffold.choices import Choices
 from ..scaffold.draft import Draft, write
 from ..scaffold.questions import Questions
 from ..scaffold.trial import TrialOutcome, attempt
@@ -171,7 +171,7 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
         by_hand, notes = list[str](), list[str]()
     else:
         by_hand = [] if choices.has_suite else list(layers.add(draft, finds, choices))
-        notes = configuring.configure(draft, finds, choices, _forbidden(draft, finds, choices))
+        notes = configuring.configure(draft, finds, choices, _forbidden(draft, choices))
     notes += [*suite.wide_sessions(finds), *suite.other_installers(finds)]
     place = dependencies.place_of(finds, ask)
     before = draft.read(place.file)
@@ -181,11 +181,11 @@ def _draft(finds: Finds, choices: Choices, ask: Questions, *, modernize: bool) -
     return Plan(draft, choices, [*notes, *by_hand], place, before, commands, sqlite)
 
 
-def _forbidden(draft: Draft, finds: Finds, choices: Choices) -> dict[str, Any]:
+def _forbidden(draft: Draft, choices: Choices) -> dict[str, Any]:
     """Return the option that keeps new unit tests from the database; tests that exist are forbidden nothing."""
     unit = f"{choices.tests}/unit"
     is_new = any(draft.root / unit in change.path.parents for change in draft.changes())
-    return {"crucible_no_database": [unit]} if is_new and not is_on(finds) else {}
+    return {"crucible_no_database": [unit]} if is_new else {}
 
 
 def _say(finds: Finds, choices: Choices) -> None:

@@ -23,6 +23,7 @@ from .admin import Admin
 from .marks import DatabaseEntry
 
 KEPT_TEMPLATES = 4
+REBUILT = "template built anew, because of crucible_rebuild"
 OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BUILT_IN_STRATEGIES = 150000
 
@@ -100,7 +101,7 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
         trace = wanted.trace()
         if existing and not (wanted.rebuild and _run_of(existing) != trace.run):
             return Template(existing.name, wanted.owner)
-        reason = _reason(admin, wanted, trace)
+        reason = REBUILT if existing else _reason(admin, wanted, trace)
         if existing:
             admin.drop(existing.name)
         _build(admin, name, wanted, build)

@@ -138,9 +138,14 @@ def settle(finds: Finds, ask: Questions, without: Collection[str] = ()) -> Choic
         has_suite=suite.exists(finds),
         shares_session="crucible_isolation" in reasons,
         databases=further,
-        variables=tuple(databases.variables(finds)) if not is_on(finds) else (),
+        variables=tuple(databases.variables(finds)) if _needs_variables(finds) else (),
         reasons=reasons,
     )
+
+
+def _needs_variables(finds: Finds) -> bool:
+    """Return whether `crucible_url_env` may be written: in a project that uses Crucible, for its first tests only."""
+    return not is_on(finds) or (not suite.exists(finds) and "crucible_url_env" not in finds.configuration.values)
 
 
 def _refuse_sqlite(finds: Finds) -> None:

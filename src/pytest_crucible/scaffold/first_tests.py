@@ -134,7 +134,8 @@ def add(draft: Draft, finds: Finds, choices: Choices) -> Iterator[str]:
     files = {"test_database.py": _tables(finds, choices), "test_api.py": api}
     files["test_migrations.py"] = MIGRATIONS if choices.alembic else None
     integration = _missing(tests / "integration", files)
-    unit = _missing(tests / "unit", {"test_no_database.py": _no_database(finds, choices)})
+    rule = _no_database(finds, choices) if _is_forbidden(finds, f"{choices.tests}/unit") else None
+    unit = _missing(tests / "unit", {"test_no_database.py": rule})
     for path, text in (integration | unit).items():
         draft.put(path, text)
     if integration and refusing:
@@ -217,6 +218,12 @@ def _api(choices: Choices) -> str | None:
         marks=_marks(choices, "pytest.mark.integration"),
         path=UNKNOWN,
     )
+
+
+def _is_forbidden(finds: Finds, folder: str) -> bool:
+    """Return whether tests in *folder* may not connect: the project says so, or says nothing."""
+    entries = [entry.rstrip("/") for entry in finds.configuration.words("crucible_no_database")]
+    return not entries or any(f"{folder}/".startswith(f"{entry}/") for entry in entries)
 
 
 def _no_database(finds: Finds, choices: Choices) -> str | None:
