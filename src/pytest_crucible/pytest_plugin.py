@@ -13,7 +13,7 @@ import pytest
 
 from .errors import CrucibleError
 from .errors.masking import mask
-from .settings import ISOLATIONS, OPTIONS, Option, Settings, misspellings, resolve
+from .settings import ISOLATIONS, OPTIONS, Option, Settings, misspellings, resolve, too_old
 
 if TYPE_CHECKING:
     from .fixtures.readiness import Readiness
@@ -30,6 +30,8 @@ INI_TYPES: dict[str, Any] = {"string": "string", "list": "args", "bool": "bool",
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add every option of the table, as a flag and as a key of the configuration file."""
+    if pytest.version_tuple < (9,):
+        raise pytest.UsageError(too_old("pytest", pytest.__version__))
     group = parser.getgroup("crucible", "a real PostgreSQL for every test (pytest-crucible)")
     for option in OPTIONS:
         kwargs: dict[str, Any] = {"dest": option.name, "default": None, "help": option.help}

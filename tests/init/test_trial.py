@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_crucible.scaffold import trial
+from pytest_crucible.settings import too_old
 
 APP = """
 from contextlib import asynccontextmanager
@@ -105,6 +106,20 @@ def test_a_requirement_that_is_not_installed(project):
     code, printed = project.init("--yes", tried=True)
     assert code == 0
     assert "not tried, because nosuchlibrary is not installed here" in printed
+    assert 'crucible_app = "shop:app"' in written(project)
+
+
+def test_a_plugin_that_is_too_old(project, monkeypatch: pytest.MonkeyPatch):
+    """The settings are right where only the versions are too old: they are written, with the command that helps."""
+    printed_by_pytest = f"ERROR: {too_old('pytest-asyncio', '0.21.1')}\n\n"
+    monkeypatch.setattr(trial, "_pytest", lambda *_: (printed_by_pytest, False))
+    project.write(shop_py=app())
+    code, printed = project.init("--yes", tried=True)
+    assert code == 0
+    assert (
+        "not tried, because pytest-crucible needs pytest-asyncio 1.0, found 0.21.1: "
+        'pip install "pytest-asyncio>=1.0"' in printed
+    )
     assert 'crucible_app = "shop:app"' in written(project)
 
 

@@ -24,6 +24,7 @@ FOLDER = "crucible_trial"
 OVERRIDDEN = ("addopts=", "testpaths=", "required_plugins=", "filterwarnings=", "strict=false", "strict_config=false")
 REFUSED = re.compile(r"there is no module|: \S+ has no '|which has no metadata|knows no table")
 MISSING = re.compile(r"No module named '([\w.]+)'|needs the module '([\w.]+)'")
+TOO_OLD = re.compile(r'(pytest-crucible needs \S+ \S+, found \S+)\.\n(?:.*\n)*?.*(pip install "[^"\n]+")')
 # The hints of `settings.refused_urls` and `advice.driver_connections`.
 URL_REFUSED = re.compile(r"Name a host in crucible_url_env: .*")
 URL_NEEDED = "opened this connection by itself"
@@ -178,6 +179,8 @@ def _run(copy: Path, choices: Choices) -> TrialOutcome:
         return TrialOutcome(untried=f"the trial took longer than {LIMIT:.0f} seconds")
     file = folder / "steps.json"
     found: dict[str, tuple[str, str]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if not found and (match := TOO_OLD.search(printed)):
+        return TrialOutcome(untried=f"{match[1]}: {match[2]}")
     found = found or {"settings": (_tail(printed), printed)}
     found.pop(OPTIONAL, None)
     done = tuple(step for step, (cause, _) in found.items() if not cause)

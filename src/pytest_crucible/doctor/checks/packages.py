@@ -10,13 +10,19 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from ...settings.needed_versions import NEEDED
 from ..case import Case
 from ..findings import Finding
 from ..probes.requirements import required
 
 OURS = "pytest-crucible"
 # Drivers and plugins are dependencies of the application, not of Crucible: older versions are not tested.
-ALSO = {"pytest-asyncio": ">=1.0", "asyncpg": ">=0.29", "fastapi": ">=0.100", "testcontainers": ">=4.9"}
+ALSO = {
+    "pytest-asyncio": f">={NEEDED['pytest-asyncio']}",
+    "asyncpg": ">=0.29",
+    "fastapi": ">=0.100",
+    "testcontainers": ">=4.9",
+}
 ASYNC = "sqlalchemy.ext.asyncio"
 # The last release that breaks, and the first pytest on which it does.
 ALEMBIC_PLUGIN, BREAKS_ON = (0, 13, 1), (9, 2)
