@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_crucible.scaffold import resolution
+from pytest_crucible.scaffold.trial import TrialOutcome
+
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -51,6 +54,25 @@ def test_requirements_that_exclude_each_other(project, init_cache: Path):
     assert "oldplugin" in printed
     assert project.files()["requirements.txt"] == "pytest\noldplugin\n"
     assert "crucible_metadata" in project.files()["pytest.toml"]
+
+
+def test_pins_that_exclude_what_crucible_needs(project, monkeypatch: pytest.MonkeyPatch):
+    """The next step names the pins to raise, and the set-up is not complete before."""
+    monkeypatch.setattr("pytest_crucible.cli.init.attempt", lambda *_: TrialOutcome(("application",)))
+    monkeypatch.setattr(resolution, "conflict", lambda *_: ("pytest==8.3.4 is not pytest>=9.0", ""))
+    files = {"requirements_txt": "pytest==8.3.4\nSQLAlchemy~=2.0\n", "requirements-dev_txt": "pytest\n"}
+    project.write(**files)
+    _, printed = project.init("--yes", tried=True)
+    following = "Next: raise pytest==8.3.4 (requirements.txt) to pytest>=9.0, and run `crucible init` again"
+    assert following in printed
+    assert "pip install -r" not in printed
+    assert "crucible_metadata" in project.files()["pytest.toml"]
+    for words, code in [(("--yes",), 0), (("--yes", "--check"), 1), (("--check",), 1)]:
+        found, printed = project.init(*words, tried=True)
+        assert found == code
+        assert "Everything is set up" not in printed
+        assert following in printed or words == ("--check",)
+    assert project.files()["requirements.txt"].startswith("pytest==8.3.4\n")
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from ..scaffold.trial import TrialOutcome, attempt
 
 ATTEMPTS = 4
 DONE = "Everything is set up: nothing to write."
+LACKS = "pytest-crucible is not among the requirements."
 DOCTOR = "`crucible doctor` says more"
 NEEDED = {
     "application": "the application",
@@ -77,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """The planned files, the choices behind them, notes for the user, and where engines of the tests use SQLite."""
+    """The planned files, the choices behind them, notes for the user, and where engines of the tests use SQLite.
+
+    `pins` says what to raise if the requirements cannot be resolved together.
+    """
 
     draft: Draft
     choices: Choices
@@ -87,6 +91,7 @@ class Plan:
     commands: str
     sqlite: tuple[str, ...] = ()
     outcome: TrialOutcome | None = None
+    pins: str = ""
 
     @property
     def failure(self) -> str:
@@ -99,21 +104,21 @@ class Plan:
     def next_steps(self) -> str:
         """Return what the user does next."""
         if not self.failure:
-            return f"Next: {self.commands}"
-        install = self.commands.rpartition(", then: ")[0]
-        what = "what has failed" if self.outcome and self.outcome.failed else "the engine named first below"
-        return f"Next: {install}, then mend {what} ({DOCTOR}). Until then {self.failure}"
+            return f"Next: {self.pins or self.commands}"
+        install = self.pins or self.commands.rpartition(", then: ")[0]
+        return f"Next: {install}, then mend what has failed ({DOCTOR}). Until then {self.failure}"
 
-    def resolve(self, finds: Finds) -> str:
-        """Ask the installer; return a line for the user, and take out requirements that cannot be resolved."""
+    def resolved(self, finds: Finds) -> tuple[Plan, str]:
+        """Ask the installer; return the plan without requirements that cannot be resolved, and a line for the user."""
         if not any(change.path == self.requirements.file for change in self.draft.changes()):
-            return "requirements: unchanged"
+            return self, "requirements: unchanged"
         why, unchecked = resolution.conflict(self.draft, finds, self.requirements)
-        if why:
-            self.draft.put(self.requirements.file, self.without_requirements)
-            lead = f"requirements: not written, since {resolution.installer(finds)} cannot resolve them together:"
-            return f"{lead}\n{indent(why, '    ')}"
-        return f"requirements: not checked, because {unchecked}" if unchecked else "requirements: can be resolved"
+        if not why:
+            return self, f"requirements: {f'not checked, because {unchecked}' if unchecked else 'can be resolved'}"
+        pins = resolution.to_raise(self.draft, self.requirements)
+        self.draft.put(self.requirements.file, self.without_requirements)
+        lead = f"requirements: not written, since {resolution.installer(finds)} cannot resolve them together:"
+        return replace(self, pins=pins), f"{lead}\n{indent(why, '    ')}"
 
 
 def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
@@ -144,7 +149,8 @@ def _plan(finds: Finds, ask: Questions, options: argparse.Namespace) -> Plan:
             do="Set crucible_app and crucible_metadata by hand (README.md), and run `crucible init` again.",
         )
     if not options.no_try and (options.yes or not (options.dry_run or options.check)):
-        print(plan.resolve(finds))
+        plan, said = plan.resolved(finds)
+        print(said)
     plan.notes[:0] = layers.add_routes(plan.draft, plan.choices, outcome)
     return replace(plan, outcome=outcome)
 
@@ -231,8 +237,10 @@ def _say_places(finds: Finds, choices: Choices) -> None:
 def _finish(plan: Plan, ask: Questions, options: argparse.Namespace) -> int:
     changes = plan.draft.changes()
     if not changes:
-        print(f"\nNothing to write, but {plan.failure}\n{DOCTOR}." if plan.failure else f"\n{DONE}")
-        return 0
+        lacks = f"{LACKS}\n{plan.next_steps()}" if plan.pins else ""
+        why = lacks or (plan.failure and f"{plan.failure}\n{DOCTOR}.")
+        print(f"\nNothing to write, but {why}" if why else f"\n{DONE}")
+        return int(options.check and bool(lacks))
     _show("".join(f"\n{change.diff(plan.draft.root)}" for change in changes), is_asking=not ask.answered)
     if options.dry_run or options.check:
         print("Nothing has been written.")

@@ -13,7 +13,10 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
+from ..project.requirements import Requirement as Listed
 from ..project.requirements import requirements
 from ..project.survey import Finds
 from .draft import Draft
@@ -69,6 +72,27 @@ def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, s
     return "", f"{name} could not resolve them here: {printed.splitlines()[-1] if printed else 'no reason given'}"
 
 
+def to_raise(draft: Draft, place: RequirementList) -> str:
+    """Return what to do about requirements that cannot be resolved: the pins that exclude what Crucible needs."""
+    with tempfile.TemporaryDirectory(prefix="crucible-init-") as temporary:
+        folder = Path(temporary)
+        _copied(draft, folder)
+        listed = [one for one in _used(folder, place) if one.name != OURS and _is_valid(one.text)]
+    needed = {str(canonicalize_name(one.name)): one for one in map(Requirement, _own())}
+    pins = [
+        f"{one.text} ({one.file.relative_to(folder).as_posix()}) to {one.name}{needed[one.name].specifier}"
+        for one in listed
+        if one.name in needed and not _can_meet(Requirement(one.text).specifier, needed[one.name].specifier)
+    ]
+    return f"raise {', '.join(pins) or 'what excludes the others there'}, and run `crucible init` again"
+
+
+def _can_meet(*bounds: SpecifierSet) -> bool:
+    """Return whether one of the versions that *bounds* name meets all of them."""
+    versions = [each.version.rstrip(".*") for one in bounds for each in one] or ["1"]
+    return any(all(one.contains(version, prereleases=True) for one in bounds) for version in versions)
+
+
 def _copied(draft: Draft, folder: Path) -> None:
     """Copy the files that declare requirements as they would be, with Crucible's own requirements in its place."""
     paths = [path for pattern in FILES for path in draft.root.glob(pattern)]
@@ -83,10 +107,13 @@ def _copied(draft: Draft, folder: Path) -> None:
 
 def _lines(folder: Path, place: RequirementList) -> Sequence[str]:
     """Return the requirements of the project and its tests; Crucible's own for Crucible, which an index may lack."""
-    used = {("dependencies", ""), (place.kind, place.group)}
-    found = [one for one in requirements(folder) if (one.kind, one.group) in used or one.group == "requirements.txt"]
-    texts = [one.text for one in found if one.name != OURS]
+    texts = [one.text for one in _used(folder, place) if one.name != OURS]
     return [*filter(_is_valid, dict.fromkeys(texts)), *_own()]
+
+
+def _used(folder: Path, place: RequirementList) -> list[Listed]:
+    used = {("dependencies", ""), (place.kind, place.group)}
+    return [one for one in requirements(folder) if (one.kind, one.group) in used or one.group == "requirements.txt"]
 
 
 def _own() -> list[str]:
