@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,20 @@ class Copy:
             other = f"@pytest.fixture\ndef {name}({by}):\n    return {by}\n" if by else ""
             lines[int(first) - 1 : int(last)] = [other]
             path.write_text("".join(lines), "utf-8")
+
+    def obey_stepwise(self, printed: str) -> Iterator[str]:
+        """Delete the named fixtures from the top of the list, and yield the name of each after its step."""
+        for file, name, first, last, by in NAMED.findall(printed):
+            path = self.root / file
+            lines = path.read_text("utf-8").splitlines(keepends=True)
+            other = ["@pytest.fixture\n", f"def {name}({by}):\n", f"    return {by}\n"] if by else []
+            number = int(last) - int(first) + 1
+            lines[int(first) - 1 : int(last)] = [
+                *other,
+                *["\n"] * (number - len(other)),
+            ]  # later lines keep their place
+            path.write_text("".join(lines), "utf-8")
+            yield name
 
     def pytest(self, *words: str, **variables: str) -> str:
         """Run its tests in a process of their own, with *variables* set; what was printed."""

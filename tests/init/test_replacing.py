@@ -159,16 +159,16 @@ def test_a_session_that_makes_its_tables(copy):
 
 
 def test_the_order(copy):
-    """Each fixture is named before those that it requests: what is left works after each step."""
+    """Each fixture is named before those that it requests, but a session before the client that shares it."""
     engine = ENGINE.replace("async def engine_()", "async def engine_(container)")
     container = (
         "@pytest.fixture(scope='session')\ndef container():\n    with PostgresContainer() as it:\n        yield it\n"
     )
     client = CLIENT.format(dependency="get_db", more="").replace("client():", "client(db):")
     assert list(found(copy, container + engine + SESSION.format(name="db") + client)) == [
-        "client",
         "db",
         "engine_",
+        "client",
         "container",
     ]
 

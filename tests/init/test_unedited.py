@@ -16,6 +16,8 @@ from .conftest import SAMPLES
 # Their engines read DATABASE_URL; without it they lead to a server that does not exist.
 SUITES = sorted(folder.name for folder in SAMPLES.glob("suite_*"))
 DRIVER = re.compile(r"postgresql\+\w+(?=://)")
+BLOCK = re.compile(r"```\w+\n# ((?:app|older)/\S+)\n(.*?)```", re.DOTALL)
+ROOT = Path(__file__).parents[2]
 PASSED = re.compile(r"(?m)^PASSED (\S+)")
 
 
@@ -52,3 +54,28 @@ def test_all_tests_pass_before_and_after(copy, database, name: str):
     assert modules == {file: text for file, text in project.files().items() if file.endswith(".py")}
     project.obey(printed)
     assert PASSED.findall(project.pytest("-rA")) == PASSED.findall(before)
+
+
+def older(project) -> None:
+    """Write the suite of docs/init.md into *project*, with its application."""
+    page = (ROOT / "docs" / "init.md").read_text("utf-8")
+    for name, text in dict(reversed(BLOCK.findall(page))).items():  # the first of each name
+        path = project.root / name.removeprefix("older/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [None, "suite_savepoint", "suite_alembic"]
+)  # of the others, one fixture is named at most
+def test_the_list_from_the_top(copy, name: str | None):
+    """All tests pass after each step of the list."""
+    project = copy(name)
+    if name is None:
+        older(project)
+    _, printed = project.init("--yes")
+    before = PASSED.findall(project.pytest("-rA"))
+    steps = {step: PASSED.findall(project.pytest("-rA")) for step in project.obey_stepwise(printed)}
+    assert len(steps) >= 2
+    assert list(steps.values()) == [before] * len(steps)

@@ -26,6 +26,7 @@ MAKERS = {"sessionmaker", "async_sessionmaker"}
 SESSIONS = {"Session", "AsyncSession"}
 CLIENT_WORDS = {"transport", "app", "base_url"}
 SCHEMA = {"create_all", "drop_all", "migrates", "downgrades"}
+OF_SESSIONS = ("db_session", "sync_session")
 RESET = "Crucible resets the database after each test."
 SHARE = (
     "Crucible's session lives in a transaction that is rolled back, and the application gets it (crucible_get_session)."
@@ -96,11 +97,17 @@ def _partly(finds: Finds, named: AbstractSet[SourceLocation]) -> Iterator[str]:
 
 
 def _ordered(found: list[Needless]) -> Iterator[Needless]:
-    """Yield each fixture before those that it requests: what is deleted last is what others need."""
+    """Yield each fixture before those that it requests: what is deleted last is what others need.
+
+    A session comes before the clients that share it with the application: they request Crucible's in its place. Without
+    the client, the application would have Crucible's session, and the test still its own.
+    """
     left = list(found)
     while left:
-        requested = {name for one in left for name in one.requests if name != one.name}
-        free = [one for one in left if one.name not in requested] or left
+        sessions = {one.name for one in left if one.by in OF_SESSIONS}
+        waiting = [one for one in left if one.by == "async_client" and not sessions.isdisjoint(one.requests)]
+        requested = {name for one in left if one not in waiting for name in one.requests if name != one.name}
+        free = [one for one in left if one.name not in requested and one not in waiting] or left
         yield from free
         left = [one for one in left if one not in free]
 
