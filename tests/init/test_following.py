@@ -274,6 +274,54 @@ def test_a_variable_that_the_application_needs(copy, place: str):
     assert options(project)["crucible_url_env"] == ["SHOP_DATABASE_URL=postgresql+asyncpg"]
 
 
+IN_FILE = """
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=("default.env", ".env"))
+    shop_database_url: str
+"""
+IN_CLASS = """
+from pydantic_settings import BaseSettings
+
+class Settings(BaseSettings):
+    class Config:
+        env_file = "default.env"
+    shop_database_url: str
+"""
+LOADED = "from dotenv import load_dotenv\nload_dotenv()\n"
+LINE = "export SHOP_DATABASE_URL = 'postgresql://x'\n"
+GIVEN = {
+    "a file of a settings class": (IN_FILE, {"default_env": LINE}, True),
+    "a file of a settings class, in small letters": (IN_FILE, {"default_env": LINE.lower()}, True),
+    "the second file": (IN_FILE, {"_env": LINE}, True),
+    "a file of an inner class": (IN_CLASS, {"default_env": LINE}, True),
+    "a file that is loaded": (LOADED, {"_env": LINE}, True),
+    "a file that git ignores": (LOADED, {"_env": LINE, "_gitignore": "/.env*\n"}, False),
+    "a file that nothing names": ("", {"_env": LINE}, False),
+    "a file without the value": (LOADED, {"_env": "SHOP_DATABASE_URL=\nA=1\n"}, False),
+    "a file with SQLite": (LOADED, {"_env": "SHOP_DATABASE_URL=sqlite:///a.db\n"}, False),
+    "pytest-env": ("", {"pytest_toml": '[pytest]\nenv = ["D:SHOP_DATABASE_URL=postgresql://x"]\n'}, True),
+    "a table of pytest-env": (
+        "",
+        {"pytest_toml": '[pytest]\n[pytest_env]\nSHOP_DATABASE_URL = "postgresql://x"\n'},
+        True,
+    ),
+    "pytest-dotenv": ("", {"pytest_toml": '[pytest]\nenv_files = ["t.env"]\n', "t_env": LINE}, True),
+}
+
+
+@pytest.mark.parametrize("place", GIVEN)
+def test_a_variable_that_a_file_gives_a_value(copy, place: str):
+    """A value in a file of the repository is a default: the option is not written."""
+    settings, files, is_given = GIVEN[place]
+    project = copy()
+    app = APP.replace('"postgresql+asyncpg://shop:x@db.invalid/shop"', 'os.environ["SHOP_DATABASE_URL"]')
+    project.write(settings_py=settings, shop_py=f"import os\nimport settings\n{app}", tests__test_it_py=TEST, **files)
+    expected = None if is_given else ["SHOP_DATABASE_URL=postgresql+asyncpg"]
+    assert options(project).get("crucible_url_env") == expected
+
+
 MADE = """
 import os
 from sqlalchemy.ext.asyncio import create_async_engine

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from ..project.engines import Engine
+from ..project.given_variables import given_variables
 from ..project.models import Metadata
 from ..project.survey import Finds
 from ..project.variables import needed, required
@@ -15,11 +16,16 @@ from ..settings.url_variables import parsed
 
 
 def variables(finds: Finds) -> list[str]:
-    """Return `crucible_url_env`, as ``["DATABASE_URL=postgresql+asyncpg"]``; empty for no or several variables."""
+    """Return `crucible_url_env`, as ``["DATABASE_URL=postgresql+asyncpg"]``; empty for no or several variables.
+
+    A variable that a file of the repository gives a value needs no other: its engine is redirected.
+    """
     engines = [one for one in finds.engines if not one.module.is_test and not one.module.is_aside]
     found = {name: engine for engine in engines if (name := needed(finds.project, engine))}
     if not found and engines:
         found = dict.fromkeys(required(finds.project), engines[0])
+    given = given_variables(finds.project, finds.configuration) if found else set()
+    found = {name: engine for name, engine in found.items() if name.upper() not in given}
     entries = [f"{name}=postgresql+{driver}" for name, engine in found.items() if (driver := _driver(finds, engine))]
     return entries if len(entries) == 1 else []
 
