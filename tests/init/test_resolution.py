@@ -1,5 +1,7 @@
 """Requirements are written only if the project's installer can resolve them together, or it is said."""
 
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from pytest_crucible.scaffold import resolution
 from pytest_crucible.scaffold.trial import TrialOutcome
+from pytest_crucible.scaffold.workspace import workspace
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -137,3 +140,67 @@ def test_a_project_of_uv(project, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "requirements: not written, since uv cannot resolve them together:\n    × No solution found" in printed
     assert "pytest-crucible" not in project.files()["pyproject.toml"]
     assert "crucible_metadata" in project.files()["pyproject.toml"]
+
+
+SEEN = """#!/bin/sh
+echo "$(basename $0)" "$@" "downloads=$UV_PYTHON_DOWNLOADS" "python=$PDM_PYTHON" > "$SEEN"
+find ../.. -name "*.lock" -o -name pyproject.toml | /usr/bin/sort >> "$SEEN"
+"""
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Put an installer first on the path, and return the file with what it is asked and sees."""
+    monkeypatch.setattr("pytest_crucible.cli.init.attempt", lambda *_: TrialOutcome(("application",)))
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name in ("uv", "pdm"):
+        (tmp_path / name).write_text(SEEN)
+        (tmp_path / name).chmod(0o755)
+    return tmp_path / "seen"
+
+
+def test_a_member_of_a_workspace(project, asked: Path):
+    """A member of uv's workspace is resolved with the lock and the other members, by the interpreter that runs."""
+    root = project.root
+    project.write(
+        pyproject_toml='[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/old"]\n',
+        uv_lock="version = 1\n",
+        packages__lib__pyproject_toml='[project]\nname = "lib"\nversion = "1"\n',
+        packages__old__pyproject_toml='[project]\nname = "old"\nversion = "1"\n',
+        packages__api__pyproject_toml='[project]\nname = "api"\nversion = "1"\n[dependency-groups]\ndev = ["pytest"]\n',
+        packages__api__models_py=MODELS,
+        packages__api__tests__test_it_py=TEST,
+    )
+    project.root = root / "packages" / "api"
+    _, printed = project.init("--yes", tried=True)
+    assert "requirements: can be resolved" in printed
+    assert "Next: uv sync --group dev, then: uv run pytest" in printed
+    command, *files = asked.read_text().splitlines()
+    assert command.startswith(f"uv lock --python {sys.executable} downloads=never")
+    assert [name.removeprefix("../../") for name in files] == [
+        "packages/api/pyproject.toml",
+        "packages/lib/pyproject.toml",
+        "pyproject.toml",
+        "uv.lock",
+    ]
+    project.root = root / "packages" / "old"
+    project.write(models_py=MODELS, tests__test_it_py=TEST)
+    assert "Next: pip install" in project.init("--yes")[1]
+
+
+def test_a_workspace_outside_of_the_repository(project):
+    """A workspace above the folder of the repository is another project's."""
+    project.write(pyproject_toml='[tool.uv.workspace]\nmembers = ["api"]\n', api__pyproject_toml="[project]\n")
+    assert workspace(project.root / "api") == project.root
+    (project.root / "api" / ".git").mkdir()
+    assert workspace(project.root / "api") is None
+
+
+def test_what_pdm_has_locked_stays(project, asked: Path):
+    """PDM resolves what has changed only, and makes no environment for it."""
+    project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n', pdm_lock="")
+    _, printed = project.init("--yes", tried=True)
+    assert "requirements: can be resolved" in printed
+    command = asked.read_text().splitlines()[0]
+    assert command == f"pdm lock --update-reuse downloads=never python={sys.executable}"

@@ -21,10 +21,13 @@ from ..project.requirements import requirements
 from ..project.survey import Finds
 from .draft import Draft
 from .requirements import RequirementList
+from .workspace import members, uses_uv, workspace
 
 LIMIT = 60.0
 OURS = "pytest-crucible"
 FILES = ("pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "setup.cfg", "requirements*.txt", "requirements/*.txt")
+# The interpreter that runs `crucible init`: the copy has no environment, and none shall be made or downloaded for it.
+ENVIRONMENT = {"NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "PDM_PYTHON": sys.executable}
 CONFLICT = re.compile(
     r"conflicting dependencies|ResolutionImpossible|version solving failed|are incompatible|which conflicts"
     r"|requirements are unsatisfiable",
@@ -41,7 +44,7 @@ def installer(finds: Finds) -> str:
     root = finds.project.root
     locked = next((name for name in ("uv", "poetry", "pdm") if (root / f"{name}.lock").is_file()), None)
     kinds = {one.kind for one in finds.requirements}
-    return locked or ("uv" if "uv" in kinds else "poetry" if "poetry" in kinds else "pip")
+    return locked or ("uv" if "uv" in kinds or uses_uv(root) else "poetry" if "poetry" in kinds else "pip")
 
 
 def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, str]:
@@ -50,17 +53,11 @@ def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, s
     if name != "pip" and shutil.which(name) is None:
         return "", f"{name} is not installed here"
     with tempfile.TemporaryDirectory(prefix="crucible-init-") as temporary:
-        folder = Path(temporary)
-        _copied(draft, folder)
-        lines = _lines(folder, place)
-        if name == "pip":
-            command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--retries", "0", *lines]
-        else:
-            command = [name, "lock", *(["--no-interaction"] if name == "poetry" else [])]
+        root = _copied(draft, Path(temporary))
         try:
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, check=False, timeout=LIMIT,
-                env={**os.environ, "NO_COLOR": "1"}, stdin=subprocess.DEVNULL,
+                _command(name, root, place), cwd=root, capture_output=True, text=True, check=False, timeout=LIMIT,
+                env={**os.environ, **ENVIRONMENT}, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "", f"{name} took longer than {LIMIT:.0f} seconds"
@@ -72,11 +69,19 @@ def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, s
     return "", f"{name} could not resolve them here: {printed.splitlines()[-1] if printed else 'no reason given'}"
 
 
+def _command(name: str, root: Path, place: RequirementList) -> list[str]:
+    """Return the command that resolves the requirements of the copy; what is locked already stays where it can."""
+    if name == "pip":
+        return [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--retries", "0", *_lines(root, place)]
+    reuse = ["--update-reuse"] if (root / "pdm.lock").is_file() else []
+    words = {"uv": ["--python", sys.executable], "poetry": ["--no-interaction"], "pdm": reuse}
+    return [name, "lock", *words[name]]
+
+
 def to_raise(draft: Draft, place: RequirementList) -> str:
     """Return what to do about requirements that cannot be resolved: the pins that exclude what Crucible needs."""
     with tempfile.TemporaryDirectory(prefix="crucible-init-") as temporary:
-        folder = Path(temporary)
-        _copied(draft, folder)
+        folder = _copied(draft, Path(temporary))
         listed = [one for one in _used(folder, place) if one.name != OURS and _is_valid(one.text)]
     needed = {str(canonicalize_name(one.name)): one for one in map(Requirement, _own())}
     pins = [
@@ -93,16 +98,19 @@ def _can_meet(*bounds: SpecifierSet) -> bool:
     return any(all(one.contains(version, prereleases=True) for one in bounds) for version in versions)
 
 
-def _copied(draft: Draft, folder: Path) -> None:
-    """Copy the files that declare requirements as they would be, with Crucible's own requirements in its place."""
-    paths = [path for pattern in FILES for path in draft.root.glob(pattern)]
+def _copied(draft: Draft, folder: Path) -> Path:
+    """Copy the files that declare requirements as they would be, those of a workspace too; return the project there."""
+    top = workspace(draft.root) or draft.root
+    places = {top, draft.root, *members(top)}
+    paths = [path for place in places for pattern in FILES for path in place.glob(pattern)]
     planned = {change.path: change.after for change in draft.changes()}
     for path in {*paths, *planned}:
-        place = folder / path.relative_to(draft.root)
+        place = folder / path.relative_to(top)
         text = planned.get(path, path.read_text("utf-8", "replace") if path.exists() else None)
         if text is not None and any(path.match(pattern) for pattern in FILES):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, "utf-8")
+    return folder / draft.root.relative_to(top)
 
 
 def _lines(folder: Path, place: RequirementList) -> Sequence[str]:
