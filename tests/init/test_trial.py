@@ -83,6 +83,61 @@ def test_what_a_lifespan_needs(project):
     assert 'crucible_app = "shop:app"' in written(project)
 
 
+DSN = """
+import os
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Configuration:
+    dsn: str = field(default_factory=lambda: os.environ["SHOP_DSN"])
+"""
+CLIENT = """
+import pytest
+from httpx import ASGITransport, AsyncClient
+from shop import app
+
+
+@pytest.fixture
+async def client():
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+"""
+
+
+def test_a_variable_that_is_read_when_the_engine_is_made(project):
+    """A variable that a default_factory reads, and create_engine gets, is found without a trial."""
+    engine = "from settings import Configuration\ndef make(): return create_async_engine(Configuration().dsn)"
+    project.write(shop_py=app(first=engine), settings_py=DSN)
+    project.init("--yes")
+    assert 'crucible_url_env = ["SHOP_DSN=postgresql+asyncpg"]' in written(project)
+
+
+@pytest.mark.slow
+def test_a_variable_that_a_lifespan_misses(project):
+    """The next candidate sets it, if its name is that of a database's URL."""
+    start = "from settings import Configuration\n    Configuration()"
+    project.write(shop_py=app(start=start), settings_py=DSN)
+    _, printed = project.init("--yes", tried=True)
+    assert "client fails:\n    KeyError: 'SHOP_DSN'" in printed
+    assert "tried: application, schema, session and client work" in printed
+    assert 'crucible_url_env = ["SHOP_DSN=postgresql+asyncpg"]' in written(project)
+    assert "failed" not in project.pytest()
+
+
+@pytest.mark.slow
+def test_a_variable_of_something_else(project):
+    """It is named; and no client is named for Crucible's, which fails without it."""
+    start = "from settings import Configuration\n    Configuration()"
+    project.write(shop_py=app(start=start), settings_py=DSN.replace("SHOP_DSN", "SHOP_KEY"))
+    project.write(tests__conftest_py=CLIENT, tests__test_it_py="def test_it(): ...\n")
+    _, printed = project.init("--yes", tried=True)
+    assert "The application needs the variable SHOP_KEY: set it in the conftest or by pytest-env" in printed
+    assert "async_client instead" not in printed
+    assert "client: delete lines" in project.init("--yes")[1]
+    assert "crucible_url_env" not in written(project)
+
+
 @pytest.mark.slow
 def test_an_application_that_needs_its_conftest(project):
     """What only the suite's conftest sets is no failure: the application is imported after it, and no more is tried."""

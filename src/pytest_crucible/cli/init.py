@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
         with without_collecting():
             finds = nested.survey(read(root))
             plan = _plan(finds, ask, options)
-            needless = replacing.needless(finds, plan.choices)
+            has_client = plan.outcome is None or plan.outcome.failed not in ("application", "client")
+            needless = replacing.needless(finds, plan.choices, has_client=has_client)
         code = _finish(plan, ask, options)
     except PermissionError as error:
         raise UsageError(
@@ -106,7 +107,8 @@ class Plan:
         if not self.failure:
             return f"Next: {self.pins or self.commands}"
         install = self.pins or self.commands.rpartition(", then: ")[0]
-        return f"Next: {install}, then mend what has failed ({DOCTOR}). Until then {self.failure}"
+        what = "what has failed" if self.outcome and self.outcome.failed else "the engine named first below"
+        return f"Next: {install}, then mend {what} ({DOCTOR}). Until then {self.failure}"
 
     def resolved(self, finds: Finds) -> tuple[Plan, str]:
         """Ask the installer; return the plan without requirements that cannot be resolved, and a line for the user."""

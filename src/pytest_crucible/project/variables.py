@@ -13,6 +13,7 @@ from .names import full, origin, split
 from .syntax import assigned, calls, constant, functions_of, keyword, statements, text
 
 URL_NAME = re.compile(r"(?i)(?=.*(url|uri|dsn))(?=.*(database|db|postgres|pg|sql)).*")
+DSN = re.compile(r"(?i)(.*_)?dsn")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 DEPTH = 6
 NOTHING: Mapping[str, ast.expr] = MappingProxyType({})
@@ -33,6 +34,11 @@ def required(project: Project) -> list[str]:
         for name in _read(module, node)
     ]
     return list(dict.fromkeys(name for name in found if URL_NAME.fullmatch(name)))
+
+
+def is_of_database(name: str) -> bool:
+    """Return whether the name of a variable says that it holds a database's URL."""
+    return bool(URL_NAME.fullmatch(name) or (DSN.fullmatch(name) and "sentry" not in name.lower()))
 
 
 def _read(module: Module, node: ast.stmt) -> Iterator[str]:
@@ -120,17 +126,27 @@ def _asked(module: Module, node: ast.Subscript | ast.Call) -> str | None:
 
 
 def _field(project: Project, attribute: str) -> str | None:
-    """Return the variable of a settings class's field, if exactly one class has a required one of this name."""
+    """Return the variable of a class's field, if exactly one class takes a field of this name from a variable."""
     found = [
-        _name_of_field(node, field)
+        name
         for module in project.code
-        if module.mentions("Settings") and module.mentions(attribute)
+        if module.mentions("Settings", "default_factory") and module.mentions(attribute)
         for node in module.top()
-        if isinstance(node, ast.ClassDef) and _is_settings(node)
+        if isinstance(node, ast.ClassDef)
         for field in node.body
-        if isinstance(field, ast.AnnAssign) and text(field.target) == attribute and _is_required(field.value)
+        if isinstance(field, ast.AnnAssign) and text(field.target) == attribute
+        if (name := _of_field(module, node, field))
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _of_field(module: Module, node: ast.ClassDef, field: ast.AnnAssign) -> str | None:
+    """Return the variable of a settings class's required field, or that a ``default_factory`` reads."""
+    if _is_settings(node) and _is_required(field.value):
+        return _name_of_field(node, field)
+    factory = keyword(field.value, "default_factory") if isinstance(field.value, ast.Call) else None
+    body = factory.body if isinstance(factory, ast.Lambda) else None
+    return _asked(module, body) if isinstance(body, ast.Subscript | ast.Call) else None
 
 
 def _is_settings(node: ast.ClassDef) -> bool:

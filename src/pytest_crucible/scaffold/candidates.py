@@ -48,6 +48,10 @@ class Candidates:
     def _following(self, choices: Choices, outcome: TrialOutcome) -> Choices | None:
         if choices.variables and outcome.refuses_url:
             return replace(choices, variables=databases.with_host(choices.variables))
+        if outcome.missing_variable and not choices.variables and not is_on(self._finds):
+            missing = databases.of_a_missing(self._finds, outcome.missing_variable)
+            if missing:
+                return replace(choices, variables=missing)
         if choices.variables and outcome.failed == "application":
             return replace(choices, variables=())
         if outcome.needs_url and not choices.variables and not is_on(self._finds):

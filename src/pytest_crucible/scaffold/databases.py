@@ -10,7 +10,7 @@ from ..project.engines import Engine
 from ..project.given_variables import given_variables
 from ..project.models import Metadata
 from ..project.survey import Finds
-from ..project.variables import needed, required
+from ..project.variables import is_of_database, needed, required
 from ..settings import ASYNC_DRIVERS, SYNC_DRIVERS
 from ..settings.url_variables import parsed
 
@@ -34,6 +34,13 @@ def of_a_driver(finds: Finds) -> list[str]:
     """Return `crucible_url_env` for a driver that connects without SQLAlchemy; empty for no or several variables."""
     entries = [f"{name}=postgresql" for name in required(finds.project)]
     return entries if len(entries) == 1 else []
+
+
+def of_a_missing(finds: Finds, name: str) -> tuple[str, ...]:
+    """Return `crucible_url_env` for a variable that the application has not found; empty if it is for no database."""
+    engine = next((one for one in finds.engines if not one.module.is_test and not one.module.is_aside), None)
+    driver = _driver(finds, engine) if engine else None
+    return (f"{name}=postgresql+{driver}",) if driver and is_of_database(name) else ()
 
 
 def with_host(entries: Iterable[str]) -> tuple[str, ...]:

@@ -65,9 +65,16 @@ class Needless:
         return f"  {self.place.where(root)} {self.name}: {lines}{instead}. {self.why}"
 
 
-def needless(finds: Finds, choices: Choices) -> list[str]:
-    """Return a line for each fixture and hook that Crucible replaces, below a heading; none if there is none."""
+def needless(finds: Finds, choices: Choices, *, has_client: bool = True) -> list[str]:
+    """Return a line for each fixture and hook that Crucible replaces, below a heading; none if there is none.
+
+    Args:
+        finds: The survey of the project.
+        choices: The choices for it.
+        has_client: False if Crucible's client has failed in the trial, and so cannot take the place of another.
+    """
     found = [one for fixture in finds.fixtures if (one := _found(finds, choices, fixture)) is not None]
+    found = [one for one in found if has_client or one.by != "async_client"]
     names = {one.name for one in found}
     sessions = {one.name for one in finds.fixtures if one.traits & {"session", "savepoint"} and one.name not in names}
     # A client that shares a session which stays would leave the application without it.

@@ -27,6 +27,8 @@ MISSING = re.compile(r"No module named '([\w.]+)'|needs the module '([\w.]+)'")
 TOO_OLD = re.compile(r'(pytest-crucible needs \S+ \S+, found \S+)\.\n(?:.*\n)*?.*(pip install "[^"\n]+")')
 # The hints of `settings.refused_urls` and `advice.driver_connections`.
 URL_REFUSED = re.compile(r"Name a host in crucible_url_env: .*")
+VARIABLE_MISSING = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
+OF_ENVIRONMENT = re.compile(r"\benviron\b|<frozen os>|\bos\.py\b")
 URL_NEEDED = "opened this connection by itself"
 SHOWN = 5  # lines of a cause
 
@@ -129,6 +131,12 @@ class TrialOutcome:
         """True if a driver connects without SQLAlchemy, and finds no server."""
         return URL_NEEDED in self.text
 
+    @property
+    def missing_variable(self) -> str:
+        """The variable of the environment that the application does not find; empty if none."""
+        match = VARIABLE_MISSING.search(self.text)
+        return match[1] if match and OF_ENVIRONMENT.search(self.text) else ""
+
     def __str__(self) -> str:
         """The outcome in one line, and the cause of a failure below it."""
         steps = " and ".join(filter(None, [", ".join(self.done[:-1]), *self.done[-1:]]))
@@ -141,7 +149,14 @@ class TrialOutcome:
 
     def _advice(self) -> str:
         match = URL_REFUSED.search(self.text)
-        return f"\n{match[0]}" if match and match[0] not in self.cause else ""
+        if match and match[0] not in self.cause:
+            return f"\n{match[0]}"
+        if not self.missing_variable:
+            return ""
+        return (
+            f"\nThe application needs the variable {self.missing_variable}: set it in the conftest or by pytest-env; if"
+            " it holds the database's URL, name it in crucible_url_env."
+        )
 
 
 def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
