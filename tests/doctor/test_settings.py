@@ -280,11 +280,28 @@ def test_a_variable_that_needs_a_host(project_of: Make, monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_an_application_that_connects_while_it_is_imported(project_of: Make):
-    """Nothing connects while doctor imports: what would have reached production is said."""
+    """Nothing connects while doctor imports: it is a note, since in a run the connection is redirected."""
     main = "from sqlalchemy import create_engine\nfrom app.models import Base\n"
-    main += 'create_engine("postgresql+psycopg://db.invalid/app").connect()\n'
-    [finding, *_] = project_of({**APP, "app/main.py": main}, on=True).found("import-fails", without=WITH_IMPORT)
-    assert "The module connects to a database while it is imported." in finding.found
+    main += 'Base.metadata.create_all(bind=create_engine("postgresql+psycopg://db.invalid/app"))\n'
+    [finding] = project_of({**APP, "app/main.py": main}, on=True).found("import-fails", without=WITH_IMPORT)
+    assert finding.found == "The module connects to a database while it is imported."
+    assert finding.severity == "note"
+
+
+@pytest.mark.slow
+def test_an_application_that_needs_its_conftest(project_of: Make, monkeypatch: pytest.MonkeyPatch):
+    """A variable that the suite's conftest sets is no error; one that it does not set still is."""
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    conftest = "import os\nfrom .values import VALUE\nos.environ['ENVIRONMENT'] = VALUE\nfrom app.main import app\n"
+    files = {**APP, "tests/__init__.py": "", "tests/values.py": "VALUE = 'test'\n", "tests/conftest.py": conftest}
+    needs = files | {"app/main.py": MAIN + '\n    import os\n    assert os.environ["ENVIRONMENT"] == "test"\n'}
+    [finding] = project_of(needs, on=True).found("import-fails", without=WITH_IMPORT)
+    assert (finding.file, finding.severity) == ("pyproject.toml", "note")
+    assert finding.found.startswith("The application needs what tests/conftest.py sets. Without it: crucible_app = ")
+    other = needs | {"tests/values.py": "VALUE = 'other'\n"}
+    [finding, *_] = project_of(other, on=True).found("import-fails", without=WITH_IMPORT)
+    assert finding.severity == "error"
+    assert "KeyError: 'ENVIRONMENT'" in finding.found
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ from .probes.machine import Machine
 from .probes.server import Server, seen
 
 
+def _depth(path: Path) -> int:
+    return len(path.parts)
+
+
 @dataclass(frozen=True)
 class Case:
     """The facts that the checks examine.
@@ -46,7 +50,13 @@ class Case:
         """The result of importing application and metadata; empty where this is not allowed or not configured."""
         if not self.may_import or not self.settings.paths:
             return Inspection()
-        return inspected(self.settings, self.configuration.words("pythonpath"))
+        return inspected(self.settings, self.configuration.words("pythonpath"), conftests=self._conftests())
+
+    def _conftests(self) -> list[Path]:
+        """Return the conftest of the root, and the outermost one of each folder below."""
+        paths = sorted((one.path for one in self.project.tests if one.path.name == "conftest.py"), key=_depth)
+        homes = {path.parent for path in paths} - {self.root}
+        return [path for path in paths if homes.isdisjoint(path.parent.parents)]
 
     @cached_property
     def server(self) -> Server:

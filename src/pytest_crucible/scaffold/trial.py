@@ -224,7 +224,7 @@ def _with_conftest(copy: Path, choices: Choices, before: TrialOutcome) -> TrialO
     printed, is_late = _pytest(copy, folder, "--collect-only")
     if is_late or "1 test collected" not in printed:
         return before
-    return TrialOutcome(("application",), untried="the application needs what the suite's conftest sets")
+    return TrialOutcome(untried="the application needs what the suite's conftest sets; after it, it can be imported")
 
 
 def _pytest(copy: Path, folder: Path, *words: str) -> tuple[str, bool]:

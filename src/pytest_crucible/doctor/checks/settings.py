@@ -171,7 +171,10 @@ def import_fails(case: Case) -> Iterator[Finding]:
         yield Finding(failure.found, failure.why, failure.do, case.configuration_file)
     for problem in case.inspection.problems:
         place = case.configuration_file, case.line_of(problem["option"])
-        yield Finding(problem["found"], problem["why"], _variable_to_set(case, problem) or problem["do"], *place)
+        if problem["severity"]:
+            yield Finding(problem["found"], problem["why"], problem["do"], *place, severity="note")
+        else:
+            yield Finding(problem["found"], problem["why"], _variable_to_set(case, problem) or problem["do"], *place)
 
 
 def _variable_to_set(case: Case, problem: Mapping[str, str]) -> str:

@@ -6,10 +6,12 @@ the result to FILE. No engine connects during the import: the redirect refuses e
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +21,34 @@ from ...recipes import recipe_of
 from ...recipes.live_engines import engines
 from ...redirect import Redirect
 from ...settings import Settings, resolve
-from ...settings.lookup import lookup
+from ...settings.lookup import lookup, make_importable
 from .imported_project import variables
 
 MAKERS = ("crucible_metadata", "crucible_schema", "crucible_databases")
-FORBIDDEN = (
-    "The module connects to a database while it is imported.\n"
-    "crucible doctor imports the objects that the settings name, and lets nothing connect.\n"
-    "In a test run the connection goes to the worker database; in any other process it goes where its URL says."
-)
+FORBIDDEN = "The module connects to a database while it is imported."
+CONNECTS = {
+    "found": FORBIDDEN,
+    "why": "crucible doctor lets nothing connect, and so has imported the objects of the settings up to there only.",
+    "do": "Nothing for the tests: in a run the connection goes to the worker database. In any other process it goes"
+    " where its URL says.",
+    "severity": "note",
+}
 
 
-def inspect(settings: Settings) -> dict[str, Any]:
-    """Import the application and the metadata, and describe the result.
+def inspect(settings: Settings, conftests: list[str]) -> dict[str, Any]:
+    """Import the application and the metadata, after *conftests*, and describe the result.
 
     Returns:
-        ``problems``, each with option, found, why and do; the names of ``modules`` that were imported; and the number
-        of ``connections`` that the pools of all engines open at most.
+        ``problems``, each with option, found, why, do and severity; the names of ``modules`` that were imported; and
+        the number of ``connections`` that the pools of all engines open at most.
     """
     redirect = Redirect(_nowhere)
     redirect.install()
     redirect.forbid(FORBIDDEN)
     try:
+        for path in settings.paths if conftests else ():
+            make_importable(path, settings.root)
+        _run_conftests(conftests)
         problems = list(_problems(settings))
         modules = sorted(sys.modules)
         return {"problems": problems, "modules": modules, "connections": sum(map(_most, engines()))}
@@ -60,6 +68,8 @@ def _problems(settings: Settings) -> Iterator[dict[str, str]]:
         except CrucibleError as error:
             before += 1
             yield _problem(option, error)
+            if _connects(error):
+                return  # what follows may fail since a module is half imported
     attempts: dict[str, Callable[[Settings], object]] = {}
     if settings.app:
         attempts["crucible_app"] = application
@@ -89,7 +99,27 @@ def _paths(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _problem(option: str, error: CrucibleError) -> dict[str, str]:
-    return {"option": option, "found": error.found, "why": error.why, "do": error.do}
+    if _connects(error):
+        return {"option": option, **CONNECTS}
+    return {"option": option, "found": error.found, "why": error.why, "do": error.do, "severity": ""}
+
+
+def _connects(error: BaseException | None) -> bool:
+    """Return whether an error comes from a connection that was refused here."""
+    while error is not None and FORBIDDEN not in str(error):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _run_conftests(paths: list[str]) -> None:
+    """Import conftests as pytest does, for what they set; one may fail afterwards, since pytest itself is absent."""
+    for path in map(Path, paths):
+        folder = next(one for one in path.parents if not (one / "__init__.py").exists())
+        name = ".".join(path.relative_to(folder).with_suffix("").parts)
+        sys.path.insert(0, str(folder))
+        sys.modules.pop(name, None)
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def _most(engine: Any) -> int:
@@ -106,7 +136,7 @@ def main(words: list[str]) -> None:
     os.chdir(given["root"])
     settings = resolve(Path(given["root"]), flags={}, environ={}, file=given["file"])
     os.environ.update(variables(settings))
-    Path(words[0]).write_text(json.dumps(inspect(settings)), "utf-8")
+    Path(words[0]).write_text(json.dumps(inspect(settings, given["conftests"])), "utf-8")
 
 
 if __name__ == "__main__":

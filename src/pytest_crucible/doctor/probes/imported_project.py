@@ -8,8 +8,8 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import CrucibleError
@@ -30,11 +30,38 @@ class Inspection:
     failure: CrucibleError | None = None
 
 
-def inspected(settings: Settings, pythonpath: Collection[str], seconds: float = SECONDS) -> Inspection:
-    """Import the settings' objects in another process, with the folders of *pythonpath* on its path."""
+def inspected(
+    settings: Settings, pythonpath: Collection[str], seconds: float = SECONDS, conftests: Sequence[Path] = ()
+) -> Inspection:
+    """Import the settings' objects in another process, with the folders of *pythonpath* on its path.
+
+    If that fails, it is tried again after *conftests*, which may set what the application needs.
+    """
+    seen = _inspected(settings, pythonpath, seconds)
+    if not conftests or not (seen.failure or any(not one["severity"] for one in seen.problems)):
+        return seen
+    after = _inspected(settings, pythonpath, seconds, conftests)
+    if after.failure or any(not one["severity"] for one in after.problems):
+        return seen
+    names = " and ".join(path.relative_to(settings.root).as_posix() for path in conftests)
+    first = seen.failure.found if seen.failure else seen.problems[0]["found"]
+    needs = {
+        "option": "crucible_app" if seen.failure else seen.problems[0]["option"],
+        "found": f"The application needs what {names} sets. Without it: {first}",
+        "why": "pytest imports the conftest first, and so a run has no difficulty.",
+        "do": "Nothing for the tests. Other programs that import the application need these values, too.",
+        "severity": "note",
+    }
+    return replace(after, problems=(needs, *after.problems))
+
+
+def _inspected(
+    settings: Settings, pythonpath: Collection[str], seconds: float, conftests: Sequence[Path] = ()
+) -> Inspection:
     values = {option.name: getattr(settings, option.field) for option in OPTIONS}
     paths = [str(settings.root / path) for path in pythonpath]
-    question = json.dumps({"root": str(settings.root), "paths": paths, "file": values})
+    first = [str(path) for path in conftests]
+    question = json.dumps({"root": str(settings.root), "paths": paths, "file": values, "conftests": first})
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         command = [sys.executable, "-m", "pytest_crucible.doctor.probes.import_process", str(answer)]
