@@ -212,9 +212,35 @@ def test_an_application_on_sqlite(copy):
     code, printed = project.init("--yes")
     assert code == 1
     assert "The application's engine uses SQLite: db.py:4." in printed
-    assert "crucible_url_env" in printed
+    assert 'crucible_url_env = ["DATABASE_URL=postgresql+psycopg"], and run `crucible init` again.' in printed
     project.write(pytest_toml='[pytest]\ncrucible_metadata = ["models:Base"]\n')
     assert project.init("--yes")[0] == 0
+
+
+SET = '[pytest]\ncrucible_url_env = ["DB=postgresql+psycopg"]\n'
+
+
+def test_an_application_on_sqlite_by_default(copy):
+    """With the variable in the configuration it goes on; not where the URL is a literal, which no variable changes."""
+    project = copy()
+    engine = "import os\nfrom sqlalchemy import create_engine\ne = create_engine({})\n"
+    project.write(models_py=MODELS, db_py=engine.format('"sqlite:///app.db"'), pytest_toml=SET)
+    assert project.init("--yes")[0] == 1
+    project.write(db_py=engine.format('os.getenv("DB", "sqlite:///app.db")'))
+    assert options(project)["crucible_metadata"] == ["models:Base"]
+    assert 'crucible_url_env = ["DB=postgresql+psycopg"]' in project.files()["pytest.toml"]
+
+
+@pytest.mark.slow
+def test_first_tests_on_the_variable_of_an_application_on_sqlite(copy):
+    """They run on PostgreSQL."""
+    project = copy()
+    engine = 'import os\nfrom sqlalchemy import create_engine\ne = create_engine(os.getenv("DB", "sqlite:///app.db"))\n'
+    main = "import db\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+    project.write(models_py=MODELS, db_py=engine, main_py=main, pytest_toml=SET)
+    _, printed = project.init("--yes", tried=True)
+    assert "tried: application, schema, session and client work" in printed
+    assert "crucible: embedded PostgreSQL" in project.pytest()
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,65 @@ def test_a_client_with_a_session_that_stays(copy):
     assert found(copy, session + client) == {}
 
 
+TWO = """
+from main import get_reports
+@pytest.fixture
+async def client(db):
+    app.dependency_overrides[get_db] = lambda: db
+    app.dependency_overrides[get_reports] = lambda: db
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+"""
+REPORTS = """
+async def get_reports():
+    async with Session() as session:
+        yield session
+
+@app.get("/count")
+async def count(db: AsyncSession = Depends(get_reports)) -> int:
+    return await db.scalar(select(func.count()).select_from(Thing))
+
+class Thing(Base):
+    __tablename__ = "things"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+COUNTED = """
+from main import Thing
+async def test_it(client, db):
+    db.add(Thing())
+    await db.flush()
+    assert (await client.get("/count")).json() == 1
+"""
+SELECT = "from sqlalchemy import func, select\nfrom sqlalchemy.orm import Mapped, mapped_column\n"
+
+
+def with_two(project) -> None:
+    session = SESSION.format(name="db").replace("(engine_)", "()").replace("engine_", "engine")
+    project.write(main_py=SELECT + APP + REPORTS, tests__conftest_py=HEAD + session + TWO, tests__test_it_py=COUNTED)
+    project.write(pytest_toml='[pytest]\nasyncio_mode = "auto"\npythonpath = ["."]\n')
+
+
+def test_a_client_that_overrides_two_sessions(copy):
+    """It stays, in every run: Crucible gives the test's session to one dependency only."""
+    project = copy()
+    with_two(project)
+    for _ in range(2):
+        _, printed = project.init("--yes")
+        assert [name for _, name, *_ in NAMED.findall(printed)] == ["db"]
+    assert 'crucible_get_session = "main:get_db"' in project.files()["pytest.toml"]
+
+
+@pytest.mark.slow
+def test_two_sessions_after_the_deletions(copy):
+    """The suite passes without the fixtures that are named."""
+    project = copy()
+    with_two(project)
+    _, printed = project.init("--yes")
+    assert "1 passed" in project.pytest()
+    project.obey(printed)
+    assert "1 passed" in project.pytest()
+
+
 def test_a_session_that_is_filled(copy):
     """Without the fixture, the rows that a function of the project inserts for the tests would be missing."""
     session = "@pytest.fixture\ndef db():\n    with Session(engine) as session:\n        {}\n        yield session\n"

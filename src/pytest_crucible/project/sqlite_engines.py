@@ -49,14 +49,14 @@ def sqlite_engines(finds: Finds) -> Iterator[SqliteEngine]:
         return
     sessions = {one.place.path for one in finds.session_dependencies}
     for engine in finds.engines:
-        if engine.module.is_test and _url(engine).startswith("sqlite"):
+        if engine.module.is_test and literal_url(engine).startswith("sqlite"):
             places = [one.place for one in finds.overrides if one.module is engine.module]
             overridden = tuple(place for place in places if place.path in sessions)
             place = engine.place
             yield SqliteEngine(place, place.name, engine.is_async, tuple(_arguments(engine.node)), overridden)
 
 
-def _url(engine: Engine) -> str:
+def literal_url(engine: Engine) -> str:
     """Return the URL if it is a literal, or a name of the module for one; else an empty text."""
     node = url_of(engine.node)
     values = dict(filter(None, map(assigned, engine.module.top())))

@@ -13,6 +13,7 @@ from ..project.engines import SessionDependency
 from ..project.location import SourceLocation
 from ..project.models import Metadata
 from ..project.names import reached
+from ..project.sqlite_engines import literal_url
 from ..project.survey import Finds
 from ..project.tokens import TokenFunction
 from . import databases, suite
@@ -152,13 +153,16 @@ def _refuse_sqlite(finds: Finds) -> None:
     engines = [one for one in finds.engines if not one.module.is_test and not one.module.is_aside]
     if not engines or is_on(finds) or not all((one.known_url or "").startswith("sqlite") for one in engines):
         return
+    if "crucible_url_env" in finds.configuration.values and not all(map(literal_url, engines)):
+        return  # SQLite is the default of a variable that the run sets
     place = engines[0].place.where(finds.project.root)
+    driver = "asyncpg" if engines[0].is_async else "psycopg"
     raise UsageError(
         f"The application's engine uses SQLite: {place}.",
         why="Crucible tests on PostgreSQL, and does not redirect SQLite engines: a test that passes on one database may"
         " fail on the other.",
-        do="If production uses PostgreSQL and the URL comes from the environment, configure Crucible by hand with "
-        'crucible_url_env = ["DATABASE_URL=postgresql+psycopg"] (README.md), and run `crucible init` again.',
+        do="If production uses PostgreSQL and the URL comes from the environment, write the variable into pytest's "
+        f'configuration, crucible_url_env = ["DATABASE_URL=postgresql+{driver}"], and run `crucible init` again.',
     )
 
 

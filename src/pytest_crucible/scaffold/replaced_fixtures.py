@@ -171,7 +171,7 @@ def _reasons(finds: Finds, choices: Choices, fixture: Fixture) -> Iterator[tuple
         yield _reason_of_schema(found) or BUILD, None
     if "factories" in found:
         yield "Factories are bound to the test's session without wiring.", None
-    if "async client" in found and choices.app and _is_client_of(finds, fixture, choices.app):
+    if "async client" in found and choices.app and _is_client_of(finds, choices, fixture, choices.app):
         yield "Crucible's client runs the application's lifespan, and restores overrides.", "async_client"
     if (
         found & (SHARED | SCHEMA | {"engine", "cleans"})
@@ -232,12 +232,12 @@ def _is_session(finds: Finds, fixture: Fixture, value: ast.expr | None) -> bool:
     return is_made or _last(value) in SESSIONS
 
 
-def _is_client_of(finds: Finds, fixture: Fixture, app: Application) -> bool:
+def _is_client_of(finds: Finds, choices: Choices, fixture: Fixture, app: Application) -> bool:
     """Return whether the fixture is a plain client of the application that overrides nothing but the session."""
-    sessions = {one.place.path.replace(":", ".") for one in finds.session_dependencies}
     items = [node for node in ast.walk(fixture.node) if isinstance(node, ast.Subscript)]
     overrides = [item.slice for item in items if text(item.value).endswith("dependency_overrides")]
-    if any(origin(finds.project, full(fixture.module, one)) not in sessions for one in overrides):
+    overridden = {origin(finds.project, full(fixture.module, one)) for one in overrides}
+    if not overridden <= _sessions(finds, choices):
         return False
     named = [(full(fixture.module, call), call) for call in calls(fixture.node)]
     clients = [call for name, call in named if name.endswith("httpx.AsyncClient")]
@@ -248,6 +248,19 @@ def _is_client_of(finds: Finds, fixture: Fixture, app: Application) -> bool:
         return False
     asked = [keyword(call, "app") or next(iter(call.args), None) for call in transports or clients]
     return all(_is_app(finds, fixture, one, app) for one in asked)
+
+
+def _sessions(finds: Finds, choices: Choices) -> set[str]:
+    """Return the full names of the dependencies that need no override: under rollback isolation, one of them.
+
+    Crucible gives the test's session to `crucible_get_session` alone. Under reset isolation every session of the
+    application sees what another has committed.
+    """
+    shared = choices.get_session.path if choices.get_session and choices.shares_session else None
+    if finds.configuration.text("crucible_isolation") == "rollback":
+        shared = finds.configuration.text("crucible_get_session") or shared
+    paths = [shared] if shared else [one.place.path for one in finds.session_dependencies]
+    return {path.replace(":", ".") for path in paths}
 
 
 def _is_plain(client: ast.Call) -> bool:
