@@ -1,9 +1,13 @@
 """Projects as they are found elsewhere."""
 
 import shutil
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import tomlkit
+
+from pytest_crucible.scaffold.requirements import is_installed
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -107,6 +111,15 @@ def test_options_of_a_plugin_that_will_not_be_there(copy, listed: str, test: str
     assert found["strict"] is True
     assert any(name.startswith("asyncio_") for name in found) == bool(listed or test)
     assert ("pytest-asyncio" in project.files()["requirements.txt"]) == bool(listed or test)
+
+
+def test_a_plugin_of_which_compiled_files_are_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A plugin that was uninstalled is not there: pytest leaves its compiled files, which look like a package."""
+    (tmp_path / "pytest_gone" / "__pycache__").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_spec("pytest_gone") is not None
+    assert not is_installed("pytest-gone")
+    assert is_installed("pytest-asyncio")
 
 
 def test_a_unit_layer_that_uses_the_database(copy):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -78,7 +77,16 @@ def has_asyncio(finds: Finds, choices: Choices) -> bool:
     if not choices.has_suite or _lists(finds, ASYNCIO) or suite.relies_on_auto_mode(finds):
         return True
     is_needless = _lists(finds, "pytest") and not suite.has_async_tests(finds)
-    return not is_needless and find_spec("pytest_asyncio") is not None
+    return not is_needless and is_installed(ASYNCIO)
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a distribution is installed; of a plugin that is not, files of pytest may be left."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _lists(finds: Finds, name: str) -> bool:

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
 
 from .choices import Choices
 from .draft import Draft
 from .project_copy import ProjectCopy
+from .requirements import ASYNCIO, is_installed
 
 LIMIT = 60.0
 FOLDER = "crucible_trial"
@@ -175,7 +175,7 @@ def attempt(draft: Draft, choices: Choices) -> TrialOutcome:
 
 def _run(copy: Path, choices: Choices) -> TrialOutcome:
     """Run the steps in the copy."""
-    mark = "asyncio" if choices.runner != "anyio" and find_spec("pytest_asyncio") else "anyio"
+    mark = "asyncio" if choices.runner != "anyio" and is_installed(ASYNCIO) else "anyio"
     is_sync = choices.runner == "sync"
     words = {"define": "def", "wait": "", "fixture": "sync_session"}
     words = words if is_sync else {"define": "async def", "wait": "await ", "fixture": "db_session"}
