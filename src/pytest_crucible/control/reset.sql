@@ -244,14 +244,12 @@ $$;
 -- Dead rows fill the page of a small table too.
 CREATE FUNCTION pg_crucible.insertion(t pg_crucible.tracked) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    statements text := format('INSERT INTO %1$s %2$s SELECT %3$s FROM (SELECT r::%1$s AS r FROM pg_crucible.seed '
-        'WHERE relid = %4$s ORDER BY place OFFSET 0) x', t.name, t.columns, t.fields, t.relid);
+    statements text := format('FOR attempt IN 1..4 LOOP WITH put AS (INSERT INTO %1$s %2$s SELECT %3$s '
+        'FROM (SELECT r::%1$s AS r FROM pg_crucible.seed WHERE relid = %4$s ORDER BY place OFFSET 0) x RETURNING ctid) '
+        'SELECT array_agg(ctid) INTO lies FROM put; '
+        'EXIT WHEN lies = ARRAY(SELECT l FROM unnest(lies) AS l ORDER BY l) OR attempt = 4; '
+        'DELETE FROM ONLY %1$s; END LOOP', t.name, t.columns, t.fields, t.relid);
 BEGIN
-    IF t.rows > 1 THEN
-        statements := format('FOR attempt IN 1..4 LOOP WITH put AS (%s RETURNING ctid) SELECT array_agg(ctid) INTO lies '
-            'FROM put; EXIT WHEN lies = ARRAY(SELECT l FROM unnest(lies) AS l ORDER BY l) OR attempt = 4; '
-            'DELETE FROM ONLY %s; END LOOP', statements, t.name);
-    END IF;
     IF t.search_path IS NOT NULL THEN
         statements := format('PERFORM set_config(''search_path'', %L, true); %s; '
             'PERFORM set_config(''search_path'', usual, true)', t.search_path, statements);

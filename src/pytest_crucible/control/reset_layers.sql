@@ -67,7 +67,7 @@ END $$;
 
 -- The facts about the tables on which the text of restore_tables() depends.
 CREATE FUNCTION pg_crucible.known(relations oid[]) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(concat_ws(' ', relid, rows > 1, clone_only, search_path), ',' ORDER BY relid)
+    SELECT string_agg(concat_ws(' ', relid, clone_only, search_path), ',' ORDER BY relid)
       FROM pg_crucible.tracked WHERE relid = ANY (relations)
 $$;
 CREATE FUNCTION pg_crucible.redefine(relations oid[], before text) RETURNS void LANGUAGE plpgsql AS $$
@@ -111,6 +111,7 @@ BEGIN
         RETURN false;
     END IF;
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.relid = ANY (relations) LOOP
+        CONTINUE WHEN pg_crucible.take_rows_off(gone, t.relid);
         CREATE TEMP TABLE plus ON COMMIT DROP AS
             SELECT place, r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1;
         CREATE TEMP TABLE less ON COMMIT DROP AS
@@ -128,6 +129,22 @@ BEGIN
     PERFORM pg_crucible.latest_sequences();
     PERFORM pg_crucible.count_seeds(relations, most);
     PERFORM pg_crucible.restore_sequences();
+    RETURN true;
+END $$;
+
+-- Remove from the seeds of a table the rows of a layer that removed none, where no later layer has removed any of them.
+-- Most layers are like that, and temporary tables cost ten times as much. Returns whether it was done.
+CREATE FUNCTION pg_crucible.take_rows_off(gone integer, relation oid) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_crucible.layer_row l
+                 LEFT JOIN pg_crucible.seed s ON s.relid = l.relid AND s.place = l.place AND s.r = l.r
+                WHERE l.layer = gone AND l.relid = relation AND (l.sign = -1 OR s.place IS NULL)) THEN
+        RETURN false;
+    END IF;
+    DELETE FROM pg_crucible.seed s USING pg_crucible.layer_row l
+     WHERE l.layer = gone AND l.relid = relation AND s.relid = relation AND s.place = l.place;
+    DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = relation;
+    INSERT INTO pg_crucible.mark VALUES (relation);
     RETURN true;
 END $$;
 
