@@ -74,6 +74,8 @@ def test_versions_that_are_too_old_or_too_new(project_of: Make):
     assert "Python 3.9.18" in said
     assert 'sqlalchemy 2.0.9 is installed. Run: pip install "sqlalchemy<2.2,>=2.0.30"' in said
     assert "pytest-asyncio 0.23.8" in said
+    assert [one.severity for one in findings if "pytest-asyncio" in one.found] == ["error"]
+    assert {one.severity for one in findings if "pytest-asyncio" not in one.found} == {"warning"}
     assert project_of().on(WELL).found("version-unsupported") == []
 
 

@@ -13,6 +13,7 @@ from packaging.version import Version
 from ...settings.needed_versions import NEEDED
 from ..case import Case
 from ..findings import Finding
+from ..probes.machine import numbers
 from ..probes.requirements import required
 
 OURS = "pytest-crucible"
@@ -23,6 +24,8 @@ ALSO = {
     "fastapi": ">=0.100",
     "testcontainers": ">=4.9",
 }
+# The plugin ends each run on older ones.
+STARTS_FROM = {"pytest": (9,), "pytest-asyncio": (0, 24)}
 ASYNC = "sqlalchemy.ext.asyncio"
 # The last release that breaks, and the first pytest on which it does.
 ALEMBIC_PLUGIN, BREAKS_ON = (0, 13, 1), (9, 2)
@@ -86,6 +89,7 @@ def unsupported(case: Case) -> Iterator[Finding]:
                 f"{name} {version} is installed.",
                 f"Crucible supports {name}{specifier}.",
                 f'Run: pip install "{name}{specifier}"',
+                severity="error" if numbers(version) < STARTS_FROM.get(name, ()) else None,
             )
 
 
