@@ -197,6 +197,21 @@ def test_a_workspace_outside_of_the_repository(project):
     assert workspace(project.root / "api") is None
 
 
+ANSWERS = {
+    "ERROR: Unable to find a resolution for pytest\n[ResolutionError]: Unable to find": "not written, since pdm",
+    "[CandidateNotFound]: Unable to find candidates for pytest-crucible.": "not checked, because pdm could not resolve"
+    " them here: [CandidateNotFound]: Unable to find candidates for pytest-crucible.",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_how_pdm_says_it(project, asked: Path, answer: str):
+    """A conflict that PDM finds is told from a package that it does not find."""
+    (asked.parent / "pdm").write_text(f"#!/bin/sh\necho \"{answer}\nWARNING: Add '-v' to see more\" >&2\nexit 1\n")
+    project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n', pdm_lock="")
+    assert f"requirements: {ANSWERS[answer]}" in project.init("--yes", tried=True)[1]
+
+
 def test_what_pdm_has_locked_stays(project, asked: Path):
     """PDM resolves what has changed only, and makes no environment for it."""
     project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n', pdm_lock="")

@@ -30,13 +30,15 @@ FILES = ("pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "setup.cfg", "r
 ENVIRONMENT = {"NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "PDM_PYTHON": sys.executable}
 CONFLICT = re.compile(
     r"conflicting dependencies|ResolutionImpossible|version solving failed|are incompatible|which conflicts"
-    r"|requirements are unsatisfiable",
+    r"|requirements are unsatisfiable|unable to find a resolution",
     re.IGNORECASE,
 )
 # uv and Poetry say the same of a package that no index has; the index, not the requirement, is the cause then.
 UNKNOWN = re.compile(
     r"not found in the package registry|No matching distribution|doesn't match any versions|no versions of"
+    r"|Unable to find candidates"
 )
+FOR_DETAILS = "WARNING: Add '-v'"  # the last line of PDM
 
 
 def installer(finds: Finds) -> str:
@@ -66,7 +68,8 @@ def conflict(draft: Draft, finds: Finds, place: RequirementList) -> tuple[str, s
         return "", ""
     if CONFLICT.search(printed) and not UNKNOWN.search(printed):
         return printed, ""
-    return "", f"{name} could not resolve them here: {printed.splitlines()[-1] if printed else 'no reason given'}"
+    lines = [line for line in printed.splitlines() if not line.startswith(FOR_DETAILS)]
+    return "", f"{name} could not resolve them here: {lines[-1] if lines else 'no reason given'}"
 
 
 def _command(name: str, root: Path, place: RequirementList) -> list[str]:
