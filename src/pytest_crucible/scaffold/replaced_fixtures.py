@@ -92,8 +92,9 @@ def needless(finds: Finds, choices: Choices, *, has_client: bool = True) -> list
 def _sqlite(finds: Finds) -> Iterator[str]:
     """Yield a line for each engine that speaks SQLite: what else is named relies on PostgreSQL."""
     for one in sqlite_engines(finds):
-        where = f"  {one.place.where(finds.project.root)} {one.name}"
-        yield f"{where}: it speaks SQLite, which Crucible does not redirect. First: {one.remedy(finds.project.root)}"
+        root = finds.project.root
+        where = f"  {one.place.where(root)} {one.name}"
+        yield f"{where}: it speaks SQLite, which Crucible does not redirect: begin here. {one.remedy(root)}"
 
 
 def _partly(finds: Finds, named: AbstractSet[SourceLocation]) -> Iterator[str]:
