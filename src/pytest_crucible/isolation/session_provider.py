@@ -29,20 +29,20 @@ class SessionProvider:
         self._worker = worker
         self._sessionmakers = sessionmakers
         self._closer = SessionCloser(worker.redirect)
-        self._open: tuple[AsyncEngine, AsyncSession] | None = None
+        self._open: dict[AsyncEngine, AsyncSession] = {}
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: IsolatedTest) -> Iterator[AsyncSession]:
         """Yield the asynchronous session for *test* on *engine*: a new one, unless it is open already."""
-        if self._open is not None and self._open[0] is engine:
-            yield self._open[1]
+        if engine in self._open:
+            yield self._open[engine]
             return
         with self._opened(engine, test) as session:
-            outer, self._open = self._open, (engine, session)
+            self._open[engine] = session
             try:
                 yield session
             finally:
-                self._open = outer
+                del self._open[engine]
 
     @contextmanager
     def _opened(self, engine: AsyncEngine, test: IsolatedTest) -> Iterator[AsyncSession]:
