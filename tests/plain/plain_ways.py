@@ -68,10 +68,16 @@ def axes(name: str) -> dict[str, Any]:
 
 
 def product(name: str) -> list[Way]:
-    """Return all ways of the project *name* in one process, warnings as errors in every other."""
-    own = axes(name)
-    values = itertools.product(own["isolations"], own["drivers"], own["loops"], ORDERS)
-    return [Way(*value, WARNINGS[(number + number // 2) % 2]) for number, value in enumerate(values)]
+    """Return all ways of the project *name* in one process.
+
+    Order and warnings act on no other axis: they change from way to way, and from project to project.
+    """
+    own, shift = axes(name), projects().index(name)
+    values = itertools.product(own["isolations"], own["drivers"], own["loops"])
+    return [
+        Way(*value, ORDERS[(number.bit_count() + shift) % 2], WARNINGS[(number + shift) // 2 % 2])
+        for number, value in enumerate(values)
+    ]
 
 
 def every_way(name: str) -> list[Way]:
@@ -96,9 +102,9 @@ def chosen_ways() -> dict[str, Way]:
     covered: set[Any] = set()
     for number, name in enumerate(name for name in projects() if not axes(name)["slow"]):
         ways = product(name)
-        shift = number % len(ways)  # of several that are as good, not always the first
+        shift = number * 3 % len(ways)  # of several that are as good, not always the first
         rotated = [*ways[shift:], *ways[:shift]]
-        candidates = [replace(way, warnings=warnings) for way, warnings in itertools.product(rotated, WARNINGS)]
+        candidates = [replace(way, order=o, warnings=w) for way, o, w in itertools.product(rotated, ORDERS, WARNINGS)]
         chosen[name] = max(candidates, key=lambda way: len(pairs(way) - covered))
         covered |= pairs(chosen[name])
     return chosen
