@@ -47,11 +47,6 @@ class Clock:
         path.write_text(json.dumps({"tests": self.tests, "borders": self.borders}))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names the way to isolate."""
-    parser.addoption("--way", default="reset")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Start the clock in every process that runs tests."""
     if os.environ.get("PYTEST_XDIST_WORKER") or not config.getoption("numprocesses", None):
