@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext, ExecutionContext
@@ -26,9 +26,7 @@ from .redirect import Redirect
 
 # The number of characters that are kept of a statement's parameters, and shown of its text.
 PARAMETERS, SHOWN = 200, 100
-TRANSACTION = re.compile(
-    r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b", re.IGNORECASE
-)
+TRANSACTION = r"(?i)\s*(BEGIN|START|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b"
 
 
 @dataclass(repr=False)
@@ -66,8 +64,7 @@ class Statement:
         return f"{self.short}  at {self.location or UNKNOWN}{'  (failed)' if self.failed else ''}"
 
 
-@dataclass(frozen=True)
-class Repeated:
+class Repeated(NamedTuple):
     """A statement that one request executed several times from one location: a query in a loop, or a lazy load.
 
     Attributes:
@@ -212,7 +209,7 @@ class Queries:
         if (
             connection.dialect.name != "postgresql"
             or options.get("crucible_own")
-            or TRANSACTION.match(sql)
+            or re.match(TRANSACTION, sql)
             or not self._redirect.is_test
         ):
             return

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from .advice import sqlite_arguments
-from .advice.driver_connections import DriverHints
-from .advice.missing_relations import AbsentHints
-from .advice.superuser_statements import SuperuserHints
 from .app import application
 from .app.applications import Applications
 from .app.overrides import DependencyOverrides
-from .errors.hints import Hints
+from .errors.hints import Explain, Hints
 from .factories import Factories
 from .handle import Test
 from .isolation.isolation import Isolation
@@ -26,7 +23,7 @@ from .report import Figures, Repetition
 from .sessions.sessionmakers import Sessionmakers
 from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
-from .settings import Settings, refused_urls
+from .settings import Settings
 from .worker.worker import Worker
 
 
@@ -41,23 +38,19 @@ class Run:
         self.factories = Factories(settings)
         self._figures = Figures()
         self.isolation = Isolation(settings, self.worker, self._figures)
-        absent = AbsentHints(settings, self.worker.templates.tables)
-        self.hints = Hints(
-            [
-                SuperuserHints(settings.server).explain,
-                absent.explain,
-                DriverHints(is_ini=is_ini).explain,
-                refused_urls.explain,
-                sqlite_arguments.explain,
-                self.isolation.ended.explain,
-            ]
-        )
+        self.hints = Hints(partial(self._explanations, is_ini=is_ini))
         self._environ: dict[str, str | None] = {}
         self.uncommitted = Uncommitted()
         self.unawaited = Unawaited()
         self.queries = Queries(self.worker.redirect)
         self.overridden = DependencyOverrides(self.applications)
         self.pending_tasks = PendingTasks(self.worker.redirect)
+
+    def _explanations(self, *, is_ini: bool) -> list[Explain]:
+        from .advice.explanations import explanations
+
+        tables = self.worker.templates.tables
+        return [*explanations(self.settings, tables, is_ini=is_ini), self.isolation.ended.explain]
 
     def install(self) -> None:
         """Redirect every engine, and hear of every lifespan, from now on."""

@@ -150,7 +150,7 @@ def test_a_hint_that_cannot_be_found_is_none():
     def broken(error: BaseException) -> list[str]:
         raise ZeroDivisionError
 
-    hints = Hints([broken, lambda error: ["a hint", "a hint"]])
+    hints = Hints(lambda: [broken, lambda error: ["a hint", "a hint"]])
     assert hints.on(ValueError("it")) == ["a hint"]
     assert hints.on(ValueError("a hint stands here")) == []
     assert hints.on(KeyboardInterrupt()) == []

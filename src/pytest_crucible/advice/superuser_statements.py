@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import locations
@@ -35,8 +34,7 @@ SUPERUSER = (
 DENIED = "42501"
 
 
-@dataclass(frozen=True)
-class RefusalKind:
+class RefusalKind(NamedTuple):
     """One kind of refusal.
 
     Attributes:

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PREFIX = "crucible_"
 LIMIT = 63
@@ -39,8 +38,7 @@ PATTERNS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """The parts of a database name of Crucible.
 
     Attributes:
@@ -66,8 +64,7 @@ class Name:
         return f"{self.run} {self.worker}"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerNames:
+class WorkerNames(NamedTuple):
     """The names of the databases of one worker process.
 
     Attributes:

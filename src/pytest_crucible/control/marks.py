@@ -8,8 +8,8 @@ tells users which run used it last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 # "cruc" in ASCII: more connections than any server has.
 MARK = 0x63727563
@@ -25,8 +25,7 @@ ORDER BY datname
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseEntry:
+class DatabaseEntry(NamedTuple):
     """One database of the server."""
 
     name: str

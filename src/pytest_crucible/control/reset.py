@@ -42,8 +42,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -93,8 +92,7 @@ def only(layers: Layers, numbers: set[int]) -> Layers:
     }
 
 
-@dataclass(frozen=True)
-class OtherBackend:
+class OtherBackend(NamedTuple):
     """Another backend with an open transaction or advisory lock in the worker database.
 
     Attributes:
@@ -138,8 +136,7 @@ class OtherBackend:
         return self.pid, self.since
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """The answer of one call of the reset.
 
     Attributes:

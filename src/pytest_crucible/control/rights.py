@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
+from typing import NamedTuple
 
 # The control connection waits only so long for a lock that a leaked transaction holds.
 LOCK_TIMEOUT_MS = 500
@@ -22,8 +22,7 @@ SESSION = (
 OWN = "SELECT set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false)"
 
 
-@dataclass(frozen=True)
-class Rights:
+class Rights(NamedTuple):
     """The rights of the control connection's role, which decide what is installed.
 
     Attributes:

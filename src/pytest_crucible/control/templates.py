@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -28,8 +28,7 @@ OLD = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BUILT_IN_STRATEGIES = 150000
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The template that a run needs.
 
     Attributes:
@@ -49,8 +48,7 @@ class Wanted:
     rebuild: bool = False
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(NamedTuple):
     """A complete template.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 Explain = Callable[[BaseException], Iterable[str]]
 
@@ -29,8 +30,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [None if part.__suppress_context__ else part.__context__, part.__cause__, vars(part).get("orig")]
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A refusal by PostgreSQL, as one of the drivers reports it.
 
     Attributes:
@@ -75,12 +75,18 @@ def sqlstate(error: BaseException) -> str | None:
 class Hints:
     """The hints on errors of one run.
 
-    Attributes:
-        explain: The functions to call, in this order. Each gets the error as pytest reports it.
+    Args:
+        explanations: Returns the functions to call, in this order; called at the first error, since most runs meet
+            none. Each function gets the error as pytest reports it.
     """
 
-    def __init__(self, explain: Iterable[Explain] = ()) -> None:
-        self.explain = list(explain)
+    def __init__(self, explanations: Callable[[], list[Explain]]) -> None:
+        self._explanations = explanations
+
+    @cached_property
+    def explain(self) -> list[Explain]:
+        """The functions to call."""
+        return self._explanations()
 
     def on(self, error: BaseException | None) -> list[str]:
         """Return the hints on *error* that its text and its notes do not contain yet."""

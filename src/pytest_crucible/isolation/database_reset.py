@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from ..control import Answer, LockNotAvailable, OtherBackend
 from ..errors import ResetError
@@ -125,13 +124,13 @@ class DatabaseReset:
         if backend.is_prepared:
             control.roll_back_prepared(backend.query)
         elif not self._rolled_back(backend):
-            leak = replace(leak, outcome=ENDED)
+            leak = leak._replace(outcome=ENDED)
             self._redirect.condemn([backend.pid])
             control.terminate([backend.pid])
             if backend.state != "active":  # else a thread or a task uses the holder at this moment
                 self._redirect.holders.let_go_of([backend.pid])
         if leak.outcome != ENDED:
-            leak = replace(leak, outcome=ROLLED_BACK)
+            leak = leak._replace(outcome=ROLLED_BACK)
         self._found[backend.key] = leak
 
     def _rolled_back(self, backend: OtherBackend) -> bool:

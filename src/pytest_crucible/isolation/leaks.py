@@ -18,7 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import scoped_session
@@ -58,8 +58,7 @@ class Circumstances:
     first: Mapping[Any, FirstUse] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Leak:
+class Leak(NamedTuple):
     """One transaction, or session-level advisory lock, that a test left open.
 
     Attributes:
@@ -265,7 +264,7 @@ def report(leaks: Iterable[Leak]) -> None:
 
 
 # The drivers' messages for a connection whose backend is gone, beside the SQLSTATE 57P01 (admin_shutdown).
-GONE = re.compile(
+GONE = (
     r"terminating connection due to administrator|connection (is|was|already) closed|closed the connection unexpectedly"
 )
 
@@ -294,7 +293,7 @@ class Ended:
 
     def explain(self, error: BaseException) -> list[str]:
         """Return the reasons where *error* says that a backend is gone; see `hints`."""
-        if not any(sqlstate(part) == "57P01" or GONE.search(str(part)) for part in chain(error)):
+        if not any(sqlstate(part) == "57P01" or re.search(GONE, str(part)) for part in chain(error)):
             return []
         ended = [f"Crucible ended a backend after {test}: {leak.details()}." for test, leak in self._last]
         return ended if self._cloned_after is None else [*ended, CLONED.format(self._cloned_after)]

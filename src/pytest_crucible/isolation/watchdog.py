@@ -31,7 +31,7 @@ import math
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -73,8 +73,7 @@ SELECT pg_cancel_backend(pid) FROM pg_stat_activity
 END = "SELECT pg_terminate_backend(%s)"
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """One of the two backends of a wait.
 
     Attributes:
@@ -92,8 +91,7 @@ class Side:
     reads_since: float | None = None
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """A statement, and the idle transaction at the end of the chain that it waits for."""
 
     waiter: Side

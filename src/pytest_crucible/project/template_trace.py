@@ -11,8 +11,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 # The names of parts that come from compiled models, and not from a file.
 STATEMENT = "statement "
@@ -33,13 +33,12 @@ WORDS = {
     "load": "the module of crucible_load",
     ORDER: "another order of the statements",
 }
-TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
+TEST = r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$"
 NAMED = 3
 DIGITS = 8
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(NamedTuple):
     """The parts of a fingerprint and the project's modules, each with a short hash.
 
     Attributes:
@@ -66,7 +65,7 @@ class Trace:
 
     def text(self) -> str:
         """Return the trace as one line."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
     def of_text(cls, text: str) -> Trace | None:
@@ -101,7 +100,7 @@ class Trace:
         """Return whether both loaded the same modules, with the same texts; tests count only if both loaded them."""
         then, now = earlier.modules, self.modules
         return all(then[file] == now[file] for file in then.keys() & now.keys()) and all(
-            TEST.search(file) for file in then.keys() ^ now.keys()
+            re.search(TEST, file) for file in then.keys() ^ now.keys()
         )
 
 

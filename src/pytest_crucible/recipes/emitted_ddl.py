@@ -9,10 +9,9 @@ its own, from a listener) keeps its place: a function comes before the trigger t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import MetaData, create_mock_engine
@@ -25,8 +24,7 @@ from .recipe import URL
 EVENTS = ("before_create", "after_create")
 
 
-@dataclass(frozen=True)
-class Emitted:
+class Emitted(NamedTuple):
     """The DDL that ``create_all`` emits.
 
     Attributes:
@@ -39,7 +37,7 @@ class Emitted:
     own: list[str]
     others: list[str]
     places: list[int]
-    listeners: list[str] = field(default_factory=list)
+    listeners: Sequence[str] = ()
 
     def text(self) -> str:
         """Return everything as one text."""
@@ -53,7 +51,7 @@ def emitted(metadata: MetaData) -> Emitted:
     except (AttributeError, NotImplementedError, TypeError, sqlalchemy.exc.SQLAlchemyError):
         # A listener needs a real connection: its source goes into the fingerprint instead.
         statements = _without_listeners(metadata)
-    return replace(statements, listeners=_listeners(metadata))
+    return statements._replace(listeners=_listeners(metadata))
 
 
 def _recorded(metadata: MetaData) -> Emitted:

@@ -24,7 +24,7 @@ from .fingerprints import declared, digest, files, innermost, of_environment, of
 
 T = TypeVar("T")
 # The text that only a module with models contains, in any style.
-MODELS = re.compile(
+MODELS = (
     rb"__tablename__|\b(?:mapped_column|Column|Table|MetaData|DeclarativeBase|declarative_base)\(|\(DeclarativeBase"
     rb"|\btable\s*=\s*True"
 )
@@ -63,7 +63,9 @@ def _imported(load: Callable[..., object], settings: Settings) -> dict[str, Path
     schema = [path.partition(":")[0] for path in paths]
 
     def covered(name: str, path: Path) -> bool:
-        return any(f"{module}.".startswith(f"{name}.") for module in schema) or bool(MODELS.search(path.read_bytes()))
+        return any(f"{module}.".startswith(f"{name}.") for module in schema) or bool(
+            re.search(MODELS, path.read_bytes())
+        )
 
     bases = importable_from(settings.root)
     modules: dict[str, Path] = {}

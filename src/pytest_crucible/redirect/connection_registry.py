@@ -7,8 +7,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sqlalchemy.exc import DisconnectionError
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from .holders import Began, Databases
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A snapshot of one live connection of the application.
 
     Attributes:

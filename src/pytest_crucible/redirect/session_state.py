@@ -7,9 +7,8 @@ the statements' texts, and in doubt the state counts as altered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 # A value that the text of a statement does not show: it differs from every value, and from every other unknown one.
 UNKNOWN = "?"
@@ -23,8 +22,7 @@ class End(Enum):
     SAVEPOINT = "rollback to savepoint"
 
 
-@dataclass(frozen=True)
-class StateChange:
+class StateChange(NamedTuple):
     """One change of the session's state.
 
     Attributes:
@@ -93,7 +91,7 @@ class SessionState:
 
     def _change(self, change: StateChange, *, lasting: bool) -> None:
         if change.value == UNKNOWN:
-            change = replace(change, value=object())
+            change = change._replace(value=object())
         self._current = change.on(self._current)
         if lasting:
             self._committed = change.on(self._committed)

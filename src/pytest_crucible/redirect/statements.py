@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from .session_state import UNKNOWN, End, StateChange, Step
 
@@ -18,18 +18,15 @@ _SET_CONFIG = re.compile(r"\bset_config\s*\((.*)", re.IGNORECASE | re.DOTALL)
 _ARGUMENT = re.compile(r"'(?:[^']|'')*'|[(),]|[^'(),]+")
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace(" ", r"\s+").replace("NAME", _NAME), re.IGNORECASE | re.DOTALL)
-
-
 _STATEMENT = re.compile(r"\s*(\w+)(.*)", re.DOTALL)
-_SET = _compiled(
+# Compiled on first use, since few statements need them. A space stands for any white space.
+_SET = (
     r"\s*(?:session (?!authorization|characteristics))?"
     r"(session authorization|session characteristics|time zone|xml option|NAME)\s*(?:(?:to\b|=)\s*)?(.*)"
 )
-_RESET = _compiled(r"\s*(session authorization|time zone|NAME)")
-_HOLD = _compiled(r"\s*(NAME)(?: .*)? cursor with hold\b")
-_FIRST = _compiled(r"\s*(?:prepare )?(\*|NAME)")
+_RESET = r"\s*(session authorization|time zone|NAME)"
+_HOLD = r"\s*(NAME)(?: .*)? cursor with hold\b"
+_FIRST = r"\s*(?:prepare )?(\*|NAME)"
 
 # The special forms of SET, and the settings that they change.
 _SETTINGS = {
@@ -74,17 +71,22 @@ def _of_one(text: str) -> Iterator[Step]:
         yield from read(statement[2])
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern.replace(" ", r"\s+").replace("NAME", _NAME), re.IGNORECASE | re.DOTALL)
+
+
 # -- settings and roles ----------------------------------------------------------------------------------------------
 
 
 def _set(rest: str) -> Iterator[Step]:
-    match = _SET.match(rest)
+    match = _compiled(_SET).match(rest)
     if match and (name := _setting(match[1])) not in _NOT_OF_THE_SESSION:
         yield from _setting_changes(name, _value(match[2]))
 
 
 def _reset(rest: str) -> Iterator[Step]:
-    match = _RESET.match(rest)
+    match = _compiled(_RESET).match(rest)
     if match:
         yield from [StateChange("SET *")] if match[1].lower() == "all" else _setting_changes(_setting(match[1]), None)
 
@@ -146,7 +148,7 @@ def _keyed(kind: str, value: str | None, *, at_once: bool = False) -> Callable[[
     """Return a reader of statements that name one object of a *kind*, or all of them."""
 
     def read(rest: str) -> Iterator[Step]:
-        match = _FIRST.match(rest)
+        match = _compiled(_FIRST).match(rest)
         if match:
             every = value is None and match[1].lower() in ("*", "all")
             yield StateChange(f"{kind} {'*' if every else _folded(match[1])}", value, at_once)
@@ -169,7 +171,7 @@ def _prepare(rest: str) -> Iterator[Step]:
 
 
 def _declare(rest: str) -> Iterator[Step]:
-    match = _HOLD.match(rest)
+    match = _compiled(_HOLD).match(rest)
     if match:
         yield StateChange(f"CURSOR {_folded(match[1])}", UNKNOWN)
 

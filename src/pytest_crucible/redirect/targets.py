@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..server.address import Address
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """The driver, role and database that the application asks for.
 
     Attributes:
@@ -28,8 +26,7 @@ class Origin:
     database: str | None
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """The address that an engine connects to, and the generation of its database (a fresh clone has a new one)."""
 
     address: Address
@@ -39,8 +36,7 @@ class Target:
 Refuse = Callable[[Origin], None]
 
 
-@dataclass(frozen=True)
-class Lead:
+class Lead(NamedTuple):
     """A temporary target for every origin.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors.counting import counted
 
@@ -14,8 +14,7 @@ REASONS = 5
 TESTS = 3
 
 
-@dataclass(frozen=True, order=True)
-class Repetition:
+class Repetition(NamedTuple):
     """A statement that one test executed several times from one location."""
 
     times: int
@@ -59,7 +58,7 @@ class Figures:
 
     def plain(self) -> dict[str, Any]:
         """Return the figures as plain values."""
-        return asdict(self)
+        return {**asdict(self), "repeated": [repetition._asdict() for repetition in self.repeated]}
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> Figures:

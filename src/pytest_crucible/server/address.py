@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from ..errors.masking import Masked, Password
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Address:
     """One database on one server, as one role.
 

@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ServerError, UsageError
 from .cache import default_cache, image_folder, spare_folder
@@ -26,8 +26,7 @@ CONTENT = "2"
 SOCKET_PATH = 103
 
 
-@dataclass(frozen=True)
-class Folders:
+class Folders(NamedTuple):
     """The folders of one project's server.
 
     Attributes:
@@ -40,7 +39,7 @@ class Folders:
     images: Path
     locks: Path
     key: str
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
     @property
     def users(self) -> Path:
@@ -89,7 +88,7 @@ def folders(root: Path, cache: Path | None, identity: str) -> Folders:
     images = image_folder(cache)
     parts = (str(root.resolve()), identity, str(images.resolve()), CONTENT)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return Folders(images, own(short()), key)
+    return Folders(images, own(short()), key, notes=[])
 
 
 def places() -> list[Path]:

@@ -10,10 +10,9 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -24,14 +23,13 @@ from ..settings.lookup import loaded
 
 T = TypeVar("T")
 
-TESTS = re.compile(r"(^|\.)(tests?|conftest|test_\w+|\w+_test)(\.|$)")
+TESTS = r"(^|\.)(tests?|conftest|test_\w+|\w+_test)(\.|$)"
 OF_SESSION = frozenset(inspect.signature(Session.__init__).parameters)
 # How far a dependency's calls are followed to the sessionmaker.
 DEPTH = 3
 
 
-@dataclass(frozen=True)
-class Making:
+class Making(NamedTuple):
     """The class and the arguments of a session.
 
     Attributes:
@@ -67,7 +65,7 @@ class Sessionmakers:
         """Return the class and the arguments of a test's synchronous session."""
         making = self._agreed(_is_synchronous, _making) or self._agreed(_is_asynchronous, self._inner) or Making()
         expires = {"always": True, "never": False}.get(self._settings.expire_on_commit, making.expire_on_commit)
-        return replace(making, expire_on_commit=expires)
+        return making._replace(expire_on_commit=expires)
 
     def asynchronous_expires(self) -> bool:
         """Return whether a test's asynchronous session expires what it commits."""
@@ -142,7 +140,7 @@ def _modules(settings: Settings) -> Iterator[ModuleType]:
     own = {path.partition(":")[0].partition(".")[0] for path in settings.paths}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or TESTS.search(name):
+        if not isinstance(file, str) or re.search(TESTS, name):
             continue
         if name.partition(".")[0] in own or not is_library(file):
             yield module

@@ -11,11 +11,6 @@ import iniconfig  # pytest depends on it and on tomli: Crucible reads files exac
 
 from ..errors import UsageError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 def toml(file: Path) -> dict[str, Any]:
     """Return the plain values of a TOML file.
@@ -23,6 +18,12 @@ def toml(file: Path) -> dict[str, Any]:
     Raises:
         UsageError: If it cannot be parsed.
     """
+    # Imported only here: a project without pyproject.toml has no need of it.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..advice.superuser_statements import SuperuserHints
 from ..control import Admin, Rights, templates
 from ..control.database_names import process_of
 from ..redirect import forks
@@ -70,7 +69,7 @@ class LeasedServer:
     def roles(self) -> Roles:
         """Return the roles of the application."""
         if self._roles is None:
-            self._roles = Roles(self.connect(), self.notes, SuperuserHints(self.settings.server))
+            self._roles = Roles(self.connect(), self.notes, self.settings.server)
         return self._roles
 
     def leave_to_parent(self) -> None:

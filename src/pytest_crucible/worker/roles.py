@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..advice.superuser_statements import SuperuserHints
 from ..control import Admin
 from ..errors import TemplateError
 from ..errors.hints import refusals
@@ -51,9 +50,9 @@ def grantees(roles: Iterable[str], ddl: str) -> set[str]:
 class Roles:
     """The roles of the application on one server."""
 
-    def __init__(self, admin: Admin, notes: list[str], hints: SuperuserHints) -> None:
+    def __init__(self, admin: Admin, notes: list[str], server: str) -> None:
         self._admin = admin
-        self._hints = hints
+        self._server = server
         self._notes = notes
         self._joined: set[tuple[str, str]] = set()
 
@@ -158,8 +157,11 @@ class Roles:
 
     def _refused(self, error: TemplateError) -> TemplateError:
         """Return *error*, with advice on a statement that only a superuser may run."""
+        from ..advice.superuser_statements import SuperuserHints  # most builds succeed
+
+        hints = SuperuserHints(self._server)
         for refusal in refusals(error):
-            advice = self._hints.advice(refusal)
+            advice = hints.advice(refusal)
             if advice is not None:
                 statement = refusal.statement
                 said = f"The statement was: {statement.strip()}\n" if statement and statement not in error.found else ""

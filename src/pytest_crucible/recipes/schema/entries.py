@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ...settings import Settings
 from ...settings.checks import is_path_of_callable
 
-NUMBERS = re.compile(r"(\d+)")
+NUMBERS = r"(\d+)"
 # The second half of a pair that undoes the first: golang-migrate, sqlx and others write NAME.up.sql and NAME.down.sql.
 UNDOING = ".down.sql"
 
@@ -79,7 +79,7 @@ def _order(name: str) -> tuple[str, _Key, _Key]:
 
 
 def _natural(name: str) -> _Key:
-    parts = NUMBERS.split(name)
+    parts = re.split(NUMBERS, name)
     return [(part, 0) if number % 2 == 0 else ("", int(part)) for number, part in enumerate(parts)]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ..folders import Folders, check_socket, with_room
 from ..spawn import Report, supervise
@@ -24,8 +24,7 @@ OWN_EXTENSIONS = Path(__file__).parent / "extensions"
 IMAGE_AT_FAULT = ("damaged", "died")
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt to start a server."""
 
     where: Folders

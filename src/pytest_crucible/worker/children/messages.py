@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import asdict
 from typing import Any
 
 from ... import errors
@@ -42,6 +43,11 @@ def is_gone(line: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def of_target(target: Target) -> Message:
+    """Return *target* as an answer."""
+    return {"address": asdict(target.address), "generation": target.generation}
 
 
 def target_of(message: Message) -> Target:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from dataclasses import asdict
 
 from pytest_crucible_child import VARIABLE
 
@@ -88,7 +87,7 @@ class Parent(forks.Forking):
 
     def _ask(self, line: socket.socket, origin: Origin) -> Target:
         try:
-            lines.send(line, asdict(origin))
+            lines.send(line, origin._asdict())
             message = lines.receive(line)
         except OSError:
             message = None

@@ -8,7 +8,6 @@ import select
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Protocol
 
 from pytest_crucible_child import VARIABLE
@@ -174,7 +173,7 @@ class Service(forks.Forking):
             if "reset" in message:
                 self._owner.reset()
                 return {}
-            return asdict(self._owner.target(Origin(**message)))
+            return lines.of_target(self._owner.target(Origin(**message)))
         except Exception as error:  # noqa: BLE001 - it belongs to the child
             return lines.refusal(error)
 
