@@ -103,7 +103,6 @@ class Database:
         self._admin.drop("layers_worker")
         address = templates.clone(self._admin, self._template, "layers_worker")
         control = Control(address, self._rights)
-        control.ready()
         libpq = address.to(address.database, user=OWNER).libpq()
         self._connection = psycopg.connect(**libpq, autocommit=True)
         return control

@@ -67,6 +67,11 @@ LAYER_TABLES = {
     "seed": "SELECT * FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)",
 }
 
+BEGINNING = (
+    "SELECT current_setting('max_prepared_transactions'),"
+    " set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false),"
+    " set_config('pg_crucible.shared', pg_crucible.shared_stamp(), false)"
+)
 RESET = "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)"
 HAS_GRANTS = """
 SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
@@ -165,18 +170,22 @@ def install(address: Address, rights: Rights) -> None:
 
 
 class Control:
-    """The control connection to one worker database."""
+    """The control connection to one worker database.
+
+    Attributes:
+        pid: Its backend.
+        prepares: Whether the server allows prepared transactions.
+    """
 
     def __init__(self, address: Address, rights: Rights) -> None:
         self.address = address
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
-        self._run(OWN)
+        # Only an external server allows prepared transactions (PostgreSQL manual, PREPARE TRANSACTION).
+        self.prepares = self._value(BEGINNING) != "0"
         self.pid = self._connection.info.backend_pid
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
-        # Only an external server allows prepared transactions (PostgreSQL manual, PREPARE TRANSACTION).
-        self._prepares = self._value("SELECT current_setting('max_prepared_transactions')") != "0"
         self._offset = float(self._value("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
 
     def close(self) -> None:
@@ -190,11 +199,6 @@ class Control:
         if self._value("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
             statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
             self._connection.execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
-
-    def ready(self) -> None:
-        """Record the state of objects that fire no trigger: the last step after a clone."""
-        self._run("DELETE FROM pg_crucible.ready")
-        self._run("INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp())")
 
     def reset(
         self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
@@ -213,7 +217,7 @@ class Control:
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep()
-        answer = self._value(RESET, list(allowed), most, held or self._prepares, every_one)
+        answer = self._value(RESET, list(allowed), most, held or self.prepares, every_one)
         if answer is None:
             return Answer("reset")
         if "open" in answer:

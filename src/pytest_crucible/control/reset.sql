@@ -82,34 +82,48 @@ BEGIN
     END LOOP;
 END $$;
 
--- The state of this database's objects that fire no trigger: its own row in pg_database (GRANT ON DATABASE, ALTER
--- DATABASE), its comment, settings and large objects; CLUSTER; and the remains of a failed command with CONCURRENTLY,
--- for which no event trigger runs. It compares row versions, not values.
-CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+-- The state of this database in catalogs that the whole server shares: its own row in pg_database (GRANT ON DATABASE,
+-- ALTER DATABASE), its comment and settings. It compares row versions, not values, as the next one does. The control
+-- connection remembers it from its beginning, since each clone has rows of its own there.
+CREATE FUNCTION pg_crucible.shared_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN concat_ws('/',
         (SELECT concat(d.xmin, ',', (SELECT c.xmin FROM pg_shdescription c
                                       WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass))
            FROM pg_database d WHERE d.datname = current_database()),
+        (SELECT concat(string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid)) FROM pg_db_role_setting s
+          WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())));
+END $$;
+
+-- The state of this database's other objects that fire no trigger: large objects; CLUSTER; and the remains of a failed
+-- command with CONCURRENTLY, for which no event trigger runs. It is the same in a clone as in the template.
+CREATE FUNCTION pg_crucible.database_stamp() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws('/',
         (SELECT concat(string_agg(i.indexrelid::text || i.xmin::text, ',')) FROM pg_index i
           WHERE i.indisclustered OR NOT i.indisvalid OR NOT i.indisready),
         (SELECT concat(string_agg(i.inhrelid::text, ',')) FROM pg_inherits i WHERE i.inhdetachpending),
-        (SELECT concat(string_agg(s.xmin::text || s.ctid::text, ',' ORDER BY s.ctid)) FROM pg_db_role_setting s
-          WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
         (SELECT concat(string_agg(m.oid::text || m.xmin::text, ',' ORDER BY m.oid)) FROM pg_largeobject_metadata m),
         concat(pg_crucible.large_object_stamp()), pg_crucible.catalog_stamp());
 END $$;
 
--- The stamp of the baseline, written when the worker database is ready. A reset reads it if the server's WAL has moved.
+-- The stamp of the baseline, which seal() writes. A reset reads it if the server's WAL has moved.
 CREATE TABLE pg_crucible.ready (stamp text NOT NULL);
 
--- The differences of the database's stamp from that of the baseline, in words.
+-- The stamps now, and those of the baseline.
+CREATE FUNCTION pg_crucible.stamps(OUT now text, OUT baseline text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    now := concat_ws('/', pg_crucible.shared_stamp(), pg_crucible.database_stamp());
+    baseline := concat_ws('/', current_setting('pg_crucible.shared'), (SELECT stamp FROM pg_crucible.ready));
+END $$;
+
+-- The differences of the stamps from those of the baseline, in words.
 CREATE FUNCTION pg_crucible.stamp_change() RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(DISTINCT coalesce((ARRAY['privileges or properties of the database', 'CLUSTER or an invalid index',
-        'a partition that is half detached', 'settings of the database', 'large objects', 'large objects'])[n],
+    SELECT string_agg(DISTINCT coalesce((ARRAY['privileges or properties of the database', 'settings of the database',
+        'CLUSTER or an invalid index', 'a partition that is half detached', 'large objects', 'large objects'])[n],
         'the schema changed (DDL)'), ', ')
-      FROM (SELECT * FROM regexp_split_to_table(pg_crucible.database_stamp(), '/') WITH ORDINALITY AS now (part, n)
-              FULL JOIN (SELECT t.* FROM pg_crucible.ready, regexp_split_to_table(stamp, '/')
+      FROM (SELECT n FROM pg_crucible.stamps() s, regexp_split_to_table(s.now, '/') WITH ORDINALITY AS now (part, n)
+              FULL JOIN (SELECT t.* FROM pg_crucible.stamps() b, regexp_split_to_table(b.baseline, '/')
                          WITH ORDINALITY AS t (part, n)) old USING (n)
              WHERE now.part IS DISTINCT FROM old.part) differing
 $$;
@@ -349,7 +363,7 @@ BEGIN
         END IF;
         marked := marked || pg_crucible.altered_tables();
     END IF;
-    IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
+    IF (SELECT s.now IS DISTINCT FROM s.baseline FROM pg_crucible.stamps() s) THEN
         RETURN jsonb_build_object('clone', pg_crucible.stamp_change());
     END IF;
     temporary := coalesce(temporary, pg_crucible.temporary_backends());

@@ -59,6 +59,7 @@ BEGIN
     PERFORM pg_crucible.define_restore_tables();
     PERFORM pg_crucible.note_sequences(0);
     PERFORM pg_crucible.note_schema();
+    INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp());
 END $$;
 
 CREATE FUNCTION pg_crucible.track() RETURNS void LANGUAGE sql AS $$

@@ -15,7 +15,7 @@ BEGIN
         marked := marked || pg_crucible.altered_tables();
     END IF;
     marked := ARRAY(SELECT DISTINCT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked));
-    IF pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready)
+    IF (SELECT s.now IS DISTINCT FROM s.baseline FROM pg_crucible.stamps() s)
        OR EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
         RETURN NULL;
     END IF;
@@ -107,7 +107,7 @@ DECLARE
     relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row WHERE layer = gone);
 BEGIN
     IF EXISTS (SELECT FROM pg_crucible.mark WHERE relid = 0)
-       OR pg_crucible.database_stamp() IS DISTINCT FROM (SELECT stamp FROM pg_crucible.ready) THEN
+       OR (SELECT s.now IS DISTINCT FROM s.baseline FROM pg_crucible.stamps() s) THEN
         RETURN false;
     END IF;
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.relid = ANY (relations) LOOP

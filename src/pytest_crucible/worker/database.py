@@ -151,7 +151,6 @@ class Database:
         admin.drop(self.name)
         address = templates.clone(admin, bases.top, self.name)
         self._control = control = Control(address, rights)
-        control.ready()
         self._notes += [
             f"rows in {table} are gone: they were written on top of DDL of a fixture that is torn down"
             for table in bases.lay(control)
