@@ -247,13 +247,20 @@ class Admin:
         query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
         return {int(pid) for (pid,) in self._connection.execute(query, (name,))}
 
+    def is_quiet(self, name: str, but: int) -> bool:
+        """Return whether no backend in the database *name* is in a transaction or holds a lock, *but* one of them."""
+        query = (
+            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype IN ('virtualxid', 'advisory') AND a.datname = %s AND pid <> %s)"
+        )
+        return not self._value(query, name, but)
+
     def empty(self, name: str) -> None:
         """End the sessions in the database *name*, and wait until they are gone."""
-        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         deadline = time.monotonic() + CLOSING_SECONDS
-        while time.monotonic() < deadline and self._value(
-            "SELECT true FROM pg_stat_activity WHERE datname = %s LIMIT 1", name
-        ):
+        while self._connection.execute(query, (name,)).fetchone() and time.monotonic() < deadline:
+            query = "SELECT true FROM pg_stat_activity WHERE datname = %s LIMIT 1"
             time.sleep(0.001)
 
     def note(self, name: str, remark: str | None = None) -> None:

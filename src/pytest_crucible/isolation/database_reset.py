@@ -77,6 +77,8 @@ class DatabaseReset:
         return self._database.reset(tuple(self._allowed), held=held, every_one=self._every)
 
     def _other_backends(self) -> Answer:
+        if self._database.is_quiet(held=self._redirect.holders.is_held(self._database.name)):
+            return Answer("reset")
         open_ = self._database.connect().others_in_transactions()
         open_ = tuple(s for s in open_ if s.pid not in self._allowed and (self._every or not s.harmless))
         return Answer("open", backends=open_) if open_ else Answer("reset")

@@ -134,6 +134,11 @@ class Database:
         """Return the pids of the backends in it, without that of the control connection."""
         return self._source.admin.backends(self.name) - ({self._control.pid} if self._control is not None else set())
 
+    def is_quiet(self, *, held: bool) -> bool:
+        """Return whether surely no other backend has an open transaction in it; see `Control.reset` for *held*."""
+        control = self.connect()
+        return not held and not control.prepares and self._source.admin.is_quiet(self.name, control.pid)
+
     def disconnect(self) -> None:
         """Close the control connection."""
         if self._control is not None:
