@@ -96,7 +96,8 @@ class Isolation:
             self._suspend(worker.databases)
             test.kept = worker.keep(test.id)
         elif test.isolation == "clone":
-            worker.discard()
+            for database in self.children.touched():
+                database.discard()
         if worker.stale:
             self._make_way_for_clones(test)
         worker.redirect.after_test()
@@ -129,7 +130,7 @@ class Isolation:
         self.ended.note_clone(test.id)
         self._suspend([database for database in databases if database.stale])
         # A fresh clone has no rows of the layers that went with the applications; the others have them still.
-        self.resets.between_tests([database for database in databases if not database.stale])
+        self.resets.between_tests(databases)
 
     def _suspend(self, databases: Collection[Database]) -> None:
         """Have the users of *databases* make way before these go, and the rows of start-ups with them."""

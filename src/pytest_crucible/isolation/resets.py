@@ -65,9 +65,9 @@ class Resets:
         return self._reset(databases, self._circumstances(test), test.id)
 
     def between_tests(self, databases: Iterable[Database]) -> None:
-        """Reset *databases* while no test runs."""
+        """Reset *databases* while no test runs, but not those whose next user gets a fresh clone."""
         self._worker.note_open()
-        self._reset(databases, self._circumstances(None), "")
+        self._reset([database for database in databases if not database.stale], self._circumstances(None), "")
 
     def end_leaks(self, test: IsolatedTest) -> list[Leak]:
         """Have the transactions give way that *test* left open in databases that are about to go."""
