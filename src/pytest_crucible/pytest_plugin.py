@@ -265,8 +265,9 @@ class Hooks:
 
     # Inside the wrapper that filters warnings, and before that of pytest-timeout, which was registered earlier.
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: object) -> Generator[None, object, object]:
         """Make the database ready before the time-outs of the first test that needs it begin."""
+        self.run.isolation.is_last = nextitem is None
         again = any(database.attempts.cut_off for database in self.run.worker.every)
         if self._forbidden(item) is None and self._readiness.is_due(item, again=again):
             with self._readiness.captured(item):
@@ -305,7 +306,6 @@ class Hooks:
         self.run.isolation.children.collected = True
 
     def _test(self, item: pytest.Item) -> Test:
-        settings = self.run.settings
         kwargs: dict[str, Any] = {"isolation": None, "keep": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
@@ -315,8 +315,8 @@ class Hooks:
             kwargs |= {name: value for name, value in arguments.items() if value is not None}
         return self.run.new_test(
             item.nodeid,
-            kwargs["isolation"] or settings.isolation,
-            keep=settings.keep_failed if kwargs["keep"] is None else kwargs["keep"],
+            kwargs["isolation"] or self.run.settings.isolation,
+            keep=self.run.settings.keep_failed if kwargs["keep"] is None else kwargs["keep"],
             forbidden=self._forbidden(item),
             names=_names(item),
         )

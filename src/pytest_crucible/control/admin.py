@@ -39,6 +39,8 @@ LASTING = (
     "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10;"
     " SET tcp_keepalives_count = 3"
 )
+# Several statements in one message are one transaction: both names change, or none.
+EXCHANGE = "ALTER DATABASE {} RENAME TO {}; ALTER DATABASE {} RENAME TO {}"
 GRANTED_SETTINGS = 150000
 SEPARATE_INHERITANCE = 160000
 
@@ -94,6 +96,8 @@ class Admin:
     def __init__(self, lease: Lease, run: str = "") -> None:
         self.owned = lease.owned
         self.address = lease.admin
+        self.room = lease.room
+        self._lease = lease
         self._run_name = run
         self._connection = connect(lease.admin)
         self.version = self._connection.info.server_version
@@ -103,6 +107,15 @@ class Admin:
     def close(self) -> None:
         """Close the connection, and so release every lock."""
         self._connection.close()
+
+    def beside(self) -> Admin:
+        """Return the same administrator on another connection, for another thread."""
+        return Admin(self._lease, self._run_name)
+
+    def cancel(self) -> None:
+        """Cancel the statement that another thread executes."""
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel()
 
     def may_replicate(self) -> bool:
         """Return whether a grant, as PostgreSQL 15 introduced it, lets the role set ``session_replication_role``."""
@@ -241,6 +254,25 @@ class Admin:
         self.drop(to)
         self._run("ALTER DATABASE {} RENAME TO {}", name, to)
         self.note(to)
+
+    def exchange(self, name: str, by: str, old: str) -> bool:
+        """Give the database *by* the name of the database *name*, after ending the sessions in that.
+
+        Returns:
+            Whether there is the former database *name* still, as *old*; else it is dropped.
+
+        Raises:
+            ServerError: If the database *name* lacks Crucible's mark.
+        """
+        if self.databases(name).get(name) is False:
+            self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+            self.empty(name)
+            with contextlib.suppress(psycopg.errors.ObjectInUse):
+                self._run(EXCHANGE, name, old, by, name)
+                return True
+        self.drop(name)
+        self._run("ALTER DATABASE {} RENAME TO {}", by, name)
+        return False
 
     def backends(self, name: str) -> set[int]:
         """Return the pids of the backends in the database *name*."""

@@ -37,6 +37,7 @@ class Isolation:
         children: The child processes.
         watchdog: The watchdog.
         ended: The backends that were ended, for errors that follow.
+        is_last: Whether no test of this process follows.
     """
 
     def __init__(self, settings: Settings, worker: Worker, figures: Figures) -> None:
@@ -47,6 +48,7 @@ class Isolation:
         self.children = Children(worker, self.layers, self.resets)
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
+        self.is_last = False
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
         self._worker = worker
@@ -71,6 +73,8 @@ class Isolation:
             worker.ready(variable.database)
         for database in worker.databases:
             test.began = database.connect().now()
+            if not self.is_last and (database.needs_clones or test.isolation == "clone"):
+                database.prepare_successor()
         self.watchdog.test_began = test.began
         if not worker.redirect.test:  # what modules have left open; later, fixtures are looked at
             worker.note_open()

@@ -77,6 +77,12 @@ class Background(Forking):
             thread.join(_END_SECONDS)
             _await_end(thread)
 
+    def wait(self) -> None:
+        """Wait until the thread has ended by itself."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+
     def before_fork(self) -> None:
         """End the thread, unless it is the one that forks."""
         self._pauses = self._thread is not None and self._thread is not threading.current_thread()

@@ -46,6 +46,9 @@ class Lease(Protocol):
     def notes(self) -> list[str]:
         """The notes for the summary of the run."""
 
+    def room(self) -> int | None:
+        """Return the number of bytes that are free where the databases are; None if that is not known."""
+
     def keep_image(self) -> None:
         """Have the databases outlive the server."""
 

@@ -63,6 +63,9 @@ class ExternalLease:
         self.notes: list[str] = []
         self.note = f"PostgreSQL {version} at {_where(admin)} as {admin.user}"
 
+    def room(self) -> None:
+        """Return None: the server's disk is not seen from here."""
+
     def keep_image(self) -> None:
         """Do nothing: the server outlives the run."""
 

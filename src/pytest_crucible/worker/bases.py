@@ -48,11 +48,6 @@ class Bases:
         """The source of the next clone."""
         return self._all[-1].template
 
-    @property
-    def number(self) -> int:
-        """The number of bases."""
-        return len(self._all)
-
     def add(self, copy: templates.Template, layer: int) -> None:
         """Add *copy*, made after the DDL of *layer*, on top."""
         self._all.append(Base(copy, layer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from typing import NamedTuple
 
 import psycopg
@@ -15,6 +16,7 @@ from ..redirect import Target, forks
 from ..settings import Settings
 from .attempts import Attempts
 from .bases import Bases
+from .successor import Successor
 
 
 class Source(NamedTuple):
@@ -31,7 +33,8 @@ class Database:
     Args:
         settings: What shapes it.
         key: Its name in the application's URLs; None for a main database without one.
-        own_names: Name the worker database (1) and, from 2 on, the copies that wide fixtures' DDL made.
+        own_names: Name the worker database (1) and, from 2 on, its successors, and the copies that wide fixtures' DDL
+            made.
         notes: Lines for the summary of the run.
 
     Attributes:
@@ -41,6 +44,7 @@ class Database:
         targets: The target of each role of the application, for as long as this clone lives.
         attempts: The attempts to make it.
         stale: Whether its next user gets a fresh clone.
+        needs_clones: Whether a test of this run has needed a fresh clone.
     """
 
     def __init__(self, settings: Settings, key: str | None, own_names: WorkerNames, notes: list[str]) -> None:
@@ -52,9 +56,11 @@ class Database:
         self.clones: list[str] = []
         self.targets: dict[str | None, Target] = {}
         self.attempts = Attempts(self.name, notes)
-        self._names = own_names
+        self._further_names = map(own_names.at, count(2))
+        self._successor = Successor(self.name, self._further_names)
         self._notes = notes
         self.stale = False
+        self.needs_clones = False
         self._made_from: Source | None = None
         self._control: Control | None = None
         self._inherited: Control | None = None
@@ -119,10 +125,16 @@ class Database:
                     self.disconnect()
                     self._clone()
 
+    def prepare_successor(self) -> None:
+        """Have the next fresh clone made in the background."""
+        admin, _, bases = self._source
+        self._successor.prepare(admin, bases.top)
+
     def leave_to_parent(self) -> None:
         """Leave the control connection to the parent, in a forked child."""
         forks.INHERITED.append(self._control)
         self._inherited, self._control = self._control or self._inherited, None
+        self._successor.leave_to_parent()
         self._lock = threading.RLock()
 
     def join(self) -> None:
@@ -145,17 +157,19 @@ class Database:
             self._control.close()
 
     def drop(self, admin: Admin) -> None:
-        """Drop the worker database, and the copies below it."""
+        """Drop the worker database, its successor, and the copies below it."""
+        self._successor.end()
         self.disconnect()
         for name in admin.databases(self.name.removesuffix("1")):
             admin.drop(name)
 
     def _clone(self) -> None:
-        """Make the worker database from the topmost base; the old one, if any, is gone already."""
+        """Make the worker database from the topmost base, in the place of the old one, if any."""
         admin, rights, bases = self._source
-        admin.drop(self.name)
-        address = templates.clone(admin, bases.top, self.name)
-        self._control = control = Control(address, rights)
+        if not self._successor.take_place(admin, bases.top):
+            admin.drop(self.name)
+            templates.clone(admin, bases.top, self.name)
+        self._control = control = Control(admin.address.to(self.name), rights)
         self._notes += [
             f"rows in {table} are gone: they were written on top of DDL of a fixture that is torn down"
             for table in bases.lay(control)
@@ -169,6 +183,7 @@ class Database:
     def discard(self) -> None:
         """Have the next user of the database get a fresh clone."""
         self.stale = self._control is not None
+        self.needs_clones = self.needs_clones or self.stale
 
     def reset(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
         """Reset the database, or discard it where only a clone can restore it; see `Control.reset`."""
@@ -217,7 +232,7 @@ class Database:
         control = self.connect()
         control.seal()
         control.close()
-        copy = templates.keep_as_template(admin, self.name, self._names.at(bases.number + 1), self.template.owner)
+        copy = templates.keep_as_template(admin, self.name, next(self._further_names), self.template.owner)
         bases.add(copy, layer)
         self._clone()
 

@@ -52,6 +52,9 @@ class ContainerLease:
         self.notes: list[str] = []
         self._share = share
 
+    def room(self) -> None:
+        """Return None: the server's disk is not seen from here."""
+
     def keep_image(self) -> None:
         """Do nothing: the databases are removed with their container."""
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..address import Address
-from ..folders import Folders, folders, nests
+from ..folders import Folders, folders, free, nests
 from ..share import Share
 from ..supervisor import cleanup, images, nest
 from . import binaries, launcher
@@ -31,6 +31,10 @@ class EmbeddedLease:
         self.note = f"embedded PostgreSQL {version}"
         self.notes = share.where.notes
         self._share = share
+
+    def room(self) -> int:
+        """Return the number of bytes that are free where the server's data is."""
+        return free(Path(self.nest))
 
     def keep_image(self) -> None:
         """Have the server's data outlive it."""
