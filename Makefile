@@ -36,7 +36,7 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 	$(LOWEST)/bin/pytest -m slow -k fastapi_users tests/init/test_samples.py
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
-	for name in isolation clones runs readers several growth trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in isolation clones runs readers several growth large trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -48,3 +48,10 @@ def _load(session: Session, metadata: MetaData) -> None:
 def load_sequence(session: Session) -> None:
     """Make a sequence whose values each session takes ten at a time."""
     session.execute(text("CREATE SEQUENCE cached_numbers CACHE 10"))
+
+
+def load_large(session: Session) -> None:
+    """Fill tables with more and more rows, and one with as many as another."""
+    for number, rows in enumerate((0, 2_000, 20_000, 200_000, 1_000_000, 20_000)):
+        fill = f"INSERT INTO t{number} (name) SELECT 'seed ' || i FROM generate_series(1, {rows}) i"
+        session.execute(text(fill))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from world import World
 
+from pytest_crucible.control import rights
+
 
 @pytest.fixture(scope="session")
 def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,13 +24,21 @@ def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-# Not of the session: its redirect leads every engine of this process, also those of projects run inside other tests.
-@pytest.fixture(scope="module")
-def world(world_cache: Path) -> Iterator[World]:
-    """Yield the worker database; its server and caches are the tests' own."""
+@contextmanager
+def opened(cache: Path, many: int) -> Iterator[World]:
+    """Open a worker database in which tables with more than *many* rows are restored by difference."""
     with pytest.MonkeyPatch.context() as patch:
         if "CRUCIBLE_CACHE" not in os.environ:
-            patch.setenv("CRUCIBLE_CACHE", str(world_cache))
+            patch.setenv("CRUCIBLE_CACHE", str(cache))
+        patch.setattr(rights, "MANY_ROWS", many)
         world = World()
         yield world
         world.close()
+
+
+# Not of the session: its redirect leads every engine of this process, also those of projects run inside other tests.
+@pytest.fixture(scope="module")
+def world(world_cache: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Yield the worker database; its server and caches are the tests' own. A module may set MANY_ROWS."""
+    with opened(world_cache, getattr(request.module, "MANY_ROWS", rights.MANY_ROWS)) as world:
+        yield world

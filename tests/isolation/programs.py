@@ -22,6 +22,7 @@ COPIES = (
     "COPY lone (x) FROM STDIN;\n\\N\nx\n(x)\n",
     "COPY book (title, price) FROM STDIN (FORMAT csv);\ncsv,{n}\n",
     "COPY measure FROM STDIN;\n{n}\tnorth\t2020-01-01\t{k}\n{m}\tsouth\t2020-01-01\t{k}\n",
+    "COPY parcel (id, note) FROM STDIN;\n{n}\tcopied\n3{m}\tcopied\n",
     "BEGIN ;; TRUNCATE target ;; COPY target (k, v) FROM STDIN (FREEZE);\n{n}\tfrozen\n ;; COMMIT",
     "BEGIN ;; SAVEPOINT s ;; TRUNCATE lone ;; COPY lone FROM STDIN (FREEZE);\n{n}\n ;; ROLLBACK TO SAVEPOINT s",
 )

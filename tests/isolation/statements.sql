@@ -102,6 +102,17 @@ PREPARE put AS INSERT INTO target VALUES ($1, 'prepared')
 EXECUTE put ({n})
 DEALLOCATE ALL
 UPDATE counter SET n = n + {n} WHERE name = 'book'
+UPDATE parcel SET note = {t} WHERE id = {n}
+UPDATE parcel SET id = {m} WHERE id = {n}
+UPDATE parcel_high SET id = id + {k} WHERE id > {n}
+UPDATE parcel_low SET note = {t} WHERE id < {n}
+DELETE FROM parcel WHERE id % 3 = 0 AND id < {n}
+INSERT INTO parcel VALUES ({n}, {t}), ({m} + 20, {t}) ON CONFLICT (id) DO UPDATE SET note = excluded.note
+INSERT INTO parcel_high_9 VALUES ({n} + 9, {t})
+MERGE INTO parcel p USING generate_series(1, {n}) s (id) ON s.id = p.id WHEN MATCHED AND p.id > {m} THEN DELETE WHEN MATCHED THEN UPDATE SET note = {t} WHEN NOT MATCHED THEN INSERT (id, note) VALUES (s.id, 'm')
+UPDATE label SET "select" = "select" || {n} WHERE parcel = {m}
+UPDATE label SET gone = true
+WITH gone AS (DELETE FROM label WHERE parcel <> {n} RETURNING *) INSERT INTO label SELECT * FROM gone WHERE parcel < {m}
 UPDATE crowd SET note = {t} WHERE id = {n}
 UPDATE crowd SET id = id, note = note WHERE id < {n}
 UPDATE crowd SET id = {m} WHERE id = {n}
@@ -197,6 +208,12 @@ SELECT lo_from_bytea(0, {t}) > 0
 GRANT SELECT ON LARGE OBJECT 60002 TO PUBLIC
 
 -- schema
+ALTER TABLE label RENAME "select" TO renamed ;; UPDATE label SET renamed = renamed || {t} WHERE parcel = {n} ;; INSERT INTO label VALUES ({n}, 'late')
+ALTER TABLE label DROP COLUMN "select" ;; DELETE FROM label WHERE parcel = 1
+ALTER TABLE author ALTER id TYPE bigint ;; INSERT INTO author (name) VALUES ('big')
+ALTER TABLE parcel_low DISABLE TRIGGER USER ;; UPDATE parcel_low SET note = {t} ;; ALTER TABLE parcel_low ENABLE TRIGGER USER
+ALTER TABLE target DISABLE TRIGGER pg_crucible_update ;; UPDATE target SET n = {n} ;; ALTER TABLE target ENABLE ALWAYS TRIGGER pg_crucible_update
+ALTER TABLE parcel DETACH PARTITION parcel_low ;; UPDATE parcel_low SET note = {t}
 ALTER TABLE author ADD COLUMN extra integer DEFAULT {n}
 ALTER TABLE author DROP COLUMN born
 ALTER TABLE author RENAME TO writer

@@ -47,7 +47,7 @@ for statement in (
 
 
 def load(session):
-    session.execute(text("INSERT INTO item SELECT g, 'seed ' || g FROM generate_series(1, 2000) g"))
+    session.execute(text("INSERT INTO item SELECT g, 'seed ' || g FROM generate_series(1, 1000) g"))
     session.execute(text("INSERT INTO quotient VALUES (1, 0)"))
     session.execute(text("INSERT INTO bare DEFAULT VALUES"))
     session.execute(text("INSERT INTO few SELECT g, 'seeds' FROM generate_series(1, 50) g"))
@@ -66,14 +66,14 @@ def run(statement, path="public"):
 
 def ids(): return run("SELECT id FROM item")
 
-SEEDS = list(range(1, 2001))
+SEEDS = list(range(1, 1001))
 
 class TestOrder:
     def test_at_first(self): assert ids() == SEEDS
     WRITES = [
         "UPDATE item SET name = 'x'", "UPDATE item SET name = 'x' WHERE id = 5", "DELETE FROM item WHERE id % 2 = 0",
         "TRUNCATE item", "INSERT INTO item SELECT g, 'y' FROM generate_series(3000, 3300) g",
-        *["DELETE FROM item WHERE id < 1900"] * 8]
+        *["DELETE FROM item WHERE id < 900"] * 8]
     @pytest.mark.parametrize("i", range(len(WRITES)))
     def test_put_back(self, i): assert ids() == SEEDS; run(self.WRITES[i])
 
@@ -156,7 +156,7 @@ ALL = "SELECT count(*), sum(id), sum(hashtext(name)) FROM town"
 @pytest.fixture(scope="session")
 def atlas():
     run("INSERT INTO town SELECT g, 'town ' || g FROM generate_series(1, 20000) g")
-    run("INSERT INTO item SELECT g, 'more ' || g FROM generate_series(2001, 7000) g")  # many by now
+    run("INSERT INTO item SELECT g, 'more ' || g FROM generate_series(1001, 7000) g")  # many by now
     return run(ALL), run("SELECT pg_backend_pid()")
 
 WRITES = [

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_crucible.control import Admin, Control, Rights, reset, templates
+from pytest_crucible.control import Admin, Control, Rights, reset, rights, templates
 from pytest_crucible.control.templates import Template
 from pytest_crucible.server import lease
 
@@ -78,12 +78,16 @@ class Model:
 
 
 class Database:
-    """A worker database with one table without a key, and an ordinary connection to it."""
+    """A worker database with a table without a key, another one with one, and an ordinary connection to it.
 
-    def __init__(self, admin: Admin) -> None:
+    Tables with more than *many* rows are restored by difference, which TRUNCATE prevents.
+    """
+
+    def __init__(self, admin: Admin, many: int) -> None:
         self._admin = admin
+        self.refills = many > 2
         self._rights = Rights(superuser=True, replica=True)
-        self._template = Template("layers_template", OWNER)
+        self._template = Template(f"layers_template_{many}", OWNER)
         admin.role(OWNER)
         admin.create(self._template.name, owner=OWNER, template="template0")
         address = admin.address.to(self._template.name)
@@ -95,7 +99,9 @@ class Database:
             connection.execute("CREATE SEQUENCE places START 10")
             connection.execute("SELECT nextval('places')")
         admin.empty(self._template.name)
-        reset.install(address, self._rights)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rights, "MANY_ROWS", many)
+            reset.install(address, self._rights)
         admin.empty(self._template.name)
         self.control = self._clone()
 
@@ -112,6 +118,12 @@ class Database:
         self.close()
         self.control = self._clone()
         self.control.adopt_layers(saved)
+
+    def reset(self) -> None:
+        done = self.control.reset().done
+        assert done == "reset" or (done == "clone" and not self.refills)
+        if done == "clone":
+            self.renew()
 
     def start_anew(self) -> None:
         self.close()
@@ -143,12 +155,14 @@ class Database:
         return rows, last[0]
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory, server_cache: Path) -> Iterator[Database]:
+@pytest.fixture(scope="module", params=[1000, 1], ids=["refilled", "by difference"])
+def database(
+    tmp_path_factory: pytest.TempPathFactory, server_cache: Path, request: pytest.FixtureRequest
+) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("layers")
     held = lease("embedded", root=folder, cache=server_cache)
     admin = Admin(held)
-    database = Database(admin)
+    database = Database(admin, request.param)
     yield database
     database.close()
     admin.close()
@@ -164,7 +178,7 @@ def run(database: Database, steps: list[tuple]) -> None:
             assert database.state() == (model.rows, model.sequence)
         for layer in up:
             database.control.take_off(layer)
-        database.control.reset()
+        database.reset()
         assert database.state() == (SEED, 10)
         assert database.keyed() == KEYED
     except BaseException:
@@ -173,11 +187,13 @@ def run(database: Database, steps: list[tuple]) -> None:
 
 
 def step(database, model, up, numbers, kind, words):
+    before = database.keyed()
     if kind in ("up", "more", "test"):
         for write in words[-1]:
             database.write(*write)
     if kind == "test":
-        assert database.control.reset().done == "reset"
+        database.reset()
+        assert database.keyed() == before
     elif kind == "clone":
         database.renew()
     elif kind == "up" or (kind == "more" and up):
@@ -188,10 +204,10 @@ def step(database, model, up, numbers, kind, words):
     elif kind == "off" and up:
         layer = up.pop(words[0] % len(up))
         database.control.take_off(layer)
-        database.control.reset()
+        database.reset()
         model.take_off(layer)
     else:
-        database.control.reset()
+        database.reset()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

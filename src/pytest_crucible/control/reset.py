@@ -17,14 +17,14 @@ The limits
 ----------
 Roles and other cluster-wide objects are not reset (no trigger sees them). Statistics are not part of the
 baseline. ``currval()`` and other session state live as long as their connection, as in production.
-Rows return in the order of the baseline. An exception is a table with more than `MOST_ROWS`, which is restored by
-difference: the rows that were changed or removed come last.
+Rows return in the order of the baseline. An exception is a table with more than `rights.MANY_ROWS`, which is restored
+by difference: the rows that were changed or removed come last.
 
 The files
 ---------
-``reset.sql`` has marks and the reset, ``reset_baseline.sql`` the baseline, ``reset_difference.sql`` tables with
-many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and ``reset_plain.sql`` the parts
-that depend on the role.
+``reset.sql`` has marks and the reset, ``reset_baseline.sql`` the baseline, ``reset_difference.sql`` and
+``reset_keys.sql`` tables with many rows, ``reset_layers.sql`` layers; ``reset_owned.sql``, ``reset_watched.sql`` and
+``reset_plain.sql`` the parts that depend on the role.
 
 The speed
 ---------
@@ -33,6 +33,7 @@ The speed
 * The functions' text is written for the schema, so that plpgsql keeps the plans of all statements.
 * If the server's WAL has not moved since the last test that changed nothing, neither has a sequence or a large object.
 * The rows that a reset inserted are known by their xmin. If they are all there, a reset deletes the other rows only.
+* Statement triggers log the keys of the rows that they wrote to a table with many rows: only these are compared.
 * Rows are deleted, no table is truncated: TRUNCATE creates files, which takes 0.3 ms and more for each table.
 """
 
@@ -165,7 +166,7 @@ def install(address: Address, rights: Rights) -> None:
         connection.execute(f"CREATE SCHEMA {rights.schema}")
         connection.execute(rights.source())
         connection.execute(OWN.replace("pg_crucible.", f"{rights.schema}."))
-        connection.execute(f"SELECT {rights.schema}.seal({MOST_ROWS})")
+        connection.execute(f"SELECT {rights.schema}.seal()")
         connection.execute("VACUUM (FREEZE)" if rights.superuser else "SELECT 1")
 
 
@@ -249,7 +250,7 @@ class Control:
         Returns:
             Whether there were changes; None if only a copy of the whole database can be that layer.
         """
-        captured: bool | None = self._value("SELECT pg_crucible.capture(%s, %s)", layer, MOST_ROWS)
+        captured: bool | None = self._value("SELECT pg_crucible.capture(%s)", layer)
         return captured
 
     def take_off(self, layer: int) -> bool:
@@ -258,11 +259,11 @@ class Control:
         Returns:
             False if the schema has changed since the baseline: only a fresh clone has tables that fit the rows.
         """
-        return bool(self._value("SELECT pg_crucible.take_off(%s, %s)", layer, MOST_ROWS))
+        return bool(self._value("SELECT pg_crucible.take_off(%s)", layer))
 
     def seal(self) -> None:
         """Make the present state of the whole database the baseline, layers included."""
-        self._run("SELECT pg_crucible.seal(%s)", MOST_ROWS)
+        self._run("SELECT pg_crucible.seal()")
 
     def now(self) -> float:
         """Return the time of the server's clock, in seconds since the epoch, without a round trip."""
@@ -309,7 +310,7 @@ class Control:
                 self._run("DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)")
             with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
                 sink.write(rows)
-        self._run("SELECT pg_crucible.adopt(%s)", MOST_ROWS)
+        self._run("SELECT pg_crucible.adopt()")
 
     def carry(self, layers: Layers) -> list[str]:
         """Add *layers* of a database that was dropped to the layers of this one.
@@ -321,7 +322,7 @@ class Control:
             self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
             with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
                 sink.write(layers[name])
-        return list(self._value("SELECT pg_crucible.carry(%s)", MOST_ROWS))
+        return list(self._value("SELECT pg_crucible.carry()"))
 
     def _copy_out(self, query: str) -> bytes:
         with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:

@@ -23,23 +23,27 @@ CREATE TABLE pg_crucible.sequence (
 --   clone_only    only a fresh clone can restore it: a rule or trigger fires even under session_replication_role =
 --                 replica, or the role may not read its rows, or inserted rows would differ from the baseline's
 --   big           restored by difference: see restore_difference(); "filenode" is the file in which "at" is valid
+--   key           the columns of the primary key by which it can be compared, and their types: see reset_keys.sql
+--   logs          the tables whose triggers log its keys, if they exist ("logged")
 --   fragile       inserting its rows evaluates expressions, so a rehearsal is worth its time
 --   search_path   the path under which its rows can be inserted, if it is not that of the control connection
 CREATE TABLE pg_crucible.tracked (
     relid oid PRIMARY KEY, kind "char" NOT NULL, name text NOT NULL, tree oid[] NOT NULL, columns text NOT NULL,
     fields text NOT NULL, whole text NOT NULL, rows bigint NOT NULL DEFAULT 0,
     rank integer NOT NULL DEFAULT 0, clone_only boolean NOT NULL, big boolean NOT NULL DEFAULT false, filenode oid, fragile boolean NOT NULL,
-    search_path text
+    search_path text, key text[], key_types text[], logs oid[], logged boolean NOT NULL DEFAULT false
 );
 
 -- The baseline's rows as text: no column here may have a type of the application, or its DROP TYPE would fail.
--- "place" is their order. "at" and "born" are ctid and xmin of the row, and valid for tables that are "big".
+-- "place" is their order, "k" their key. "at" and "born" are ctid and xmin of the row, and valid for tables that are
+-- "big".
 CREATE SEQUENCE pg_crucible.place;
 CREATE TABLE pg_crucible.seed (
     relid oid NOT NULL, place bigint NOT NULL DEFAULT nextval('pg_crucible.place'), at tid, born xid,
-    r text COLLATE "C" NOT NULL
+    k text COLLATE "C", r text COLLATE "C" NOT NULL
 );
 CREATE INDEX ON pg_crucible.seed (relid, place);
+CREATE INDEX ON pg_crucible.seed (relid, k) WHERE k IS NOT NULL;
 
 -- The transaction that inserted all of a table's seeds again. A row with this xmin is the baseline's, and unchanged:
 -- a test that only added rows leaves nothing to insert.
@@ -64,22 +68,26 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Create and enable both triggers of a table, in whatever state a wide fixture left them. Their condition excludes the
--- statements of the control connection, which alone knows the key; the condition contains only its hash.
 CREATE FUNCTION pg_crucible.mark_table(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    t record;
 BEGIN
-    FOR t IN SELECT v.name, v.events FROM (VALUES ('pg_crucible_write', 'INSERT OR UPDATE OR DELETE'),
-                                                  ('pg_crucible_truncate', 'TRUNCATE')) v (name, events)
-              WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = v.name
-                                   AND g.tgenabled = 'A' AND g.tgfoid = 'pg_crucible.mark_write'::regproc) LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH STATEMENT '
-            'WHEN (hashtextextended(current_setting(''pg_crucible.own'', true), 0) IS DISTINCT FROM %L::bigint) '
-            'EXECUTE FUNCTION pg_crucible.mark_write()', t.name, t.events, relation,
-            (SELECT hashtextextended(own, 0) FROM pg_crucible.key));
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', relation, t.name);
-    END LOOP;
+    PERFORM pg_crucible.put_trigger(relation, 'write', 'BEFORE INSERT OR UPDATE OR DELETE', 'pg_crucible.mark_write()', '');
+    PERFORM pg_crucible.put_trigger(relation, 'truncate', 'BEFORE TRUNCATE', 'pg_crucible.mark_write()', '');
+END $$;
+
+-- Create and enable a trigger of a table, in whatever state a wide fixture left it. Its condition excludes the
+-- statements of the control connection, which alone knows the key; the condition contains only its hash.
+CREATE FUNCTION pg_crucible.put_trigger(relation regclass, name text, events text, call text, transition text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = 'pg_crucible_' || name
+                  AND g.tgenabled = 'A' AND g.tgfoid = call::regprocedure) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE OR REPLACE TRIGGER pg_crucible_%s %s ON %s %s FOR EACH STATEMENT '
+        'WHEN (hashtextextended(current_setting(''pg_crucible.own'', true), 0) IS DISTINCT FROM %L::bigint) '
+        'EXECUTE FUNCTION %s', name, events, relation, 'REFERENCING ' || nullif(transition, ''),
+        (SELECT hashtextextended(own, 0) FROM pg_crucible.key), call);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pg_crucible_%s', relation, name);
 END $$;
 
 -- The state of this database in catalogs that the whole server shares: its own row in pg_database (GRANT ON DATABASE,
@@ -234,6 +242,7 @@ BEGIN
                    ORDER BY rank)
           INTO statements FROM pg_crucible.tracked k WHERE kind = 'r' AND NOT clone_only;
     END IF;
+    PERFORM pg_crucible.define_restore_difference();
     EXECUTE format('CREATE OR REPLACE FUNCTION pg_crucible.restore_tables(marked oid[], seeded oid[]) '
         'RETURNS jsonb LANGUAGE plpgsql AS %L', $body$
         #variable_conflict use_variable
@@ -329,6 +338,10 @@ DECLARE
     refill bigint;
     unfit boolean;
     wider boolean;
+    altered boolean := false;
+    logged boolean;
+    logs oid[];
+    keys text[];
     found text;
     deaths jsonb;
     temporary jsonb;
@@ -361,6 +374,7 @@ BEGIN
         IF found IS NOT NULL THEN
             RETURN jsonb_build_object('clone', found);
         END IF;
+        altered := true;
         marked := marked || pg_crucible.altered_tables();
     END IF;
     IF (SELECT s.now IS DISTINCT FROM s.baseline FROM pg_crucible.stamps() s) THEN
@@ -377,8 +391,8 @@ BEGIN
     LOOP
         SELECT array_agg(k.relid) FILTER (WHERE NOT k.big), array_agg(k.relid) FILTER (WHERE k.rows > 0 AND NOT k.big),
                array_agg(k.relid) FILTER (WHERE k.big), sum(k.rows) FILTER (WHERE NOT k.big), bool_or(k.clone_only),
-               bool_or(NOT k.tree <@ marked)
-          INTO tables, seeded, bigs, refill, unfit, wider FROM pg_crucible.tracked k WHERE k.relid = ANY (marked);
+               bool_or(NOT k.tree <@ marked), bool_or(k.logged)
+          INTO tables, seeded, bigs, refill, unfit, wider, logged FROM pg_crucible.tracked k WHERE k.relid = ANY (marked);
         EXIT WHEN wider IS NOT TRUE;
         SELECT array_agg(DISTINCT t.relid) INTO marked
           FROM pg_crucible.tracked m, unnest(m.tree) AS t(relid) WHERE m.relid = ANY (marked);
@@ -386,13 +400,19 @@ BEGIN
     IF unfit OR refill > most THEN
         RETURN jsonb_build_object('clone', pg_crucible.too_dear(marked, refill, most));
     END IF;
+    IF logged THEN
+        WITH taken AS (DELETE FROM pg_crucible.touched t WHERE t.relid = ANY (marked) RETURNING t.relid, t.k)
+        SELECT coalesce(array_agg(t.relid), '{}'), array_agg(t.k) INTO logs, keys FROM taken t;
+    END IF;
     IF bigs IS NOT NULL THEN
-        found := pg_crucible.restore_differences(bigs, coalesce(cardinality(tables), 0), most);
+        found := pg_crucible.restore_differences(bigs, coalesce(cardinality(tables), 0), most,
+            CASE WHEN NOT altered THEN logs END, keys);
         IF found IS NOT NULL THEN
             RETURN jsonb_build_object('clone', found);
         END IF;
     END IF;
-    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object('pg_crucible.mark', coalesce(noted, 0));
+    deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object(
+        'pg_crucible.mark', coalesce(noted, 0), 'pg_crucible.touched', coalesce(cardinality(logs), 0));
     PERFORM pg_crucible.restore_sequences();
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;

@@ -30,33 +30,34 @@ BEGIN
 END $$;
 
 -- Make the present state of this database the baseline: track every table, keep its rows, record every sequence.
--- "most": as in reset().
-CREATE FUNCTION pg_crucible.seal(most bigint) RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
+CREATE FUNCTION pg_crucible.seal() RETURNS void LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     t record;
 BEGIN
-    TRUNCATE pg_crucible.mark, pg_crucible.tracked, pg_crucible.seed, pg_crucible.refilled, pg_crucible.sequence,
-        pg_crucible.layer_row, pg_crucible.layer_sequence, pg_crucible.ready;
+    TRUNCATE pg_crucible.mark, pg_crucible.touched, pg_crucible.tracked, pg_crucible.seed, pg_crucible.refilled,
+        pg_crucible.sequence, pg_crucible.layer_row, pg_crucible.layer_sequence, pg_crucible.ready;
     PERFORM pg_crucible.track();
+    PERFORM pg_crucible.note_keys();
     IF current_setting('session_replication_role') <> 'replica' THEN
         PERFORM pg_crucible.order_by_keys();
     END IF;
     FOR t IN SELECT * FROM pg_crucible.tracked LOOP
         PERFORM pg_crucible.mark_table(t.relid);
         IF t.kind = 'r' AND NOT pg_crucible.unreadable(t.relid) THEN
-            EXECUTE format('INSERT INTO pg_crucible.seed (relid, at, born, r) SELECT %s, x.ctid, x.xmin, %s FROM ONLY %s x',
-                t.relid, t.whole, t.name);
+            EXECUTE format('INSERT INTO pg_crucible.seed (relid, at, born, k, r) SELECT %s, x.ctid, x.xmin, %s, %s FROM ONLY %s x',
+                t.relid, pg_crucible.key_text(t.key, 'x.'), t.whole, t.name);
         END IF;
     END LOOP;
-    PERFORM pg_crucible.count_seeds(ARRAY(SELECT relid FROM pg_crucible.tracked), most);
+    PERFORM pg_crucible.count_seeds(ARRAY(SELECT relid FROM pg_crucible.tracked));
     INSERT INTO pg_crucible.sequence
     SELECT c.oid, c.oid::regclass::text, 0, false, s.seqcache > 1, c.relpersistence = 'u'
       FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'pg_crucible';
     PERFORM pg_crucible.define_sequence_now();
     PERFORM pg_crucible.define_restore_tables();
-    PERFORM pg_crucible.rehearse(ARRAY(SELECT relid FROM pg_crucible.tracked), most);
+    PERFORM pg_crucible.rehearse(ARRAY(SELECT relid FROM pg_crucible.tracked));
     PERFORM pg_crucible.define_restore_tables();
+    PERFORM pg_crucible.log_many(ARRAY(SELECT relid FROM pg_crucible.tracked), false);
     PERFORM pg_crucible.note_sequences(0);
     PERFORM pg_crucible.note_schema();
     INSERT INTO pg_crucible.ready VALUES (pg_crucible.database_stamp());
@@ -92,10 +93,10 @@ CREATE FUNCTION pg_crucible.track() RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Count the seeds of tables, which have changed, and decide which tables are restored by difference.
-CREATE FUNCTION pg_crucible.count_seeds(relations oid[], most bigint) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_crucible.count_seeds(relations oid[]) RETURNS void LANGUAGE sql AS $$
     DELETE FROM pg_crucible.refilled WHERE relid = ANY (relations);
     UPDATE pg_crucible.tracked k
-       SET rows = n.rows, big = n.rows > most, filenode = pg_relation_filenode(k.relid)
+       SET rows = n.rows, big = n.rows > pg_crucible.many(), filenode = pg_relation_filenode(k.relid)
       FROM (SELECT t.relid, count(s.r) AS rows FROM unnest(relations) AS t (relid)
               LEFT JOIN pg_crucible.seed s USING (relid) GROUP BY t.relid) n
      WHERE n.relid = k.relid
@@ -104,7 +105,7 @@ $$;
 -- Restore each of the tables once, and roll that back. Rows that return changed or not at all need a clone (a constraint
 -- that is NOT VALID, a stored column whose function has changed since, a type whose text is incomplete).
 -- If an expression needs the application's search_path, a path is searched under which it works.
-CREATE FUNCTION pg_crucible.rehearse(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.rehearse(relations oid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
     path text;
@@ -114,7 +115,7 @@ BEGIN
                 AND k.rows > 0 AND (NOT k.big OR k.fragile AND current_setting('session_replication_role') = 'replica') LOOP
         works := NULL;
         FOREACH path IN ARRAY pg_crucible.search_paths(t.relid) LOOP
-            works := CASE WHEN pg_crucible.comes_back(t, path, most) THEN path END;
+            works := CASE WHEN pg_crucible.comes_back(t, path) THEN path END;
             EXIT WHEN works IS NOT NULL;
         END LOOP;
         UPDATE pg_crucible.tracked SET clone_only = works IS NULL, search_path = nullif(works, pg_crucible.usual_path())
@@ -122,7 +123,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION pg_crucible.comes_back(t pg_crucible.tracked, path text, most bigint) RETURNS boolean
+CREATE FUNCTION pg_crucible.comes_back(t pg_crucible.tracked, path text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     differ boolean := false;
@@ -131,7 +132,7 @@ BEGIN
     IF t.big THEN
         EXECUTE format('DELETE FROM ONLY %s WHERE ctid = ANY (ARRAY(SELECT at FROM pg_crucible.seed WHERE relid = %s '
             'ORDER BY place LIMIT 100))', t.name, t.relid);
-        differ := pg_crucible.restore_difference(t, most) IS NOT NULL;
+        differ := pg_crucible.restore_difference(t, 100, NULL) IS NOT NULL;
     ELSE
         PERFORM pg_crucible.restore_tables(t.tree, ARRAY(
             SELECT o.relid FROM pg_crucible.tracked o WHERE o.relid = ANY (t.tree) AND o.rows > 0));

@@ -2,7 +2,7 @@
 
 -- Add the changes since the baseline to the layer, and so to the baseline.
 -- Returns whether there were changes; NULL if only a copy of the whole database can be this layer.
-CREATE FUNCTION pg_crucible.capture(taken_layer integer, most bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.capture(taken_layer integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
     before text;
@@ -21,10 +21,14 @@ BEGIN
     END IF;
     PERFORM pg_crucible.note_sequences(taken_layer);
     before := pg_crucible.known(marked);
+    -- First, so that the log of a transaction that commits meanwhile stays.
+    DELETE FROM pg_crucible.touched WHERE relid = ANY (marked);
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.kind = 'r' AND k.relid = ANY (marked) LOOP
-        PERFORM pg_crucible.capture_table(t, taken_layer, most);
+        PERFORM pg_crucible.capture_table(t, taken_layer);
     END LOOP;
-    PERFORM pg_crucible.rehearse_layer(marked, most);
+    PERFORM pg_crucible.redefine(marked, before);
+    before := pg_crucible.known(marked);
+    PERFORM pg_crucible.rehearse_layer(marked);
     PERFORM pg_crucible.redefine(marked, before);
     IF EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
         RETURN NULL;
@@ -35,7 +39,7 @@ BEGIN
 END $$;
 
 -- Add the new rows of a table behind those of the baseline, in their physical order.
-CREATE FUNCTION pg_crucible.capture_table(t pg_crucible.tracked, taken_layer integer, most bigint) RETURNS void
+CREATE FUNCTION pg_crucible.capture_table(t pg_crucible.tracked, taken_layer integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     in_place boolean := t.big AND pg_relation_filenode(t.relid) = t.filenode;
@@ -45,46 +49,51 @@ BEGIN
         '    WHERE s.relid = %1$s AND s.place = was.place AND here.n IS NULL RETURNING s.place, s.r), '
         'moved AS (UPDATE pg_crucible.seed s SET at = here.at, born = here.born FROM was JOIN here USING (r, n) '
         '    WHERE s.relid = %1$s AND s.place = was.place AND %3$s), '
-        'new AS (INSERT INTO pg_crucible.seed (relid, at, born, r) '
-        '    SELECT %1$s, at, born, r FROM here LEFT JOIN was USING (r, n) WHERE was.n IS NULL ORDER BY at '
+        'new AS (INSERT INTO pg_crucible.seed (relid, at, born, k, r) '
+        '    SELECT %1$s, at, born, k, r FROM here LEFT JOIN was USING (r, n) WHERE was.n IS NULL ORDER BY at '
         '    RETURNING place, r) '
         'INSERT INTO pg_crucible.layer_row (layer, relid, sign, place, r) '
         'SELECT %2$s, %1$s, 1, place, r FROM new UNION ALL SELECT %2$s, %1$s, -1, place, r FROM gone',
         t.relid, taken_layer, t.big::text);
-    PERFORM pg_crucible.count_seeds(ARRAY[t.relid], most);
+    PERFORM pg_crucible.count_seeds(ARRAY[t.relid]);
     PERFORM pg_crucible.identify(k) FROM pg_crucible.tracked k WHERE k.relid = t.relid AND k.big AND NOT t.big;
 END $$;
 
 -- Rehearse the tables of a layer: its rows may evaluate expressions that no row of the baseline has evaluated.
-CREATE FUNCTION pg_crucible.rehearse_layer(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.rehearse_layer(relations oid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     weak oid[] := ARRAY(SELECT relid FROM pg_crucible.tracked WHERE relid = ANY (relations) AND fragile AND rows > 0);
 BEGIN
     IF weak <> '{}' THEN
-        PERFORM pg_crucible.rehearse(weak, most);
+        PERFORM pg_crucible.rehearse(weak);
     END IF;
 END $$;
 
--- The facts about the tables on which the text of restore_tables() depends.
+-- The facts about the tables on which the text of restore_tables() and the triggers depend.
 CREATE FUNCTION pg_crucible.known(relations oid[]) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(concat_ws(' ', relid, clone_only, search_path), ',' ORDER BY relid)
+    SELECT string_agg(concat_ws(' ', relid, clone_only, search_path, big), ',' ORDER BY relid)
       FROM pg_crucible.tracked WHERE relid = ANY (relations)
 $$;
 CREATE FUNCTION pg_crucible.redefine(relations oid[], before text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_crucible.known(relations) IS DISTINCT FROM before THEN
         PERFORM pg_crucible.define_restore_tables();
+        IF pg_crucible.log_many(relations, true) THEN
+            PERFORM pg_crucible.note_schema();
+        END IF;
+        UPDATE pg_crucible.ready SET stamp = pg_crucible.database_stamp();
     END IF;
 END $$;
 
 -- Rehearse tables whose seeds are not in the tables yet.
-CREATE FUNCTION pg_crucible.rehearse_seeds(relations oid[], most bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.rehearse_seeds(relations oid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     before text := pg_crucible.known(relations);
 BEGIN
-    PERFORM pg_crucible.count_seeds(relations, bigint '9223372036854775807');
-    PERFORM pg_crucible.rehearse_layer(relations, most);
-    PERFORM pg_crucible.count_seeds(relations, most);
+    PERFORM pg_crucible.count_seeds(relations);
+    UPDATE pg_crucible.tracked SET big = false WHERE relid = ANY (relations);
+    PERFORM pg_crucible.rehearse_layer(relations);
+    PERFORM pg_crucible.count_seeds(relations);
     PERFORM pg_crucible.redefine(relations, before);
 END $$;
 
@@ -101,10 +110,11 @@ END $$;
 -- If a later layer removed a row that this layer added, the later layer no longer restores it. A row that this layer
 -- removed, and whose key a later layer has used since, returns when the later layer is removed.
 -- Returns whether it was done: if a table has changed since, the layer's rows no longer fit it.
-CREATE FUNCTION pg_crucible.take_off(gone integer, most bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.take_off(gone integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
     relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row WHERE layer = gone);
+    before text := pg_crucible.known(relations);
 BEGIN
     IF EXISTS (SELECT FROM pg_crucible.mark WHERE relid = 0)
        OR (SELECT s.now IS DISTINCT FROM s.baseline FROM pg_crucible.stamps() s) THEN
@@ -127,7 +137,8 @@ BEGIN
     END LOOP;
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
     PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.count_seeds(relations, most);
+    PERFORM pg_crucible.count_seeds(relations);
+    PERFORM pg_crucible.redefine(relations, before);
     PERFORM pg_crucible.restore_sequences();
     RETURN true;
 END $$;
@@ -144,7 +155,7 @@ BEGIN
     DELETE FROM pg_crucible.seed s USING pg_crucible.layer_row l
      WHERE l.layer = gone AND l.relid = relation AND s.relid = relation AND s.place = l.place;
     DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = relation;
-    INSERT INTO pg_crucible.mark VALUES (relation);
+    PERFORM pg_crucible.mark_baseline(relation);
     RETURN true;
 END $$;
 
@@ -158,8 +169,19 @@ BEGIN
     INSERT INTO pg_crucible.seed (relid, place, r)
         SELECT t.relid, q.place, q.r FROM (SELECT * FROM kept UNION ALL SELECT * FROM coming) q
          WHERE q.place NOT IN (SELECT s.place FROM pg_crucible.seed s WHERE s.relid = t.relid);
-    INSERT INTO pg_crucible.mark VALUES (t.relid);
+    IF t.key IS NOT NULL THEN
+        EXECUTE format('UPDATE pg_crucible.seed s SET k = n.k FROM (SELECT q.place, %s AS k FROM (SELECT place, r::%s AS r '
+            'FROM pg_crucible.seed WHERE relid = %s AND k IS NULL OFFSET 0) q, LATERAL (SELECT (q.r).*) x) n '
+            'WHERE s.relid = %3$s AND s.place = n.place', pg_crucible.key_text(t.key, 'x.'), t.name, t.relid);
+    END IF;
+    PERFORM pg_crucible.mark_baseline(t.relid);
 END $$;
+
+-- Have the next reset restore a table whose seeds have changed.
+CREATE FUNCTION pg_crucible.mark_baseline(relation oid) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO pg_crucible.mark VALUES (relation);
+    INSERT INTO pg_crucible.touched SELECT relid, NULL FROM pg_crucible.tracked WHERE relid = relation AND logged;
+$$;
 
 -- Set the sequences to the values of the latest layer that moved them.
 CREATE FUNCTION pg_crucible.latest_sequences() RETURNS void LANGUAGE sql AS $$
@@ -204,7 +226,7 @@ END $$;
 
 -- Add the layers in the temporary tables "carried" and "carried_sequence", from a database that was dropped, if their
 -- tables exist here with the same columns. Returns the tables that do not.
-CREATE FUNCTION pg_crucible.carry(most bigint) RETURNS text[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.carry() RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     t pg_crucible.tracked;
     lost text[] := '{}';
@@ -229,7 +251,7 @@ BEGIN
     INSERT INTO pg_crucible.layer_sequence
         SELECT * FROM carried_sequence WHERE seqid IN (SELECT seqid FROM pg_crucible.sequence);
     PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.rehearse_seeds(ARRAY(SELECT DISTINCT relid FROM carried), most);
+    PERFORM pg_crucible.rehearse_seeds(ARRAY(SELECT DISTINCT relid FROM carried));
     DROP TABLE carried, carried_sequence;
     RETURN lost;
 END $$;
@@ -256,13 +278,13 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- Make the copied layers, with their seeds, the baseline of this fresh clone.
-CREATE FUNCTION pg_crucible.adopt(most bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.adopt() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     relations oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.layer_row);
 BEGIN
     PERFORM setval('pg_crucible.place', greatest(nextval('pg_crucible.place'),
         (SELECT max(place) FROM pg_crucible.seed), (SELECT max(place) FROM pg_crucible.layer_row)));
-    PERFORM pg_crucible.rehearse_seeds(relations, most);
+    PERFORM pg_crucible.rehearse_seeds(relations);
     PERFORM pg_crucible.restore_tables(relations, relations);
     PERFORM pg_crucible.identify(t) FROM pg_crucible.tracked t WHERE t.relid = ANY (relations) AND t.big;
     PERFORM pg_crucible.latest_sequences();

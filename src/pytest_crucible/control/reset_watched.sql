@@ -6,5 +6,5 @@ BEGIN
     RETURN concat_ws('/',
         (SELECT concat(count(*), ',', max(e.xmin::text::bigint)) FROM pg_event_trigger e),
         (SELECT concat(count(*), ',', max(g.xmin::text::bigint)) FROM pg_trigger g
-          WHERE g.tgname IN ('pg_crucible_write', 'pg_crucible_truncate')));
+          WHERE g.tgname LIKE 'pg\_crucible\_%'));
 END $$;

@@ -18,6 +18,10 @@ SESSION = (
     " -c synchronize_seqscans=off -c work_mem=64MB -c random_page_cost=1"
 )
 
+# A table with more rows is restored by difference: to empty and fill one with so many takes 10 to 15 ms.
+MANY_ROWS = 1_000
+MANY = "CREATE FUNCTION pg_crucible.many() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT {}';"
+
 # Statements of a session that knows the key leave no marks.
 OWN = "SELECT set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false)"
 
@@ -52,8 +56,8 @@ class Rights(NamedTuple):
         last = ("reset_owned.sql", "reset_joined.sql") if self.superuser else ("reset_plain.sql",)
         if self.superuser and not self.owned:
             last = (*last, "reset_watched.sql")
-        names = ("reset.sql", "reset_baseline.sql", "reset_difference.sql", "reset_layers.sql", *last)
-        text = "\n".join((files(__package__) / name).read_text("utf-8") for name in names)
+        names = ("reset.sql", "reset_baseline.sql", "reset_keys.sql", "reset_difference.sql", "reset_layers.sql", *last)
+        text = "\n".join([MANY.format(MANY_ROWS), *((files(__package__) / name).read_text("utf-8") for name in names)])
         return text.replace("pg_crucible.", f"{self.schema}.").replace("'pg_crucible'", f"'{self.schema}'")
 
     def notes(self) -> list[str]:
