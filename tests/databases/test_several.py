@@ -71,12 +71,12 @@ LOOKED = []
 
 @pytest.fixture(autouse=True, scope="module")
 def looking(crucible_run):
-    reset = type(crucible_run.worker.main).reset
+    reset = type(crucible_run.worker.main).send_reset
     def look(self, *args, **kwargs):
         LOOKED.append(self.name)
         return reset(self, *args, **kwargs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(crucible_run.worker.main), "reset", look)
+        patch.setattr(type(crucible_run.worker.main), "send_reset", look)
         yield
 
 def looked(run):

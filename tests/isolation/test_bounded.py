@@ -38,7 +38,7 @@ def grown(world: World, rounds: int) -> dict[str, int]:
         for statement in ROUND:
             world.seats[0].execute(statement)
         # An idle backend may be in a transaction of its own for a moment, to read what others invalidated.
-        while (answer := world.run.worker.main.reset(())).done == "open":
+        while (answer := world.reset()).done == "open":
             pass
         assert answer.done == "reset", answer
     after = dict(world.admin.execute(SIZES).fetchall())

@@ -56,7 +56,6 @@ ONE_EACH = [
 
 def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: World):
     """A background task may commit at any moment: what one reset does not see, the next one does."""
-    reset = world.run.worker.main.reset
     with psycopg.connect(**world.run.worker.address().libpq(), autocommit=True) as background:
 
         def work() -> None:
@@ -67,8 +66,8 @@ def test_a_commit_that_arrives_during_a_reset_is_put_back_by_the_next(world: Wor
             thread = threading.Thread(target=work)
             thread.start()
             while thread.is_alive():
-                reset((background.info.backend_pid,))
+                world.reset((background.info.backend_pid,))
             thread.join()
-            while reset(()).done == "open":
+            while world.reset().done == "open":
                 pass
             assert world.differences() == []

@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 from seats import PATIENCE, Asynchronous, Orm, Raw, Result, Seat
 from snapshot import Snapshot
 
+from pytest_crucible.control import Answer
 from pytest_crucible.errors import LeakWarning
 from pytest_crucible.run import Run
 from pytest_crucible.server import Address
@@ -34,15 +35,19 @@ SEQUENCES = (
 
 
 class World:
-    """One run of tests, each of which is a program."""
+    """One run of tests, each of which is a program.
 
-    def __init__(self) -> None:
-        self.seats: tuple[Seat, ...] = (
-            Raw(self._address, PATIENCE),
-            Raw(self._address, PATIENCE),
-            Orm(PATIENCE),
-            Asynchronous(PATIENCE),
-        )
+    Args:
+        only_engines: Use no raw connection, for which a test's end waits for the reset.
+
+    Attributes:
+        late: The number of programs whose reset went on after their end.
+    """
+
+    def __init__(self, *, only_engines: bool = False) -> None:
+        raw = [Orm(PATIENCE) if only_engines else Raw(self._address, PATIENCE) for _ in range(2)]
+        self.seats: tuple[Seat, ...] = (*raw, Orm(PATIENCE), Asynchronous(PATIENCE))
+        self.late = 0
         self.run = Run(SETTINGS, "15011a7e", "main")
         self.run.worker.redirect.install()
         self.run.worker.server.connect().role("reader")
@@ -80,6 +85,8 @@ class World:
                 results = [seats[seat].execute(statement) for seat, statement in program]
                 for number in used - set(leaks):
                     seats[number].end()
+            self.late += self.run.isolation.is_resetting
+            self.run.isolation.settle()
         for number in used:
             seats[number].settle()
         self.run.worker.ready()
@@ -93,6 +100,12 @@ class World:
     def _close_raw(self) -> None:
         for seat in self.seats[:2]:
             seat.close()
+
+    def reset(self, allowed: tuple[int, ...] = ()) -> Answer:
+        """Reset the database once, and return the answer."""
+        main = self.run.worker.main
+        main.send_reset(allowed)
+        return main.answer()
 
     def differences(self) -> list[str]:
         """How the database differs from its baseline."""

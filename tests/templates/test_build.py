@@ -185,7 +185,8 @@ def test_data_in_the_template(project, work, how):
     worker = work(load=load)
     assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
     ask(worker, "DELETE FROM users")
-    assert worker.main.reset(()).done == "reset"
+    worker.main.send_reset()
+    assert worker.main.answer().done == "reset"
     assert ask(worker, "SELECT id, name FROM users") == [(1, "ada")]
     assert ask(worker, "INSERT INTO users (name) VALUES ('eve') RETURNING id") == [(2,)]
 

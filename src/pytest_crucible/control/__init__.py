@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .admin import Admin, connect
+from .answer import Answer, OtherBackend
 from .marks import DatabaseEntry
-from .reset import Answer, Control, LockNotAvailable, OtherBackend
+from .reset import Control
 from .rights import Rights
 
-__all__ = ["Admin", "Answer", "Control", "DatabaseEntry", "LockNotAvailable", "OtherBackend", "Rights", "connect"]
+__all__ = ["Admin", "Answer", "Control", "DatabaseEntry", "OtherBackend", "Rights", "connect"]

@@ -39,19 +39,23 @@ The speed
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from ..server.address import Address
 from .admin import connect
+from .answer import Answer, OtherBackend
 from .marks import MARK
 from .rights import OWN, Rights
+from .sent_query import SentQuery
 
 # Inserting a row again takes about 6 µs; a clone takes 20 to 50 ms, and a new connection for every engine.
 MOST_ROWS = 5_000
@@ -73,7 +77,7 @@ BEGINNING = (
     " set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false),"
     " set_config('pg_crucible.shared', pg_crucible.shared_stamp(), false)"
 )
-RESET = "SELECT pg_crucible.reset(%s::integer[], %s::bigint, %s, %s)"
+RESET = "SELECT pg_crucible.reset($1::integer[], $2::bigint, $3::boolean, $4::boolean)"
 HAS_GRANTS = """
 SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
                   AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -98,66 +102,6 @@ def only(layers: Layers, numbers: set[int]) -> Layers:
     }
 
 
-class OtherBackend(NamedTuple):
-    """Another backend with an open transaction or advisory lock in the worker database.
-
-    Attributes:
-        pid: The backend.
-        state: Its state in ``pg_stat_activity``: ``idle in transaction``, ``active``, ``idle`` …
-        query: Its last statement.
-        open: Whether a transaction is open; if not, it holds a session-level advisory lock.
-        since: The start of the transaction, in seconds since the epoch by the server's clock.
-        wrote: Whether it has written, or locked rows: it has a transaction id, and `locks`.
-        locks: Whether it holds a lock above ACCESS SHARE on anything but a sequence.
-        harmless: Whether it is idle, has no transaction id, and holds no lock above ACCESS SHARE.
-    """
-
-    pid: int
-    state: str
-    query: str
-    open: bool
-    since: float | None
-    wrote: bool = False
-    locks: bool = False
-    harmless: bool = False
-
-    @property
-    def is_aborted(self) -> bool:
-        """True if a statement has failed in the transaction, which then holds no locks."""
-        return self.state == "idle in transaction (aborted)"
-
-    @property
-    def is_clean(self) -> bool:
-        """True if it is idle without locks: a rollback to a savepoint has undone everything that it wrote."""
-        return self.state == "idle in transaction" and not self.locks
-
-    @property
-    def is_prepared(self) -> bool:
-        """True if the transaction is prepared: it belongs to no backend, and `query` is its identifier."""
-        return self.state == "prepared"
-
-    @property
-    def key(self) -> tuple[int, float | None]:
-        """The key of the transaction: its backend, and its start."""
-        return self.pid, self.since
-
-
-class Answer(NamedTuple):
-    """The answer of one call of the reset.
-
-    Attributes:
-        done: ``reset``, ``clone`` (discard the database) or ``open`` (other backends; nothing was reset yet).
-        why: The reason for a ``clone``.
-        backends: The other backends of ``open``.
-        temporary: The backends that made temporary objects.
-    """
-
-    done: Literal["reset", "clone", "open"]
-    why: str = ""
-    backends: tuple[OtherBackend, ...] = ()
-    temporary: tuple[int, ...] = ()
-
-
 def install(address: Address, rights: Rights) -> None:
     """Install marks and reset into the database at *address*, and make its present state the baseline."""
     with connect(address, rights.session) as connection:
@@ -171,17 +115,19 @@ def install(address: Address, rights: Rights) -> None:
 
 
 class Control:
-    """The control connection to one worker database.
+    """The control connection to one worker database; any thread may use it, also while a reset is under way.
 
     Attributes:
         pid: Its backend.
-        prepares: Whether the server allows prepared transactions.
+        prepares: Whether the server allows prepared transactions, which belong to no backend.
     """
 
     def __init__(self, address: Address, rights: Rights) -> None:
         self.address = address
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
+        self._reset = SentQuery(self._connection, self._own(RESET))
+        self._lock = threading.RLock()
         # Only an external server allows prepared transactions (PostgreSQL manual, PREPARE TRANSACTION).
         self.prepares = self._value(BEGINNING) != "0"
         self.pid = self._connection.info.backend_pid
@@ -199,28 +145,53 @@ class Control:
         """Set the database's mark again if the application, which may own it, has set another limit."""
         if self._value("SELECT datconnlimit FROM pg_database WHERE datname = current_database()") != MARK:
             statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
-            self._connection.execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
+            self._execute(statement.format(sql.Identifier(self._connection.info.dbname), sql.Literal(MARK)))
 
     def reset(
         self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
     ) -> Answer:
-        """Find the changes since the baseline and reset them, in one round trip.
+        """Find the changes since the baseline and reset them, in one round trip; see `send_reset` and `answer`."""
+        self.send_reset(allowed, most, held=held, every_one=every_one)
+        return self.answer()
+
+    def send_reset(
+        self, allowed: Iterable[int] = (), most: int = MOST_ROWS, *, held: bool = False, every_one: bool = False
+    ) -> None:
+        """Send the reset, and do not wait for it: every other use of this connection does.
 
         Args:
             allowed: Backends whose open transactions are known and may stay.
             most: The number of rows to insert above which the answer is ``clone``.
             held: Whether a connection of the application is checked out, so that a transaction may be aborted.
             every_one: Whether the answer includes harmless transactions.
+        """
+        with self._lock:
+            self._reset.wait()
+            self._until_sweep -= 1
+            if not self._until_sweep:
+                self._sweep()
+            backends = f"{{{','.join(map(str, allowed))}}}"
+            self._reset.send(backends, str(most), str(held or self.prepares), str(every_one))
+
+    @property
+    def is_resetting(self) -> bool:
+        """True if the reset that was sent last is under way; False as well if it could not be sent."""
+        return self._reset.is_under_way
+
+    def answer(self) -> Answer:
+        """Return the answer to the reset that was sent last; wait for it.
 
         Raises:
-            psycopg.errors.LockNotAvailable: If another backend holds a lock on a marked table.
+            psycopg.Error: If the reset failed.
         """
-        self._until_sweep -= 1
-        if not self._until_sweep:
-            self._sweep()
-        answer = self._value(RESET, list(allowed), most, held or self.prepares, every_one)
-        if answer is None:
-            return Answer("reset")
+        with self._lock:
+            try:
+                text = self._reset.answer()
+            except psycopg.errors.LockNotAvailable:
+                return Answer("locked")
+        return Answer("reset") if text is None else self._answer_of(json.loads(text))
+
+    def _answer_of(self, answer: dict[str, Any]) -> Answer:
         if "open" in answer:
             return Answer("open", backends=tuple(OtherBackend(**backend) for backend in answer["open"]))
         if "clone" in answer:
@@ -289,7 +260,7 @@ class Control:
 
     def roll_back_prepared(self, identifier: str) -> None:
         """Roll back the prepared transaction *identifier*."""
-        self._connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(identifier))
+        self._execute(sql.SQL("ROLLBACK PREPARED {}").format(identifier))
 
     def in_the_way(self) -> frozenset[int]:
         """Return the backends that hold a lock on a table to be reset, or on a sequence.
@@ -308,8 +279,7 @@ class Control:
         for table, rows in layers.items():
             if table == "seed":
                 self._run("DELETE FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)")
-            with self._connection.cursor().copy(f"COPY {self._schema}.{table} FROM STDIN") as sink:
-                sink.write(rows)
+            self._copy_in(self._own(f"pg_crucible.{table}"), rows)
         self._run("SELECT pg_crucible.adopt()")
 
     def carry(self, layers: Layers) -> list[str]:
@@ -319,14 +289,17 @@ class Control:
             The tables whose rows could not be added, because they have other columns here.
         """
         for table, name in {"carried": "layer_row", "carried_sequence": "layer_sequence"}.items():
-            self._connection.execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
-            with self._connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
-                sink.write(layers[name])
+            self._execute(self._own(f"CREATE TEMP TABLE {table} (LIKE pg_crucible.{name})"))
+            self._copy_in(table, layers[name])
         return list(self._value("SELECT pg_crucible.carry()"))
 
     def _copy_out(self, query: str) -> bytes:
-        with self._connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:
+        with self._idle() as connection, connection.cursor().copy(self._own(f"COPY ({query}) TO STDOUT")) as rows:
             return b"".join(bytes(block) for block in rows)
+
+    def _copy_in(self, table: str, rows: bytes) -> None:
+        with self._idle() as connection, connection.cursor().copy(f"COPY {table} FROM STDIN") as sink:
+            sink.write(rows)
 
     def _count_dead(self, dead: dict[str, int]) -> None:
         """Vacuum tables before their dead rows slow down every later scan: autovacuum is off."""
@@ -345,11 +318,23 @@ class Control:
     def _vacuum(self, tables: Iterable[str]) -> None:
         for table in tables:
             self._dead.pop(table, None)
-            self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
+            self._execute(f"VACUUM (SKIP_LOCKED) {table}")
 
     def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
         # psycopg prepares each statement on first use: the texts never change.
-        return self._connection.execute(self._own(query), arguments, prepare=True)
+        with self._idle() as connection:
+            return connection.execute(self._own(query), arguments, prepare=True)
+
+    def _execute(self, query: psycopg.abc.Query) -> None:
+        with self._idle() as connection:
+            connection.execute(query)
+
+    @contextmanager
+    def _idle(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Yield the connection as soon as no reset is under way."""
+        with self._lock:
+            self._reset.wait()
+            yield self._connection
 
     def _value(self, query: str, *arguments: object) -> Any:
         row = self._run(query, *arguments).fetchone()
@@ -357,9 +342,6 @@ class Control:
 
     def _own(self, query: str) -> str:
         return query.replace("pg_crucible.", f"{self._schema}.")
-
-
-LockNotAvailable = psycopg.errors.LockNotAvailable
 
 
 def _clock() -> float:

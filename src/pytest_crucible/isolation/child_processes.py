@@ -19,10 +19,11 @@ class Children(forks.Forking):
 
     Attributes:
         collected: Whether the project is imported.
+        are_alive: Whether any lived when `touched` was called last, or had ended shortly before.
     """
 
     def __init__(self, worker: Worker, layers: Layers, resets: Resets) -> None:
-        self.collected = False
+        self.collected = self.are_alive = False
         self._worker = worker
         self._layers = layers
         self._resets = resets
@@ -34,7 +35,8 @@ class Children(forks.Forking):
     def touched(self) -> list[Database]:
         """Return the databases that may have changed since the last call: all of them, while children live."""
         touched = self._worker.touched()
-        return self._worker.databases if self._service.active() else touched
+        self.are_alive = self._service.active()
+        return self._worker.databases if self.are_alive else touched
 
     def reset_after_end(self) -> None:
         """Reset the databases if a child has ended since the last test."""

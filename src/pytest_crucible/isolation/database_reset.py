@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from ..control import Answer, LockNotAvailable, OtherBackend
+from ..control import Answer, OtherBackend
 from ..errors import ResetError
 from ..redirect import Opened, Redirect
 from ..redirect.loops import running_loop
@@ -42,14 +42,21 @@ class DatabaseReset:
         self._looks = list(LOOKS)
         self._patience = BUSY_SECONDS
         self._every = now.every
+        self._is_sent = False
 
-    def reset(self) -> list[Leak]:
-        """Reset the database; return what was left open and had to give way.
+    def send(self) -> None:
+        """Send the reset."""
+        held = self._redirect.holders.is_held(self._database.name)
+        self._database.send_reset(tuple(self._allowed), held=held, every_one=self._every)
+        self._is_sent = True
+
+    def finish(self) -> list[Leak]:
+        """Wait for the reset, and repeat it until it is done; return what was left open and had to give way.
 
         Raises:
             ResetError: If new transactions come up as fast as they are ended.
         """
-        return self._until_done(self._ask_for_reset)
+        return self._until_done(self._reset)
 
     def end_leaks(self) -> list[Leak]:
         """Make leaks give way without a reset: the database is about to go."""
@@ -57,24 +64,25 @@ class DatabaseReset:
 
     def _until_done(self, ask: Callable[[], Answer]) -> list[Leak]:
         for _ in range(ATTEMPTS):
-            try:
-                answer = ask()
-            except LockNotAvailable:
+            answer = ask()
+            if answer.done == "locked":
                 self._clear_the_way()
-                continue
-            if answer.done != "open":
+            elif answer.done == "open":
+                self._look(answer.backends)
+            else:
                 self._redirect.condemn(answer.temporary)
                 return list(self._found.values())
-            self._look(answer.backends)
         raise ResetError(
             "The worker database could not be reset: new transactions are opened as fast as they are ended.",
             why="A thread, a subprocess or a task goes on working on the database after its test.",
             do="Stop it at the end of the test, or give it to a fixture of a wider scope.",
         )
 
-    def _ask_for_reset(self) -> Answer:
-        held = self._redirect.holders.is_held(self._database.name)
-        return self._database.reset(tuple(self._allowed), held=held, every_one=self._every)
+    def _reset(self) -> Answer:
+        if not self._is_sent:
+            self.send()
+        self._is_sent = False
+        return self._database.answer()
 
     def _other_backends(self) -> Answer:
         if self._database.is_quiet(held=self._redirect.holders.is_held(self._database.name)):

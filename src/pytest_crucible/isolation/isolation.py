@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from ..errors import CrucibleError, ServerError
 from ..report import Figures
 from ..settings import Settings
 from ..worker.database import Database
@@ -51,6 +52,8 @@ class Isolation:
         self.is_last = False
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
+        self._unsettled: IsolatedTest | None = None
+        self._is_wary = False
         self._worker = worker
 
     def install(self) -> None:
@@ -59,6 +62,8 @@ class Isolation:
 
     def close(self) -> None:
         """End the service for children and the watchdog."""
+        with suppress(CrucibleError):
+            self.settle()
         self.children.close()
         self._libraries.remove()
         self.watchdog.close()
@@ -66,6 +71,7 @@ class Isolation:
     def begin_test(self, test: IsolatedTest) -> None:
         """Make the databases ready, and note when *test* begins and which transactions are open before it."""
         worker = self._worker
+        self.settle()
         self.children.reset_after_end()
         self.layers.in_test = True
         for variable in self._settings.variables():
@@ -82,6 +88,9 @@ class Isolation:
     def end_test(self, test: IsolatedTest) -> None:
         """Reset the databases that *test* may have changed, or have the next test get fresh clones.
 
+        Where nothing but another test can come, the reset is only sent, and `settle` waits for it: meanwhile pytest
+        reports the test, and prepares the next one.
+
         Raises:
             LeakWarning: If the user made it an error, and the test left a transaction open.
             ResetError: If a database could not be reset.
@@ -94,8 +103,53 @@ class Isolation:
             worker.parent.reset()
         if not worker.started:
             return
-        goes = test.isolation == "clone" or test.is_kept()
-        test.leaks += self.resets.end_leaks(test) if goes else self.resets.after_test(self.children.touched(), test)
+        if test.isolation == "clone" or test.is_kept():
+            test.leaks += self.resets.end_leaks(test)
+            self._finish(test)
+            return
+        touched = self.children.touched()
+        self.resets.send(touched, test)
+        if self._must_wait(test, touched):
+            test.leaks += self.resets.finish(test)
+            self._finish(test)
+        else:
+            self._unsettled = test
+
+    @property
+    def is_resetting(self) -> bool:
+        """True if the reset after the last test is under way."""
+        return self._unsettled is not None
+
+    def settle(self) -> None:
+        """Wait until the databases are reset after the last test, and report what it left open.
+
+        A warning would appear in the next test, so the reset of a test that may leave something open is not left
+        under way: after the first surprise, such as an advisory lock on a pooled connection, none is.
+
+        Raises:
+            LeakWarning: See `end_test`.
+            ResetError: Likewise.
+        """
+        test, self._unsettled = self._unsettled, None
+        if test is not None:
+            with suppress(ServerError):  # the next test that uses the database gets it
+                test.leaks += self.resets.finish(test)
+                self._finish(test, late=True)
+
+    def _must_wait(self, test: IsolatedTest, touched: Collection[Database]) -> bool:
+        """Return whether the reset after *test* may find a leak, which is to be reported in this test."""
+        return (
+            self.is_last
+            or test.failed
+            or test.isolation != "reset"
+            or self._settings.leaks == "all"
+            or self._is_wary
+            or self.children.are_alive
+            or not self._worker.can_settle_later(touched)
+        )
+
+    def _finish(self, test: IsolatedTest, *, late: bool = False) -> None:
+        worker = self._worker
         if test.is_kept():
             self._suspend(worker.databases)
             test.kept = worker.keep(test.id)
@@ -107,12 +161,14 @@ class Isolation:
         worker.redirect.after_test()
         self.wide_lifespans.resume()
         if test.leaks:
+            self._is_wary = self._is_wary or late
             self.ended.note(test.id, (leak for leak in test.leaks if leak.outcome == ENDED))
-            report(test.leaks)
+            report(test.leaks, test.id if late else "")
 
     @contextmanager
     def fixture(self, key: Hashable, name: str) -> Iterator[None]:
         """Set a wide fixture up in here: what it commits becomes its layer."""
+        self.settle()
         try:
             with self.layers.coming_up(key, name):
                 yield
@@ -121,6 +177,7 @@ class Isolation:
 
     def end_fixture(self, key: Hashable) -> None:
         """Take the layer of a wide fixture off that was torn down, and reset what its teardown did."""
+        self.settle()
         self.resets.fixtures.pop(key, None)
         if self.layers.gone(key):
             if stale := [database for database in self._worker.databases if database.stale]:

@@ -256,9 +256,15 @@ def _is_session(value: Any, opened: Opened) -> bool:
     return (value.sync_session if isinstance(value, AsyncSession) else value) is opened.session
 
 
-def report(leaks: Iterable[Leak]) -> None:
-    """Warn of *leaks* in one warning: a filter that makes it an error must show them all."""
+def report(leaks: Iterable[Leak], test: str) -> None:
+    """Warn of *leaks* in one warning: a filter that makes it an error must show them all.
+
+    Args:
+        leaks: The leaks.
+        test: The test that left them, if the warning appears in a later one; else empty.
+    """
     text = "\n".join(map(str, leaks))
+    text = f"{test}:\n{text}" if text and test else text
     if text:
         warnings.warn(LeakWarning(text), stacklevel=3)
 

@@ -59,37 +59,38 @@ class Resets:
         self._settings = settings
         self._worker = worker
         self._figures = figures
+        self._sent: list[DatabaseReset] = []
 
-    def after_test(self, databases: Iterable[Database], test: IsolatedTest) -> list[Leak]:
-        """Reset each of *databases* after *test*, whatever happens to one of them; return the leaks."""
-        return self._reset(databases, self._circumstances(test), test.id)
+    def send(self, databases: Iterable[Database], test: IsolatedTest) -> None:
+        """Begin to reset *databases* after *test*, all at once."""
+        self._sent = self._send(databases, self._circumstances(test))
+
+    def finish(self, test: IsolatedTest) -> list[Leak]:
+        """Wait for the resets that were sent after *test*, whatever happens to one of them; return the leaks."""
+        sent, self._sent = self._sent, []
+        return self._finish(sent, test.id)
 
     def between_tests(self, databases: Iterable[Database]) -> None:
         """Reset *databases* while no test runs, but not those whose next user gets a fresh clone."""
         self._worker.note_open()
-        self._reset([database for database in databases if not database.stale], self._circumstances(None), "")
+        databases = [database for database in databases if not database.stale]
+        self._finish(self._send(databases, self._circumstances(None)), "")
 
     def end_leaks(self, test: IsolatedTest) -> list[Leak]:
         """Have the transactions give way that *test* left open in databases that are about to go."""
-        return self._for_each(self._worker.databases, DatabaseReset.end_leaks, self._circumstances(test))
+        now = self._circumstances(test)
+        return _each(DatabaseReset(one, self._worker.redirect, now).end_leaks for one in self._worker.databases)
 
-    def _reset(self, databases: Iterable[Database], now: Circumstances, test: str) -> list[Leak]:
-        leaks = self._for_each(databases, DatabaseReset.reset, now)
+    def _send(self, databases: Iterable[Database], now: Circumstances) -> list[DatabaseReset]:
+        resets = [DatabaseReset(database, self._worker.redirect, now) for database in databases]
+        for reset in resets:
+            reset.send()
+        return resets
+
+    def _finish(self, sent: Iterable[DatabaseReset], test: str) -> list[Leak]:
+        leaks = _each(reset.finish for reset in sent)
         for reason in self._worker.clones():
             self._figures.add_clone(reason, test)
-        return leaks
-
-    def _for_each(
-        self, databases: Iterable[Database], act: Callable[[DatabaseReset], list[Leak]], now: Circumstances
-    ) -> list[Leak]:
-        leaks: list[Leak] = []
-
-        def act_on(database: Database) -> None:
-            leaks.extend(act(DatabaseReset(database, self._worker.redirect, now)))
-
-        with ExitStack() as each:  # the last one first, and the others also where one raises an error
-            for database in reversed([*databases]):
-                each.callback(act_on, database)
         return leaks
 
     def _circumstances(self, test: IsolatedTest | None) -> Circumstances:
@@ -103,3 +104,16 @@ class Resets:
             {} if test is None else test.names,
             redirect.holders.first,
         )
+
+
+def _each(acts: Iterable[Callable[[], list[Leak]]]) -> list[Leak]:
+    """Return what all of *acts* return; all are called, also where one raises an error."""
+    leaks: list[Leak] = []
+
+    def call(act: Callable[[], list[Leak]]) -> None:
+        leaks.extend(act())
+
+    with ExitStack() as each:  # it calls the last one first
+        for act in reversed([*acts]):
+            each.callback(call, act)
+    return leaks

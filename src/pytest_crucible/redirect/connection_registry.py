@@ -144,6 +144,11 @@ class ConnectionEntry:
         return (state := self._state) is not None and state.is_altered
 
     @property
+    def may_lock(self) -> bool:
+        """True if the session may hold an advisory lock."""
+        return (state := self._state) is not None and state.may_lock
+
+    @property
     def _state(self) -> SessionState | None:
         connection = self.connection()
         return None if connection is None else STATES.get(connection)

@@ -46,7 +46,13 @@ class StateChange(NamedTuple):
         return {**state, self.key: self.value}
 
 
-Step = StateChange | End
+class Lock(Enum):
+    """A session-level advisory lock: a function that takes one was called."""
+
+    ADVISORY = "advisory"
+
+
+Step = StateChange | End | Lock
 
 
 class SessionState:
@@ -54,9 +60,13 @@ class SessionState:
 
     It counts as altered if the state of the last commit, or that of the open transaction, is not the baseline. If the
     end of a transaction is not seen, the two differ, and the connection counts as altered.
+
+    Attributes:
+        may_lock: Whether it may hold an advisory lock: whether each was released is not tracked.
     """
 
     def __init__(self) -> None:
+        self.may_lock = False
         self._baseline: Mapping[str, object] = {}
         self._committed: Mapping[str, object] = {}
         self._current: Mapping[str, object] = {}
@@ -73,7 +83,9 @@ class SessionState:
     def note(self, steps: Iterable[Step], parameters: Iterable[Any], *, in_transaction: bool) -> None:
         """Track the *steps* of one statement with *parameters*."""
         for step in steps:
-            if isinstance(step, End):
+            if isinstance(step, Lock):
+                self.may_lock = True
+            elif isinstance(step, End):
                 self.end(step)
             elif not (step.unless_true and _is_true(parameters)):
                 self._change(step, lasting=step.at_once or not in_transaction)

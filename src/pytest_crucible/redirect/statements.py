@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
-from .session_state import UNKNOWN, End, StateChange, Step
+from .session_state import UNKNOWN, End, Lock, StateChange, Step
 
 _NAME = r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*'
 _QUOTED_OR_COMMENT = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -50,15 +50,17 @@ def steps_in(text: str) -> tuple[Step, ...]:
 
 
 def _of(text: str) -> tuple[Step, ...]:
-    if not _BEGINS.match(text) and ";" not in text.rstrip(" ;\n") and "set_config" not in text.lower():
-        return ()  # nearly always
+    lowered = text.lower()
+    locks = (Lock.ADVISORY,) if "advisory_lock" in lowered else ()  # not advisory_xact_lock
+    if not _BEGINS.match(text) and ";" not in text.rstrip(" ;\n") and "set_config" not in lowered:
+        return locks  # nearly always none
     if "--" in text or "/*" in text:
         text = _QUOTED_OR_COMMENT.sub(lambda match: match[1] or " ", text)
     first, *others = text.split(";")
     # A semicolon may stand in a literal, so only changes that add to the state count after the first one: a wrong
     # addition costs one connection, a wrong removal would hide an altered state.
     added = [step for other in others for step in _of_one(other) if isinstance(step, StateChange) and step.value]
-    return (*_of_one(first), *added, *_of_calls(text))
+    return (*locks, *_of_one(first), *added, *_of_calls(text))
 
 
 _of_short = lru_cache(maxsize=1024)(_of)

@@ -45,6 +45,7 @@ class Database:
         attempts: The attempts to make it.
         stale: Whether its next user gets a fresh clone.
         needs_clones: Whether a test of this run has needed a fresh clone.
+        is_resetting: Whether a reset was sent, and its answer was not looked at yet.
     """
 
     def __init__(self, settings: Settings, key: str | None, own_names: WorkerNames, notes: list[str]) -> None:
@@ -59,7 +60,8 @@ class Database:
         self._further_names = map(own_names.at, count(2))
         self._successor = Successor(self.name, self._further_names)
         self._notes = notes
-        self.stale = False
+        self.stale = self.is_resetting = False
+        self._answer: Answer | None = None
         self.needs_clones = False
         self._made_from: Source | None = None
         self._control: Control | None = None
@@ -135,6 +137,7 @@ class Database:
         forks.INHERITED.append(self._control)
         self._inherited, self._control = self._control or self._inherited, None
         self._successor.leave_to_parent()
+        self.is_resetting = False
         self._lock = threading.RLock()
 
     def join(self) -> None:
@@ -185,13 +188,28 @@ class Database:
         self.stale = self._control is not None
         self.needs_clones = self.needs_clones or self.stale
 
-    def reset(self, allowed: tuple[int, ...], *, held: bool = False, every_one: bool = False) -> Answer:
-        """Reset the database, or discard it where only a clone can restore it; see `Control.reset`."""
+    def send_reset(self, allowed: tuple[int, ...] = (), *, held: bool = False, every_one: bool = False) -> None:
+        """Send the reset; every use of the database waits for it. See `Control.send_reset`."""
+        self.connect().send_reset(allowed, held=held, every_one=every_one)
+        self._answer, self.is_resetting = None, True
+
+    def answer(self) -> Answer:
+        """Return the answer to the reset that was sent last; discard the database where only a clone can restore it.
+
+        Raises:
+            ServerError: If the database is lost.
+        """
+        with self._lock:
+            if self._answer is None:
+                self._answer = self._received(self.connect())
+                self.is_resetting = False
+            return self._answer
+
+    def _received(self, control: Control) -> Answer:
         try:
-            answer = self.connect().reset(allowed, held=held, every_one=every_one)
-        except psycopg.errors.LockNotAvailable:
-            raise
+            answer = control.answer()
         except psycopg.OperationalError as error:
+            self.is_resetting = False
             self.discard()
             raise self.attempts.lost(error) from error
         except psycopg.Error as error:

@@ -7,6 +7,7 @@ than the redirect.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 
@@ -108,12 +109,27 @@ class Worker(Databases):
         used = self.redirect.used()
         return [database for database in self.databases if database in self._open_to_all or database.name in used]
 
+    def can_settle_later(self, databases: Iterable[Database]) -> bool:
+        """Return whether the resets of *databases*, which were sent, need not be waited for at once.
+
+        That is so if only engines of this process use them, and have left nothing open.
+        """
+        return all(
+            database not in self._open_to_all
+            and not self.redirect.may_be_open(database.name)
+            and not (control := database.connect()).prepares
+            and control.is_resetting
+            for database in databases
+        )
+
     # -- where everything leads --------------------------------------------------------------------------------------
 
     def _target(self, origin: Origin) -> Target:
         if self.parent is not None:
             return self.parent.target(origin)
         database = self.leading(origin.database)
+        if database.is_resetting:
+            database.answer()
         target = database.targets.get(origin.user)
         if target is None or (database.stale and not self.leaving):
             self.prepare(database)

@@ -1,0 +1,103 @@
+"""A query that is sent without waiting for its answer, by libpq's own functions.
+
+psycopg waits for each answer, but its ``pq`` module has the functions that do not (psycopg documentation, "pq – libpq
+wrapper module"; PostgreSQL manual, 32.4, "Asynchronous Command Processing").
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+NAME = b"pg_crucible_sent"
+
+
+class SentQuery:
+    """One query of a connection; it is prepared, and its result is one value.
+
+    Args:
+        connection: The connection, which nothing else may use until the answer is there.
+        query: Its text, with libpq's ``$1`` for parameters.
+
+    Attributes:
+        is_under_way: Whether it was sent, and its answer is not there yet.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], query: str) -> None:
+        self.is_under_way = False
+        self._libpq = connection.pgconn
+        self._query = query
+        self._is_prepared = False
+        self._answer: str | None = None
+        self._error: psycopg.Error | None = None
+
+    def send(self, *parameters: str) -> None:
+        """Send the query with *parameters*, as text; an error is raised where the answer is asked for."""
+        self._answer = self._error = None
+        try:
+            if not self._is_prepared:
+                _check(self._libpq.prepare(NAME, self._query.encode()))
+                self._is_prepared = True
+            self._libpq.consume_input()  # an error if the server has closed its end meanwhile
+            self._libpq.send_query_prepared(NAME, [parameter.encode() for parameter in parameters])
+            while self._libpq.flush():
+                self._wait(select.POLLIN | select.POLLOUT)
+        except psycopg.Error as error:
+            self._error = error
+        else:
+            self.is_under_way = True
+
+    def answer(self) -> str | None:
+        """Return the value that the query sent last has returned, as text; wait for it.
+
+        Raises:
+            psycopg.Error: The query failed, or could not be sent.
+        """
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+    def wait(self) -> None:
+        """Wait until the answer is there."""
+        if not self.is_under_way:
+            return
+        try:
+            while (result := self._result()) is not None:
+                _check(result)
+                value = result.get_value(0, 0)
+                self._answer = None if value is None else value.decode()
+        except psycopg.Error as error:
+            self._error = error
+            while self._libpq.status == ConnStatus.OK and self._result() is not None:
+                pass  # libpq accepts a new query only after the end of the last one
+        self.is_under_way = False
+
+    def _result(self) -> PGresult | None:
+        while self._libpq.is_busy():
+            self._wait(select.POLLIN)
+            self._libpq.consume_input()
+        return self._libpq.get_result()
+
+    def _wait(self, events: int) -> None:
+        poll = select.poll()
+        poll.register(self._libpq.socket, events)
+        poll.poll()
+
+
+def _check(result: PGresult) -> None:
+    if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        return
+    state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+    message = result.error_message.decode(errors="replace").strip()
+    try:
+        kind = psycopg.errors.lookup(state)
+    except KeyError:  # the connection is lost
+        kind = psycopg.OperationalError
+    raise kind(message)

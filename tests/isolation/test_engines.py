@@ -1,0 +1,48 @@
+"""Programs that only engines run: the reset goes on after a test's end, and the next test finds the baseline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from programs import LEAKS, Program, programs
+from test_reset import QUICK, THOROUGH, check
+from world import World
+
+
+@pytest.fixture(scope="module")
+def engines(world_cache: Path) -> Iterator[World]:
+    """Yield a worker database that nothing but engines uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "CRUCIBLE_CACHE" not in os.environ:
+            patch.setenv("CRUCIBLE_CACHE", str(world_cache))
+        world = World(only_engines=True)
+        yield world
+        world.close()
+
+
+@settings(QUICK)
+@given(program=programs(), leaks=LEAKS)
+def test_every_program_is_put_back(engines: World, program: Program, leaks: frozenset[int]):
+    """After any program the database equals its baseline, and every sequence goes on from there."""
+    check(engines, program, leaks)
+
+
+@pytest.mark.slow
+@settings(THOROUGH)
+@given(program=programs(longest=30), leaks=LEAKS)
+def test_a_thousand_programs_are_put_back(engines: World, program: Program, leaks: frozenset[int]):
+    """As above, with longer programs and other ones each time."""
+    check(engines, program, leaks)
+
+
+def test_most_resets_go_on_after_the_end(engines: World):
+    """A program that leaves nothing open does not wait for its reset."""
+    before = engines.late
+    for _ in range(10):
+        engines.play([(2, "INSERT INTO lone VALUES ('late')"), (3, "INSERT INTO audit VALUES ('late')")])
+        assert engines.differences() == []
+    assert engines.late == before + 10
