@@ -22,6 +22,7 @@ SIZES = {"t0": 0, "t1": 2_000, "t2": 20_000, "t3": 200_000, "t4": 1_000_000}
 LIMIT = 2
 DEARER = 60
 LOGGED, PLAIN = "t5", "t2"
+INSERT = "INSERT INTO {} (name) SELECT 'new ' || i FROM generate_series(1, 3) i"
 WRITE = "UPDATE {} SET parent_id = NULL WHERE id = 77"
 
 
@@ -39,9 +40,8 @@ class Large(Suite):
         """Change three rows of *dirty*, far from each other, or insert three if it has none."""
         rows = SIZES[str(dirty)]
         change = f"UPDATE {dirty} SET name = name || 'x' WHERE id IN (5, {rows // 2}, {rows - 5})"
-        insert = f"INSERT INTO {dirty} (name) SELECT 'new ' || i FROM generate_series(1, 3) i"
         with self.engine.begin() as connection:
-            connection.execute(text(change if rows else insert))
+            connection.execute(text(change if rows else INSERT.format(dirty)))
 
 
 def by_size(suite: Large, blocks: int) -> None:
@@ -58,6 +58,24 @@ def by_size(suite: Large, blocks: int) -> None:
         rows.append((f"{size:,}", *shown, ratio(by_clock, name, "t0"), times, expected))
     header = ("rows", "ms", "ms of processor time", "times the empty table", "in processor time", "expected")
     table("a reset of three changed rows", header, rows)
+
+
+def layers(suite: Large, blocks: int) -> None:
+    """Print the cost of three rows of a wide fixture: to record them, to remove them, and of the reset then."""
+    steps = ("recorded", "removed", "reset")
+    rows = []
+    for name in ("t0", "t3"):
+        found: list[Block] = []
+        for _ in range(blocks):
+            found.append({step: [] for step in steps})
+            for _ in range(15):
+                with suite.engine.begin() as connection:
+                    connection.execute(text(INSERT.format(name)))
+                acts = (lambda: suite.control.capture(7), lambda: suite.control.take_off(7), suite.control.reset)
+                for step, act in zip(steps, acts, strict=True):
+                    found[-1][step].append(suite.clock(act))
+        rows.append((f"{SIZES[name]:,}", *(milliseconds(found, step) for step in steps)))
+    table("three rows of a wide fixture, ms of processor time", ("rows", *steps), rows)
 
 
 def written(suite: Large, blocks: int) -> None:
@@ -89,6 +107,7 @@ def main(blocks: int) -> None:
     """Print the tables."""
     suite = Large(40, seeded=False, load="schemas:load_large")
     by_size(suite, blocks)
+    layers(suite, blocks)
     written(suite, blocks)
     suite.close()
 

@@ -92,14 +92,17 @@ CREATE FUNCTION pg_crucible.track() RETURNS void LANGUAGE sql AS $$
        AND n.nspname <> 'information_schema' AND n.nspname <> 'pg_crucible'
 $$;
 
--- Count the seeds of tables, which have changed, and decide which tables are restored by difference.
+-- Note the number of a table's seeds, which have changed, and decide whether it is restored by difference.
+CREATE FUNCTION pg_crucible.note_seeds(relation oid, number bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM pg_crucible.refilled WHERE relid = relation;
+    UPDATE pg_crucible.tracked
+       SET rows = number, big = number > pg_crucible.many(), filenode = pg_relation_filenode(relation) WHERE relid = relation;
+END $$;
+
 CREATE FUNCTION pg_crucible.count_seeds(relations oid[]) RETURNS void LANGUAGE sql AS $$
-    DELETE FROM pg_crucible.refilled WHERE relid = ANY (relations);
-    UPDATE pg_crucible.tracked k
-       SET rows = n.rows, big = n.rows > pg_crucible.many(), filenode = pg_relation_filenode(k.relid)
-      FROM (SELECT t.relid, count(s.r) AS rows FROM unnest(relations) AS t (relid)
-              LEFT JOIN pg_crucible.seed s USING (relid) GROUP BY t.relid) n
-     WHERE n.relid = k.relid
+    SELECT pg_crucible.note_seeds(t.relid, (SELECT count(*) FROM pg_crucible.seed s WHERE s.relid = t.relid))
+      FROM unnest(relations) AS t (relid)
 $$;
 
 -- Restore each of the tables once, and roll that back. Rows that return changed or not at all need a clone (a constraint

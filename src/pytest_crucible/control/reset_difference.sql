@@ -2,21 +2,24 @@
 -- A row is the baseline's if it has the same position (ctid) and was written by the same transaction (xmin): no two row
 -- versions in one file share both. A table in another file (TRUNCATE, VACUUM FULL) needs a clone.
 
--- The head of a query that finds the rows of a table without a seed, and its seeds without a row.
-CREATE FUNCTION pg_crucible.compared(t pg_crucible.tracked, all_rows boolean) RETURNS text LANGUAGE sql AS $$
+-- The head of a query that finds the rows of a table without a seed, and its seeds without a row; among those with
+-- "keys", if these are not NULL.
+CREATE FUNCTION pg_crucible.compared(t pg_crucible.tracked, all_rows boolean, keys text[]) RETURNS text LANGUAGE sql AS $$
     SELECT format('WITH here AS MATERIALIZED (SELECT at, born, k, r, row_number() OVER (PARTITION BY r ORDER BY at) AS n FROM ('
-        '    SELECT x.ctid AS at, x.xmin AS born, %5$s AS k, %3$s COLLATE "C" AS r FROM ONLY %1$s x WHERE %4$s OR NOT EXISTS ('
-        '        SELECT FROM pg_crucible.seed s WHERE s.relid = %2$s AND s.at = x.ctid AND s.born = x.xmin)) rows), '
+        '    SELECT x.ctid AS at, x.xmin AS born, %5$s AS k, %3$s COLLATE "C" AS r FROM ONLY %1$s x WHERE %6$s AND (%4$s OR NOT EXISTS ('
+        '        SELECT FROM pg_crucible.seed s WHERE s.relid = %2$s AND %7$s AND s.at = x.ctid AND s.born = x.xmin))) rows), '
         'was AS MATERIALIZED (SELECT s.place, s.r, row_number() OVER (PARTITION BY s.r ORDER BY s.place) AS n '
-        '    FROM pg_crucible.seed s WHERE s.relid = %2$s AND (%4$s OR NOT EXISTS ('
-        '        SELECT FROM ONLY %1$s x WHERE x.ctid = s.at AND x.xmin = s.born)))',
-        t.name, t.relid, t.whole, all_rows::text, pg_crucible.key_text(t.key, 'x.'))
+        '    FROM pg_crucible.seed s WHERE s.relid = %2$s AND %7$s AND (%4$s OR NOT EXISTS ('
+        '        SELECT FROM ONLY %1$s x WHERE %6$s AND x.ctid = s.at AND x.xmin = s.born)))',
+        t.name, t.relid, t.whole, all_rows::text, pg_crucible.key_text(t.key, 'x.'),
+        CASE WHEN keys IS NULL THEN 'true' ELSE pg_crucible.has_key(t, format('%L::text[]', keys)) END,
+        CASE WHEN keys IS NULL THEN 'true' ELSE format('s.k = ANY (%L::text[])', keys) END)
 $$;
 
 -- Record the positions of the baseline's rows, which are found by their text.
 CREATE FUNCTION pg_crucible.identify(t pg_crucible.tracked) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE pg_crucible.compared(t, true) || format('UPDATE pg_crucible.seed s SET at = here.at, born = here.born '
+    EXECUTE pg_crucible.compared(t, true, NULL) || format('UPDATE pg_crucible.seed s SET at = here.at, born = here.born '
         'FROM was JOIN here USING (r, n) WHERE s.relid = %s AND s.place = was.place', t.relid);
 END $$;
 
@@ -60,7 +63,7 @@ CREATE FUNCTION pg_crucible.difference(t pg_crucible.tracked) RETURNS text LANGU
             END IF;
         END IF;
         $body$, t.name, t.relid, t.columns, t.fields, t.whole, pg_crucible.finding(t, 'true', 'true'),
-        CASE WHEN t.key IS NOT NULL THEN pg_crucible.finding(t, pg_crucible.has_key(t), 's.k = ANY (keys)') END)
+        CASE WHEN t.key IS NOT NULL THEN pg_crucible.finding(t, pg_crucible.has_key(t, 'keys'), 's.k = ANY (keys)') END)
 $$;
 
 -- restore_difference() restores one table, and returns the reason if that is impossible, or NULL. "keys" are those of the
@@ -89,8 +92,8 @@ BEGIN
         $body$);
 END $$;
 
--- The logged keys of a table, or NULL if they are not known or too many.
-CREATE FUNCTION pg_crucible.logged_keys(t pg_crucible.tracked, logs oid[], keys text[], most bigint) RETURNS text[]
+-- The logged keys of a table, or NULL if they are not known, or so many that to read the whole table costs less.
+CREATE FUNCTION pg_crucible.logged_keys(t pg_crucible.tracked, logs oid[], keys text[]) RETURNS text[]
 LANGUAGE plpgsql AS $$
 DECLARE
     mine text[];
@@ -100,7 +103,7 @@ BEGIN
     END IF;
     SELECT coalesce(array_agg(DISTINCT l.k), '{}') INTO mine
       FROM unnest(logs, keys) AS l (relid, k) WHERE l.relid = ANY (t.logs);
-    RETURN CASE WHEN cardinality(mine) <= most AND array_position(mine, NULL) IS NULL THEN mine END;
+    RETURN CASE WHEN cardinality(mine) <= greatest(100, t.rows / 20) AND array_position(mine, NULL) IS NULL THEN mine END;
 END $$;
 
 -- Restore big tables; "others" is the number of other tables to restore, "logs" and "keys" what the triggers logged. If foreign keys are checked, rows that refer to
@@ -118,7 +121,7 @@ BEGIN
                   FROM pg_crucible.tracked k WHERE k.relid = ANY (bigs));
     END IF;
     FOR t IN SELECT * FROM pg_crucible.tracked WHERE relid = ANY (bigs) LOOP
-        mine := pg_crucible.logged_keys(t, logs, keys, most);
+        mine := pg_crucible.logged_keys(t, logs, keys);
         -- A plan for a few keys costs more than to use it, and one for few keys is wrong for many.
         PERFORM set_config('plan_cache_mode', CASE WHEN cardinality(mine) < 100 THEN 'force_generic_plan' ELSE 'auto' END, true);
         found := pg_crucible.restore_difference(t, most, mine);

@@ -4,7 +4,7 @@
 --   if the table has no such key, or belongs to a tree of inheriting tables: a write through a parent logs its columns
 --   after DDL, which may have switched off the triggers for a while
 --   if the key NULL is logged: the baseline itself has changed
---   for more keys than rows may be inserted
+--   for so many keys that it costs less
 
 -- Like marks: unlogged and without an index.
 CREATE UNLOGGED TABLE pg_crucible.touched (relid oid NOT NULL, k text COLLATE "C");
@@ -41,10 +41,10 @@ CREATE FUNCTION pg_crucible.key_text(key text[], prefix text) RETURNS text LANGU
       FROM unnest(key) WITH ORDINALITY AS u (name, n)
 $$;
 
--- The condition that a row "x" has one of the "keys".
-CREATE FUNCTION pg_crucible.has_key(t pg_crucible.tracked) RETURNS text LANGUAGE sql AS $$
-    SELECT format('(%s) IN (SELECT %s FROM unnest(keys) AS wanted (k))', string_agg('x.' || name, ', ' ORDER BY n),
-        string_agg(format('(wanted.k::text[])[%s]::%s', n, type), ', ' ORDER BY n))
+-- The condition that a row "x" has one of the keys to which an expression evaluates.
+CREATE FUNCTION pg_crucible.has_key(t pg_crucible.tracked, keys text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('(%s) IN (SELECT %s FROM unnest(%s) AS wanted (k))', string_agg('x.' || name, ', ' ORDER BY n),
+        string_agg(format('(wanted.k::text[])[%s]::%s', n, type), ', ' ORDER BY n), keys)
       FROM unnest(t.key, t.key_types) WITH ORDINALITY AS u (name, type, n)
 $$;
 

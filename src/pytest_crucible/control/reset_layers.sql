@@ -6,12 +6,19 @@ CREATE FUNCTION pg_crucible.capture(taken_layer integer) RETURNS boolean LANGUAG
 DECLARE
     t pg_crucible.tracked;
     before text;
-    marked oid[] := ARRAY(SELECT DISTINCT relid FROM pg_crucible.mark WHERE relid <> 1);
+    altered boolean := false;
+    logs oid[];
+    keys text[];
+    marked oid[];
 BEGIN
+    -- Read and deleted in one statement, and marks before logs: what commits later belongs to the next reset.
+    WITH taken AS (DELETE FROM pg_crucible.mark WHERE relid <> 1 RETURNING relid)
+    SELECT array_agg(DISTINCT relid) INTO marked FROM taken;
     IF 0 = ANY (marked) THEN
         IF pg_crucible.schema_change() IS NOT NULL THEN
             RETURN NULL;
         END IF;
+        altered := true;
         marked := marked || pg_crucible.altered_tables();
     END IF;
     marked := ARRAY(SELECT DISTINCT unnest(m.tree) FROM pg_crucible.tracked m WHERE m.relid = ANY (marked));
@@ -21,10 +28,10 @@ BEGIN
     END IF;
     PERFORM pg_crucible.note_sequences(taken_layer);
     before := pg_crucible.known(marked);
-    -- First, so that the log of a transaction that commits meanwhile stays.
-    DELETE FROM pg_crucible.touched WHERE relid = ANY (marked);
+    WITH taken AS (DELETE FROM pg_crucible.touched WHERE relid = ANY (marked) RETURNING relid, k)
+    SELECT CASE WHEN NOT altered THEN coalesce(array_agg(relid), '{}') END, array_agg(k) INTO logs, keys FROM taken;
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.kind = 'r' AND k.relid = ANY (marked) LOOP
-        PERFORM pg_crucible.capture_table(t, taken_layer);
+        PERFORM pg_crucible.capture_table(t, taken_layer, pg_crucible.logged_keys(t, logs, keys));
     END LOOP;
     PERFORM pg_crucible.redefine(marked, before);
     before := pg_crucible.known(marked);
@@ -33,29 +40,29 @@ BEGIN
     IF EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
         RETURN NULL;
     END IF;
-    DELETE FROM pg_crucible.mark WHERE relid <> 1;
     RETURN EXISTS (SELECT FROM pg_crucible.layer_row WHERE layer = taken_layer)
         OR EXISTS (SELECT FROM pg_crucible.layer_sequence WHERE layer = taken_layer);
 END $$;
 
--- Add the new rows of a table behind those of the baseline, in their physical order.
-CREATE FUNCTION pg_crucible.capture_table(t pg_crucible.tracked, taken_layer integer) RETURNS void
+-- Add the new rows of a table behind those of the baseline, in their physical order. "keys": as in restore_difference().
+CREATE FUNCTION pg_crucible.capture_table(t pg_crucible.tracked, taken_layer integer, keys text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     in_place boolean := t.big AND pg_relation_filenode(t.relid) = t.filenode;
+    more bigint;
 BEGIN
-    EXECUTE pg_crucible.compared(t, NOT in_place) || format(', gone AS ('
+    EXECUTE pg_crucible.compared(t, NOT in_place, CASE WHEN in_place THEN keys END) || format(', gone AS ('
         '    DELETE FROM pg_crucible.seed s USING was LEFT JOIN here USING (r, n) '
         '    WHERE s.relid = %1$s AND s.place = was.place AND here.n IS NULL RETURNING s.place, s.r), '
         'moved AS (UPDATE pg_crucible.seed s SET at = here.at, born = here.born FROM was JOIN here USING (r, n) '
         '    WHERE s.relid = %1$s AND s.place = was.place AND %3$s), '
         'new AS (INSERT INTO pg_crucible.seed (relid, at, born, k, r) '
         '    SELECT %1$s, at, born, k, r FROM here LEFT JOIN was USING (r, n) WHERE was.n IS NULL ORDER BY at '
-        '    RETURNING place, r) '
-        'INSERT INTO pg_crucible.layer_row (layer, relid, sign, place, r) '
-        'SELECT %2$s, %1$s, 1, place, r FROM new UNION ALL SELECT %2$s, %1$s, -1, place, r FROM gone',
-        t.relid, taken_layer, t.big::text);
-    PERFORM pg_crucible.count_seeds(ARRAY[t.relid]);
+        '    RETURNING place, r), '
+        'noted AS (INSERT INTO pg_crucible.layer_row (layer, relid, sign, place, r) '
+        '    SELECT %2$s, %1$s, 1, place, r FROM new UNION ALL SELECT %2$s, %1$s, -1, place, r FROM gone RETURNING sign) '
+        'SELECT coalesce(sum(sign), 0) FROM noted', t.relid, taken_layer, t.big::text) INTO more;
+    PERFORM pg_crucible.note_seeds(t.relid, t.rows + more);
     PERFORM pg_crucible.identify(k) FROM pg_crucible.tracked k WHERE k.relid = t.relid AND k.big AND NOT t.big;
 END $$;
 
@@ -121,7 +128,7 @@ BEGIN
         RETURN false;
     END IF;
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.relid = ANY (relations) LOOP
-        CONTINUE WHEN pg_crucible.take_rows_off(gone, t.relid);
+        CONTINUE WHEN pg_crucible.take_rows_off(gone, t);
         CREATE TEMP TABLE plus ON COMMIT DROP AS
             SELECT place, r FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid AND sign = 1;
         CREATE TEMP TABLE less ON COMMIT DROP AS
@@ -133,11 +140,11 @@ BEGIN
         CREATE TEMP TABLE debt ON COMMIT DROP AS SELECT * FROM pg_crucible.minus('added', 'was');
         CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM pg_crucible.minus('was', 'added');
         PERFORM pg_crucible.settle(t);
+        PERFORM pg_crucible.count_seeds(ARRAY[t.relid]);
         DROP TABLE plus, less, added, coming, was, debt, kept;
     END LOOP;
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
     PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.count_seeds(relations);
     PERFORM pg_crucible.redefine(relations, before);
     PERFORM pg_crucible.restore_sequences();
     RETURN true;
@@ -145,17 +152,22 @@ END $$;
 
 -- Remove from the seeds of a table the rows of a layer that removed none, where no later layer has removed any of them.
 -- Most layers are like that, and temporary tables cost ten times as much. Returns whether it was done.
-CREATE FUNCTION pg_crucible.take_rows_off(gone integer, relation oid) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_crucible.take_rows_off(gone integer, t pg_crucible.tracked) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    less bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_crucible.layer_row l
                  LEFT JOIN pg_crucible.seed s ON s.relid = l.relid AND s.place = l.place AND s.r = l.r
-                WHERE l.layer = gone AND l.relid = relation AND (l.sign = -1 OR s.place IS NULL)) THEN
+                WHERE l.layer = gone AND l.relid = t.relid AND (l.sign = -1 OR s.place IS NULL)) THEN
         RETURN false;
     END IF;
-    DELETE FROM pg_crucible.seed s USING pg_crucible.layer_row l
-     WHERE l.layer = gone AND l.relid = relation AND s.relid = relation AND s.place = l.place;
-    DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = relation;
-    PERFORM pg_crucible.mark_baseline(relation);
+    WITH off AS (DELETE FROM pg_crucible.seed s USING pg_crucible.layer_row l
+        WHERE l.layer = gone AND l.relid = t.relid AND s.relid = t.relid AND s.place = l.place RETURNING s.k)
+    INSERT INTO pg_crucible.touched SELECT t.relid, off.k FROM off WHERE t.logged;
+    DELETE FROM pg_crucible.layer_row WHERE layer = gone AND relid = t.relid;
+    GET DIAGNOSTICS less = ROW_COUNT;
+    PERFORM pg_crucible.note_seeds(t.relid, t.rows - less);
+    INSERT INTO pg_crucible.mark VALUES (t.relid);
     RETURN true;
 END $$;
 
@@ -174,14 +186,9 @@ BEGIN
             'FROM pg_crucible.seed WHERE relid = %s AND k IS NULL OFFSET 0) q, LATERAL (SELECT (q.r).*) x) n '
             'WHERE s.relid = %3$s AND s.place = n.place', pg_crucible.key_text(t.key, 'x.'), t.name, t.relid);
     END IF;
-    PERFORM pg_crucible.mark_baseline(t.relid);
+    INSERT INTO pg_crucible.mark VALUES (t.relid);
+    INSERT INTO pg_crucible.touched SELECT t.relid, NULL WHERE t.logged;
 END $$;
-
--- Have the next reset restore a table whose seeds have changed.
-CREATE FUNCTION pg_crucible.mark_baseline(relation oid) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO pg_crucible.mark VALUES (relation);
-    INSERT INTO pg_crucible.touched SELECT relid, NULL FROM pg_crucible.tracked WHERE relid = relation AND logged;
-$$;
 
 -- Set the sequences to the values of the latest layer that moved them.
 CREATE FUNCTION pg_crucible.latest_sequences() RETURNS void LANGUAGE sql AS $$
