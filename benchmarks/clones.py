@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from figures import Block, interleaved, judged, load, machine, milliseconds, ratio, spread, table, timed
+from figures import interleaved, judged, load, machine, milliseconds, ratio, spread, table, timed
 from processor import of_server, parent
 from schemas import URL
 from sqlalchemy import create_engine, text
@@ -19,6 +19,7 @@ from workshop import cache
 from pytest_crucible.control import Control
 from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
+from pytest_crucible.worker import database
 
 NAMES = {40: "forty", 200: "two_hundred"}
 # How long a test waits for something else than a database and a processor, in milliseconds.
@@ -26,6 +27,15 @@ PAUSES = (0, 10, 40)
 # Tests in one turn of a suite: the processor time of backends that have ended is known to a hundredth of a second.
 TESTS = 12
 NEEDED, AHEAD = "when needed", "ahead"
+
+
+class Connecting(Control):
+    """The control connection to a fresh clone, which says how long it took to connect."""
+
+    seconds = 0.0
+
+    def __init__(self, *arguments: object) -> None:
+        Connecting.seconds += timed(lambda: super(Connecting, self).__init__(*arguments))
 
 
 class Suite:
@@ -40,6 +50,8 @@ class Suite:
         self.postmaster = parent(self.run.worker.connect().pid)
         self.engine = create_engine(URL.format(driver="psycopg"))
         self.processor: dict[str, list[float]] = {}
+        self.connecting: dict[str, list[float]] = {NEEDED: [], AHEAD: []}
+        self.beyond: dict[str, list[float]] = {NEEDED: [], AHEAD: []}
 
     def work(self) -> None:
         """Do the application's work, which begins with a new connection after each fresh clone."""
@@ -47,19 +59,21 @@ class Suite:
             connection.execute(text("SELECT count(*) FROM t0"))
 
     def usable(self, side: str) -> float:
-        """Return the time from the decision on a fresh clone until the application has worked on it."""
+        """Return the time from the decision on a fresh clone until the application has worked on it.
+
+        What its connections take of that is noted apart: the control connection, and the application's.
+        """
         self.work()
         if side == AHEAD:
             self.database.prepare_successor()
             self.database._successor._thread.wait()
         self.database.discard()
-        return timed(lambda: (self.database.connect(), self.work()))
-
-    def reconnected(self) -> float:
-        """Return the time that the connections alone take, to a database that is there."""
-        control = self.database.connect()
-        self.engine.dispose()
-        return timed(lambda: (Control(control.address, self.database._source.rights).close(), self.work()))
+        Connecting.seconds = 0.0
+        took = timed(self.database.connect)
+        working = timed(self.work)
+        self.connecting[side].append(Connecting.seconds + working)
+        self.beyond[side].append(took - Connecting.seconds)
+        return took + working
 
     def suite(self, side: str, pause: int) -> float:
         """Run tests in a row; return the time of each."""
@@ -88,24 +102,16 @@ class Suite:
 def usable(suite: Suite, tables: int, blocks: int) -> None:
     """Print the table of what passes until a database is usable."""
     acts = {side: lambda side=side: suite.usable(side) for side in (NEEDED, AHEAD)}
-    found = interleaved(acts | {"connections": suite.reconnected}, blocks=blocks, rounds=10)
+    found = interleaved(acts, blocks=blocks, rounds=10)
     rows = []
     for side in (NEEDED, AHEAD):
-        beyond = beyond_connections(found, side)
+        connecting, beyond = (
+            spread([took * 1000 for took in times[side]]) for times in (suite.connecting, suite.beyond)
+        )
         expected = judged(beyond.median, 5) if side == AHEAD else ""
-        rows.append((side, milliseconds(found, side), milliseconds(found, "connections"), beyond, expected))
-    header = ("the fresh clone is made", "ms", "ms, connections alone", "ms beyond", "expected")
+        rows.append((side, milliseconds(found, side), connecting, beyond, expected))
+    header = ("the fresh clone is made", "ms", "ms, two connections", "ms beyond", "expected")
     table(f"from the decision to a usable database, {tables} tables", header, rows)
-
-
-def beyond_connections(found: list[Block], side: str) -> object:
-    """Return what *side* takes beyond the connections, of each block the median."""
-    return spread(
-        [
-            (sorted(block[side])[len(block[side]) // 2] - sorted(block["connections"])[len(block[side]) // 2]) * 1000
-            for block in found
-        ]
-    )
 
 
 def suites(suite: Suite, tables: int, blocks: int) -> None:
@@ -142,6 +148,7 @@ def suites(suite: Suite, tables: int, blocks: int) -> None:
 
 if __name__ == "__main__":
     machine()
+    database.Control = Connecting
     blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     with cache():
         for tables in NAMES:
