@@ -33,7 +33,7 @@ class Successor:
     def __init__(self, database: str, names: Iterator[str]) -> None:
         self._database = database
         self._names = names
-        self._thread = forks.Background("crucible-successor", self._work, self._cancel)
+        self._thread = forks.Background("crucible-successor", self._work, lambda: None)
         self._working = threading.Lock()
         self._template: Template | None = None
         self._made = ""
@@ -80,13 +80,12 @@ class Successor:
     def end(self) -> None:
         """Make no other successor; the caller drops what is there."""
         self._is_over = True
-        self._thread.stop()
+        if self._admin is not None:
+            self._admin.cancel()
+        # However long that takes: the server would finish a clone whose client has gone, after the others are dropped.
+        self._thread.wait()
         if self._admin is not None:
             self._admin.close()
-
-    def _cancel(self) -> None:
-        if self._is_over and self._admin is not None:
-            self._admin.cancel()
 
     # -- in the background -------------------------------------------------------------------------------------------
 
