@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from pytest_crucible.control import templates
+from pytest_crucible.control import Answer, templates
 from pytest_crucible.worker import successor
 from pytest_crucible.worker.worker import Worker
 
@@ -34,6 +34,12 @@ def replace(worker: Worker) -> None:
     """Have the database made anew."""
     worker.discard()
     worker.ready()
+
+
+def reset(worker: Worker) -> Answer:
+    """Reset the database."""
+    worker.main.send_reset()
+    return worker.main.answer()
 
 
 def databases(worker: Worker) -> dict[str, int]:
@@ -89,10 +95,10 @@ def test_the_reset_knows_a_successor_s_baseline(worker: Worker):
     replace(worker)
     with psycopg.connect(**worker.address().libpq(), autocommit=True) as connection:
         connection.execute("INSERT INTO users (name) VALUES ('ada')")
-        assert worker.main.reset(()).done == "reset"
+        assert reset(worker).done == "reset"
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
         connection.execute(f"ALTER DATABASE {worker.main.name} SET work_mem = '8MB'")
-    answer = worker.main.reset(())
+    answer = reset(worker)
     assert (answer.done, answer.why) == ("clone", "settings of the database")
 
 
