@@ -119,12 +119,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def take(root: Path, cache: Path) -> Iterator[Callable[[], EmbeddedLease]]:
+def take(root: Path, cache: Path) -> Iterator[Callable[..., EmbeddedLease]]:
     """Take a lease of the project's server; what is still held at the end is released."""
     taken: list[Lease] = []
 
-    def one() -> Lease:
-        taken.append(lease("embedded", root=root, cache=cache))
+    def one(*, linger: int = 0) -> Lease:
+        taken.append(lease("embedded", root=root, cache=cache, linger=linger))
         return taken[-1]
 
     yield one

@@ -1,7 +1,7 @@
 """PostgreSQL servers behind one protocol: embedded, container, external.
 
 A *lease* is a share in a server. Code that needs the server takes a lease and releases it. Other processes may use the
-same server; it starts with the first lease and ends with the last::
+same server; it starts with the first lease and ends with the last, or some time after it::
 
     held = lease("embedded", root=Path.cwd())
     psycopg.connect(**held.admin.libpq())
@@ -56,7 +56,7 @@ class Lease(Protocol):
         """Release the share; a second call does nothing."""
 
 
-def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
+def lease(spec: str, *, root: Path, cache: Path | None = None, linger: int = 0) -> Lease:
     """Take a share in the server that *spec* names.
 
     Args:
@@ -64,6 +64,7 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
             server.
         root: The project's root folder: each project and user has one embedded server, and one container of an image.
         cache: The folder for images; ``$CRUCIBLE_CACHE``, ``$XDG_CACHE_HOME/pytest-crucible`` or similar by default.
+        linger: The seconds for which the server lives on after this share is released, if it was the last one.
 
     Raises:
         UsageError: If *spec* names no server.
@@ -77,11 +78,11 @@ def lease(spec: str, *, root: Path, cache: Path | None = None) -> Lease:
     if spec == "embedded":
         from .embedded import lease as embedded  # needs a POSIX system, which an external server does not
 
-        return embedded.lease(root, cache)
+        return embedded.lease(root, cache, linger)
     if spec.partition(":")[0] in CONTAINERS:
         from .container import lease as container
 
-        return container.lease(spec, root, cache)
+        return container.lease(spec, root, cache, linger)
     raise _unknown(spec)
 
 

@@ -22,10 +22,12 @@ class Share:
     Args:
         where: The project's folders.
         seconds: The time to wait for other processes that start or stop the server.
+        linger: The seconds for which the server lives on, if this is the last share.
     """
 
-    def __init__(self, where: Folders, *, seconds: float = locks.SECONDS) -> None:
+    def __init__(self, where: Folders, *, seconds: float = locks.SECONDS, linger: int = 0) -> None:
         self.where = where
+        self._linger = linger
         self._seconds = seconds
         self._users = locks.acquire(where.users, exclusive=False, seconds=seconds)
         _SHARES.add(self)
@@ -53,10 +55,12 @@ class Share:
     def leave(self, path: str) -> bool:
         """Release the share of the server in the nest *path*; return whether its supervisor is dead.
 
-        The server ends when its last user leaves.
+        The server ends when its last user leaves, or as many seconds later as that user has written.
         """
         if self._users < 0:
             return False
+        os.ftruncate(self._users, 0)
+        os.pwrite(self._users, str(self._linger).encode(), 0)
         self.release()
         if nest.owned(path):
             return False

@@ -144,6 +144,14 @@ OPTIONS: tuple[Option, ...] = (
         checks.other_dialects,
     ),
     Option("crucible_seed", "int", 0, "42", "the seed of all generated data"),
+    Option(
+        "crucible_linger",
+        "int",
+        0,
+        "300",
+        "the seconds for which an embedded server or a container lives on after its last run, for editors that run "
+        "one test at a time",
+    ),
     Option("crucible_keep_failed", "bool", False, "true", "keep the database of a failed test"),
     Option(
         "crucible_rebuild", "bool", False, "true", "build the template anew, though one with its fingerprint is there"
@@ -181,6 +189,7 @@ class Settings(NamedTuple):  # as with `Option`, because of the time of its impo
     no_database: tuple[str, ...] = ()
     other_dialects: str = "warn"
     seed: int = 0
+    linger: int = 0
     keep_failed: bool = False
     rebuild: bool = False
     leaks: str = "harmful"

@@ -42,7 +42,7 @@ class LeasedServer:
         """
         with self._lock:
             if self._lease is None:
-                self._lease = lease(self.settings.server, root=self.settings.root)
+                self._lease = lease(self.settings.server, root=self.settings.root, linger=self.settings.linger)
                 self.notes += self._lease.notes
             return self._lease
 

@@ -59,11 +59,11 @@ class ContainerLease:
         """Do nothing: the databases are removed with their container."""
 
     def release(self) -> None:
-        """Release the share; the container ends with the last one."""
+        """Release the share; the container ends with the last one, or some time after it."""
         self._share.leave(self.nest)
 
 
-def lease(spec: str, root: Path, cache: Path | None) -> ContainerLease:
+def lease(spec: str, root: Path, cache: Path | None, linger: int = 0) -> ContainerLease:
     """Return a share in the container that *spec* names, which is started if necessary.
 
     Raises:
@@ -74,7 +74,7 @@ def lease(spec: str, root: Path, cache: Path | None) -> ContainerLease:
     # The random part keeps other processes from finding a private container.
     secret = os.urandom(8).hex() if kind == PRIVATE else ""
     where = folders(root, cache, f"{image}\0{os.environ.get('DOCKER_HOST', '')}\0{secret}")
-    share = Share(where, seconds=SECONDS)
+    share = Share(where, seconds=SECONDS, linger=0 if kind == PRIVATE else linger)
     running = share.join(lambda: _running(where), lambda lock: _start(where, image, lock))
     if not running:
         share.release()

@@ -42,15 +42,15 @@ class EmbeddedLease:
             Path(self.nest, "keep").touch()
 
     def release(self) -> None:
-        """Release the share; the server ends with the last one."""
+        """Release the share; the server ends with the last one, or some time after it."""
         self._share.leave(self.nest)
 
 
-def lease(root: Path, cache: Path | None) -> EmbeddedLease:
+def lease(root: Path, cache: Path | None, linger: int = 0) -> EmbeddedLease:
     """Return a share in the server of the project at *root*, which is started if necessary."""
     installation = binaries.find()
     where = folders(root, cache, installation.identity)
-    share = Share(where)
+    share = Share(where, linger=linger)
     running = share.join(lambda: _running(where), lambda lock: _start(where, installation, lock))
     where.note_unsaved()
     if not running:

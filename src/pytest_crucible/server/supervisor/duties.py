@@ -9,6 +9,7 @@ import fcntl
 import marshal
 import os
 import signal
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def report(order: dict[str, Any], word: str, details: str, log: str) -> None:
 
 
 def outlast_users(order: dict[str, Any], ended: Callable[[], bool]) -> int:
-    """Wait for the last user, the server's end, or a signal to stop; return the users' lock file."""
+    """Wait for the last user, and for as long as it asks; for the server's end, or a signal to stop.
+
+    Returns:
+        The users' lock file.
+    """
     users = os.open(order["users"], os.O_RDWR | os.O_CREAT, 0o600)
     try:  # noqa: SIM105 - contextlib costs 2 ms
         _wait(users, ended)
@@ -72,12 +77,21 @@ def _wait(users: int, ended: Callable[[], bool]) -> None:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKING)
             fcntl.flock(users, fcntl.LOCK_EX)
-            return
+            if (seconds := _seconds_to_linger(users)) <= 0:
+                return
+            fcntl.flock(users, fcntl.LOCK_UN)
+            time.sleep(seconds)  # the timer interrupts it: a user may have come
         except Woken as woken:
             if woken.args[0] not in (signal.SIGCHLD, signal.SIGALRM):
                 return
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
+
+
+def _seconds_to_linger(users: int) -> float:
+    """Return how long the server is to live on: the last user has written for how many seconds, as it left."""
+    seconds = os.pread(users, 32, 0)
+    return int(seconds) - (time.time() - os.fstat(users).st_mtime) if seconds.isdigit() else 0
 
 
 def _wake(number: int, frame: object) -> None:

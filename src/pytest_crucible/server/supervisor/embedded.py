@@ -2,7 +2,8 @@
 
 It makes the nest, starts ``postgres`` in it, reports that, and then blocks on the users' lock. Every user of the server
 holds that lock shared, and the kernel releases it when a user's process ends, in whatever way. So when the supervisor
-gets the lock exclusively, no process uses the server any more.
+gets the lock exclusively, no process uses the server any more. A user that leaves may have written into the lock's file
+for how many seconds the server is to live on (``crucible_linger``).
 
 ============================  ======================================================================================
 killed process                consequence
