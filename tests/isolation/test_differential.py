@@ -83,6 +83,18 @@ def twin(world: World) -> Iterator[Twin]:
     twin.close(for_ever=True)
 
 
+READ_ONLY = [
+    (0, "SET default_transaction_read_only = on"),
+    (0, "REINDEX TABLE target"),
+    (0, "CLUSTER target USING target_pkey"),
+]
+
+
+def test_commands_of_a_read_only_transaction(twin: Twin):
+    """REINDEX and CLUSTER are allowed in one: Crucible takes no note of them there."""
+    twin.compare([*READ_ONLY, (1, "INSERT INTO target VALUES (50)"), (1, "SELECT * FROM target ORDER BY 1")])
+
+
 @settings(QUICK, max_examples=8)
 @given(program=programs())
 def test_programs_give_the_same_results(twin: Twin, program: Program):

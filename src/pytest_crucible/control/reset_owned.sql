@@ -19,7 +19,9 @@ DECLARE
     command record;
     lasting boolean := false;
 BEGIN
-    IF current_setting('pg_crucible.own', true) = (SELECT own FROM pg_crucible.key) THEN
+    -- A read-only transaction can take no note, and changes nothing that counts: of DDL it may REINDEX and CLUSTER.
+    IF current_setting('pg_crucible.own', true) = (SELECT own FROM pg_crucible.key)
+       OR current_setting('transaction_read_only') = 'on' THEN
         RETURN;
     END IF;
     FOR command IN SELECT classid, objid, command_tag, object_type, schema_name, object_identity
