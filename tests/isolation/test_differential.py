@@ -16,6 +16,7 @@ from world import SETTINGS, World
 from pytest_crucible.control import marks
 from pytest_crucible.recipes import MetadataRecipe
 from pytest_crucible.server import Address
+from tests.shared.examples import examples
 
 
 class Twin:
@@ -110,7 +111,7 @@ def test_serializable_transactions_fail_alike(twin: Twin, program: Program):
 
 
 @pytest.mark.slow
-@settings(THOROUGH, max_examples=500)
+@settings(THOROUGH, max_examples=examples(500))
 @given(program=programs(longest=30))
 def test_many_programs_give_the_same_results(twin: Twin, program: Program):
     """As above, with longer programs and other ones each time."""
@@ -118,7 +119,7 @@ def test_many_programs_give_the_same_results(twin: Twin, program: Program):
 
 
 @pytest.mark.slow
-@settings(THOROUGH, max_examples=500)
+@settings(THOROUGH, max_examples=examples(500))
 @given(program=interleaved())
 def test_many_serializable_transactions_fail_alike(twin: Twin, program: Program):
     """As above, and other ones each time."""

@@ -9,6 +9,8 @@ from test_differential import Twin, twin
 from test_reset import QUICK, THOROUGH, check
 from world import World
 
+from tests.shared.examples import examples
+
 MANY_ROWS = 1
 LOGGED = "SELECT pg_crucible.short(name) FROM pg_crucible.tracked WHERE logged"
 KEYED = {
@@ -60,7 +62,7 @@ def test_programs_give_the_same_results(twin: Twin, program: Program):
 
 
 @pytest.mark.slow
-@settings(THOROUGH, max_examples=500)
+@settings(THOROUGH, max_examples=examples(500))
 @given(program=programs(longest=30))
 def test_many_programs_give_the_same_results(twin: Twin, program: Program):
     """As above, with longer programs and other ones each time."""
@@ -68,7 +70,7 @@ def test_many_programs_give_the_same_results(twin: Twin, program: Program):
 
 
 @pytest.mark.slow
-@settings(THOROUGH, max_examples=500)
+@settings(THOROUGH, max_examples=examples(500))
 @given(program=interleaved())
 def test_many_serializable_transactions_fail_alike(twin: Twin, program: Program):
     """The log causes no serialization failure, and hides none."""

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from programs import LEAKS, Program, alone, programs
 from world import World
 
+from tests.shared.examples import examples
+
 QUICK = settings(
     deadline=None,
     database=None,
@@ -16,7 +18,7 @@ QUICK = settings(
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-THOROUGH = settings(QUICK, max_examples=1000, derandomize=False)
+THOROUGH = settings(QUICK, max_examples=examples(1000), derandomize=False)
 
 
 def check(world: World, program: Program, leaks: frozenset[int]) -> None:

@@ -13,6 +13,7 @@ from wide import Child, Wide, WideThread
 from world import World
 
 from pytest_crucible.isolation import database_reset
+from tests.shared.examples import examples
 
 # The numbers of the seats, after the four of the world.
 WIDE, THREAD, CHILD = 4, 5, 6
@@ -68,7 +69,7 @@ def test_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program
 
 
 @pytest.mark.slow
-@settings(QUICK, max_examples=1000)
+@settings(QUICK, max_examples=examples(1000))
 @given(program=wide_programs(20, (WIDE, WIDE, WIDE, THREAD, THREAD, THREAD, CHILD)))
 def test_more_programs_with_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program: Program):
     """As above, with longer programs, and children that write."""

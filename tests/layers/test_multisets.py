@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_crucible.control import Admin, Control, Rights, reset, rights, templates
 from pytest_crucible.control.templates import Template
 from pytest_crucible.server import lease
+from tests.shared.examples import examples
 
 OWNER = "app"
 VALUES = st.integers(0, 2)  # few, so that layers add and remove the same rows
@@ -220,7 +221,7 @@ def test_layers_come_and_go_in_any_order(database, steps):
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(2000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=2, max_size=20))
 def test_many_layers_come_and_go_in_any_order(database, steps):
     """The same with longer programs, and many of them."""
