@@ -35,8 +35,8 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 		tests/redirect tests/rollback/test_session.py tests/http/test_fixtures.py tests/recipe tests/cli tests/external
 	$(LOWEST)/bin/pytest -m slow -k fastapi_users tests/init/test_samples.py
 
-bench: $(VENV)/.bench ## measure what isolation and start-up cost; minutes, and longer on a busy machine
-	for name in isolation clones runs readers several growth large trigger startup suite server factories migrations; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+bench: $(VENV)/.bench ## measure what isolation and start-up cost: a quarter of an hour on a quiet machine
+	$(BIN)/python benchmarks/all.py
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
