@@ -15,16 +15,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import tuple_row
-
 from ..errors import PermissionMissing, ServerError
 from ..errors.masking import without_frames
 from ..server import Lease
 from ..server.address import Address
 from ..server.libpq_environment import libpq
 from . import marks, privileges
+from .driver import psycopg, sql
 from .marks import DatabaseEntry
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
     """
     try:
         kwargs: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
-        connection = psycopg.connect(autocommit=True, row_factory=tuple_row, options=options, **kwargs)
+        connection = psycopg.connect(autocommit=True, row_factory=psycopg.rows.tuple_row, options=options, **kwargs)
         connection.execute(LASTING)
         return connection
     except psycopg.OperationalError as error:

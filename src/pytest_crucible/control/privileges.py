@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
+from .driver import psycopg, sql
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString

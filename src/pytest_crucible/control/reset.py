@@ -47,12 +47,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
 from ..server.address import Address
 from .admin import connect
 from .answer import Answer, OtherBackend
+from .driver import psycopg, sql
 from .marks import MARK
 from .rights import OWN, Rights
 from .sent_query import SentQuery

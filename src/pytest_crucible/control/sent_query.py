@@ -9,8 +9,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from .driver import psycopg
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -75,7 +74,7 @@ class SentQuery:
                 self._answer = None if value is None else value.decode()
         except psycopg.Error as error:
             self._error = error
-            while self._libpq.status == ConnStatus.OK and self._result() is not None:
+            while self._libpq.status == psycopg.pq.ConnStatus.OK and self._result() is not None:
                 pass  # libpq accepts a new query only after the end of the last one
         self.is_under_way = False
 
@@ -92,9 +91,9 @@ class SentQuery:
 
 
 def _check(result: PGresult) -> None:
-    if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+    if result.status in (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK):
         return
-    state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+    state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
     message = result.error_message.decode(errors="replace").strip()
     try:
         kind = psycopg.errors.lookup(state)

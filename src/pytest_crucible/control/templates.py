@@ -12,14 +12,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-import psycopg
-from psycopg import sql
-
 from ..errors import TemplateError
 from ..project.template_trace import Trace
 from ..server.address import Address
 from . import database_names
 from .admin import Admin
+from .driver import psycopg, sql
 from .marks import DatabaseEntry
 
 KEPT_TEMPLATES = 4

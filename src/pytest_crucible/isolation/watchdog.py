@@ -33,9 +33,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import psycopg
-
 from ..control import connect
+from ..control.driver import psycopg
 from ..errors import BlockedError, CrucibleError
 from ..redirect import Opened, opened_by
 from ..redirect.forks import Background

@@ -6,11 +6,10 @@ import threading
 from itertools import count
 from typing import NamedTuple
 
-import psycopg
-
 from ..control import Admin, Answer, Control, Rights, templates
 from ..control import database_names as names
 from ..control.database_names import WorkerNames
+from ..control.driver import psycopg
 from ..errors import ServerError
 from ..redirect import Target, forks
 from ..settings import Settings

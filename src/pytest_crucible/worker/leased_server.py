@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..control import Admin, Rights, templates
+from ..control import Admin, Rights, driver, templates
 from ..control.database_names import process_of
 from ..redirect import forks
 from ..server import Lease, lease
@@ -42,6 +42,7 @@ class LeasedServer:
         """
         with self._lock:
             if self._lease is None:
+                driver.import_meanwhile()  # the server may take longer to start
                 self._lease = lease(self.settings.server, root=self.settings.root, linger=self.settings.linger)
                 self.notes += self._lease.notes
             return self._lease

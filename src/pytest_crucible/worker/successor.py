@@ -10,10 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-import psycopg
-
 from ..control import Admin, templates
 from ..control.database_names import process_of
+from ..control.driver import psycopg
 from ..control.templates import Template
 from ..redirect import forks
 from ..server.folders import LEAST

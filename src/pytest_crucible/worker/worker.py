@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 
-import psycopg
-
 from .. import recipes
 from ..control import Control
 from ..control import database_names as names
 from ..control.database_names import WorkerNames
+from ..control.driver import psycopg
 from ..errors import CrucibleError
 from ..redirect import Origin, OtherEngines, Redirect, Target
 from ..server.address import Address
