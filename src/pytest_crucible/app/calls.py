@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from ..errors.locations import REQUEST
 from ..redirect.loops import running_loop
@@ -36,6 +38,12 @@ class Signal:
             if self._event is None:
                 self._event = anyio.Event()
             await self._event.wait()
+
+
+async def pause() -> None:
+    """Let every task that can run take its next step."""
+    # anyio does the same, and takes half as long again, since it asks which library runs.
+    await (anyio.lowlevel.checkpoint() if running_loop() is None else asyncio.sleep(0))
 
 
 class Call:

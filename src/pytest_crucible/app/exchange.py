@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-import anyio.lowlevel
-
 from ..errors import ApplicationError
-from .calls import Call, Flow, Signal
+from .calls import Call, Flow, Signal, pause
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -121,7 +119,7 @@ class HttpExchange(Exchange):
     async def send(self, message: Message) -> None:
         """Take the status, then the body piece by piece; wait while the client has too much to read."""
         if self.left:
-            await anyio.lowlevel.checkpoint()  # dropped, as by uvicorn; other tasks may run
+            await pause()  # dropped, as by uvicorn; other tasks may run
             return
         if message["type"] == "http.response.start":
             self.headers = list(message.get("headers", ()))
@@ -135,8 +133,11 @@ class HttpExchange(Exchange):
 
     async def answered(self) -> None:
         """Wait for the beginning of the response; if that is all of it, wait until the application has ended."""
+        await pause()  # most applications get to their end, or to their first wait
         await self.signal.until(lambda: self.status is not None or self.call.ended)
-        await anyio.lowlevel.checkpoint()  # an answer sent without a pause is no stream
+        if self.call.ended:
+            return
+        await pause()  # an answer sent without a pause is no stream
         if self.complete:
             await self.signal.until(lambda: self.call.ended)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -12,6 +12,8 @@ import anyio
 
 from .exchange import Exchange
 
+UNLIMITED = nullcontext()
+
 
 def library_of(request: Any) -> Any:
     """Return the library of *request*: httpx or httpx2."""
@@ -19,13 +21,14 @@ def library_of(request: Any) -> Any:
     return import_module("httpx2" if "httpx2" in modules else "httpx")
 
 
-@contextmanager
-def reading(request: Any) -> Iterator[None]:
+def reading(request: Any) -> AbstractContextManager[None]:
     """Raise httpx's ReadTimeout if the block takes longer than the read timeout of *request*."""
     seconds = request.extensions.get("timeout", {}).get("read")
-    if seconds is None:
-        yield
-        return
+    return UNLIMITED if seconds is None else _limited(request, seconds)
+
+
+@contextmanager
+def _limited(request: Any, seconds: float) -> Iterator[None]:
     try:
         with anyio.fail_after(seconds):
             yield
@@ -34,9 +37,9 @@ def reading(request: Any) -> Iterator[None]:
         raise library_of(request).ReadTimeout(message, request=request) from error
 
 
-def body(request: Any, chunks: AsyncIterator[bytes], exchange: Exchange) -> Any:
-    """Return the body of the response to *request*: *chunks*, which come as long as *exchange* lasts."""
-    return _body_class(library_of(request))(chunks, exchange)
+def body(library: Any, chunks: AsyncIterator[bytes], exchange: Exchange) -> Any:
+    """Return the body of a response of *library*: *chunks*, which come as long as *exchange* lasts."""
+    return _body_class(library)(chunks, exchange)
 
 
 @cache

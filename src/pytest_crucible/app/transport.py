@@ -56,7 +56,7 @@ class AsgiTransport(httpx.AsyncBaseTransport):
         __tracebackhide__ = True
         raising = request.extensions.get("raise_app_exceptions", self.raise_app_exceptions)
         scope = self._scope(request)
-        if scope["scheme"] in ("ws", "wss") or request.headers.get("upgrade", "").lower() == "websocket":
+        if scope["scheme"] in ("ws", "wss") or dict(scope["headers"]).get(b"upgrade", b"").lower() == b"websocket":
             from .websockets import connect
 
             return await connect(self.app, scope, request, raising=raising, patience=self.patience)
@@ -99,7 +99,7 @@ def _response(request: Any, exchange: HttpExchange) -> Any:
     return library.Response(
         exchange.status,
         headers=exchange.headers,
-        stream=body(request, _chunks(request, exchange), exchange),
+        stream=body(library, _chunks(request, exchange), exchange),
         request=request,
     )
 

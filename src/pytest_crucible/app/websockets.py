@@ -188,7 +188,7 @@ async def connect(app: App, scope: Message, request: Any, *, raising: bool, pati
         await exchange.leave(0)
         raise
     library = library_of(request)
-    stream = body(request, _nothing(), exchange)
+    stream = body(library, _nothing(), exchange)
     if exchange.status == OPENED:
         extensions: dict[str, Any] = {"network_stream": Wire(exchange)}
         return library.Response(OPENED, headers=exchange.headers, stream=stream, extensions=extensions, request=request)
