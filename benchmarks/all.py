@@ -29,6 +29,7 @@ BENCHMARKS = {
     "startup": "7",
     "suite": "5",
     "server": "",
+    "transports": "3",
     "factories": "4",
     "migrations": "3",
 }

@@ -82,7 +82,7 @@ def row(name: str, app: Any, method: str, loop: asyncio.AbstractEventLoop, block
     found = interleaved({name: act(kind) for name, kind in TRANSPORTS.items()}, blocks=blocks, rounds=10)
     micro = [spread([value * 1e6 for block in found for value in block[name]]) for name in TRANSPORTS]
     times, task = (ratio(found, name, "httpx's") for name in ("Crucible's", "a task"))
-    return f"{method}, {name}", *micro, times, task, judged(times.median, LIMIT)
+    return f"{method}, {name}", *micro, task, times, judged(times.median, LIMIT)
 
 
 def main(blocks: int) -> None:
@@ -91,7 +91,7 @@ def main(blocks: int) -> None:
     apps = {"a bare application": bare, "FastAPI": framework()}
     rows = [row(name, app, method, loop, blocks) for name, app in apps.items() for method in ("GET", "POST")]
     loop.close()
-    header = ("request", *(f"{name}, µs" for name in TRANSPORTS), "times httpx's", "a task, times httpx's", "expected")
+    header = ("request", *(f"{name}, µs" for name in TRANSPORTS), "a task, times httpx's", "times httpx's", "expected")
     table("a request over ASGI", header, rows)
 
 
