@@ -265,9 +265,9 @@ class Hooks:
 
     # Inside the wrapper that filters warnings, and before that of pytest-timeout, which was registered earlier.
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: object) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
         """Make the database ready before the time-outs of the first test that needs it begin."""
-        self.run.isolation.is_last = nextitem is None
+        self.run.isolation.note_next(item.parent, nextitem and nextitem.parent)
         again = any(database.attempts.cut_off for database in self.run.worker.every)
         if self._forbidden(item) is None and self._readiness.is_due(item, again=again):
             with self._readiness.captured(item):
@@ -282,7 +282,7 @@ class Hooks:
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
-        self.run.isolation.wide_lifespans.check(getattr(item, "fixturenames", ()))
+        self.run.isolation.before_setup(getattr(item, "fixturenames", ()))
         if "crucible_test" not in getattr(item, "fixturenames", ()):
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
             item.stash[AROUND].enter_context(self.run.isolated(test))

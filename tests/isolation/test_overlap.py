@@ -205,6 +205,95 @@ def test_second():
     result.assert_outcomes(passed=2 if way == "fails" else 3, failed=int(way == "fails"))
 
 
+LEFT_IN_POOL = """
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from conftest import EVENTS
+
+URL = "postgresql+{driver}://app@db.production.invalid/app"
+KEPT = []
+
+async def test_leaves_asyncpg():
+    KEPT.append(create_async_engine(URL, pool_reset_on_return=None))
+    connection = await KEPT[0].raw_connection()
+    await connection.driver_connection.execute("BEGIN; INSERT INTO users (name) VALUES ('ada')")
+    connection.close()
+
+def test_leaves_synchronously():
+    KEPT.append(create_engine(URL, pool_reset_on_return=None))
+    connection = KEPT[0].raw_connection()
+    connection.cursor().execute("INSERT INTO users (name) VALUES ('ada')")
+    connection.close()
+
+async def test_next():
+    assert EVENTS[-3:] == ["sent", "waits", "reported"], EVENTS
+    assert await users() == 0
+"""
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg", "psycopg2"])
+def test_a_transaction_left_in_a_pool(project, driver):
+    """The driver knows of a transaction on a connection that lies in its pool, so the warning is that test's."""
+    left_out = "not synchronously" if driver == "asyncpg" else "not leaves_asyncpg"
+    warned = "-Wdefault::pytest_crucible.LeakWarning"
+    result = run(project, LEFT_IN_POOL.replace("{driver}", driver), "", "-k", left_out, warned)
+    result.assert_outcomes(passed=3, warnings=1, deselected=1)
+    result.stdout.fnmatch_lines(["*::test_leaves_*", "*LeakWarning: The test left a transaction open*"])
+
+
+def test_the_last_test_of_a_class(project):
+    """Fixtures of its class are torn down after it, and find the database as the reset leaves it."""
+    tests = """
+from conftest import EVENTS
+
+class TestWrites:
+    async def test_writes(self, db_session):
+        db_session.add(User(name="grace"))
+        await db_session.commit()
+
+    @classmethod
+    def teardown_class(cls):
+        assert EVENTS[-2:] == ["sent", "waits"], EVENTS
+
+def test_last():
+    pass
+"""
+    run(project, tests).assert_outcomes(passed=3)
+
+
+def test_a_hook_before_the_fixtures(project):
+    """The reset is over before any hook sets the next test up, whatever it does."""
+    hook = """
+def pytest_runtest_setup(item):
+    assert EVENTS[-3:] in ([], ["sent", "reported", "waits"]), EVENTS
+"""
+    run(project, "async def test_reads():\n    assert await users() == 0\n", hook).assert_outcomes(passed=2)
+
+
+def test_a_late_leak_when_the_run_stops(project):
+    """A leak that is found after the last test of a run that stops is a warning, even where warnings are errors."""
+    tests = """
+import pytest
+
+@pytest.fixture
+def fails():
+    yield
+    assert False
+
+async def test_locks(fails):
+    async with engine.connect() as connection:
+        await connection.execute(text(LOCK))
+        await connection.commit()
+
+async def test_never():
+    pass
+"""
+    lock = "LOCK = \"DO $$ BEGIN EXECUTE 'SELECT pg_advisory' || '_lock(1)'; END $$\"\n"
+    result = run(project, lock + tests, "", "-x", "-Werror")
+    result.assert_outcomes(passed=2, errors=1, warnings=1)
+    result.stdout.fnmatch_lines(["*LeakWarning: *test_locks:"])
+
+
 def test_a_leak_that_nothing_could_tell(project):
     """A function takes a lock: the warning comes late, names the test, and from then on resets are waited for."""
     tests = """

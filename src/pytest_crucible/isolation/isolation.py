@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager, suppress
 
-from ..errors import CrucibleError, ServerError
+from ..errors import CrucibleError, LeakWarning, ServerError
 from ..report import Figures
 from ..settings import Settings
 from ..worker.database import Database
@@ -39,6 +40,7 @@ class Isolation:
         watchdog: The watchdog.
         ended: The backends that were ended, for errors that follow.
         is_last: Whether no test of this process follows.
+        is_last_of_group: Whether no test of the same class or module follows.
     """
 
     def __init__(self, settings: Settings, worker: Worker, figures: Figures) -> None:
@@ -49,7 +51,7 @@ class Isolation:
         self.children = Children(worker, self.layers, self.resets)
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
-        self.is_last = False
+        self.is_last = self.is_last_of_group = False
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
         self._unsettled: IsolatedTest | None = None
@@ -62,11 +64,19 @@ class Isolation:
 
     def close(self) -> None:
         """End the service for children and the watchdog."""
-        with suppress(CrucibleError):
-            self.settle()
+        self._settle_at_end()
         self.children.close()
         self._libraries.remove()
         self.watchdog.close()
+
+    def note_next(self, group: Hashable, following: Hashable) -> None:
+        """Note the *group* (class or module) of the test that comes now, and that *following* it, if any."""
+        self.is_last, self.is_last_of_group = following is None, following is not group
+
+    def before_setup(self, fixtures: Collection[str]) -> None:
+        """Wait for the reset, before hooks and *fixtures* of the next test see a database."""
+        self.settle()
+        self.wide_lifespans.check(fixtures)
 
     def begin_test(self, test: IsolatedTest) -> None:
         """Make the databases ready, and note when *test* begins and which transactions are open before it."""
@@ -88,8 +98,8 @@ class Isolation:
     def end_test(self, test: IsolatedTest) -> None:
         """Reset the databases that *test* may have changed, or have the next test get fresh clones.
 
-        Where nothing but another test can come, the reset is only sent, and `settle` waits for it: meanwhile pytest
-        reports the test, and prepares the next one.
+        Where nothing but another test of the same class or module can come, the reset is only sent, and `settle` waits
+        for it: meanwhile pytest reports the test, and prepares the next one.
 
         Raises:
             LeakWarning: If the user made it an error, and the test left a transaction open.
@@ -136,10 +146,16 @@ class Isolation:
                 test.leaks += self.resets.finish(test)
                 self._finish(test, late=True)
 
+    def _settle_at_end(self) -> None:
+        """Like `settle`, where no test is left that a leak could be an error of."""
+        with warnings.catch_warnings(), suppress(CrucibleError):
+            warnings.simplefilter("default", LeakWarning)
+            self.settle()
+
     def _must_wait(self, test: IsolatedTest, touched: Collection[Database]) -> bool:
         """Return whether the reset after *test* may find a leak, which is to be reported in this test."""
         return (
-            self.is_last
+            self.is_last_of_group
             or test.failed
             or test.isolation != "reset"
             or self._settings.leaks == "all"
@@ -177,7 +193,7 @@ class Isolation:
 
     def end_fixture(self, key: Hashable) -> None:
         """Take the layer of a wide fixture off that was torn down, and reset what its teardown did."""
-        self.settle()
+        self._settle_at_end()
         self.resets.fixtures.pop(key, None)
         if self.layers.gone(key):
             if stale := [database for database in self._worker.databases if database.stale]:

@@ -144,9 +144,12 @@ class ConnectionEntry:
         return (state := self._state) is not None and state.is_altered
 
     @property
-    def may_lock(self) -> bool:
-        """True if the session may hold an advisory lock."""
-        return (state := self._state) is not None and state.may_lock
+    def may_be_open(self) -> bool:
+        """True if it is in use, or lies in its pool with an open transaction, or perhaps with an advisory lock."""
+        connection, state = self.connection(), self._state
+        if self.checked_out or (state is not None and state.may_lock):
+            return True
+        return connection is not None and drivers.in_transaction(connection)
 
     @property
     def _state(self) -> SessionState | None:

@@ -17,6 +17,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from .drivers import in_transaction
 from .session_state import End, SessionState, StateChange, Step
 from .statements import steps_in
 
@@ -188,9 +189,7 @@ def _note(connection: Any, steps: tuple[Step, ...], *parameters: Any) -> None:
 
 def _in_transaction(connection: Any) -> bool:
     """Return whether a statement that runs now is part of a transaction."""
-    if hasattr(connection, "is_in_transaction"):  # asyncpg
-        return bool(connection.is_in_transaction())
-    return not connection.autocommit or connection.info.transaction_status != 0
+    return not getattr(connection, "autocommit", True) or in_transaction(connection)
 
 
 def _flat(parameters: Any) -> Iterator[Any]:

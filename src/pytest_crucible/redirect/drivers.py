@@ -13,8 +13,8 @@ from typing import Any
 _POSTGRESQL = {"asyncpg", "psycopg", "psycopg_pool", "psycopg2", "psycopg2cffi", "pg8000", "pygresql", "psqlpy"}
 _ADAPTERS = "sqlalchemy.dialects.postgresql."
 _GRACE = 2.0
-# PQTRANS_ACTIVE (PostgreSQL manual, 32.2: PQtransactionStatus).
-_ACTIVE = 1
+# PQTRANS_IDLE and PQTRANS_ACTIVE (PostgreSQL manual, 32.2: PQtransactionStatus).
+_IDLE, _ACTIVE = 0, 1
 
 
 def speaks_postgresql(connection: object) -> bool:
@@ -51,6 +51,13 @@ def is_busy(driver: str, connection: Any) -> bool:
     if driver == "psycopg":
         return int(connection.info.transaction_status) == _ACTIVE
     return int(connection.get_transaction_status()) == _ACTIVE
+
+
+def in_transaction(connection: Any) -> bool:
+    """Return whether a transaction is open on *connection*, or a statement runs, as far as the driver knows."""
+    if hasattr(connection, "is_in_transaction"):  # asyncpg
+        return bool(connection.is_in_transaction())
+    return int(connection.info.transaction_status) != _IDLE
 
 
 def has_hung_up(driver: str, connection: Any) -> bool:

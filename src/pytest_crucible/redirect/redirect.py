@@ -194,9 +194,9 @@ class Redirect:
         return used | in_use | self._detached
 
     def may_be_open(self, database: str) -> bool:
-        """Return whether a connection to *database* is checked out, or may hold an advisory lock in its pool."""
+        """Return whether a connection to *database* is in use, or may have something open in its pool."""
         here = (entry for entry in self._registry.live() if entry.target.address.database == database)
-        return any(entry.checked_out or entry.may_lock for entry in here)
+        return any(entry.may_be_open for entry in here)
 
     def loops(self) -> set[Loop]:
         """Return the event loops that live connections belong to: cheap enough to call around each test."""
