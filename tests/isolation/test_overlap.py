@@ -177,6 +177,32 @@ async def test_reads(db_session):
     result.stdout.fnmatch_lines(["*1 fresh clone*", "*test_drops*"])
 
 
+def test_a_fork_between_two_tests(project):
+    """A child finds the database as the reset leaves it, and what that needs is still told of the right test."""
+    tests = """
+async def test_drops(db_session):
+    await db_session.execute(text("DROP TABLE users"))
+    await db_session.commit()
+
+async def test_reads(db_session):
+    assert await users() == 0
+"""
+    hook = """
+import os
+
+def pytest_runtest_logstart(nodeid):
+    if "reads" in nodeid:
+        assert EVENTS[-2:] == ["sent", "reported"]
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+        assert "waits" in EVENTS[-2:]
+"""
+    result = run(project, tests, hook)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*1 fresh clone*", "*test_drops*"])
+
+
 @pytest.mark.parametrize("way", ["leaks", "advisory", "url", "fails"])
 def test_what_may_leave_something_open_is_waited_for(project, way):
     """A warning belongs to the test that is its cause, so the end of such a test waits for the reset."""

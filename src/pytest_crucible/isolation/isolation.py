@@ -48,7 +48,7 @@ class Isolation:
         self.layers = Layers(worker, self.users)
         self.resets = Resets(settings, worker, figures)
         self.wide_lifespans = WideLifespans(self.users, self.layers, worker.redirect)
-        self.children = Children(worker, self.layers, self.resets)
+        self.children = Children(worker, self.layers, self.resets, self._settle_at_end)
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
         self.is_last = self.is_last_of_group = False
@@ -147,7 +147,7 @@ class Isolation:
                 self._finish(test, late=True)
 
     def _settle_at_end(self) -> None:
-        """Like `settle`, where no test is left that a leak could be an error of."""
+        """Like `settle`, where a leak cannot be an error of a test."""
         with warnings.catch_warnings(), suppress(CrucibleError):
             warnings.simplefilter("default", LeakWarning)
             self.settle()
