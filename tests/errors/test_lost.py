@@ -86,6 +86,32 @@ async def test_first(db_session, crucible_run):
     assert left_behind(project_server[1].admin) == []
 
 
+@pytest.mark.parametrize("reset", [1, 2])
+def test_a_reset_that_cannot_be_sent(project, project_server, reset, monkeypatch):
+    """The test after whose end the connection is found closed says so, also where that reset comes with more."""
+    monkeypatch.setattr("pytest_crucible.control.reset.SWEEP_EVERY", reset)
+    result = project.run(
+        HEAD
+        + """
+async def test_before(db_session):
+    await db_session.execute(text("SELECT 1"))
+
+async def test_first(db_session, crucible_run):
+    await db_session.execute(text("SELECT 1"))
+    await db_session.close()
+    with psycopg.connect(**crucible_run.worker.server.connect().address.libpq(), autocommit=True) as connection:
+        pid = crucible_run.worker.main.connect().pid
+        connection.execute("SELECT pg_terminate_backend(%s, 2000)", [pid])
+
+def test_last():
+    pass
+"""
+    )
+    result.stdout.re_match_lines([r".*ERROR at teardown of test_first.*", r"E .*ServerError: .* was lost.*"])
+    result.assert_outcomes(passed=3, errors=1)
+    assert left_behind(project_server[1].admin) == []
+
+
 @pytest.mark.slow
 def test_a_server_that_dies(own_project):
     """Each test that needs it says so, at once; nothing is left of it."""

@@ -165,9 +165,6 @@ class Control:
         """
         with self._lock:
             self._reset.wait()
-            self._until_sweep -= 1
-            if not self._until_sweep:
-                self._sweep()
             backends = f"{{{','.join(map(str, allowed))}}}"
             self._reset.send(backends, str(most), str(held or self.prepares), str(every_one))
 
@@ -187,6 +184,9 @@ class Control:
                 text = self._reset.answer()
             except psycopg.errors.LockNotAvailable:
                 return Answer("locked")
+            self._until_sweep -= 1
+            if not self._until_sweep:
+                self._sweep()
         return Answer("reset") if text is None else self._answer_of(json.loads(text))
 
     def _answer_of(self, answer: dict[str, Any]) -> Answer:

@@ -43,7 +43,8 @@ class SentQuery:
             if not self._is_prepared:
                 _check(self._libpq.prepare(NAME, self._query.encode()))
                 self._is_prepared = True
-            self._libpq.consume_input()  # an error if the server has closed its end meanwhile
+            for _ in range(2):  # an error if the server has closed its end: first the reason is read, then the end
+                self._libpq.consume_input()
             self._libpq.send_query_prepared(NAME, [parameter.encode() for parameter in parameters])
             while self._libpq.flush():
                 self._wait(select.POLLIN | select.POLLOUT)
