@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ PYPROJECT = "pyproject.toml"
 
 @dataclass
 class Stock:
-    """A database that only upgrades have changed; others are copied from it, and it is upgraded further."""
+    """A database that is kept, and upgraded further whenever a later revision is wanted."""
 
     database: Scratch
     applied: frozenset[str]
@@ -32,6 +32,9 @@ class Stock:
 
 class Migrations:
     """The migrations of a project, and databases that stand at any of their revisions.
+
+    Two are kept. Only upgrades change the stock; others are copied from it. Walks go down and up again in a copy, one
+    after the other, as long as each leaves it as it was, rows included: none finds what another one has done.
 
     Attributes:
         walks: The results of walks over single revisions, shared by the checks.
@@ -41,6 +44,7 @@ class Migrations:
         self.settings = settings
         self._worker = worker
         self._stock: Stock | None = None
+        self._walked: Stock | None = None
         self._broken: dict[str, MigrationError] = {}
         self._catalogs: dict[frozenset[str], list[str]] = {}
         self.walks: dict[str, Walk | MigrationError] = {}
@@ -87,13 +91,8 @@ class Migrations:
     @contextmanager
     def copy(self, *revisions: str) -> Iterator[Scratch]:
         """Yield such a database without redirecting any engine to it."""
-        stock = self._stock_at(self._resolved(revisions))
-        stock.close()
-        self._worker.server.connect().empty(stock.name)
-        with self._dropping() as name:
-            templates.clone(self._worker.server.connect(), templates.Template(stock.name, self.owner), name)
-            with closing(self._scratch(name)) as database:
-                yield database
+        with self._dropping() as name, closing(self._clone(name, self._resolved(revisions))) as database:
+            yield database
 
     def refuse_unreachable(self, *revisions: str) -> None:
         """Refuse *revisions* if one of them, or one that comes before them, is known to fail."""
@@ -107,8 +106,24 @@ class Migrations:
         """Return the schema after the upgrade to *revisions*."""
         applied = self.revisions.applied_at(*revisions)
         if applied not in self._catalogs:
-            self._catalogs[applied] = self._stock_at(revisions).catalog()
+            self._catalogs[applied] = self.walked_at(*revisions).catalog()
         return self._catalogs[applied]
+
+    def walked_at(self, *revisions: str) -> Scratch:
+        """Return the database for walks, upgraded to *revisions*."""
+        wanted = self.revisions.applied_at(*revisions)
+        if self._walked is not None and self._walked.applied <= wanted:
+            with suppress(MigrationError):  # the stock tells whether a migration is to blame
+                self._advance(self._walked, revisions)
+                return self._walked.database
+        self.drop_walked()
+        self._walked = Stock(self._clone(self._worker.spare(), revisions), wanted)
+        return self._walked.database
+
+    def drop_walked(self) -> None:
+        """Drop the database for walks; the next one begins with a new copy."""
+        self._drop(self._walked)
+        self._walked = None
 
     @contextmanager
     def empty(self) -> Iterator[Scratch]:
@@ -125,11 +140,9 @@ class Migrations:
         return revision.parents[0] if revision.parents else f"{revision.id}@{BASE}"
 
     def close(self) -> None:
-        """Drop the database that is kept for copies."""
-        if self._stock is not None:
-            self._stock.database.close()
-            self._worker.server.connect().drop(self._stock.database.name)
-            self._stock = None
+        """Drop the databases that are kept."""
+        self.drop_walked()
+        self._drop_stock()
 
     # -- the stock ---------------------------------------------------------------------------------------------------
 
@@ -140,24 +153,42 @@ class Migrations:
         self.refuse_unreachable(*revisions)
         wanted = self.revisions.applied_at(*revisions)
         if self._stock is None or not self._stock.applied <= wanted:
-            self.close()
+            self._drop_stock()
             database = self._create(self._worker.spare())
             self._stock = Stock(database, frozenset())
             database.prepare()
-        if self._stock.applied != wanted:
-            self._advance(self._stock, revisions)
-            self._stock.applied = wanted
-        return self._stock.database
-
-    def _advance(self, stock: Stock, revisions: tuple[str, ...]) -> None:
         try:
-            for revision in revisions:
-                stock.database.upgrade(revision)
+            self._advance(self._stock, revisions)
         except MigrationError as error:
-            self.close()  # it is unknown which revisions are applied in it
+            self._drop_stock()  # it is unknown which revisions are applied in it
             if error.revision is not None:
                 self._broken[error.revision] = error
             raise
+        return self._stock.database
+
+    def _advance(self, stock: Stock, revisions: tuple[str, ...]) -> None:
+        wanted = self.revisions.applied_at(*revisions)
+        if stock.applied != wanted:
+            for revision in revisions:
+                stock.database.upgrade(revision)
+            stock.applied = wanted
+
+    def _clone(self, name: str, revisions: tuple[str, ...]) -> Scratch:
+        stock = self._stock_at(revisions)
+        stock.close()
+        admin = self._worker.server.connect()
+        admin.empty(stock.name)
+        templates.clone(admin, templates.Template(stock.name, self.owner), name)
+        return self._scratch(name)
+
+    def _drop_stock(self) -> None:
+        self._drop(self._stock)
+        self._stock = None
+
+    def _drop(self, stock: Stock | None) -> None:
+        if stock is not None:
+            stock.database.close()
+            self._worker.server.connect().drop(stock.database.name)
 
     @contextmanager
     def _dropping(self) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ..recipes.alembic.autogenerate import compare
 from ..recipes.alembic.scripts import Scripts
 from ..recipes.recipe import URL, create_extension
 from ..redirect import Redirect
-from . import catalog
+from . import catalog, contents
 
 OPEN = (
     "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -107,6 +107,10 @@ class Scratch:
         """Return every fact of the schema, as `catalog.catalog` lists them."""
         return catalog.catalog(self._control)
 
+    def contents(self) -> list[Any] | None:
+        """Return the contents of the database beyond its schema, as `contents.contents` lists it."""
+        return contents.contents(self._control)
+
     def execute(self, statement: str, **parameters: object) -> list[Any]:
         """Run one statement of SQL, commit, and return its rows, if any.
 
@@ -122,7 +126,7 @@ class Scratch:
         return create_engine(URL, poolclass=NullPool)
 
     def close(self) -> None:
-        """Close the connection that reads the catalog."""
+        """Close the connection that reads the catalog and the contents."""
         control = vars(self).pop("_control", None)
         if control is not None:
             control.close()

@@ -19,7 +19,8 @@ class Walk:
         before: The schema before it.
         done: The schema after its upgrade.
         undone: The schema after its downgrade; None if its downgrade() raises `NotImplementedError`.
-        again: The schema after the second upgrade, or the error of that upgrade.
+        again: The schema after the second upgrade, or after a downgrade() that raises `NotImplementedError`; or the
+            error of that upgrade.
     """
 
     revision: Revision
@@ -51,14 +52,27 @@ def _walk(migrations: Migrations, revision: Revision) -> Walk:
     migrations.refuse_unreachable(revision.id)
     before = migrations.catalog_at(*migrations.before(revision))
     done = migrations.catalog_at(revision.id)
-    with migrations.copy(revision.id) as database:
-        try:
-            database.downgrade(migrations.below(revision))
-        except MigrationError as error:
-            if isinstance(error.__cause__, NotImplementedError):
-                return Walk(revision, before, done, None, done)
-            raise
-        return Walk(revision, before, done, database.catalog(), _again(database, revision))
+    database = migrations.walked_at(revision.id)
+    contents = database.contents()
+    again = None
+    try:
+        undone, again = _down_and_up(database, revision, migrations.below(revision))
+        return Walk(revision, before, done, undone, again)
+    finally:
+        if again != done or contents is None or database.contents() != contents:
+            migrations.drop_walked()
+
+
+def _down_and_up(
+    database: Scratch, revision: Revision, below: str
+) -> tuple[list[str] | None, list[str] | MigrationError]:
+    try:
+        database.downgrade(below)
+    except MigrationError as error:
+        if isinstance(error.__cause__, NotImplementedError):
+            return None, database.catalog()
+        raise
+    return database.catalog(), _again(database, revision)
 
 
 def _again(database: Scratch, revision: Revision) -> list[str] | MigrationError:
