@@ -55,6 +55,15 @@ def test_a_user_that_is_killed_asks_for_nothing(client):
     assert gone_after(nest) < 5
 
 
+def test_a_user_that_is_killed_withdraws_what_was_asked_before(client, take):
+    """Nor does the server live on for a user that has left in order before one that is killed."""
+    take(linger=LONG).release()
+    victim = client("linger")
+    nest = victim.wait_ready()
+    victim.bury()
+    assert gone_after(nest) < 5
+
+
 def test_a_user_that_leaves_asks(client, take):
     """The next run's process finds the server of the last one."""
     before = client("linger")

@@ -30,6 +30,7 @@ class Share:
         self._linger = linger
         self._seconds = seconds
         self._users = locks.acquire(where.users, exclusive=False, seconds=seconds)
+        os.ftruncate(self._users, 0)  # what an earlier user has asked for ends with this one, even if it is killed
         _SHARES.add(self)
 
     def join(self, running: Callable[[], Found | None], start: Callable[[int], None]) -> Found | None:
