@@ -282,11 +282,11 @@ class Hooks:
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
-        self.run.isolation.before_setup(getattr(item, "fixturenames", ()))
         if "crucible_test" not in getattr(item, "fixturenames", ()):
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
             item.stash[AROUND].enter_context(self.run.isolated(test))
         with self.run.isolation.watchdog.watching(item.nodeid):
+            self.run.isolation.before_setup(getattr(item, "fixturenames", ()))
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
