@@ -50,6 +50,24 @@ def test_what_is_made_ahead(suite, calls: list[str], isolation: str, body: str, 
     assert calls == expected
 
 
+def test_threads_are_counted(suite):
+    """A fixture that counts the threads before a test and after it finds as many."""
+    tests = """
+        import people, pytest, threading
+
+        @pytest.fixture(autouse=True)
+        def counted():
+            before = threading.active_count()
+            yield
+            assert threading.active_count() == before
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(number):
+            people.add("ada")
+    """
+    suite.run("--crucible-isolation=clone", test_it=tests).assert_outcomes(passed=6)
+
+
 def test_tests_that_use_no_database(suite, calls: list[str]):
     """In clone isolation, too, a database that no test has used is as it was."""
     result = suite.run(

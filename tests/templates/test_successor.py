@@ -27,7 +27,7 @@ def worker(work: Callable[..., Worker]) -> Worker:
 def prepare(worker: Worker) -> None:
     """Make the successor, and wait for it."""
     worker.main.prepare_successor()
-    worker.main._successor._thread.wait()
+    worker.main._successor.wait()
 
 
 def replace(worker: Worker) -> None:

@@ -32,8 +32,10 @@ class Successor:
     def __init__(self, database: str, names: Iterator[str]) -> None:
         self._database = database
         self._names = names
-        self._thread = forks.Background("crucible-successor", self._work, lambda: None)
-        self._working = threading.Lock()
+        # One thread for all successors: a test may count the threads around it.
+        self._thread = forks.Background("crucible-successor", self._run, self._wake)
+        self._changed = threading.Condition()
+        self._is_wanted = self._is_leaving = False
         self._template: Template | None = None
         self._made = ""
         self._old: list[str] = []
@@ -47,6 +49,7 @@ class Successor:
         if self._template is None and not self._is_over:
             self._main, self._template = admin, template
             self._thread.start()
+            self._note(wanted=True)
 
     def take_place(self, admin: Admin, template: Template) -> bool:
         """Replace the worker database, whose sessions end, by its successor.
@@ -57,7 +60,7 @@ class Successor:
         Raises:
             ServerError: If the worker database lacks Crucible's mark.
         """
-        self._thread.wait()
+        self.wait()
         made, self._made = self._made, ""
         source, self._template = self._template, None
         if made and source is not template:
@@ -71,16 +74,23 @@ class Successor:
             return False
         return True
 
+    def wait(self) -> None:
+        """Wait until no successor is being made."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_wanted)
+
     def leave_to_parent(self) -> None:
         """Leave everything to the parent, in a forked child."""
         forks.INHERITED.append(self._admin)
         self._admin, self._is_over = None, True
+        self._changed, self._is_wanted = threading.Condition(), False
 
     def end(self) -> None:
         """Make no other successor; the caller drops what is there."""
         self._is_over = True
         if self._admin is not None:
             self._admin.cancel()
+        self._note()
         # However long that takes: the server would finish a clone whose client has gone, after the others are dropped.
         self._thread.wait()
         if self._admin is not None:
@@ -88,14 +98,36 @@ class Successor:
 
     # -- in the background -------------------------------------------------------------------------------------------
 
+    def _run(self) -> None:
+        """Make successors until the end, or the next fork."""
+        while self._is_asked():
+            self._work()
+            self._note(wanted=False)
+
+    def _is_asked(self) -> bool:
+        """Wait until a successor is wanted; return False if the thread shall end instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_wanted or self._is_leaving or self._is_over)
+            ends, self._is_leaving = self._is_leaving or self._is_over, False
+            return not ends
+
+    def _wake(self) -> None:
+        """Have the thread end before a fork; another one goes on after it."""
+        self._note(leaving=True)
+
+    def _note(self, *, wanted: bool | None = None, leaving: bool = False) -> None:
+        with self._changed:
+            self._is_wanted = self._is_wanted if wanted is None else wanted
+            self._is_leaving = self._is_leaving or leaving
+            self._changed.notify_all()
+
     def _work(self) -> None:
         """Make the successor; after an error, fresh clones are made when they are needed."""
-        with self._working:
-            try:
-                if self._template is not None and self._main is not None and not self._made:
-                    self._made = self._make(self._template, self._main)
-            except Exception:  # noqa: BLE001 - whatever it is, the clone that is needed meets it again
-                self._is_over = True
+        try:
+            if self._template is not None and self._main is not None and not self._made:
+                self._made = self._make(self._template, self._main)
+        except Exception:  # noqa: BLE001 - whatever it is, the clone that is needed meets it again
+            self._is_over = True
 
     def _make(self, template: Template, main: Admin) -> str:
         if self._admin is None:
