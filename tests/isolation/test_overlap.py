@@ -341,3 +341,30 @@ def test_last():
     result = run(project, tests)
     result.assert_outcomes(passed=4, warnings=1)
     result.stdout.fnmatch_lines(["*LeakWarning: *test_locks:"])
+
+
+def test_a_time_out_while_a_reset_is_waited_for(project):
+    """An exception that a signal raises in the wait fails one test, and the next one waits again."""
+    tests = """
+async def test_reads(db_session):
+    assert await users() == 0
+
+async def test_reads_again(db_session):
+    assert await users() == 0
+"""
+    hook = """
+import signal
+import pytest
+
+def expire(number, frame):
+    pytest.fail("too late")
+
+signal.signal(signal.SIGALRM, expire)
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.name == "test_reads":
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    return (yield)
+"""
+    run(project, tests, hook).assert_outcomes(passed=2, errors=1)

@@ -140,10 +140,14 @@ class Isolation:
             LeakWarning: See `end_test`.
             ResetError: Likewise.
         """
-        test, self._unsettled = self._unsettled, None
-        if test is not None:
+        if (test := self._unsettled) is not None:
             with suppress(ServerError):  # the next test that uses the database gets it
-                test.leaks += self.resets.finish(test)
+                try:
+                    test.leaks += self.resets.finish(test)
+                except CrucibleError:
+                    self._unsettled = None  # after anything else, such as a time-out, the reset is still to be done
+                    raise
+                self._unsettled = None
                 self._finish(test, late=True)
 
     def _settle_at_end(self) -> None:

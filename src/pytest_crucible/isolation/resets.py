@@ -67,8 +67,9 @@ class Resets:
 
     def finish(self, test: IsolatedTest) -> list[Leak]:
         """Wait for the resets that were sent after *test*, whatever happens to one of them; return the leaks."""
-        sent, self._sent = self._sent, []
-        return self._finish(sent, test.id)
+        leaks = self._finish(self._sent, test.id)
+        self._sent = []
+        return leaks
 
     def between_tests(self, databases: Iterable[Database]) -> None:
         """Reset *databases* while no test runs, but not those whose next user gets a fresh clone."""
