@@ -14,7 +14,7 @@ from figures import interleaved, judged, load, machine, milliseconds, ratio, spr
 from processor import of_server, parent
 from schemas import URL
 from sqlalchemy import create_engine, text
-from workshop import cache
+from workshop import cache, isolated
 
 from pytest_crucible.control import Control
 from pytest_crucible.run import Run
@@ -87,7 +87,7 @@ class Suite:
         return took
 
     def _test(self, pause: int) -> None:
-        with self.run.isolated(self.run.new_test("benchmark", "clone", keep=False)):
+        with isolated(self.run, "clone"):
             self.work()
             time.sleep(pause / 1000)
 

@@ -15,7 +15,7 @@ from processor import Both
 from schemas import URL
 from sqlalchemy import create_engine, text
 from ways import BARE, SEED, Turn, processes, turns
-from workshop import cache
+from workshop import cache, isolated
 
 from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
@@ -52,10 +52,10 @@ class Suite:
         """Run one test; return the time of its isolation, or of its counterpart."""
         if dirty == QUIET:
             for _ in range(2):  # the first finds the WAL moved by the reset before it
-                with self.run.isolated(self.run.new_test("benchmark", "reset", keep=False)):
+                with isolated(self.run):
                     self.work(0)
             dirty = 0
-        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
+        around = isolated(self.run)
         took = self.clock(around.__enter__)
         self.work(dirty)
         if measure == "unit":

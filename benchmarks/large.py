@@ -15,7 +15,7 @@ from figures import Block, interleaved, judged, load, machine, milliseconds, rat
 from isolation import Suite
 from processor import Both
 from sqlalchemy import text
-from workshop import cache
+from workshop import cache, isolated
 
 # The tables of `schemas.load_large`, by their number of rows.
 SIZES = {"t0": 0, "t1": 2_000, "t2": 20_000, "t3": 200_000, "t4": 1_000_000}
@@ -31,7 +31,7 @@ class Large(Suite):
 
     def test(self, dirty: int | str, measure: str) -> float:
         """Run one test that writes to the table *dirty*; return the time of its reset."""
-        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
+        around = isolated(self.run)
         around.__enter__()
         self.work(dirty)
         return self.clock(lambda: around.__exit__(None, None, None))

@@ -14,7 +14,7 @@ from figures import interleaved, machine, milliseconds, ratio, table, timed
 from schemas import URL
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
-from workshop import cache
+from workshop import cache, isolated
 
 from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
@@ -37,7 +37,7 @@ class Suite:
             for session in self.sessions[:readers]:
                 for number in range(10):
                     session.execute(text(f"SELECT count(*) FROM t{number}"))
-        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
+        around = isolated(self.run)
         took = timed(around.__enter__)
         with self.engine.begin() as connection:
             connection.execute(text("INSERT INTO t0 (name) VALUES ('new')" if write else "SELECT count(*) FROM t0"))

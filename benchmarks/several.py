@@ -11,7 +11,7 @@ from pathlib import Path
 
 from figures import interleaved, machine, milliseconds, table, timed
 from sqlalchemy import Engine, create_engine, text
-from workshop import cache
+from workshop import cache, isolated
 
 from pytest_crucible.run import Run
 from pytest_crucible.settings import Settings
@@ -33,7 +33,7 @@ class Suite:
 
     def test(self, *, write: bool, further: int) -> float:
         """Run a test that uses so many further databases; return the time of its isolation."""
-        around = self.run.isolated(self.run.new_test("benchmark", "reset", keep=False))
+        around = isolated(self.run)
         took = timed(around.__enter__)
         for engine in [self.main, *[self.engines[name] for name in FURTHER[:further]]]:
             work(engine, write=write)

@@ -24,6 +24,7 @@ from schemas import URL
 from sqlalchemy import MetaData, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
+from workshop import isolated
 
 from pytest_crucible.run import Run
 from pytest_crucible.server import lease
@@ -212,8 +213,10 @@ class Reset(Way):
 
     @contextmanager
     def around(self) -> Iterator[AsyncSession]:
-        test = self.crucible.new_test("benchmark", self.isolation, keep=False)
-        with self.crucible.isolated(test), self.crucible.sessions.async_session(self.engine, test) as session:
+        with (
+            isolated(self.crucible, self.isolation) as test,
+            self.crucible.sessions.async_session(self.engine, test) as session,
+        ):
             yield session
 
 
