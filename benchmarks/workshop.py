@@ -26,4 +26,4 @@ def isolated(run: Run, isolation: str = "reset") -> Iterator[Test]:
     """Isolate a test without pytest, in whose shadow the reset would go on: the end waits for it."""
     with run.isolated(run.new_test("benchmark", isolation, keep=False)) as test:
         yield test
-    run.isolation.settle()
+    run.isolation.finish_reset()

@@ -86,7 +86,7 @@ class World:
                 for number in used - set(leaks):
                     seats[number].end()
             self.late += self.run.isolation.is_resetting
-            self.run.isolation.settle()
+            self.run.isolation.finish_reset()
         for number in used:
             seats[number].settle()
         self.run.worker.ready()

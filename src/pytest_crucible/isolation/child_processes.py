@@ -22,19 +22,19 @@ class Children(forks.Forking):
         worker: The worker databases.
         layers: The rows of wide fixtures.
         resets: The resets of the databases.
-        settle: Waits for a reset that is under way between two tests.
+        finish_reset: Waits for a reset that is under way between two tests.
 
     Attributes:
         collected: Whether the project is imported.
         are_alive: Whether any lived when `touched` was called last, or had ended shortly before.
     """
 
-    def __init__(self, worker: Worker, layers: Layers, resets: Resets, settle: Callable[[], None]) -> None:
+    def __init__(self, worker: Worker, layers: Layers, resets: Resets, finish_reset: Callable[[], None]) -> None:
         self.collected = self.are_alive = False
         self._worker = worker
         self._layers = layers
         self._resets = resets
-        self._settle = settle
+        self._finish_reset = finish_reset
         self._service = Service(self)
         self.open = self._service.open
         self.close = self._service.close
@@ -61,7 +61,7 @@ class Children(forks.Forking):
         if not self.collected:  # the recipe would import modules whose import is under way
             return
         with suppress(Exception):  # the child gets the error when it connects
-            self._settle()  # the child cannot: the reset belongs to a test of this process
+            self._finish_reset()  # the child cannot: the reset belongs to a test of this process
             worker.make_ready()
             if not self._layers.in_test and not self._layers.are_coming_up:
                 self.reset_after_end()  # a plugin runs each test in a child, and one has crashed

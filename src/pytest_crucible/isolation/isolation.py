@@ -48,13 +48,13 @@ class Isolation:
         self.layers = Layers(worker, self.users)
         self.resets = Resets(settings, worker, figures)
         self.wide_lifespans = WideLifespans(self.users, self.layers, worker.redirect)
-        self.children = Children(worker, self.layers, self.resets, self._settle_at_end)
+        self.children = Children(worker, self.layers, self.resets, self._finish_reset_at_end)
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
         self.is_last = self.is_last_of_group = False
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
-        self._unsettled: IsolatedTest | None = None
+        self._reset_after: IsolatedTest | None = None
         self._is_wary = False
         self._worker = worker
 
@@ -64,7 +64,7 @@ class Isolation:
 
     def close(self) -> None:
         """End the service for children and the watchdog."""
-        self._settle_at_end()
+        self._finish_reset_at_end()
         self.children.close()
         self._libraries.remove()
         self.watchdog.close()
@@ -75,13 +75,13 @@ class Isolation:
 
     def before_setup(self, fixtures: Collection[str]) -> None:
         """Wait for the reset, before hooks and *fixtures* of the next test see a database."""
-        self.settle()
+        self.finish_reset()
         self.wide_lifespans.check(fixtures)
 
     def begin_test(self, test: IsolatedTest) -> None:
         """Make the databases ready, and note when *test* begins and which transactions are open before it."""
         worker = self._worker
-        self.settle()
+        self.finish_reset()
         self.children.reset_after_end()
         self.layers.in_test = True
         for variable in self._settings.variables():
@@ -98,8 +98,8 @@ class Isolation:
     def end_test(self, test: IsolatedTest) -> None:
         """Reset the databases that *test* may have changed, or have the next test get fresh clones.
 
-        Where nothing but another test of the same class or module can come, the reset is only sent, and `settle` waits
-        for it: meanwhile pytest reports the test, and prepares the next one.
+        Where nothing but another test of the same class or module can come, the reset is only sent, and `finish_reset`
+        waits for it: meanwhile pytest reports the test, and prepares the next one.
 
         Raises:
             LeakWarning: If the user made it an error, and the test left a transaction open.
@@ -123,14 +123,14 @@ class Isolation:
             test.leaks += self.resets.finish(test)
             self._finish(test)
         else:
-            self._unsettled = test
+            self._reset_after = test
 
     @property
     def is_resetting(self) -> bool:
         """True if the reset after the last test is under way."""
-        return self._unsettled is not None
+        return self._reset_after is not None
 
-    def settle(self) -> None:
+    def finish_reset(self) -> None:
         """Wait until the databases are reset after the last test, and report what it left open.
 
         A warning would appear in the next test, so the reset of a test that may leave something open is not left
@@ -140,21 +140,21 @@ class Isolation:
             LeakWarning: See `end_test`.
             ResetError: Likewise.
         """
-        if (test := self._unsettled) is not None:
+        if (test := self._reset_after) is not None:
             with suppress(ServerError):  # the next test that uses the database gets it
                 try:
                     test.leaks += self.resets.finish(test)
                 except CrucibleError:
-                    self._unsettled = None  # after anything else, such as a time-out, the reset is still to be done
+                    self._reset_after = None  # after anything else, such as a time-out, the reset is still to be done
                     raise
-                self._unsettled = None
+                self._reset_after = None
                 self._finish(test, late=True)
 
-    def _settle_at_end(self) -> None:
-        """Like `settle`, where a leak cannot be an error of a test."""
+    def _finish_reset_at_end(self) -> None:
+        """Like `finish_reset`, where a leak cannot be an error of a test."""
         with warnings.catch_warnings(), suppress(CrucibleError):
             warnings.simplefilter("default", LeakWarning)
-            self.settle()
+            self.finish_reset()
 
     def _must_wait(self, test: IsolatedTest, touched: Collection[Database]) -> bool:
         """Return whether the reset after *test* may find a leak, which is to be reported in this test."""
@@ -165,7 +165,7 @@ class Isolation:
             or self._settings.leaks == "all"
             or self._is_wary
             or self.children.are_alive
-            or not self._worker.can_settle_later(touched)
+            or not self._worker.can_finish_later(touched)
         )
 
     def _finish(self, test: IsolatedTest, *, late: bool = False) -> None:
@@ -188,7 +188,7 @@ class Isolation:
     @contextmanager
     def fixture(self, key: Hashable, name: str) -> Iterator[None]:
         """Set a wide fixture up in here: what it commits becomes its layer."""
-        self.settle()
+        self.finish_reset()
         try:
             with self.layers.coming_up(key, name):
                 yield
@@ -197,7 +197,7 @@ class Isolation:
 
     def end_fixture(self, key: Hashable) -> None:
         """Take the layer of a wide fixture off that was torn down, and reset what its teardown did."""
-        self._settle_at_end()
+        self._finish_reset_at_end()
         self.resets.fixtures.pop(key, None)
         if self.layers.gone(key):
             if stale := [database for database in self._worker.databases if database.stale]:

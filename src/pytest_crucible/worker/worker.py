@@ -108,7 +108,7 @@ class Worker(Databases):
         used = self.redirect.used()
         return [database for database in self.databases if database in self._open_to_all or database.name in used]
 
-    def can_settle_later(self, databases: Iterable[Database]) -> bool:
+    def can_finish_later(self, databases: Iterable[Database]) -> bool:
         """Return whether the resets of *databases*, which were sent, need not be waited for at once.
 
         That is so if only engines of this process use them, and have left nothing open.
