@@ -25,13 +25,13 @@ def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def opened(cache: Path, many: int) -> Iterator[World]:
+def opened(cache: Path, many: int = rights.MANY_ROWS, *, only_engines: bool = False) -> Iterator[World]:
     """Open a worker database in which tables with more than *many* rows are restored by difference."""
     with pytest.MonkeyPatch.context() as patch:
         if "CRUCIBLE_CACHE" not in os.environ:
             patch.setenv("CRUCIBLE_CACHE", str(cache))
         patch.setattr(rights, "MANY_ROWS", many)
-        world = World()
+        world = World(only_engines=only_engines)
         yield world
         world.close()
 
@@ -41,4 +41,11 @@ def opened(cache: Path, many: int) -> Iterator[World]:
 def world(world_cache: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """Yield the worker database; its server and caches are the tests' own. A module may set MANY_ROWS."""
     with opened(world_cache, getattr(request.module, "MANY_ROWS", rights.MANY_ROWS)) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def engines(world_cache: Path) -> Iterator[World]:
+    """Yield a worker database that nothing but engines uses."""
+    with opened(world_cache, only_engines=True) as world:
         yield world

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from programs import LEAKS, Program, programs
 from test_reset import QUICK, THOROUGH, check
 from world import World
-
-
-@pytest.fixture(scope="module")
-def engines(world_cache: Path) -> Iterator[World]:
-    """Yield a worker database that nothing but engines uses."""
-    with pytest.MonkeyPatch.context() as patch:
-        if "CRUCIBLE_CACHE" not in os.environ:
-            patch.setenv("CRUCIBLE_CACHE", str(world_cache))
-        world = World(only_engines=True)
-        yield world
-        world.close()
 
 
 @settings(QUICK)

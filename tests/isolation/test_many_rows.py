@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
-from programs import LEAKS, Program, alone, interleaved, programs
+from programs import LEAKS, Program, interleaved, programs
 from test_differential import Twin, twin
-from test_reset import QUICK, THOROUGH, check
+from test_reset import QUICK, THOROUGH, check, missed
 from world import World
 
 from tests.shared.examples import examples
@@ -44,14 +44,7 @@ def test_a_thousand_programs_are_put_back(world: World, program: Program, leaks:
 @pytest.mark.slow
 def test_each_statement_by_itself_is_put_back(world: World):
     """Nothing else in the test hides a change that was missed."""
-    missed = {}
-    for program in alone():
-        world.play(program)
-        found = world.differences() + world.moved_sequences()
-        if found:
-            missed[str(program)] = found
-            world.begin_anew()
-    assert missed == {}
+    assert missed(world) == {}
 
 
 @settings(QUICK, max_examples=8)

@@ -44,6 +44,14 @@ async def test_writes(db_session):
     db_session.add(User(name="ada"))
     await db_session.commit()
 """
+DROPS = """
+async def test_drops(db_session):
+    await db_session.execute(text("DROP TABLE users"))
+    await db_session.commit()
+
+async def test_reads(db_session):
+    assert await users() == 0
+"""
 POLLING = """
 import threading
 import pytest
@@ -164,29 +172,13 @@ def pytest_runtest_logfinish():
 
 def test_ddl_makes_a_clone_before_the_next_test(project):
     """A reset that only a clone can do is found out when it is waited for."""
-    tests = """
-async def test_drops(db_session):
-    await db_session.execute(text("DROP TABLE users"))
-    await db_session.commit()
-
-async def test_reads(db_session):
-    assert await users() == 0
-"""
-    result = run(project, tests)
+    result = run(project, DROPS)
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(["*1 fresh clone*", "*test_drops*"])
 
 
 def test_a_fork_between_two_tests(project):
     """A child finds the database as the reset leaves it, and what that needs is still told of the right test."""
-    tests = """
-async def test_drops(db_session):
-    await db_session.execute(text("DROP TABLE users"))
-    await db_session.commit()
-
-async def test_reads(db_session):
-    assert await users() == 0
-"""
     hook = """
 import os
 
@@ -198,7 +190,7 @@ def pytest_runtest_logstart(nodeid):
         os.wait()
         assert "waits" in EVENTS[-2:]
 """
-    result = run(project, tests, hook)
+    result = run(project, DROPS, hook)
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(["*1 fresh clone*", "*test_drops*"])
 

@@ -31,6 +31,18 @@ def check(world: World, program: Program, leaks: frozenset[int]) -> None:
         raise
 
 
+def missed(world: World) -> dict[str, list[str]]:
+    """Return the statements that are not put back by themselves, each with what it left."""
+    found = {}
+    for program in alone():
+        world.play(program)
+        left = world.differences() + world.moved_sequences()
+        if left:
+            found[str(program)] = left
+            world.begin_anew()
+    return found
+
+
 @settings(QUICK)
 @given(program=programs(), leaks=LEAKS)
 def test_every_program_is_put_back(world: World, program: Program, leaks: frozenset[int]):
@@ -49,11 +61,4 @@ def test_a_thousand_programs_are_put_back(world: World, program: Program, leaks:
 @pytest.mark.slow
 def test_each_statement_by_itself_is_put_back(world: World):
     """Nothing else in the test hides a change that was missed."""
-    missed = {}
-    for program in alone():
-        world.play(program)
-        found = world.differences() + world.moved_sequences()
-        if found:
-            missed[str(program)] = found
-            world.begin_anew()
-    assert missed == {}
+    assert missed(world) == {}
