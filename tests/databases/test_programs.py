@@ -99,7 +99,8 @@ def check(twins: Twins, program: Program, leaks: frozenset[int]) -> None:
     twins.play(program, leaks)
     found = twins.differences()
     if found:
-        twins.run.worker.discard()
+        for database in twins.run.worker.databases:
+            database.discard()
     assert found == []
 
 

@@ -137,7 +137,7 @@ class World:
         for seat in self.seats:
             seat.end()
         self._close_raw()
-        self.run.worker.discard()
+        self.run.worker.main.discard()
         self.run.worker.ready()
 
     def close(self) -> None:

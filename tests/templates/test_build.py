@@ -370,7 +370,7 @@ def alter(target, connection, **_):
         assert f"pg_monitor=T/{owner}" in privileges
         assert [entry for entry in privileges if entry.startswith("=")] == [f"=T/{owner}"]
         assert ask(worker, settings) == [("Asia/Tokyo", '"$user", public, other')]
-        worker.discard()
+        worker.main.discard()
 
 
 def test_a_template_is_found_under_another_label(project, work):

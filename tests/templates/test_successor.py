@@ -32,7 +32,7 @@ def prepare(worker: Worker) -> None:
 
 def replace(worker: Worker) -> None:
     """Have the database made anew."""
-    worker.discard()
+    worker.main.discard()
     worker.ready()
 
 

@@ -134,7 +134,7 @@ class Isolation:
         """Wait until the databases are reset after the last test, and report what it left open.
 
         A warning would appear in the next test, so the reset of a test that may leave something open is not left
-        under way: after the first surprise, such as an advisory lock on a pooled connection, none is.
+        under way; after the first surprise, such as an advisory lock that a function takes, none is.
 
         Raises:
             LeakWarning: See `end_test`.

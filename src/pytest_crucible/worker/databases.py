@@ -79,11 +79,6 @@ class Databases:
         """Remove and return the reason of each fresh clone."""
         return [database.clones.pop(0) for database in self._all.values() for _ in [*database.clones]]
 
-    def discard(self) -> None:
-        """Have the next user of each database get a fresh clone."""
-        for database in self.databases:
-            database.discard()
-
     def marks(self) -> int:
         """Return the number of statements that have written, and committed, since the baseline."""
         return sum(database.connect().marks() for database in self.databases)

@@ -111,7 +111,8 @@ class Worker(Databases):
     def can_finish_later(self, databases: Iterable[Database]) -> bool:
         """Return whether the resets of *databases*, which were sent, need not be waited for at once.
 
-        That is so if only engines of this process use them, and have left nothing open.
+        That is so if only engines of this process use them, and have left nothing open. A reset that could not be sent
+        has its error already.
         """
         return all(
             database not in self._open_to_all
