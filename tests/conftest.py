@@ -8,15 +8,20 @@ import importlib
 import importlib.metadata
 import itertools
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import inner_project
 import pytest
 from _pytest import _code as pytest_code
+from _pytest import fixtures as pytest_fixtures
 
+import pytest_crucible
 from pytest_crucible.server import Lease, lease
 
 # Whole projects, whose tests run in processes of their own.
@@ -75,22 +80,43 @@ def installed() -> list[importlib.metadata.Distribution]:
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return pytest's own fixture; runs in this process read once what does not change.
 
-    Reading what is installed is half of what a run costs; parsing libraries for tracebacks is two thirds of what a run
-    costs whose test fails in one.
+    Reading what is installed is half of what a run costs; looking for fixtures in all plugins is a tenth of the rest;
+    parsing libraries for tracebacks is two thirds of what a run costs whose test fails in one.
     """
     known = installed()
     monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: known)
     monkeypatch.setattr(pytest_code.TracebackEntry, "getsource", getsource)
+    monkeypatch.setattr(pytest_fixtures.FixtureManager, "parsefactories", parsefactories)
     return pytester
 
 
+LIBRARIES = (sys.prefix, sys.base_prefix, str(Path(pytest_crucible.__file__).parent))
 PARSED: dict[str | Path, ast.AST] = {}
 read_source = pytest_code.TracebackEntry.getsource
+find_fixtures = pytest_fixtures.FixtureManager.parsefactories
 
 
 def getsource(entry: pytest_code.TracebackEntry, parsed: dict[str | Path, ast.AST] | None = None) -> object:
     """Return the statement of *entry*; the modules of libraries are parsed once in this process."""
-    return read_source(entry, PARSED if "site-packages" in str(entry.path) else parsed)
+    return read_source(entry, PARSED if str(entry.path).startswith(LIBRARIES) else parsed)
+
+
+def parsefactories(manager: pytest_fixtures.FixtureManager, *nodes: object, **holder: Any) -> None:
+    """Look for fixtures, but not in plugins of libraries that have none."""
+    plugin = holder.get("holder")
+    owner = plugin if isinstance(plugin, ModuleType) else type(plugin)
+    module = sys.modules.get(owner.__module__) if isinstance(owner, type) else owner
+    of_library = str(getattr(module, "__file__", "")).startswith(LIBRARIES)
+    if plugin is None or not of_library or has_fixtures(owner):
+        find_fixtures(manager, *nodes, **holder)
+
+
+@cache
+def has_fixtures(owner: ModuleType | type) -> bool:
+    """Return whether a plugin, or the class of one, has fixtures."""
+    spaces = owner.__mro__ if isinstance(owner, type) else [owner]
+    values = itertools.chain.from_iterable(vars(each).values() for each in spaces)
+    return any(isinstance(value, pytest_fixtures.FixtureFunctionDefinition) for value in values)
 
 
 class Project:

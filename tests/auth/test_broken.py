@@ -33,6 +33,7 @@ def test_an_application_that_refuses(secured):
     result.assert_outcomes(passed=15, skipped=4)
 
 
+@pytest.mark.slow
 def test_a_route_without_its_dependency(secured):
     """A route that declares no security fails the listing, with the list to paste; the others are asked."""
     result = secured(
@@ -91,6 +92,7 @@ def test_tokens_that_are_not_looked_at_closely(secured):
     result.stdout.fnmatch_lines(["*GET /lenient with expired credentials: answered 200, not 401 or 403*"])
 
 
+@pytest.mark.slow
 def test_a_write_before_the_refusal(secured):
     """A row that a refused request leaves is found, unless its table may be written; an UPDATE of nothing is no row."""
     more = """

@@ -264,6 +264,7 @@ class Order(Base):
 """
 
 
+@pytest.mark.slow
 def test_reader_and_writer(shop):
     """Engines to a replica lead to the same database: they read what was committed, and may not write."""
     shop.configure("crucible_databases = []")

@@ -229,6 +229,7 @@ async def test_without_the_schema():
 """
 
 
+@pytest.mark.slow
 def test_wider_fixtures_write_to_all_databases(shop):
     """Rows of a module's fixture are there for its tests, in each database, and gone with it."""
     result = shop.run(WIDER)

@@ -72,6 +72,7 @@ def tenants(shop):
     return shop
 
 
+@pytest.mark.slow
 def test_a_schema_for_each_tenant(tenants):
     """Tables and sequences that crucible_load makes are put back like any other; those that a test makes are gone."""
     result = tenants.run("""

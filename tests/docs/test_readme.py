@@ -53,6 +53,7 @@ def block(language: str, number: int = 0) -> str:
     return found[number]
 
 
+@pytest.mark.slow
 def test_the_first_test_of_the_readme_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """The settings and the test that the README begins with work as they are, with nothing else in the project."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

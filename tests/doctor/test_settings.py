@@ -194,6 +194,7 @@ def test_imports_that_work(project_of: Make):
     assert project_of(APP, on=True).found("import-fails", without=WITH_IMPORT) == []
 
 
+@pytest.mark.slow
 def test_imports_that_fail(project_of: Make):
     """Each path that leads nowhere is named with the message that a run would give."""
     patient = project_of(
@@ -227,6 +228,7 @@ def test_the_variable_of_a_url_is_set_for_the_import(project_of: Make, server: s
     assert patient.found("import-fails", without=WITH_IMPORT) == []
 
 
+@pytest.mark.slow
 def test_the_command_that_shows_a_failed_import(project_of: Make):
     """The command in the advice sets the variables and the path with which the import has failed."""
     extra = 'crucible_url_env = ["ORDERS_URL=postgresql+psycopg"]\npythonpath = ["lib"]\n'

@@ -159,6 +159,7 @@ def test_too_many_connections(own_project, own_server):
     assert left_behind(address) == []
 
 
+@pytest.mark.slow
 def test_a_thread_that_never_stops(project, project_server, monkeypatch):
     """A thread that goes on working after the test is cut off again and again, and the next test starts clean."""
     monkeypatch.setattr("pytest_crucible.isolation.database_reset.ATTEMPTS", 5)  # each takes a fifth of a second

@@ -241,6 +241,7 @@ def test_a_dead_processs_database_is_collected_and_a_live_ones_is_not(project, e
     assert not there & set(dead)
 
 
+@pytest.mark.slow
 def test_temporary_objects_where_backends_have_gaps(project, external, role):
     """Whose they are is found out also where the numbers of backends are not their places in a list."""
     earlier = [external.connect() for _ in range(4)]
@@ -275,6 +276,7 @@ def test_another_roles_debris(project, external, role):
     assert left in external.databases()
 
 
+@pytest.mark.slow
 def test_two_roles_use_one_server(project, external, role):
     """Each has templates of its own; neither stands in the other's way."""
     urls = [external.url(role(name)) for name in ("first", "second")]

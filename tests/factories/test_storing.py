@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 MODELS = """
 class Doc(Base):
     __tablename__ = "docs"
@@ -116,6 +118,7 @@ async def test_flushed_only(db_session):
 """
 
 
+@pytest.mark.slow
 def test_a_batch_is_one_insert_and_one_select(make_shop):
     """Its objects hold what the database made of them: defaults, computed columns, roundings."""
     make_shop("from sqlalchemy import CHAR\nfrom sqlalchemy.ext.mutable import MutableDict\n" + MODELS).run(

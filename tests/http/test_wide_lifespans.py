@@ -282,6 +282,7 @@ def test_of_others(sync_session):
     )
 
 
+@pytest.mark.slow
 def test_an_open_websocket(project):
     """A websocket of a wide fixture would be waited for without end: the tests that use it are told."""
     done = project.run(
@@ -368,6 +369,7 @@ def test_each(client, sync_session, n):
     done.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_wide_fixtures_that_change_the_schema(project):
     """Set-up and teardown of such a fixture leave no application on a database that is gone, either."""
     head = CLIENT[: CLIENT.index("@pytest.mark.parametrize")].replace('scope="module"', 'scope="session"')

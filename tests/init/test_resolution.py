@@ -212,6 +212,7 @@ def test_how_pdm_says_it(project, asked: Path, answer: str):
     assert f"requirements: {ANSWERS[answer]}" in project.init("--yes", tried=True)[1]
 
 
+@pytest.mark.slow
 def test_what_pdm_has_locked_stays(project, asked: Path):
     """PDM resolves what has changed only, and makes no environment for it."""
     project.write(pyproject_toml='[dependency-groups]\ndev = ["pytest"]\n', pdm_lock="")

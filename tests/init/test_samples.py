@@ -39,6 +39,7 @@ def configuration(files: dict[str, str]) -> dict[str, object]:
     return tomlkit.parse(files["pyproject.toml"]).unwrap()["tool"]["pytest"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES_BY_TIER)
 def test_a_second_run_changes_nothing(copy, name: str):
     """What was written once is found, and left alone."""

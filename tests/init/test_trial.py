@@ -56,6 +56,7 @@ def written(project) -> str:
     return project.files().get("pytest.toml", "")
 
 
+@pytest.mark.slow
 def test_the_first_candidate_that_works_is_written(project):
     """An application that cannot be imported is said, with the cause, and the next one is tried in its place."""
     project.write(

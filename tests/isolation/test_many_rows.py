@@ -26,7 +26,7 @@ def test_the_tables_with_a_key_are_restored_by_key(world: World):
     assert {name for (name,) in world.admin.execute(LOGGED)} == KEYED
 
 
-@settings(QUICK, max_examples=30)
+@settings(QUICK, max_examples=15)
 @given(program=programs(), leaks=LEAKS)
 def test_every_program_is_put_back(world: World, program: Program, leaks: frozenset[int]):
     """After any program the database equals its baseline, and every sequence goes on from there."""

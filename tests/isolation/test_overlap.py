@@ -6,16 +6,24 @@ import pytest
 
 from tests.shared import inner_project
 
-# Slow enough to be under way still when something else asks.
+# The reset after a test is slow enough to be under way still when something else asks.
 SLOW_RESET = """
 from pytest_crucible.control.sent_query import SentQuery
+from pytest_crucible.isolation.resets import Resets
 
 EVENTS = []
-send, wait = SentQuery.send, SentQuery.wait
+SECONDS = [0]
+send, wait, after = SentQuery.send, SentQuery.wait, Resets.send
+
+def slow_after(self, *arguments):
+    SECONDS.append(0.05)
+    after(self, *arguments)
+    SECONDS.pop()
 
 def slow(self, *parameters):
     EVENTS.append("sent")
-    self._query = self._query.partition(" FROM")[0] + " FROM pg_sleep(0.05)"
+    self._query = self._query.partition(" FROM")[0] + " FROM pg_sleep(current_setting('test.seconds')::float8)"
+    self._libpq.exec_(f"SET test.seconds TO {SECONDS[-1]}".encode())
     send(self, *parameters)
 
 def waiting(self):
@@ -23,10 +31,10 @@ def waiting(self):
         EVENTS.append("waits")
     wait(self)
 
-SentQuery.send, SentQuery.wait = slow, waiting
+SentQuery.send, SentQuery.wait, Resets.send = slow, waiting, slow_after
 
 def pytest_unconfigure():
-    SentQuery.send, SentQuery.wait = send, wait
+    SentQuery.send, SentQuery.wait, Resets.send = send, wait, after
 
 def pytest_runtest_logreport(report):
     if report.when == "teardown":
@@ -82,7 +90,7 @@ def seen():
     thread.join()
     assert set(seen) == {0}
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(4))
 async def test_counts(seen, number, db_session):
     assert await users() == 0
     db_session.add(User(name="ada"))
@@ -167,7 +175,7 @@ def pytest_runtest_call():
 def pytest_runtest_logfinish():
     time.sleep(0.1)  # the thread gets its turn, while the reset is under way and afterwards
 """
-    run(project, POLLING, hook).assert_outcomes(passed=9)
+    run(project, POLLING, hook).assert_outcomes(passed=5)
 
 
 def test_ddl_makes_a_clone_before_the_next_test(project):
@@ -177,6 +185,7 @@ def test_ddl_makes_a_clone_before_the_next_test(project):
     result.stdout.fnmatch_lines(["*1 fresh clone*", "*test_drops*"])
 
 
+@pytest.mark.slow
 def test_a_fork_between_two_tests(project):
     """A child finds the database as the reset leaves it, and what that needs is still told of the right test."""
     hook = """
@@ -259,6 +268,7 @@ def test_a_transaction_left_in_a_pool(project, driver):
     result.stdout.fnmatch_lines(["*::test_leaves_*", "*LeakWarning: The test left a transaction open*"])
 
 
+@pytest.mark.slow
 def test_the_last_test_of_a_class(project):
     """Fixtures of its class are torn down after it, and find the database as the reset leaves it."""
     tests = """
@@ -288,6 +298,7 @@ def pytest_runtest_setup(item):
     run(project, "async def test_reads():\n    assert await users() == 0\n", hook).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_late_leak_when_the_run_stops(project):
     """A leak that is found after the last test of a run that stops is a warning, even where warnings are errors."""
     tests = """

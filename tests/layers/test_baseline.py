@@ -209,6 +209,7 @@ def test_what_rows_need_of_the_schema(models):
     result.assert_outcomes(passed=45)
 
 
+@pytest.mark.slow
 def test_a_table_with_many_rows_is_restored_by_difference(models):
     """Connections stay open, whatever was changed."""
     result = models(MANY, "-W", "ignore::pytest.PytestRemovedIn10Warning", "-k", "not test_clone")

@@ -205,7 +205,7 @@ def step(database, model, up, numbers, kind, words):
         database.control.reset()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=2, max_size=8))
 # A layer takes back its own rows; two layers change the same key; a layer leaves no row of the template.
 @example(steps=[("up", [("add", 0)]), ("more", 0, [("empty",)]), ("off", 0)])

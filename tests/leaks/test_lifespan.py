@@ -88,6 +88,7 @@ async def poll(app):
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_a_leader_by_advisory_lock(project):
     """A session-level advisory lock of the lifespan's is kept from test to test."""
     result = project.run(

@@ -131,6 +131,7 @@ async def test_leaky(database_url):
     result.stdout.re_match_lines([r".*LeakWarning.*opened by code that Crucible does not see.*INSERT INTO users.*"])
 
 
+@pytest.mark.slow
 def test_a_subprocess(project):
     """A subprocess that is left running is cut off from the database."""
     result = project.run(

@@ -44,6 +44,7 @@ def test_one_import_is_all(users):
     assert [name for name in left if not name.startswith("crucible_t_")] == []
 
 
+@pytest.mark.slow
 def test_what_a_failure_looks_like(users):
     """The message alone, without frames of Crucible's or of pytest's: revision, file, difference, what to do."""
     users.edit("migrations/versions/0002.py", "op.drop_column('users', 'family')", "pass")

@@ -139,6 +139,7 @@ def test_contents(one, checked):
         assert database.contents() != before
 
 
+@pytest.mark.slow
 def test_more_than_can_be_compared(one, checked, monkeypatch):
     """Where reading the rows would cost more than a copy, or is not allowed, each walk gets a copy of its own."""
     one.revision("two", "Create TABLE pets (id int)", "Drop TABLE pets", parent="one")

@@ -80,6 +80,7 @@ def with_settings(suite):
     return suite
 
 
+@pytest.mark.slow
 def test_sessions_of_each_driver(with_settings):
     """Sessions on asyncpg and psycopg, and libpq, reach the worker database by URLs that pydantic accepts."""
     with_settings.run(test_it=SESSIONS).assert_outcomes(passed=2)

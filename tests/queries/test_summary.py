@@ -38,6 +38,7 @@ def said(result: pytest.RunResult) -> list[str]:
     return lines[1:]  # the first is the header
 
 
+@pytest.mark.slow
 def test_one_process(project):
     """Notes, kept databases, templates, clones and the statements of tests that asked for them."""
     result = project.run(TESTS)

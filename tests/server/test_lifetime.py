@@ -36,6 +36,7 @@ def test_six_clients_killed_at_once(client):
     assert gone_after(nest) < 0.5
 
 
+@pytest.mark.slow
 def test_the_starter_killed(client):
     """The client that started the server is killed: the others keep it."""
     starter = client()

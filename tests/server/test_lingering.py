@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from .conftest import gone_after, supervisor_of
 
@@ -25,6 +26,7 @@ def test_the_next_user_finds_the_server(take):
     gone_after(nest)
 
 
+@pytest.mark.slow
 def test_the_time_runs_from_the_last_user(take):
     """Each user begins the time anew."""
     first = take(linger=2)
@@ -55,6 +57,7 @@ def test_a_user_that_is_killed_asks_for_nothing(client):
     assert gone_after(nest) < 5
 
 
+@pytest.mark.slow
 def test_a_user_that_is_killed_withdraws_what_was_asked_before(client, take):
     """Nor does the server live on for a user that has left in order before one that is killed."""
     take(linger=LONG).release()

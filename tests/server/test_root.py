@@ -55,6 +55,7 @@ def select(held, query="SELECT 1"):
         return connection.execute(query).fetchone()[0]
 
 
+@pytest.mark.slow
 def test_in_a_namespace(take, closed):
     """In a user namespace programs that only root may read are no obstacle, and nothing is copied."""
     held = take()

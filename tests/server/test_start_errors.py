@@ -92,6 +92,7 @@ def test_initdb_fails(another, refusal, tmp_path):
     assert "-U crucible_admin" in error.do
 
 
+@pytest.mark.slow
 def test_postgres_dies_at_start(refusal, monkeypatch):
     """The last lines of the log say why a server died while it started."""
     monkeypatch.setitem(launcher.FAST, "shared_buffers", "lots")

@@ -55,6 +55,7 @@ def test_a_statement_that_changed(project, notes, change):
     assert notes() == []
 
 
+@pytest.mark.slow
 def test_a_setting_and_a_file_that_changed(project, notes):
     """The summary names a file of the data, and a setting."""
     (project.root / "names.csv").write_text("ada")

@@ -78,6 +78,7 @@ async def test_flushed(async_client, db_session):
     )
 
 
+@pytest.mark.slow
 def test_an_application_that_swallows_the_cancelled_statement(project):
     """The test fails although the application answers, and although nothing in the test is false."""
     result = project.run(
@@ -113,6 +114,7 @@ async def test_blocked_loop(db_session, sync_session):
     result.stdout.re_match_lines([r" .*backend \d+, active, opened at .* in test_blocked_loop \(psycopg\)"])
 
 
+@pytest.mark.slow
 def test_a_fixture_that_waits_before_the_test(project):
     """A fixture's set-up that waits is an error of that phase."""
     result = project.run(
