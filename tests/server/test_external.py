@@ -1,6 +1,8 @@
 """External servers: what is checked, and what is said."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +13,32 @@ from pytest_crucible.errors import CrucibleError, PermissionMissing, ServerError
 from pytest_crucible.server import external, lease
 
 HERE = Path()
+# The thread that imports psycopg is slow enough to want its parts when the lease has begun to.
+RACE = """
+import sys, threading, time
+
+class Slow:
+    begun = threading.Event()
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "psycopg":
+            self.begun.set()
+            time.sleep(0.1)
+
+sys.meta_path.insert(0, Slow())
+from pytest_crucible.control.driver import imported_meanwhile
+from pytest_crucible.errors import ServerError
+from pytest_crucible.server import external
+
+with imported_meanwhile():
+    Slow.begun.wait()
+    try:
+        external.lease("postgresql://127.0.0.1:1/postgres")
+    except ServerError as error:
+        print(error)
+import psycopg.rows
+print(psycopg.rows.Row)
+"""
 
 
 @pytest.fixture
@@ -151,3 +179,10 @@ def test_the_password_of_the_environment_is_used(url, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "secret")
     assert lease(url(), root=HERE).admin.password == "secret"
     assert os.environ["PGPASSWORD"] == "secret"
+
+
+def test_psycopg_is_imported_by_a_thread_meanwhile():
+    """The thread that imports psycopg while a server is leased does not disturb the import by the lease."""
+    done = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, check=True)
+    assert "Cannot connect to 127.0.0.1:1" in done.stdout
+    assert not done.stderr

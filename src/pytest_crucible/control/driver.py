@@ -6,10 +6,12 @@ The names here are the modules to the type checker, and to Python objects with t
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__all__ = ["import_meanwhile", "psycopg", "sql"]
+__all__ = ["imported_meanwhile", "psycopg", "sql"]
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +30,17 @@ else:
     psycopg, sql = _Late("psycopg"), _Late("psycopg.sql")
 
 
-def import_meanwhile() -> None:
-    """Import psycopg in the background; a use of it waits for that."""
-    threading.Thread(target=import_module, args=("psycopg",), name="crucible-import", daemon=True).start()
+@contextmanager
+def imported_meanwhile() -> Iterator[None]:
+    """Import psycopg in the background while the block runs.
+
+    The block may not import a part of psycopg before psycopg itself: it would hold the lock of that part and wait for
+    the whole, while the thread does the reverse, and Python resolves that with modules that are half imported. So the
+    import never outlasts the block, after which the application imports what it likes.
+    """
+    thread = threading.Thread(target=import_module, args=("psycopg",), name="crucible-import", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()

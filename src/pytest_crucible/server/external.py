@@ -81,7 +81,8 @@ def lease(url: str) -> ExternalLease:
         ServerError: If the server cannot be reached, or is too old.
         PermissionMissing: If the role may not create databases.
     """
-    import psycopg.rows  # takes 100 ms, so only external servers import it
+    import psycopg  # takes 100 ms, so only external servers import it; before its part, see control/driver
+    import psycopg.rows
 
     admin = urls.parse(url)
     try:

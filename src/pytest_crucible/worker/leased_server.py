@@ -42,8 +42,8 @@ class LeasedServer:
         """
         with self._lock:
             if self._lease is None:
-                driver.import_meanwhile()  # the server may take longer to start
-                self._lease = lease(self.settings.server, root=self.settings.root, linger=self.settings.linger)
+                with driver.imported_meanwhile():  # the server may take longer to start
+                    self._lease = lease(self.settings.server, root=self.settings.root, linger=self.settings.linger)
                 self.notes += self._lease.notes
             return self._lease
 
