@@ -10,6 +10,7 @@ from typing import Any
 from .app.applications import Applications
 from .app.overrides import overriding
 from .errors import UsageError
+from .isolation.checkpoints import Checkpoint, Checkpoints
 from .isolation.resets import IsolatedTest
 from .worker.worker import Worker
 
@@ -21,11 +22,13 @@ class Test(IsolatedTest):
     Attributes:
         worker: The worker databases.
         applications: The applications of ``crucible_app``.
+        checkpoints: The checkpoints of this process.
         forbidden: The reason why it may not use a database, or None.
     """
 
     worker: Worker
     applications: Applications
+    checkpoints: Checkpoints
     forbidden: str | None = None
 
     @property
@@ -46,6 +49,16 @@ class Test(IsolatedTest):
             UsageError: If no database has this name.
         """
         return self.worker.address(database).url(drivername)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return a block at whose end everything is put back that was committed in it: rows and sequences.
+
+        >>> with crucible.checkpoint():
+        ...     await async_client.post("/orders", json={"item": "tea"})
+
+        What the test committed before stays. ``reset()`` of the block puts back as its end does, and stays in it.
+        """
+        return Checkpoint(self.checkpoints, self)
 
     @contextmanager
     def overriding(

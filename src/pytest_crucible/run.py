@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from .app.overrides import DependencyOverrides
 from .errors.hints import Explain, Hints
 from .factories import Factories
 from .handle import Test
+from .isolation.checkpoints import Checkpoints
 from .isolation.isolation import Isolation
 from .isolation.lifespan import Lifespan
 from .isolation.pending_tasks import PendingTasks
@@ -38,6 +39,7 @@ class Run:
         self.factories = Factories(settings)
         self._figures = Figures()
         self.isolation = Isolation(settings, self.worker, self._figures)
+        self.checkpoints = Checkpoints(self.worker, self.isolation, self.sessions)
         self.hints = Hints(partial(self._explanations, is_ini=is_ini))
         self._environ: dict[str, str | None] = {}
         self.uncommitted = Uncommitted()
@@ -76,7 +78,16 @@ class Run:
         names: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Test:
         """Return the handle of a test; see `Test` for the arguments."""
-        return Test(node_id, isolation, keep, self.worker, self.applications, forbidden=forbidden, names=names or {})
+        return Test(
+            node_id,
+            isolation,
+            keep,
+            self.worker,
+            self.applications,
+            self.checkpoints,
+            forbidden=forbidden,
+            names=names or {},
+        )
 
     @contextmanager
     def isolated(self, test: Test) -> Iterator[Test]:
@@ -94,7 +105,9 @@ class Run:
             finally:
                 redirect.end_test()
                 redirect.forbid(None)
-                self.isolation.end_test(test)
+                with ExitStack() as ending:
+                    ending.callback(self.isolation.end_test, test)
+                    self.checkpoints.end_test(test)
         finally:
             redirect.others.end_test()  # the last: it may raise its warning
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,8 @@ from seats import PATIENCE, Asynchronous, Orm, Raw, Result, Seat
 from snapshot import Snapshot
 
 from pytest_crucible.control import Answer
-from pytest_crucible.errors import LeakWarning
+from pytest_crucible.errors import LeakWarning, UsageError
+from pytest_crucible.handle import Test
 from pytest_crucible.run import Run
 from pytest_crucible.server import Address
 from pytest_crucible.settings import Settings
@@ -32,6 +34,13 @@ SEQUENCES = (
         )
     )
 )  # fmt: skip
+
+
+# Crucible's own functions whose text is written for the baseline's tables.
+WRITTEN = (",restore_tables,", ",restore_difference,", ",sequence_now,")
+
+# What runs in a checkpoint, and the seats that end nothing themselves.
+Block = tuple[Program, frozenset[int]]
 
 
 class World:
@@ -97,6 +106,53 @@ class World:
             self._close_raw()
         return results
 
+    def play_blocks(self, before: Program, blocks: Iterable[Block], *, depth: int = 1) -> list[str]:
+        """Run *before*, and then *blocks* in a checkpoint each, or one in the other; return what they have left."""
+        left: list[str] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeakWarning)
+            with self.run.isolated(self.run.new_test("blocks", "reset", keep=False)) as test:
+                self._step(before)
+                self._play_blocks(test, list(blocks), depth, left)
+            self.run.isolation.finish_reset()
+        for seat in self.seats:
+            seat.settle()
+        self.run.worker.ready()
+        return left
+
+    def _play_blocks(self, test: Test, blocks: list[Block], depth: int, left: list[str]) -> None:
+        if not blocks:
+            return
+        before, checkpoint = Snapshot(self.admin), test.checkpoint()
+        try:
+            checkpoint.__enter__()
+        except UsageError:
+            return  # an advisory lock
+        left += [line for line in before.differences(self.admin) if line.startswith(("table ", "sequence "))]
+        here = Snapshot(self.admin)
+        if depth > 1:
+            self._step(blocks[0][0])
+            self._play_blocks(test, blocks[1:], depth - 1, left)
+        else:
+            for program, leaks in blocks:
+                self._step(program, leaks)
+                with suppress(UsageError):
+                    checkpoint.reset()
+                left += _of_application(here.differences(self.admin))
+            self._step(*blocks[0])
+        with suppress(UsageError):
+            checkpoint.__exit__(None, None, None)
+        left += _of_application(here.differences(self.admin))
+
+    def _step(self, program: Program, leaks: Iterable[int] = ()) -> None:
+        generation = self.run.worker.main.generation
+        for seat, statement in program:
+            self.seats[seat].execute(statement)
+        for number in {seat for seat, _ in program} - set(leaks):
+            self.seats[number].end()
+        if self.run.worker.main.generation != generation:
+            self._close_raw()
+
     def _close_raw(self) -> None:
         for seat in self.seats[:2]:
             seat.close()
@@ -146,3 +202,8 @@ class World:
         for seat in self.seats:
             seat.close()
         self.run.close()
+
+
+def _of_application(differences: Iterable[str]) -> list[str]:
+    """Leave out the text of Crucible's own functions, which a layer may have changed."""
+    return [line for line in differences if not (line.startswith("pg_proc") and any(name in line for name in WRITTEN))]

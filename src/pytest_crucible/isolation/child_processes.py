@@ -40,9 +40,9 @@ class Children(forks.Forking):
         self.close = self._service.close
         forks.watch(self)
 
-    def touched(self) -> list[Database]:
+    def touched(self, *, forget: bool = True) -> list[Database]:
         """Return the databases that may have changed since the last call: all of them, while children live."""
-        touched = self._worker.touched()
+        touched = self._worker.touched(forget=forget)
         self.are_alive = self._service.active()
         return self._worker.databases if self.are_alive else touched
 

@@ -7,7 +7,8 @@ connect anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import ApplicationError
@@ -75,6 +76,14 @@ class DatabaseUsers:
         )
         redirect.holders.let_go(gone)
         return stopped
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Start the lifespans up again that `suspend` shuts down in the block: the test goes on."""
+        running = list(self.lifespans)
+        yield
+        for lifespan in running:
+            lifespan.resume()
 
     def _stop_wide(self, databases: Collection[Database]) -> list[WideLifespan]:
         """Shut down the lifespans that keep connections to *databases*, the last one first."""

@@ -16,7 +16,7 @@ from .child_processes import Children
 from .database_reset import ENDED
 from .database_users import DatabaseUsers
 from .layers import Layers
-from .leaks import Ended, report
+from .leaks import Ended, Leak, report
 from .lifespan_libraries import Libraries
 from .resets import IsolatedTest, Resets
 from .watchdog import Watchdog
@@ -124,6 +124,20 @@ class Isolation:
             self._finish(test)
         else:
             self._reset_after = test
+
+    def reset_within(self, test: IsolatedTest, databases: Collection[Database]) -> list[Leak]:
+        """Reset *databases* to their baseline while *test* goes on; return what it had open, which gave way.
+
+        Raises:
+            ResetError: If a database could not be reset.
+            ServerError: If a database was lost.
+        """
+        leaks = self.resets.within([database for database in databases if not database.stale], test)
+        if self._worker.stale:
+            with self.users.resumed():
+                self._make_way_for_clones(test)
+            self.wide_lifespans.resume()
+        return leaks
 
     @property
     def is_resetting(self) -> bool:

@@ -11,11 +11,12 @@ Rows committed before any fixture (an application that seeds its tables at impor
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from ..errors import UsageError
+from ..worker.database import Database
 from ..worker.worker import IMPORT, Worker
 from .database_users import DatabaseUsers
 
@@ -29,10 +30,12 @@ class Layers:
 
     Attributes:
         in_test: Whether a test is under way.
+        of_test: The layers of the test that is under way: its commits before checkpoints.
     """
 
     def __init__(self, worker: Worker, users: DatabaseUsers) -> None:
         self.in_test = False
+        self.of_test: set[int] = set()
         self._worker = worker
         self._users = users
         self._open: list[int] = []
@@ -61,7 +64,7 @@ class Layers:
         finally:
             self._open.remove(number)
             if self._worker.started and written is None:
-                self._capture(number)
+                self._capture(number, name)
             self._worker.note_open()
         if written is not None and self._worker.marks() != written:
             raise _too_late(name)
@@ -82,12 +85,29 @@ class Layers:
             self._worker.take_off(number)
         return True
 
-    def _capture(self, number: int) -> None:
-        """Take the commits since the last capture into the layer *number* of each database."""
+    def _capture(self, number: int, name: str) -> None:
         for database in self._worker.databases:
-            if database.capture(number) is None:  # only a copy of the database can be that layer
-                self._users.suspend([database])
-                database.copy_as_layer(number)
+            if database.capture(number) is not None:
+                continue
+            if self.of_test:  # the copy would have the rows of the test for as long as the fixture is up
+                database.discard()
+                raise _too_late(name)
+            self._copy(database, number)
+
+    def _copy(self, database: Database, number: int) -> None:
+        """Make a copy of *database* the layer *number*: nothing else can be."""
+        self._users.suspend([database])
+        database.copy_as_layer(number)
+
+    def new_number(self) -> int:
+        """Return the number of a layer that belongs to no fixture."""
+        return next(self._numbers)
+
+    def capture(self, number: int, databases: Iterable[Database]) -> None:
+        """Take the commits since the last capture into the layer *number* of each of *databases*."""
+        for database in databases:
+            if database.capture(number) is None:
+                self._copy(database, number)
 
     def _settle(self) -> int | None:
         """Attribute the writes before a wide fixture's set-up; return their number if the test made them."""
@@ -96,7 +116,7 @@ class Layers:
             return None
         if self.in_test and not self._open:
             return marks
-        self._capture(self._open[-1] if self._open else IMPORT)
+        self.capture(self._open[-1] if self._open else IMPORT, self._worker.databases)
         return None
 
 

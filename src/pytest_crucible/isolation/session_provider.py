@@ -30,6 +30,12 @@ class SessionProvider:
         self._sessionmakers = sessionmakers
         self._closer = SessionCloser(worker.redirect)
         self._open: dict[AsyncEngine, AsyncSession] = {}
+        self._synchronous: list[Session] = []
+
+    @property
+    def open(self) -> list[Session]:
+        """The sessions that the test has, those of rollback isolation left out."""
+        return [*(session.sync_session for session in self._open.values()), *self._synchronous]
 
     @contextmanager
     def async_session(self, engine: AsyncEngine, test: IsolatedTest) -> Iterator[AsyncSession]:
@@ -63,7 +69,11 @@ class SessionProvider:
                 yield joined
             return
         with self._new_sync_session() as session:
-            yield session
+            self._synchronous.append(session)
+            try:
+                yield session
+            finally:
+                self._synchronous.remove(session)
 
     @contextmanager
     def wide_sessions(self) -> Iterator[tuple[Callable[[], AsyncSession], Callable[[], Session]]]:

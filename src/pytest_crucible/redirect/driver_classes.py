@@ -10,6 +10,7 @@ A statement is noted before it runs: if it fails, its transaction is rolled back
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from typing import Any
 from .drivers import in_transaction
 from .session_state import End, SessionState, StateChange, Step
 from .statements import steps_in
+from .stepping import TRANSPORTS
 
 # By the driver's connection; only those whose state a statement has changed.
 STATES: weakref.WeakKeyDictionary[Any, SessionState] = weakref.WeakKeyDictionary()
@@ -60,7 +62,7 @@ def _asyncpg_connection(own: type | None) -> type:
     methods = {name: _noting(getattr(parent, name), lambda self: self) for name in names}
     for name, value in (("add_listener", "on"), ("remove_listener", None)):
         methods[name] = _calling_back(getattr(parent, name), value)
-    return _subclass(parent, prepare=_preparing(parent.prepare), **methods)
+    return _subclass(parent, __init__=_with_transport(parent.__init__), prepare=_preparing(parent.prepare), **methods)
 
 
 @cache
@@ -88,6 +90,18 @@ def _subclass(parent: type, **methods: Callable[..., Any]) -> type:
 
 
 # -- methods; coroutines are returned unawaited ------------------------------------------------------------------------
+
+
+def _with_transport(init: Callable[..., None]) -> Callable[..., None]:
+    """Return the constructor *init* of asyncpg's connection, noting the transport among its arguments."""
+
+    def initialised(self: Any, *args: Any, **kwargs: Any) -> None:
+        for argument in (*args, *kwargs.values()):
+            if isinstance(argument, asyncio.Transport):
+                TRANSPORTS[self] = weakref.ref(argument)
+        init(self, *args, **kwargs)
+
+    return initialised
 
 
 def _noting(method: Callable[..., Any], connection_of: Callable[[Any], Any]) -> Callable[..., Any]:

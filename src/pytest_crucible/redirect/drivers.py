@@ -86,6 +86,12 @@ async def close(driver: str, connection: Any) -> None:
         abandon(driver, connection)
 
 
+def roll_back_at_once(connection: Any) -> None:
+    """Roll back an idle *connection* of psycopg by libpq's own call, also where its event loop waits."""
+    if int(connection.info.transaction_status) not in (_IDLE, _ACTIVE):
+        connection.pgconn.exec_(b"ROLLBACK")
+
+
 def abandon(driver: str, connection: Any) -> None:
     """Close *connection* without sending anything to the server."""
     with contextlib.suppress(Exception):

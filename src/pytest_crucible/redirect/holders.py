@@ -22,7 +22,9 @@ from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import greenlet_spawn
 
 from ..errors.locations import CodeLocation
+from .drivers import in_transaction
 from .loops import running_loop
+from .stepping import CannotStep, run_at_once
 
 if TYPE_CHECKING:
     from .connection_registry import ConnectionEntry, Opened, Registry
@@ -89,6 +91,20 @@ class Holders:
         """Roll back through the holder of this connection; return whether that worked."""
         return any(roll_back(entry) for entry in self._alive() if entry.pid == pid)
 
+    def end(self, session: Session) -> list[int]:
+        """Roll back all transactions of *session*, also those whose event loop waits for this very call.
+
+        Returns:
+            The backends of connections that were given up instead: the server may learn of it later.
+        """
+        entries = [entry for entry in self._registry.held() if session_of(entry) is session]
+        if not entries:
+            _end(session)  # it has no connection, so nothing is sent
+        elif not _run(entries, partial(_end, session)):
+            for entry in entries:
+                let_go(entry)
+        return [entry.pid for entry in entries if not entry.is_closed and in_transaction(entry.connection())]
+
     def let_go(self, databases: Databases) -> None:
         """Make the holders of all connections to *databases* release them; their next use connects anew."""
         for entry in self._registry.held():
@@ -145,9 +161,9 @@ def roll_back(entry: ConnectionEntry) -> bool:
     """
     session = session_of(entry)
     if session is not None:
-        return _run(entry, partial(_end, session))
+        return _run([entry], partial(_end, session))
     connection = connection_of(entry)
-    if connection is None or not connection.in_transaction() or not _run(entry, partial(_end, connection)):
+    if connection is None or not connection.in_transaction() or not _run([entry], partial(_end, connection)):
         return False
     if entry.owner is None and not connection.in_transaction():
         _detach(entry)
@@ -213,14 +229,16 @@ def _detach(entry: ConnectionEntry) -> None:
     entry.leave_pool()
 
 
-def _run(entry: ConnectionEntry, rollback: Callable[[], None]) -> bool:
-    """Call *rollback* on the event loop of *entry*; if that cannot run, invalidate the connection first."""
-    loop = entry.loop()
+def _run(entries: list[ConnectionEntry], rollback: Callable[[], None]) -> bool:
+    """Call *rollback* on the event loop of *entries*; if that cannot run, invalidate the first one's connection."""
+    entry, loop = entries[0], entries[0].loop()
     try:
         if not entry.is_async:
             rollback()
-        elif loop is None or loop.is_closed() or loop is running_loop():
+        elif loop is None or loop.is_closed():
             _roll_back_invalidated(entry, rollback)
+        elif loop is running_loop():
+            _roll_back_at_once(entries, rollback)
         elif loop.is_running():
             asyncio.run_coroutine_threadsafe(greenlet_spawn(rollback), loop).result(ROLLBACK_SECONDS)
         elif running_loop() is None:
@@ -230,6 +248,14 @@ def _run(entry: ConnectionEntry, rollback: Callable[[], None]) -> bool:
     except Exception:  # noqa: BLE001 # any error of driver, pool or session: the caller ends the backend
         return False
     return True
+
+
+def _roll_back_at_once(entries: list[ConnectionEntry], rollback: Callable[[], None]) -> None:
+    """Call *rollback* while the event loop of *entries* waits for this very call."""
+    try:
+        run_at_once(greenlet_spawn(rollback), [(entry.driver, entry.connection()) for entry in entries])
+    except CannotStep:
+        _roll_back_invalidated(entries[0], rollback)
 
 
 def _roll_back_invalidated(entry: ConnectionEntry, rollback: Callable[[], None]) -> None:

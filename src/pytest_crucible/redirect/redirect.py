@@ -187,9 +187,9 @@ class Redirect:
         entry: ConnectionEntry | None = connection.info.get(KEY)
         return None if entry is None else entry.target.address.database
 
-    def used(self) -> set[str]:
-        """Return the databases whose connections are in use now, or were since the last call."""
-        used, self._used = self._used, set()
+    def used(self, *, forget: bool = True) -> set[str]:
+        """Return the databases whose connections are in use now, or were since the last call; *forget* these."""
+        used, self._used = self._used, set() if forget else self._used
         in_use = {entry.target.address.database for entry in self._registry.held()}
         return used | in_use | self._detached
 

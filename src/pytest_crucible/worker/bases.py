@@ -109,6 +109,7 @@ class Bases:
             return False
         below = self._all[first - 1]
         for base in self._all[first:]:
+            base.layers.discard(layer)
             if base.layers:
                 below.carried.append(reset.only(base.saved, base.layers))
                 below.layers |= base.layers

@@ -253,11 +253,17 @@ class Database:
         bases.add(copy, layer)
         self._clone()
 
-    def take_off(self, layer: int) -> None:
-        """Take *layer* off, and leave the rest of the baseline."""
+    def take_off(self, layer: int, reason: str = "DDL in the teardown of a wide fixture") -> None:
+        """Take *layer* off, and leave the rest of the baseline; *reason*: of the fresh clone, where it needs one."""
         admin, _, bases = self._source
         if bases.drop_copy(layer, admin):
             self.discard()
-        elif not bases.take_off(layer, None if self.stale else self._control):
-            self.clones.append("DDL in the teardown of a wide fixture")
+        if not bases.take_off(layer, None if self.stale else self._control):
+            self.clones.append(reason)
             self.discard()
+
+    def forget(self, layer: int) -> None:
+        """Have the next clone made without *layer*, which stays in this one."""
+        admin, _, bases = self._source
+        bases.drop_copy(layer, admin)
+        bases.take_off(layer, None)

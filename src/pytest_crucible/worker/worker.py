@@ -103,9 +103,12 @@ class Worker(Databases):
             if not database.stale and self.redirect.holders.is_held(database.name):
                 self.before |= {o.key for o in database.connect().others_in_transactions() if not o.is_clean}
 
-    def touched(self) -> list[Database]:
-        """Return the databases that may have changed since the last call; nothing has connected to any other."""
-        used = self.redirect.used()
+    def touched(self, *, forget: bool = True) -> list[Database]:
+        """Return the databases that may have changed since the last call that *forgets* them.
+
+        Nothing has connected to any other.
+        """
+        used = self.redirect.used(forget=forget)
         return [database for database in self.databases if database in self._open_to_all or database.name in used]
 
     def can_finish_later(self, databases: Iterable[Database]) -> bool:

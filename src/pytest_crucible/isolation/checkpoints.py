@@ -1,0 +1,216 @@
+"""Checkpoints: blocks of a test at whose end the database is reset to its state at their beginning.
+
+The commits of the test before a checkpoint become a layer, as those of wide fixtures do, and so a part of the baseline.
+The end of the block is then a reset. A layer stays until the block around it ends, or the test: so a test with many
+checkpoints one after another adds to one layer, and takes it off once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ..control.driver import psycopg
+from ..errors import UsageError
+from ..sessions.contents import Contents, describe_unflushed
+from ..worker.database import Database
+from ..worker.worker import Worker
+from .isolation import Isolation
+from .leaks import Leak
+from .resets import IsolatedTest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .session_provider import SessionProvider
+
+REASON = "DDL in or after a checkpoint"
+
+
+@dataclass
+class CheckpointLayer:
+    """The commits of a test before the checkpoints of one depth.
+
+    Attributes:
+        number: The number of the layer.
+        databases: The databases on which it lies.
+    """
+
+    number: int
+    databases: set[Database] = field(default_factory=set)
+
+
+class Checkpoint:
+    """A block at whose end everything is put back that was committed in it.
+
+    >>> with crucible.checkpoint() as checkpoint:
+    ...     for order in orders:
+    ...         attempt(order)
+    ...         checkpoint.reset()
+    """
+
+    def __init__(self, checkpoints: Checkpoints, test: IsolatedTest) -> None:
+        self._checkpoints = checkpoints
+        self._test = test
+        self._contents: list[Contents] = []
+
+    def __enter__(self) -> Self:
+        """Make the present state of the databases the one to which `reset` returns.
+
+        Raises:
+            UsageError: If a transaction is open that has written, or locks.
+        """
+        self._contents = self._checkpoints.begin(self, self._test)
+        return self
+
+    def reset(self) -> None:
+        """Put back what was committed since the block began, and stay in it.
+
+        Raises:
+            ResetError: If a database could not be reset.
+            UsageError: If a transaction was open that had written, or locked; it has been rolled back.
+        """
+        leaks = self._checkpoints.reset(self, self._contents)
+        if leaks:
+            raise _open("reset", leaks)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Put back what was committed in the block; an error of the block goes before one of its end."""
+        leaks = self._checkpoints.end(self, self._contents)
+        if leaks and error is None:
+            raise _open("end", leaks)
+
+
+class Checkpoints:
+    """The checkpoints of the tests of one process; without pytest, inside `Run.isolated`.
+
+    Args:
+        worker: The worker databases.
+        isolation: The isolation of the tests.
+        sessions: The sessions of the test, which make way.
+    """
+
+    def __init__(self, worker: Worker, isolation: Isolation, sessions: SessionProvider) -> None:
+        self._worker = worker
+        self._isolation = isolation
+        self._sessions = sessions
+        self._open: list[Checkpoint] = []
+        self._test: IsolatedTest | None = None
+        # By depth: the layer of the test, that of the outermost block, …
+        self._layers: list[CheckpointLayer] = []
+
+    def begin(self, checkpoint: Checkpoint, test: IsolatedTest) -> list[Contents]:
+        """Begin *checkpoint*; return what the sessions of the test hold."""
+        self._refuse(test)
+        databases = self._touched()
+        if leaks := self._isolation.resets.open_in(databases, test):
+            raise _open("begin", leaks)
+        contents = [Contents(session) for session in self._sessions.open]
+        self._end_sessions(contents)
+        depth = len(self._open)
+        if depth == len(self._layers):
+            self._layers.append(CheckpointLayer(self._isolation.layers.new_number()))
+            self._isolation.layers.of_test.add(self._layers[-1].number)
+        layer = self._layers[depth]
+        with self._isolation.users.resumed():
+            self._isolation.layers.capture(layer.number, databases)
+        layer.databases.update(databases)
+        self._open.append(checkpoint)
+        self._test = test
+        return contents
+
+    def reset(self, checkpoint: Checkpoint, contents: Collection[Contents]) -> list[Leak]:
+        """Reset the databases to the begin of *checkpoint*, the innermost one; return what was left open."""
+        if not self._open or self._open[-1] is not checkpoint or self._test is None:
+            raise UsageError(
+                "A checkpoint was reset that is not the innermost open one.",
+                why="It has ended, or a checkpoint that began in its block has not.",
+                do="Call reset() inside its own `with` block, and outside every other one.",
+            )
+        self._end_sessions(contents)
+        self._take_off(self._layers[len(self._open) :])
+        return self._isolation.reset_within(self._test, self._touched())
+
+    def end(self, checkpoint: Checkpoint, contents: Collection[Contents]) -> list[Leak]:
+        """Reset the databases to the begin of *checkpoint*, and end it with all inside it."""
+        if checkpoint not in self._open:  # the test has ended before it
+            return []
+        del self._open[self._open.index(checkpoint) + 1 :]
+        try:
+            return self.reset(checkpoint, contents)
+        finally:
+            self._open.remove(checkpoint)
+
+    def end_test(self, test: IsolatedTest) -> None:
+        """Take the layers of *test* off, so that its own reset finds all of its changes."""
+        self._open.clear()
+        self._isolation.layers.of_test.clear()
+        if not any(layer.databases for layer in self._layers):
+            return
+        if test.isolation == "clone" or test.is_kept():
+            for layer in self._layers:
+                for database in layer.databases:
+                    database.forget(layer.number)
+            self._layers.clear()
+        else:
+            test.leaks += self._isolation.resets.end_leaks(test)
+            self._take_off(self._layers)
+
+    def _take_off(self, layers: list[CheckpointLayer]) -> None:
+        """Take *layers* off, the innermost first."""
+        for layer in reversed(layers):
+            for database in layer.databases:
+                try:
+                    database.take_off(layer.number, REASON)
+                except psycopg.Error:  # it is lost, or a lock is in the way
+                    database.forget(layer.number)
+                    database.discard()
+            self._layers.remove(layer)
+
+    def _touched(self) -> list[Database]:
+        """Return the databases that the test may have changed, which stay noted until its end."""
+        return self._isolation.children.touched(forget=False)
+
+    def _end_sessions(self, contents: Collection[Contents]) -> None:
+        """Roll back the sessions of the test, and restore their *contents*; their next use begins anew."""
+        pids = [pid for session in self._sessions.open for pid in self._worker.redirect.holders.end(session)]
+        for each in contents:
+            each.restore()
+        if pids:
+            for database in self._worker.databases:
+                database.connect().terminate(pids)
+
+    def _refuse(self, test: IsolatedTest) -> None:
+        if test.isolation == "rollback":
+            raise UsageError(
+                "crucible.checkpoint() needs reset or clone isolation; this test has rollback isolation.",
+                why="There is nothing committed that a reset could put back, and the connection of an asynchronous"
+                " session cannot be rolled back to a savepoint by a synchronous call.",
+                do='Mark the test with @pytest.mark.crucible(isolation="reset").',
+            )
+        if self._worker.parent is not None:
+            raise UsageError(
+                "crucible.checkpoint() was called in a forked child of the test process.",
+                why="The parent has the databases, and resets them.",
+                do="Call it in the process that runs pytest.",
+            )
+        unflushed = [name for session in self._sessions.open for name in describe_unflushed(session)]
+        if unflushed:
+            raise UsageError(
+                f"A checkpoint cannot begin while a session of the test has objects to write: {', '.join(unflushed)}.",
+                why="They would be written in the block, and be lost at its end.",
+                do="Commit before the block: await db_session.commit()",
+            )
+
+
+def _open(end: str, leaks: Collection[Leak]) -> UsageError:
+    verb = {"begin": "begin", "reset": "be reset", "end": "end"}[end]
+    return UsageError(
+        f"A checkpoint cannot {verb} while a transaction is open that has written, or locks.",
+        why="\n".join(f"{leak.details()}." for leak in leaks),
+        do="Commit or roll back before that." + (" Crucible has rolled it back." if end != "begin" else ""),
+    )

@@ -1,0 +1,60 @@
+"""The objects of a session as they were at one moment, so that a rollback of the database can be followed.
+
+Rows that were put back are the rows that these objects were loaded from. So they keep what was loaded, and an
+attribute that was read before can be read again without a statement, which an asynchronous session could not send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.mutable import MutableBase
+from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+# A value that may have been changed in place is loaded again when it is read.
+CHANGEABLE = (list, dict, set, bytearray, MutableBase)
+
+
+class Contents:
+    """The objects in *session*, with the values of their attributes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._loaded = {inspect(instance): _values(instance) for instance in session}
+
+    def restore(self) -> None:
+        """Remove all other objects from the session, which has no transaction, and expire what was loaded since."""
+        session = self._session
+        states: list[InstanceState[Any]] = [inspect(instance) for instance in list(session)]
+        for state in states:
+            if state not in self._loaded and (instance := state.obj()) is not None and instance in session:
+                session.expunge(instance)
+        for state in states:
+            if state in self._loaded and (instance := state.obj()) is not None:
+                self._restore(instance, self._loaded[state])
+
+    def _restore(self, instance: Any, values: Mapping[str, Any]) -> None:
+        try:
+            if instance not in self._session:  # expunged with an object that refers to it
+                self._session.add(instance)
+            self._session.expire(instance)
+        except InvalidRequestError:  # another object has its key
+            return
+        for name, value in values.items():
+            set_committed_value(instance, name, value)
+
+
+def _values(instance: Any) -> dict[str, Any]:
+    state: InstanceState[Any] = inspect(instance)
+    names = state.mapper.attrs.keys()
+    return {name: state.dict[name] for name in names if not isinstance(state.dict.get(name, []), CHANGEABLE)}
+
+
+def describe_unflushed(session: Session) -> list[str]:
+    """Return the class of each object that *session* would write at its next flush."""
+    changed = filter(session.is_modified, session.dirty)
+    return sorted({type(instance).__name__ for instance in (*session.new, *session.deleted, *changed)})

@@ -1,0 +1,169 @@
+"""What a block leaves behind: nothing of what was committed in it, and all of what was committed before."""
+
+from __future__ import annotations
+
+import pytest
+
+SYNCHRONOUS = """
+@pytest.fixture(scope="module", autouse=True)
+def seed():
+    add("seed")
+
+def test_rows_and_sequences(crucible):
+    add("before")
+    with crucible.checkpoint():
+        add("inside")
+        run("UPDATE users SET name = 'seed!' WHERE name = 'seed'")
+        run("DELETE FROM users WHERE name = 'before'")
+        assert names() == ["inside", "seed!"] and next_id() == 4
+    assert names() == ["before", "seed"] and next_id() == 3
+
+def test_is_clean(): assert names() == ["seed"] and next_id() == 2
+
+def test_rounds(crucible):
+    add("before")
+    with crucible.checkpoint() as checkpoint:
+        for _ in range(5):
+            add("inside")
+            assert names() == ["before", "inside", "seed"] and next_id() == 4
+            checkpoint.reset()
+            assert names() == ["before", "seed"]
+    assert names() == ["before", "seed"] and next_id() == 3
+
+def test_nested(crucible):
+    with crucible.checkpoint() as outer:
+        for _ in range(2):
+            add("a")
+            with crucible.checkpoint() as inner:
+                for _ in range(2):
+                    run("DELETE FROM users")
+                    assert next_id() == 3
+                    inner.reset()
+                    assert names() == ["a", "seed"]
+                add("b")
+            with crucible.checkpoint():
+                add("c")
+                with crucible.checkpoint():
+                    run("TRUNCATE users RESTART IDENTITY")
+                    assert next_id() == 1
+                assert names() == ["a", "c", "seed"] and next_id() == 4
+            assert names() == ["a", "seed"] and next_id() == 3
+            outer.reset()
+            assert names() == ["seed"]
+    assert names() == ["seed"] and next_id() == 2
+
+def test_one_after_the_other(crucible):
+    for number in range(3):
+        add(f"before {number}")
+        with crucible.checkpoint():
+            assert len(names()) == number + 2
+            add("inside")
+    assert names() == ["before 0", "before 1", "before 2", "seed"]
+
+def test_an_error_of_the_block(crucible):
+    add("before")
+    with pytest.raises(ZeroDivisionError), crucible.checkpoint():
+        add("inside")
+        1 / 0
+    assert names() == ["before", "seed"]
+
+def test_a_block_that_never_ends(crucible):
+    add("before")
+    crucible.checkpoint().__enter__().reset()
+    add("inside")
+
+def test_subtests(crucible, subtests):
+    add("before")
+    for name in "ab":
+        with subtests.test(name), crucible.checkpoint():
+            add(name)
+            assert names() == sorted(["before", "seed", name])
+
+def test_is_clean_again(): assert names() == ["seed"] and next_id() == 2
+
+@pytest.mark.crucible(isolation="clone")
+def test_of_a_clone(crucible):
+    add("before")
+    with crucible.checkpoint() as checkpoint:
+        add("inside")
+        checkpoint.reset()
+        add("inside")
+    assert names() == ["before", "seed"] and next_id() == 3
+
+def test_is_clean_after_the_clone(): assert names() == ["seed"] and next_id() == 2
+"""
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_synchronous(project, head, driver):
+    """Rows and sequences are those of the block's begin, whatever the block did, and nothing stays after the test."""
+    result = project.run(head.replace("psycopg", driver) + SYNCHRONOUS)
+    result.assert_outcomes(passed=11)
+
+
+ASYNCHRONOUS = """
+@pytest.fixture(scope="session")
+def async_engine():
+    return create_async_engine("postgresql+DRIVER://app@db.production.invalid/app")
+
+async def count(session):
+    return await session.scalar(select(func.count()).select_from(User))
+
+async def pid(session):
+    return await session.scalar(select(func.pg_backend_pid()))
+
+async def test_an_open_session(crucible, db_session, async_client):
+    ada = User(name="ada")
+    db_session.add(ada)
+    await db_session.commit()
+    backend = await pid(db_session)
+    assert await count(db_session) == 1
+    with crucible.checkpoint() as checkpoint:
+        for number in range(3):
+            (await async_client.post("/users", params={"name": "grace"})).raise_for_status()
+            assert await count(db_session) == 2
+            bob = User(name="bob")
+            db_session.add(bob)
+            await db_session.flush()
+            assert (ada.id, bob.id) == (1, 3) and ada in db_session
+            ada.name = "changed"
+            await db_session.commit() if number else await db_session.flush()
+            checkpoint.reset()
+            assert await count(db_session) == 1
+            assert ada.id == 1 and ada.name == "ada" and bob not in db_session
+    assert await count(db_session) == 1
+    assert await pid(db_session) == backend
+    await db_session.refresh(ada)
+    assert ada.name == "ada"
+
+async def test_a_transaction_in_a_block(crucible, db_session, sync_session):
+    with crucible.checkpoint() as checkpoint:
+        for _ in range(2):
+            async with db_session.begin():
+                async with db_session.begin_nested():
+                    db_session.add(User(name="ada"))
+                    await db_session.flush()
+                    checkpoint.reset()
+                assert await count(db_session) == 0
+            sync_session.add(User(name="grace"))
+            sync_session.flush()
+            checkpoint.reset()
+            assert sync_session.scalar(select(func.count()).select_from(User)) == 0
+
+async def test_isolation_level(crucible, db_session):
+    await db_session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    assert await count(db_session) == 0
+    with crucible.checkpoint():
+        add("ada")
+        assert await count(db_session) == 1
+
+async def test_is_clean(db_session):
+    assert await count(db_session) == 0 and next_id() == 1
+"""
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_asynchronous(project, head, driver):
+    """A session of the test that is open on the running loop is rolled back, keeps its connection and its objects."""
+    result = project.run(head + ASYNCHRONOUS.replace("DRIVER", driver))
+    result.assert_outcomes(passed=4)

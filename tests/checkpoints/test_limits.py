@@ -1,0 +1,216 @@
+"""What a checkpoint refuses, and what it does about DDL."""
+
+from __future__ import annotations
+
+OPEN = """
+from pytest_crucible import UsageError
+
+async def test_begin(crucible, db_session):
+    async with Session() as session:
+        session.add(User(name="ada"))
+        await session.flush()
+        with pytest.raises(UsageError, match="cannot begin while a transaction is open") as error:
+            with crucible.checkpoint(): ...
+        assert "in test_begin" in str(error.value) and "INSERT INTO users" in str(error.value)
+        await session.commit()
+    with crucible.checkpoint():
+        add("grace")
+    assert names() == ["ada"]
+
+async def test_own_session(crucible, db_session, sync_session):
+    db_session.add(User(name="ada"))
+    with pytest.raises(UsageError, match="has objects to write: User"):
+        with crucible.checkpoint(): ...
+    await db_session.flush()
+    with pytest.raises(UsageError, match="INSERT INTO users"):
+        with crucible.checkpoint(): ...
+    await db_session.commit()
+    sync_session.execute(text("SELECT FROM users FOR UPDATE"))
+    with pytest.raises(UsageError, match="FOR UPDATE"):
+        with crucible.checkpoint(): ...
+
+async def test_end(crucible):
+    session = Session()
+    with pytest.raises(UsageError, match="(?s)cannot end.*in test_end.*INSERT.*has rolled it back"):
+        with crucible.checkpoint():
+            session.add(User(name="ada"))
+            await session.flush()
+            add("grace")
+    assert names() == []
+    assert await session.scalar(select(func.count()).select_from(User)) == 0
+    await session.close()
+
+def test_round(crucible):
+    with crucible.checkpoint() as checkpoint:
+        connection = engine.connect()
+        connection.execute(text("INSERT INTO users (name) VALUES ('ada')"))
+        with pytest.raises(UsageError, match="cannot be reset.*"):
+            checkpoint.reset()
+        connection.close()
+        add("ada")
+        checkpoint.reset()
+        assert names() == []
+
+async def test_reading(crucible):
+    async with Session() as session:
+        assert await session.scalar(select(func.count()).select_from(User)) == 0
+        with crucible.checkpoint():
+            add("ada")
+            assert await session.scalar(select(func.count()).select_from(User)) == 1
+        assert await session.scalar(select(func.count()).select_from(User)) == 0
+
+def test_the_error_of_the_block_goes_before(crucible):
+    with pytest.raises(ZeroDivisionError), crucible.checkpoint():
+        connection = engine.connect()
+        connection.execute(text("INSERT INTO users (name) VALUES ('ada')"))
+        1 / 0
+    connection.close()
+    assert names() == []
+
+@pytest.mark.crucible(isolation="rollback")
+def test_rollback(crucible):
+    with pytest.raises(UsageError, match="needs reset or clone isolation"):
+        with crucible.checkpoint(): ...
+
+def test_order(crucible):
+    with crucible.checkpoint() as outer:
+        with crucible.checkpoint():
+            with pytest.raises(UsageError, match="not the innermost open one"):
+                outer.reset()
+    with pytest.raises(UsageError, match="not the innermost open one"):
+        outer.reset()
+"""
+
+
+def test_open_transactions(project, head):
+    """An open transaction that has written is an error that names it; one that has only read stays."""
+    project.run(head + OPEN, "-W", "error").assert_outcomes(passed=8)
+
+
+SCHEMA = """
+@pytest.fixture(scope="module", autouse=True)
+def seed():
+    add("seed")
+
+async def test_in_a_block(crucible, db_session, async_client):
+    db_session.add(User(name="before"))
+    await db_session.commit()
+    with crucible.checkpoint() as checkpoint:
+        for number in range(2):
+            run("ALTER TABLE users ADD extra int")
+            (await async_client.post("/users", params={"name": "inside"})).raise_for_status()
+            await db_session.execute(text("DROP TABLE users"))
+            await db_session.commit()
+            checkpoint.reset()
+            assert names() == ["before", "seed"] and next_id() == 3
+    assert names() == ["before", "seed"]
+    assert await db_session.scalar(select(func.count()).select_from(User)) == 2
+    add("inside")
+
+def test_is_clean(): assert names() == ["seed"] and next_id() == 2
+
+def test_before_a_block(crucible, sync_session):
+    add("before")
+    run("CREATE TABLE more (id int)")
+    with crucible.checkpoint() as checkpoint:
+        for _ in range(2):
+            run("INSERT INTO more VALUES (1)")
+            add("inside")
+            checkpoint.reset()
+            assert run("SELECT * FROM more") == [] and names() == ["before", "seed"]
+    run("INSERT INTO more VALUES (1)")
+    with crucible.checkpoint():
+        run("DROP TABLE more")
+    assert run("SELECT * FROM more") == [(1,)] and names() == ["before", "seed"]
+
+def test_is_clean_again():
+    assert names() == ["seed"] and next_id() == 2
+    assert run("SELECT to_regclass('more')") == [(None,)]
+
+def test_after_a_block(crucible):
+    add("before")
+    with crucible.checkpoint():
+        add("inside")
+        with crucible.checkpoint():
+            add("more")
+        run("CREATE TABLE more (id int)")
+    assert names() == ["before", "seed"] and run("SELECT to_regclass('more')") == [(None,)]
+    run("CREATE TABLE more (id int)")
+
+def test_is_clean_at_last():
+    assert names() == ["seed"] and next_id() == 2
+    assert run("SELECT to_regclass('more')") == [(None,)]
+"""
+
+
+def test_schema_changes(project, head):
+    """DDL costs a fresh clone, with what the test had committed; DDL from before a block stays until the test's end."""
+    project.run(head + SCHEMA, "-W", "error").assert_outcomes(passed=6)
+
+
+LAYERS = """
+from pytest_crucible import UsageError
+@pytest.fixture(scope="session")
+def wide():
+    add("wide")
+
+@pytest.fixture(scope="class")
+def narrow():
+    add("narrow")
+    yield
+    assert names() == ["narrow", "wide"]
+
+class TestIt:
+    def test_it(self, wide, narrow, crucible):
+        add("before")
+        with crucible.checkpoint():
+            run("DELETE FROM users WHERE name <> 'before'")
+            add("inside")
+        assert names() == ["before", "narrow", "wide"] and next_id() == 4
+
+    def test_late(self, crucible, request):
+        add("before")
+        with crucible.checkpoint():
+            add("inside")
+        assert names() == ["before", "narrow", "wide"] and next_id() == 4
+
+@pytest.fixture(scope="module")
+def late():
+    add("late")
+    yield
+    assert names() == ["late", "wide"]
+
+def test_wide_within(crucible, request):
+    add("before")
+    with crucible.checkpoint() as checkpoint:
+        request.getfixturevalue("late")
+        add("inside")
+        checkpoint.reset()
+        assert names() == ["before", "late", "wide"]
+    run("DELETE FROM users")
+
+def test_stays(crucible): assert names() == ["late", "wide"]
+
+@pytest.fixture(scope="module")
+def changes_schema():
+    run("CREATE TABLE more (id int)")
+
+def test_ddl_of_a_wide_fixture(crucible, request):
+    add("before")
+    with pytest.raises(UsageError, match="after the test had"), crucible.checkpoint():
+        request.getfixturevalue("changes_schema")
+    assert names() == ["before", "late", "wide"]
+
+def test_ddl_of_a_wide_fixture_in_time(changes_schema, crucible):
+    add("before")
+    with crucible.checkpoint():
+        run("INSERT INTO more VALUES (1)")
+    assert names() == ["before", "late", "wide"] and run("SELECT * FROM more") == []
+
+def test_stays_too(crucible): assert names() == ["late", "wide"]
+"""
+
+
+def test_layers_below(project, head):
+    """The rows of wide fixtures are there in every block, and stay for as long as their fixture."""
+    project.run(head + LAYERS).assert_outcomes(passed=7)
