@@ -8,7 +8,8 @@ from tests.shared import inner_project
 
 # The reset after a test is slow enough to be under way still when something else asks.
 SLOW_RESET = """
-from pytest_crucible.control.sent_query import SentQuery
+from pytest_crucible.control.reset import RESET
+from pytest_crucible.control.sent_query import NAME, SentQuery
 from pytest_crucible.isolation.resets import Resets
 
 EVENTS = []
@@ -22,7 +23,8 @@ def slow_after(self, *arguments):
 
 def slow(self, *parameters):
     EVENTS.append("sent")
-    self._query = self._query.partition(" FROM")[0] + " FROM pg_sleep(current_setting('test.seconds')::float8)"
+    slow_reset = f"{RESET} FROM pg_sleep(current_setting('test.seconds')::float8)"
+    self._libpq.exec_(f"DEALLOCATE {NAME.decode()}; {slow_reset}".encode())
     self._libpq.exec_(f"SET test.seconds TO {SECONDS[-1]}".encode())
     send(self, *parameters)
 

@@ -41,3 +41,32 @@ def test_the_end_of_a_test_that_reads_is_one_statement():
 def test_a_test_without_database_costs_no_round_trip(project):
     """Neither begin nor end of such a test asks the server anything; those of a test that reads ask one thing."""
     project.run(TESTS).assert_outcomes(passed=5)
+
+
+def test_a_control_connection_begins_with_one_statement(project):
+    """A connection to a fresh clone asks the server one thing, and no statement is prepared before it is executed."""
+    tests = """
+import psycopg
+from sqlalchemy import text
+
+SENT = []
+send = psycopg.Connection.execute
+
+def noting(self, query, *arguments, **kwargs):
+    assert "prepare" not in kwargs
+    if self.info.dbname.startswith("crucible_w"):
+        SENT.append(query)
+    return send(self, query, *arguments, **kwargs)
+
+async def test_changes_the_schema(db_session):
+    await db_session.execute(text("CREATE TABLE further (id int)"))
+    await db_session.commit()
+    psycopg.Connection.execute = noting
+
+async def test_gets_a_clone(db_session):
+    psycopg.Connection.execute = send
+    mending, beginning = SENT  # the former is the last of the old connection
+    assert "datconnlimit" in mending
+    assert "pg_crucible.own" in beginning
+"""
+    project.run(tests).assert_outcomes(passed=2)

@@ -32,10 +32,7 @@ CLOSING_SECONDS = 0.5
 ATTEMPTS = 3
 # A live run must not lose its locks because its connection is idle, and the locks of a machine that has vanished must
 # not stay for the two hours that TCP waits (PostgreSQL manual, 20.3.2 and 20.11.1).
-LASTING = (
-    "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10;"
-    " SET tcp_keepalives_count = 3"
-)
+LASTING = "-c idle_session_timeout=0 -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 # Several statements in one message are one transaction: both names change, or none.
 EXCHANGE = "ALTER DATABASE {} RENAME TO {}; ALTER DATABASE {} RENAME TO {}"
 GRANTED_SETTINGS = 150000
@@ -54,9 +51,9 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
     """
     try:
         kwargs: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
-        connection = psycopg.connect(autocommit=True, row_factory=psycopg.rows.tuple_row, options=options, **kwargs)
-        connection.execute(LASTING)
-        return connection
+        # Settings in the startup message win over those of the role and cost no round trip.
+        kwargs["options"] = f"{LASTING} {options}"
+        return psycopg.connect(autocommit=True, row_factory=psycopg.rows.tuple_row, **kwargs)
     except psycopg.OperationalError as error:
         raise _explained(error, address) from without_frames(error)
 

@@ -53,7 +53,7 @@ from .answer import Answer, OtherBackend
 from .driver import psycopg, sql
 from .marks import MARK
 from .rights import OWN, Rights
-from .sent_query import SentQuery
+from .sent_query import NAME, SentQuery
 
 # Inserting a row again takes about 6 µs; a clone takes 20 to 50 ms, and a new connection for every engine.
 MOST_ROWS = 5_000
@@ -70,12 +70,14 @@ LAYER_TABLES = {
     "seed": "SELECT * FROM pg_crucible.seed WHERE relid IN (SELECT relid FROM pg_crucible.layer_row)",
 }
 
-BEGINNING = (
-    "SELECT current_setting('max_prepared_transactions'),"
-    " set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false),"
-    " set_config('pg_crucible.shared', pg_crucible.shared_stamp(), false)"
-)
-RESET = "SELECT pg_crucible.reset($1::integer[], $2::bigint, $3::boolean, $4::boolean)"
+RESET = f"""
+PREPARE {NAME.decode()} (integer[], bigint, boolean, boolean) AS SELECT pg_crucible.reset($1, $2, $3, $4)
+"""
+BEGINNING = """
+SELECT current_setting('max_prepared_transactions'), extract(epoch FROM clock_timestamp()),
+       set_config('pg_crucible.own', (SELECT own FROM pg_crucible.key), false),
+       set_config('pg_crucible.shared', pg_crucible.shared_stamp(), false)
+"""
 HAS_GRANTS = """
 SELECT EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
                   AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -124,14 +126,22 @@ class Control:
         self.address = address
         self._schema = rights.schema
         self._connection = connect(address, rights.session)
-        self._reset = SentQuery(self._connection, self._own(RESET))
+        self._reset = SentQuery(self._connection)
         self._lock = threading.RLock()
         # Only an external server allows prepared transactions (PostgreSQL manual, PREPARE TRANSACTION).
-        self.prepares = self._value(BEGINNING) != "0"
+        prepared, epoch = self._begin()
+        self.prepares = prepared != "0"
+        self._offset = float(epoch) - _clock()
         self.pid = self._connection.info.backend_pid
         self._dead: Counter[str] = Counter()
         self._until_sweep = SWEEP_EVERY
-        self._offset = float(self._value("SELECT extract(epoch FROM clock_timestamp())")) - _clock()
+
+    def _begin(self) -> tuple[str, Any]:
+        # Both statements in one message, which is one round trip.
+        cursor = self._connection.execute(self._own(f"{RESET}; {BEGINNING}"))
+        cursor.nextset()
+        ((prepared, epoch, *_),) = cursor.fetchall()
+        return prepared, epoch
 
     def close(self) -> None:
         """Close the connection, after restoring the database's mark: without it, Crucible could not drop it."""
@@ -319,9 +329,9 @@ class Control:
             self._execute(f"VACUUM (SKIP_LOCKED) {table}")
 
     def _run(self, query: str, *arguments: object) -> psycopg.Cursor[tuple[Any, ...]]:
-        # psycopg prepares each statement on first use: the texts never change.
+        # psycopg prepares what is executed often; to prepare a statement on first use would be a round trip of its own.
         with self._idle() as connection:
-            return connection.execute(self._own(query), arguments, prepare=True)
+            return connection.execute(self._own(query), arguments)
 
     def _execute(self, query: psycopg.abc.Query) -> None:
         with self._idle() as connection:

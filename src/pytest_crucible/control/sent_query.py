@@ -1,4 +1,4 @@
-"""A query that is sent without waiting for its answer, by libpq's own functions.
+"""A prepared statement that is sent without waiting for its answer, by libpq's own functions.
 
 psycopg waits for each answer, but its ``pq`` module has the functions that do not (psycopg documentation, "pq – libpq
 wrapper module"; PostgreSQL manual, 32.4, "Asynchronous Command Processing").
@@ -18,31 +18,25 @@ NAME = b"pg_crucible_sent"
 
 
 class SentQuery:
-    """One query of a connection; it is prepared, and its result is one value.
+    """The statement of a connection that is prepared as `NAME`; its result is one value.
 
     Args:
         connection: The connection, which nothing else may use until the answer is there.
-        query: Its text, with libpq's ``$1`` for parameters.
 
     Attributes:
         is_under_way: Whether it was sent, and its answer is not there yet.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], query: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.is_under_way = False
         self._libpq = connection.pgconn
-        self._query = query
-        self._is_prepared = False
         self._answer: str | None = None
         self._error: psycopg.Error | None = None
 
     def send(self, *parameters: str) -> None:
-        """Send the query with *parameters*, as text; an error is raised where the answer is asked for."""
+        """Send the statement with *parameters*, as text; an error is raised where the answer is asked for."""
         self._answer = self._error = None
         try:
-            if not self._is_prepared:
-                _check(self._libpq.prepare(NAME, self._query.encode()))
-                self._is_prepared = True
             for _ in range(2):  # an error if the server has closed its end: first the reason is read, then the end
                 self._libpq.consume_input()
             self._libpq.send_query_prepared(NAME, [parameter.encode() for parameter in parameters])
@@ -54,10 +48,10 @@ class SentQuery:
             self.is_under_way = True
 
     def answer(self) -> str | None:
-        """Return the value that the query sent last has returned, as text; wait for it.
+        """Return the value that the statement sent last has returned, as text; wait for it.
 
         Raises:
-            psycopg.Error: The query failed, or could not be sent.
+            psycopg.Error: The statement failed, or could not be sent.
         """
         self.wait()
         if self._error is not None:

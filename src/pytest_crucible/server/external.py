@@ -87,7 +87,7 @@ def lease(url: str) -> ExternalLease:
     admin = urls.parse(url)
     try:
         kwargs: dict[str, Any] = {**libpq(admin), "connect_timeout": CONNECT_SECONDS}
-        with psycopg.connect(**kwargs, row_factory=psycopg.rows.dict_row) as connection:
+        with psycopg.connect(**kwargs, autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
             (facts,) = connection.execute(FACTS).fetchall()
             # It may come from PGPASSWORD or ~/.pgpass, which the application's drivers may not read.
             admin = replace(admin, password=connection.info.password or None)
