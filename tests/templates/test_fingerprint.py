@@ -176,3 +176,10 @@ def test_relative_imports_of_the_loader(project):
     before = project.fingerprint(load=load)
     (package / "rows.py").write_text("ROWS = 2")
     assert project.fingerprint(load=load) != before
+
+
+def test_two_loaders_of_one_function(project):
+    """Two names for one function with different arguments are two loaders."""
+    module = project.load("import functools\ndef load(rows, session): ...\nfew = functools.partial(load, 1)\n"
+                          "many = functools.partial(load, 1000)").partition(":")[0]  # fmt: skip
+    assert project.fingerprint(load=f"{module}:few") != project.fingerprint(load=f"{module}:many")

@@ -20,7 +20,7 @@ from ..settings import Settings
 from ..settings.lookup import lookup
 from .alembic.imported_modules import followed, importable_from
 from .failed import failed
-from .fingerprints import declared, digest, files, innermost, of_environment, of_module_source
+from .fingerprints import declared, digest, files, fingerprint, innermost, of_environment, of_module_source
 
 T = TypeVar("T")
 # The text that only a module with models contains, in any style.
@@ -55,7 +55,9 @@ def parts(load: Callable[..., object], settings: Settings) -> dict[str, str]:
     patterns = [pattern for pattern in declarations if not pattern.startswith("$")]
     read = {f"file {name}": content.hex() for name, content in files(settings.root, patterns).items()}
     imported = {f"module {name}": digest(path).hex() for name, path in _imported(load, settings).items()}
-    return {"load": of_module_source(load), **imported, **read, **of_environment(declarations)}
+    # The name counts: two of one module may be one function with different arguments, bound or enclosed.
+    source = fingerprint({"name": str(settings.load), "source": of_module_source(load)})
+    return {"load": source, **imported, **read, **of_environment(declarations)}
 
 
 def _imported(load: Callable[..., object], settings: Settings) -> dict[str, Path]:
