@@ -32,7 +32,8 @@ container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENG
 lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on the lowest versions that pyproject.toml admits
 	cd examples/ledger && $(abspath $(LOWEST)/bin)/pytest $(ARGS)
 	$(LOWEST)/bin/pytest -n auto --dist worksteal $(ARGS) tests/pure/test_imports.py tests/pure/test_settings.py \
-		tests/redirect tests/rollback/test_session.py tests/http/test_fixtures.py tests/recipe tests/cli tests/external
+		tests/redirect tests/checkpoints tests/rollback/test_session.py tests/http/test_fixtures.py tests/recipe \
+		tests/cli tests/external
 	$(LOWEST)/bin/pytest -m slow -k fastapi_users tests/init/test_samples.py
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost: a quarter of an hour on a quiet machine
@@ -73,14 +74,15 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 $(VENV)/.bench: $(VENV)/.test $(VENV)/.demo
 	@touch $@
 
-# The lowest of the core and of the extras, and the newest of what only tests need. typing-extensions is left out: what
-# applications need has a higher bound. uv, since pip does not know how to choose the lowest.
+# The lowest of the core, of the extras and of Hypothesis, and the newest of what only tests need. typing-extensions is
+# left out: what applications need has a higher bound. uv, since pip does not know how to choose the lowest.
 $(LOWEST)/.made: pyproject.toml examples/ledger/pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet uv
 	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --no-header \
 		--annotation-style line --extra containers --extra factories --extra websockets pyproject.toml \
 		| sed -n '/^typing-extensions/d; s/ *# via.*(pyproject.toml).*//p' > $(LOWEST)/lowest.txt
+	sed -n 's/ *"\(hypothesis\)>=\(.*\)",/\1==\2/p' pyproject.toml >> $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --constraints $(LOWEST)/lowest.txt \
 		--editable . --editable 'examples/ledger[test]' --group test --group older
 	@touch $@

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "server": "",
     "transports": "3",
     "factories": "4",
+    "examples": "4",
     "migrations": "3",
 }
 AIM = re.compile(r"(at (?:most|least) .*): (yes|NO)")

@@ -301,11 +301,17 @@ class Hooks:
         with item.stash.setdefault(AROUND, ExitStack()), self.run.isolation.watchdog.watching(item.nodeid):
             return (yield)
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note that the project is imported."""
         self.run.isolation.children.collected = True
+        if "hypothesis" in sys.modules:
+            from .fixtures import with_hypothesis
+
+            with_hypothesis.register(session.config.pluginmanager, self.run)
 
     def _test(self, item: pytest.Item) -> Test:
+        from .report import lasting_names
+
         kwargs: dict[str, Any] = {"isolation": None, "keep": None}
         for marker in reversed(list(item.iter_markers("crucible"))):
             try:
@@ -318,7 +324,7 @@ class Hooks:
             kwargs["isolation"] or self.run.settings.isolation,
             keep=self.run.settings.keep_failed if kwargs["keep"] is None else kwargs["keep"],
             forbidden=self._forbidden(item),
-            names=_names(item),
+            names=lasting_names(item),
         )
 
     def _forbidden(self, item: pytest.Item) -> str | None:
@@ -391,10 +397,3 @@ class Hooks:
         for database in self.run.worker.every:
             if wrong := database.attempts.reported(error):
                 session.shouldfail = f"crucible: no test can have a database: {wrong.found}"
-
-
-def _names(item: pytest.Item) -> dict[str, Any]:
-    """Return the names that outlive *item*, by the class or module that has them."""
-    cls, module = getattr(item, "cls", None), getattr(item, "module", None)
-    names = {} if cls is None else {f"the class {cls.__name__}": vars(cls)}
-    return names if module is None else names | {f"the module {module.__name__}": vars(module)}

@@ -11,6 +11,7 @@ from typing import Any
 from .app import application
 from .app.applications import Applications
 from .app.overrides import DependencyOverrides
+from .errors import UsageError
 from .errors.hints import Explain, Hints
 from .factories import Factories
 from .handle import Test
@@ -26,6 +27,41 @@ from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
 from .settings import Settings
 from .worker.worker import Worker
+
+
+class CurrentTest:
+    """The test that runs now.
+
+    Attributes:
+        handle: Its handle.
+        ending: The context managers that end with it, before its reset.
+        kept: The objects of other modules that live as long as it.
+    """
+
+    def __init__(self, handle: Test) -> None:
+        self.handle = handle
+        self.ending = ExitStack()
+        self.kept: dict[Hashable, Any] = {}
+
+
+# The run of this process, and those that tests start in it.
+RUNS: list[Run] = []
+
+
+def current_test() -> tuple[Run, CurrentTest]:
+    """Return the run of this process, and the test that runs now.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    run = RUNS[-1] if RUNS else None
+    if run is None or run.current is None:
+        raise UsageError(
+            "There is no test whose database could be used.",
+            why="Crucible is not set up for this project, or the call is not part of a test that pytest runs.",
+            do="Set crucible_metadata or crucible_alembic, and run the test by pytest.",
+        )
+    return run, run.current
 
 
 class Run:
@@ -47,6 +83,7 @@ class Run:
         self.queries = Queries(self.worker.redirect)
         self.overridden = DependencyOverrides(self.applications)
         self.pending_tasks = PendingTasks(self.worker.redirect)
+        self.current: CurrentTest | None = None
 
     def _explanations(self, *, is_ini: bool) -> list[Explain]:
         from .advice.explanations import explanations
@@ -56,6 +93,7 @@ class Run:
 
     def install(self) -> None:
         """Redirect every engine, and hear of every lifespan, from now on."""
+        RUNS.append(self)
         self.worker.redirect.install()
         self.isolation.install()
         self.uncommitted.install()
@@ -101,8 +139,11 @@ class Run:
         try:
             try:
                 with self.pending_tasks.reported(), self.overridden.restored():
-                    yield test
+                    self.current = CurrentTest(test)
+                    with self.current.ending:
+                        yield test
             finally:
+                self.current = None
                 redirect.end_test()
                 redirect.forbid(None)
                 with ExitStack() as ending:
@@ -175,6 +216,8 @@ class Run:
         """Leave nothing behind; a forked child leaves everything to its parent."""
         if self.worker.parent is not None:
             return
+        if self in RUNS:
+            RUNS.remove(self)
         self.isolation.close()
         self.factories.close()
         self.uncommitted.remove()

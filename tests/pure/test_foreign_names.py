@@ -44,6 +44,23 @@ def fastapi_contexts() -> object:
     return version < (0, 160) or hasattr(fastapi.routing, "iter_route_contexts") or APIRouter().routes == []
 
 
+def hypothesis_settings() -> object:
+    from hypothesis import given, settings, strategies
+
+    @settings(max_examples=7)
+    @given(strategies.none())
+    def test(_: None) -> None: ...
+
+    return test._hypothesis_internal_use_settings.max_examples == 7
+
+
+def hypothesis_times() -> object:
+    from hypothesis import core
+    from hypothesis.control import current_build_context
+
+    return callable(current_build_context) and "draw_times.values()" in inspect.getsource(core)
+
+
 NAMES: dict[str, tuple[str, Callable[[], object]]] = {
     "_warn_unawaited_coroutine": (
         "CPython calls it with a coroutine that was never awaited; there is no public hook",
@@ -67,6 +84,11 @@ NAMES: dict[str, tuple[str, Callable[[], object]]] = {
     ),
     "_build_context": ("Polyfactory passes it to process_kwargs(), which Crucible wraps", polyfactory_context),
     "portal": ("Starlette's TestClient tells by it on which event loop a websocket runs", portal_of_client),
+    "_hypothesis_internal_use_settings": (
+        "Hypothesis's health checks read it from the test, whose settings it gives no way to change",
+        hypothesis_settings,
+    ),
+    "draw_times": ("Hypothesis takes these times from the one that it compares with the deadline", hypothesis_times),
     "iter_route_contexts": ("FastAPI tells by it what applies to the routes of included routers", fastapi_contexts),
     "greenlet_spawn": (
         "SQLAlchemy runs synchronous code over asynchronous drivers by it; AsyncSession.run_sync() needs a session",

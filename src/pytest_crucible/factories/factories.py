@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
@@ -104,6 +104,23 @@ class Factories:
     def _seed(self, scope: FactoryScope) -> None:
         if self._sources:
             self._sources.seed(number(scope.seed, scope.id))
+
+    def rewinder(self) -> Callable[[], None]:
+        """Return a function that has the scope that runs now draw again what it draws from now on.
+
+        Python's own ``random`` is left out: it belongs to the caller.
+        """
+        scope = SCOPES[-1] if SCOPES else None
+        state = [] if self._sources is None else self._sources.state(python=False)
+        seen = {} if scope is None else {key: set(values) for key, values in scope.seen.items()}
+
+        def rewind() -> None:
+            restore(state)
+            if scope is not None:
+                scope.seen.clear()
+                scope.seen.update((key, set(values)) for key, values in seen.items())
+
+        return rewind
 
     def report(self, scope: FactoryScope) -> str | None:
         """Return the line for the report of a failed *scope*; None if it drew nothing."""

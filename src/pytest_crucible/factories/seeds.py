@@ -90,10 +90,10 @@ class Sources:
                 yield from _of_faker(own["__faker__"])
         yield self._shared()
 
-    def state(self) -> State:
-        """Return the state of every source."""
+    def state(self, *, python: bool = True) -> State:
+        """Return the state of every source; with *python*, also that of the module ``random``, if it is seeded."""
         states = [(source, source.getstate()) for source in {id(source): source for source in self._randoms()}.values()]
-        return [*states, (random, random.getstate())] if self._python else states
+        return [*states, (random, random.getstate())] if python and self._python else states
 
     def drew(self, value: int) -> bool:
         """Return whether anything was drawn since `seed` was called with *value*."""

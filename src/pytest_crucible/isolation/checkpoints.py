@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..control.driver import psycopg
 from ..errors import UsageError
-from ..sessions.contents import Contents, describe_unflushed
+from ..sessions.contents import Contents
 from ..worker.database import Database
 from ..worker.worker import Worker
 from .isolation import Isolation
@@ -22,6 +22,7 @@ from .leaks import Leak
 from .resets import IsolatedTest
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
     from typing_extensions import Self
 
     from .session_provider import SessionProvider
@@ -49,11 +50,17 @@ class Checkpoint:
     ...     for order in orders:
     ...         attempt(order)
     ...         checkpoint.reset()
+
+    Args:
+        checkpoints: The checkpoints of this process.
+        test: The test.
+        sessions: Sessions that are rolled back besides those of Crucible's fixtures.
     """
 
-    def __init__(self, checkpoints: Checkpoints, test: IsolatedTest) -> None:
+    def __init__(self, checkpoints: Checkpoints, test: IsolatedTest, sessions: Collection[Session] = ()) -> None:
         self._checkpoints = checkpoints
         self._test = test
+        self._sessions = sessions
         self._contents: list[Contents] = []
 
     def __enter__(self) -> Self:
@@ -62,7 +69,7 @@ class Checkpoint:
         Raises:
             UsageError: If a transaction is open that has written, or locks.
         """
-        self._contents = self._checkpoints.begin(self, self._test)
+        self._contents = self._checkpoints.begin(self, self._test, self._sessions)
         return self
 
     def reset(self) -> None:
@@ -72,9 +79,19 @@ class Checkpoint:
             ResetError: If a database could not be reset.
             UsageError: If a transaction was open that had written, or locked; it has been rolled back.
         """
-        leaks = self._checkpoints.reset(self, self._contents)
-        if leaks:
+        if leaks := self.put_back():
             raise _open("reset", leaks)
+
+    def put_back(self, *, between_examples: bool = False) -> list[Leak]:
+        """Do what `reset` does, and return the transactions that were open, which have been rolled back.
+
+        Args:
+            between_examples: Whether nothing of the test goes on, so that connections with an altered state go as well.
+        """
+        leaks = self._checkpoints.reset(self, self._contents)
+        if between_examples:
+            self._checkpoints.retire_connections()
+        return leaks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -103,13 +120,13 @@ class Checkpoints:
         # By depth: the layer of the test, that of the outermost block, …
         self._layers: list[CheckpointLayer] = []
 
-    def begin(self, checkpoint: Checkpoint, test: IsolatedTest) -> list[Contents]:
-        """Begin *checkpoint*; return what the sessions of the test hold."""
-        self._refuse(test)
+    def begin(self, checkpoint: Checkpoint, test: IsolatedTest, sessions: Collection[Session] = ()) -> list[Contents]:
+        """Begin *checkpoint*; return what the sessions of the test hold, and *sessions*."""
+        contents = [Contents(session) for session in dict.fromkeys([*self._sessions.open, *sessions])]
+        self._refuse(test, contents)
         databases = self._touched()
         if leaks := self._isolation.resets.open_in(databases, test):
             raise _open("begin", leaks)
-        contents = [Contents(session) for session in self._sessions.open]
         self._end_sessions(contents)
         depth = len(self._open)
         if depth == len(self._layers):
@@ -177,14 +194,19 @@ class Checkpoints:
 
     def _end_sessions(self, contents: Collection[Contents]) -> None:
         """Roll back the sessions of the test, and restore their *contents*; their next use begins anew."""
-        pids = [pid for session in self._sessions.open for pid in self._worker.redirect.holders.end(session)]
+        sessions = dict.fromkeys([*self._sessions.open, *(each.session for each in contents)])
+        pids = [pid for session in sessions for pid in self._worker.redirect.holders.end(session)]
         for each in contents:
             each.restore()
         if pids:
             for database in self._worker.databases:
                 database.connect().terminate(pids)
 
-    def _refuse(self, test: IsolatedTest) -> None:
+    def retire_connections(self) -> None:
+        """Give connections up whose session state was altered, as after a test."""
+        self._worker.redirect.after_test()
+
+    def _refuse(self, test: IsolatedTest, contents: Collection[Contents]) -> None:
         if test.isolation == "rollback":
             raise UsageError(
                 "crucible.checkpoint() needs reset or clone isolation; this test has rollback isolation.",
@@ -198,7 +220,7 @@ class Checkpoints:
                 why="The parent has the databases, and resets them.",
                 do="Call it in the process that runs pytest.",
             )
-        unflushed = [name for session in self._sessions.open for name in describe_unflushed(session)]
+        unflushed = [name for each in contents for name in each.unflushed()]
         if unflushed:
             raise UsageError(
                 f"A checkpoint cannot begin while a session of the test has objects to write: {', '.join(unflushed)}.",

@@ -56,3 +56,10 @@ def named(item: pytest.Item, error: pytest.ExceptionInfo[BaseException] | None) 
         frame = frame.tb_next
     fixtures = getattr(item, "funcargs", {})
     return variables | {name: fixtures[name] for name in fixtures if not name.startswith("crucible_")}
+
+
+def lasting_names(item: pytest.Item) -> dict[str, Any]:
+    """Return the names that outlive *item*, by the class or module that has them."""
+    cls, module = getattr(item, "cls", None), getattr(item, "module", None)
+    names = {} if cls is None else {f"the class {cls.__name__}": vars(cls)}
+    return names if module is None else names | {f"the module {module.__name__}": vars(module)}

@@ -6,29 +6,39 @@ attribute that was read before can be read again without a statement, which an a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 # A value that may have been changed in place is loaded again when it is read.
-CHANGEABLE = (list, dict, set, bytearray, MutableBase)
+CHANGEABLE = (list, dict, set, bytearray)
 
 
 class Contents:
-    """The objects in *session*, with the values of their attributes."""
+    """The objects in a session, with the values of their attributes.
+
+    Attributes:
+        session: The session.
+    """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
         self._loaded = {inspect(instance): _values(instance) for instance in session}
+
+    def unflushed(self) -> list[str]:
+        """Return the class of each object that the session would write at its next flush."""
+        session = self.session
+        changed = filter(session.is_modified, session.dirty)
+        return sorted({type(instance).__name__ for instance in (*session.new, *session.deleted, *changed)})
 
     def restore(self) -> None:
         """Remove all other objects from the session, which has no transaction, and expire what was loaded since."""
-        session = self._session
+        session = self.session
         states: list[InstanceState[Any]] = [inspect(instance) for instance in list(session)]
         for state in states:
             if state not in self._loaded and (instance := state.obj()) is not None and instance in session:
@@ -39,9 +49,9 @@ class Contents:
 
     def _restore(self, instance: Any, values: Mapping[str, Any]) -> None:
         try:
-            if instance not in self._session:  # expunged with an object that refers to it
-                self._session.add(instance)
-            self._session.expire(instance)
+            if instance not in self.session:  # expunged with an object that refers to it
+                self.session.add(instance)
+            self.session.expire(instance)
         except InvalidRequestError:  # another object has its key
             return
         for name, value in values.items():
@@ -50,11 +60,7 @@ class Contents:
 
 def _values(instance: Any) -> dict[str, Any]:
     state: InstanceState[Any] = inspect(instance)
+    mutable = sys.modules.get("sqlalchemy.ext.mutable")  # which the application has imported, or has no use for
+    changeable = CHANGEABLE if mutable is None else (*CHANGEABLE, mutable.MutableBase)
     names = state.mapper.attrs.keys()
-    return {name: state.dict[name] for name in names if not isinstance(state.dict.get(name, []), CHANGEABLE)}
-
-
-def describe_unflushed(session: Session) -> list[str]:
-    """Return the class of each object that *session* would write at its next flush."""
-    changed = filter(session.is_modified, session.dirty)
-    return sorted({type(instance).__name__ for instance in (*session.new, *session.deleted, *changed)})
+    return {name: state.dict[name] for name in names if not isinstance(state.dict.get(name, []), changeable)}

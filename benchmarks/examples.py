@@ -1,0 +1,146 @@
+"""The cost of the same state for each example of a Hypothesis test: reset, TRUNCATE, and a clone.
+
+Run ``python benchmarks/examples.py [blocks]``: the same test with ``@given`` inserts a row into each of three tables in
+a chain of forty, commits, and reads one back. What Hypothesis itself needs for an example is part of each figure.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import schemas
+from figures import interleaved, judged, load, machine, milliseconds, number, ratio, spread, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from isolation import Suite
+from psycopg import sql
+from schemas import URL
+from sqlalchemy import create_engine, text
+from workshop import cache, isolated
+
+from pytest_crucible.fixtures.with_hypothesis import from_same_state
+from pytest_crucible.server import Address
+
+TABLES, DIRTY = 40, 3
+AIM = 10
+Inner = Callable[[int], None]
+TRUNCATE = "TRUNCATE {} RESTART IDENTITY CASCADE".format(", ".join(f"t{number}" for number in range(TABLES)))
+
+
+class Examples:
+    """One test, and the ways to run its examples."""
+
+    def __init__(self) -> None:
+        self.suite = Suite(TABLES, seeded=False)
+        self.worker = self.suite.run.worker
+        self.admin = self.worker.server.connect()
+        self.suite.work(0)  # makes the role
+        # The worker drops what is named after its database at the end of the run.
+        self.plain, self.twin = f"{self.worker.main.name}_plain", f"{self.worker.main.name}_twin"
+        self.admin.create(self.plain, owner="app", template="template0", clauses=sql.SQL("ENCODING 'UTF8'"))
+        with self._leading(self.plain) as engine:
+            schemas.forty.create_all(engine)
+        self.engine = self.suite.engine
+
+    def body(self, number: int) -> None:
+        """Do the work of an example."""
+        name = uuid.uuid4().hex
+        with self.engine.begin() as connection:
+            for dirty in range(DIRTY):
+                connection.execute(text(f"INSERT INTO t{dirty} (name) VALUES (:name)"), {"name": name})
+        with self.engine.connect() as connection:
+            assert connection.scalar(text("SELECT max(id) FROM t0")) >= 1
+            assert number >= 0
+
+    def per_example(self, examples: int, exchange: Callable[[Inner], Inner] = lambda inner: inner) -> float:
+        """Return the time of one of so many examples."""
+
+        @settings(max_examples=examples, database=None, deadline=None, derandomize=True)
+        @given(number=st.integers(0, 1_000_000))
+        def test(number: int) -> None:
+            self.body(number)
+
+        test.hypothesis.inner_test = exchange(test.hypothesis.inner_test)
+        began = time.perf_counter()
+        test()
+        return (time.perf_counter() - began) / examples
+
+    def reset(self) -> float:
+        with isolated(self.suite.run) as test:
+            checkpoint = test.checkpoint().__enter__()
+            return self.per_example(50, lambda inner: from_same_state(inner, checkpoint, lambda: None))
+
+    def truncate(self) -> float:
+        with self._leading(self.plain):
+
+            def exchange(inner: Inner) -> Inner:
+                def truncated(number: int) -> None:
+                    with self.engine.begin() as connection:
+                        connection.execute(text(TRUNCATE))
+                    inner(number)
+
+                return truncated
+
+            return self.per_example(20, exchange)
+
+    def clone(self) -> float:
+        with self._leading(self.twin):
+
+            def exchange(inner: Inner) -> Inner:
+                def cloned(number: int) -> None:
+                    self.engine.dispose()
+                    self.admin.drop(self.twin)
+                    self.admin.create(
+                        self.twin, owner="app", template=self.plain, clauses=sql.SQL("STRATEGY FILE_COPY")
+                    )
+                    self.admin.copy_rights(self.plain, self.twin)
+                    inner(number)
+
+                return cloned
+
+            return self.per_example(10, exchange)
+
+    def nothing(self) -> float:
+        with isolated(self.suite.run):
+            return self.per_example(50)
+
+    @contextmanager
+    def _leading(self, database: str) -> Iterator[object]:
+        address: Address = self.admin.address.to(database, user="app")
+        with self.worker.redirect.lead_to(address):
+            self.engine = create_engine(URL.format(driver="psycopg"))
+            yield self.engine
+            self.engine.dispose()
+        self.engine = self.suite.engine
+
+
+def main(blocks: int) -> None:
+    """Measure and print."""
+    examples = Examples()
+    acts = {
+        "no isolation": examples.nothing,
+        "reset": examples.reset,
+        "TRUNCATE of every table": examples.truncate,
+        "clone": examples.clone,
+    }
+    found = interleaved(acts, blocks=blocks, rounds=2)
+    rows = []
+    for name in acts:
+        dearer = ratio(found, name, "reset")
+        per_second = spread([1 / seconds for block in found for seconds in block[name]])
+        aim = judged(dearer.median, AIM, at_least=True) if name.startswith("TRUNCATE") else ""
+        rows.append((name, milliseconds(found, name), number(per_second.median), dearer, aim))
+    header = (f"@given, {TABLES} tables, {DIRTY} dirty", "ms an example", "examples a second", "times reset", "aim")
+    table("examples of Hypothesis", header, rows)
+    examples.suite.close()
+
+
+if __name__ == "__main__":
+    with cache():
+        machine()
+        main(int(sys.argv[1]) if sys.argv[1:] else 7)
+        load()
