@@ -403,3 +403,37 @@ def test_what_this_process_holds_is_alive(project):
     project.admin.live("a process")
     assert not project.admin.is_dead("a process")
     assert project.admin.is_dead("another process")
+
+
+def test_many_templates_are_looked_at_together(project, work):
+    """The statements that look for what to collect do not grow with the number of databases, nor their answers much."""
+    statements = []
+    connection = project.admin._connection
+    project.admin._connection = Noting(connection, statements)
+    counts = []
+    made = [names.template("another", f"{number:016x}") for number in range(12)]
+    for name in made:
+        project.admin.create(name, owner="app", template="template0")
+        project.admin.note(name, "x" * 20_000)
+        project.admin.mark_template(name)
+        statements.clear()
+        assert templates.collect(project.admin, "another", 12) == []
+        counts.append(len(statements))
+        assert max(len(entry.comment) for entry in project.admin.entries(name)) < 1_000
+        assert project.admin.remarks([name]) == {name: "x" * 20_000}
+    assert counts == [counts[0]] * 12
+    project.admin._connection = connection
+    for name in made:
+        project.admin.drop(name)
+
+
+class Noting:
+    """A connection that notes its statements."""
+
+    def __init__(self, connection: psycopg.Connection, statements: list[object]) -> None:
+        self.connection = connection
+        self.statements = statements
+
+    def execute(self, query: object, *arguments: object) -> psycopg.Cursor:
+        self.statements.append(query)
+        return self.connection.execute(query, *arguments)

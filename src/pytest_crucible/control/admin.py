@@ -11,7 +11,7 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,15 @@ ATTEMPTS = 3
 # A live run must not lose its locks because its connection is idle, and the locks of a machine that has vanished must
 # not stay for the two hours that TCP waits (PostgreSQL manual, 20.3.2 and 20.11.1).
 LASTING = "-c idle_session_timeout=0 -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+# Locks are looked at, not tried: processes that start at the same moment would find each other's attempts. The lock of
+# a bigint is shown as its two halves (PostgreSQL manual, 53.13).
+DEAD = """
+SELECT key FROM unnest(%s::text[]) AS key
+WHERE hashtextextended(key, 0) NOT IN (
+    SELECT (l.classid::bigint << 32) | l.objid::bigint FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
 # Several statements in one message are one transaction: both names change, or none.
 EXCHANGE = "ALTER DATABASE {} RENAME TO {}; ALTER DATABASE {} RENAME TO {}"
 GRANTED_SETTINGS = 150000
@@ -95,7 +104,6 @@ class Admin:
         self._run_name = run
         self._connection = connect(lease.admin)
         self.version = self._connection.info.server_version
-        self._alive: set[str] = set()
         self.superuser = self._value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
 
     def close(self) -> None:
@@ -131,6 +139,11 @@ class Admin:
     def databases(self, prefix: str) -> dict[str, bool]:
         """Return the marked databases whose names begin with *prefix*: True for a complete template."""
         return {entry.name: entry.is_template for entry in self.entries(prefix) if entry.is_marked}
+
+    def remarks(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the remark in the comment of each database among *names* that has one."""
+        rows = self._connection.execute(marks.REMARKS, ([*names],)).fetchall()
+        return dict(rows)
 
     def size(self, name: str) -> int | None:
         """Return the size of the database *name* in bytes; None if the role may not see it."""
@@ -292,7 +305,7 @@ class Admin:
     def note(self, name: str, remark: str | None = None) -> None:
         """Sign the database *name* as used now (COMMENT), with *remark* below; None keeps the old remark."""
         if remark is None:
-            remark = next((entry.remark for entry in self.entries(name) if entry.name == name), "")
+            remark = self.remarks([name]).get(name, "")
         text = marks.signature(_user(), platform.node(), self._run_name, datetime.now(timezone.utc))
         text += f"\n{remark}" if remark else ""
         # Another run may sign it at the same moment ("tuple concurrently updated"): one signature is enough.
@@ -314,15 +327,15 @@ class Admin:
     def live(self, key: str) -> None:
         """Hold *key* for as long as this process lives, as a shared lock: a run may have several workers."""
         self._connection.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", (key,))
-        self._alive.add(key)
+
+    def dead(self, keys: Collection[str]) -> set[str]:
+        """Return those of *keys* that no process holds, this one included."""
+        rows = self._connection.execute(DEAD, ([*keys],)).fetchall() if keys else []
+        return {key for (key,) in rows}
 
     def is_dead(self, key: str) -> bool:
         """Return whether no process holds *key*."""
-        # A session's own lock does not stop it (PostgreSQL manual, 9.28.10): the server would report it as free.
-        if key in self._alive or not self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key):
-            return False
-        self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
-        return True
+        return key in self.dead([key])
 
     def copy_rights(self, template: str, to: str) -> None:
         """Give the database *to* the privileges and settings of *template*, which a clone does not inherit."""

@@ -15,18 +15,25 @@ from typing import NamedTuple
 MARK = 0x63727563
 SIGNED = "pytest-crucible: "
 
+# Of a comment only the beginning: the remark of a template, below its first line, may be long, and templates many.
 # An interrupted DROP DATABASE leaves the limit -2, and a database that can be dropped but not used.
 ENTRIES = """
-SELECT datname, datistemplate, datconnlimit = %(mark)s OR (datconnlimit = -2 AND starts_with(comment, %(signed)s)),
-       comment
-FROM pg_database, coalesce(shobj_description(oid, 'pg_database'), '') AS comment
+SELECT datname, datistemplate,
+       datconnlimit = %(mark)s OR (datconnlimit = -2 AND starts_with(coalesce(description, ''), %(signed)s)),
+       coalesce(left(description, 400), '')
+FROM pg_database LEFT JOIN pg_shdescription ON objoid = oid AND classoid = 'pg_database'::regclass
 WHERE starts_with(datname::text, %(prefix)s)
 ORDER BY datname
+"""
+REMARKS = """
+SELECT datname, substr(comment, strpos(comment, E'\\n') + 1)
+FROM pg_database, coalesce(shobj_description(oid, 'pg_database'), '') AS comment
+WHERE datname = ANY (%s) AND strpos(comment, E'\\n') > 0
 """
 
 
 class DatabaseEntry(NamedTuple):
-    """One database of the server."""
+    """One database of the server; of its comment only the beginning."""
 
     name: str
     is_template: bool
@@ -40,11 +47,6 @@ class DatabaseEntry(NamedTuple):
             return datetime.fromisoformat(self.comment.partition("\n")[0].rpartition(", ")[2])
         except ValueError:
             return None
-
-    @property
-    def remark(self) -> str:
-        """The part of its comment below the first line."""
-        return self.comment.partition("\n")[2]
 
     def drop_by_hand(self) -> str:
         """Return the statements that drop it, for a database that Crucible does not drop."""

@@ -7,7 +7,7 @@ died, and is built again (an idea of pgtestdb).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -95,7 +95,7 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
     with admin.locked(building(name)):
         existing = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
         trace = wanted.trace()
-        if existing and not (wanted.rebuild and _run_of(existing) != trace.run):
+        if existing and not (wanted.rebuild and _run_of(admin, existing) != trace.run):
             return Template(existing.name, wanted.owner)
         reason = REBUILT if existing else _reason(admin, wanted, trace)
         if existing:
@@ -119,21 +119,25 @@ def _build(admin: Admin, name: str, wanted: Wanted, build: Callable[[Address], N
 
 def _reason(admin: Admin, wanted: Wanted, trace: Trace) -> str:
     """Return the difference of the template from the newest of the project's other templates."""
-    others = [entry for entry in _of_project(admin, wanted.project) if _is_like(entry, trace)]
-    newest = max(others, key=lambda entry: entry.used or OLD, default=None)
-    earlier = Trace.of_text(newest.remark) if newest else None
+    others = sorted(_of_project(admin.entries(database_names.PREFIX), wanted.project), key=_last_used, reverse=True)
+    remarks = admin.remarks([entry.name for entry in others])
+    traces = (Trace.of_text(remarks.get(entry.name, "")) for entry in others)
+    earlier = next((each for each in traces if each is not None and _is_like(each, trace)), None)
     return trace.since(earlier) if earlier else ""
 
 
-def _is_like(entry: DatabaseEntry, trace: Trace) -> bool:
-    """Return whether *entry* is another template of the same database of the project."""
-    earlier = Trace.of_text(entry.remark)
-    return earlier is not None and earlier.database == trace.database and earlier.parts != trace.parts
+def _is_like(earlier: Trace, trace: Trace) -> bool:
+    """Return whether *earlier* is that of another template of the same database of the project."""
+    return earlier.database == trace.database and earlier.parts != trace.parts
 
 
-def _run_of(entry: DatabaseEntry) -> str:
-    trace = Trace.of_text(entry.remark)
+def _run_of(admin: Admin, entry: DatabaseEntry) -> str:
+    trace = Trace.of_text(admin.remarks([entry.name]).get(entry.name, ""))
     return trace.run if trace else ""
+
+
+def _last_used(entry: DatabaseEntry) -> datetime:
+    return entry.used or OLD
 
 
 def create_empty(admin: Admin, name: str, owner: str, locale: str | None) -> Address:
@@ -153,12 +157,10 @@ def _find(admin: Admin, fingerprint: str) -> DatabaseEntry | None:
     return None
 
 
-def _of_project(admin: Admin, project: str) -> list[DatabaseEntry]:
-    """Return the complete templates of a project."""
+def _of_project(entries: Iterable[DatabaseEntry], project: str) -> list[DatabaseEntry]:
+    """Return the complete templates of a project among *entries*."""
     label = database_names.parse(database_names.template(project, "0"))
-    parsed = [
-        (entry, database_names.parse(entry.name)) for entry in admin.entries(database_names.PREFIX) if entry.is_marked
-    ]
+    parsed = [(entry, database_names.parse(entry.name)) for entry in entries if entry.is_marked]
     return [
         entry
         for entry, name in parsed
@@ -201,27 +203,35 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
 
     Only databases with Crucible's mark are considered. A live process holds an advisory lock.
     """
-    dropped, databases = collect_dead(admin), admin.databases(database_names.PREFIX)
-    unused = _old_templates(admin, project, kept)
-    unused += [name for name, is_complete in databases.items() if not is_complete and _is_debris(admin, name)]
-    return [*dropped, *(name for name in unused if _dropped(admin, name))]
+    entries = [entry for entry in admin.entries(database_names.PREFIX) if entry.is_marked]
+    unused = _of_dead_processes(admin, [entry.name for entry in entries])
+    unused += _old_templates(admin, _of_project(entries, project), kept)
+    # The debris of a build that died: no process holds its lock.
+    incomplete = [entry.name for entry in entries if not entry.is_template and _is_template(entry.name)]
+    unused += _unheld(admin, {name: building(name) for name in incomplete})
+    return [name for name in unused if _dropped(admin, name)]
 
 
 def collect_dead(admin: Admin) -> list[str]:
     """Drop the worker databases of dead processes, and return their names."""
-    unused = [name for name in admin.databases(database_names.PREFIX) if _of_dead_process(admin, name)]
+    unused = _of_dead_processes(admin, admin.databases(database_names.PREFIX))
     return [name for name in unused if _dropped(admin, name)]
 
 
-def _of_dead_process(admin: Admin, name: str) -> bool:
-    process = database_names.process_of(name)
-    return bool(process) and admin.is_dead(process)
+def _of_dead_processes(admin: Admin, databases: Iterable[str]) -> list[str]:
+    processes = {name: database_names.process_of(name) for name in databases}
+    return _unheld(admin, {name: process for name, process in processes.items() if process})
 
 
-def _is_debris(admin: Admin, name: str) -> bool:
-    """Return whether the incomplete template *name* is left by a build that died: no process holds its lock."""
+def _unheld(admin: Admin, keys: Mapping[str, str]) -> list[str]:
+    """Return the databases of *keys* whose key no process holds, in one round trip."""
+    dead = admin.dead(set(keys.values()))
+    return [name for name, key in keys.items() if key in dead]
+
+
+def _is_template(name: str) -> bool:
     parsed = database_names.parse(name)
-    return parsed is not None and parsed.kind == "template" and admin.is_dead(building(name))
+    return parsed is not None and parsed.kind == "template"
 
 
 def _dropped(admin: Admin, name: str) -> bool:
@@ -233,10 +243,9 @@ def _dropped(admin: Admin, name: str) -> bool:
     return False
 
 
-def _old_templates(admin: Admin, project: str, kept: int) -> list[str]:
-    idle = [entry for entry in _of_project(admin, project) if admin.is_dead(in_use(entry.name))]
-    idle.sort(key=lambda entry: entry.used or OLD, reverse=True)
-    return [entry.name for entry in idle[kept:]]
+def _old_templates(admin: Admin, entries: Iterable[DatabaseEntry], kept: int) -> list[str]:
+    entries = sorted(entries, key=_last_used, reverse=True)
+    return _unheld(admin, {entry.name: in_use(entry.name) for entry in entries})[kept:]
 
 
 def _locale_clauses(locale: str | None) -> sql.Composable:
