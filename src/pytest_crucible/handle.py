@@ -15,7 +15,7 @@ from .isolation.resets import IsolatedTest
 from .worker.worker import Worker
 
 
-@dataclass
+@dataclass(repr=False)
 class Test(IsolatedTest):
     """One test and its database.
 
@@ -30,6 +30,13 @@ class Test(IsolatedTest):
     applications: Applications
     checkpoints: Checkpoints
     forbidden: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<test {self.id!r}, isolated by {self.isolation}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print it as `repr` does: Hypothesis prints the fields of dataclasses."""
+        printer.text(repr(self))
 
     @property
     def database(self) -> str:

@@ -74,7 +74,7 @@ class MachineRuns:
     def start(self) -> None:
         """Reset the database, unless nothing has run since."""
         if not self._is_clean:
-            leaks = self._checkpoint.put_back(between_examples=True)
+            leaks = [*self._checkpoint.put_back_later(), *self._checkpoint.finish()]
             self._rewind()
             if leaks and not self._has_warned:
                 report(leaks, "")

@@ -167,3 +167,69 @@ def test_asynchronous(project, head, driver):
     """A session of the test that is open on the running loop is rolled back, keeps its connection and its objects."""
     result = project.run(head + ASYNCHRONOUS.replace("DRIVER", driver))
     result.assert_outcomes(passed=4)
+
+
+LOOPS = """
+import asyncio
+import uvloop
+
+@pytest.fixture(scope="session")
+def async_engine():
+    return create_async_engine("postgresql+DRIVER://app@db.production.invalid/app")
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_loop_of_the_test(crucible, db_session, factory):
+    async def main():
+        ada = User(name="ada")
+        db_session.add(ada)
+        await db_session.commit()
+        with crucible.checkpoint() as checkpoint:
+            for _ in range(3):
+                async with Session.begin() as session:
+                    session.add(User(name="grace"))
+                db_session.add(User(name="bob"))
+                await db_session.flush()
+                checkpoint.reset()
+                assert await db_session.scalar(select(func.count()).select_from(User)) == 1
+                assert ada.id == 1 and ada in db_session
+
+    loop = factory()
+    loop.run_until_complete(main())
+    assert loop.run_until_complete(count(db_session)) == 1
+    loop.close()
+
+async def count(session):
+    return await session.scalar(select(func.count()).select_from(User))
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_loop_of_its_own(crucible, db_session):
+    with crucible.checkpoint():
+        db_session.add(User(name="ada"))
+        await db_session.commit()
+    assert await count(db_session) == 0
+
+async def test_in_a_thread(crucible, db_session):
+    assert await count(db_session) == 0
+    def block():
+        with crucible.checkpoint():
+            add("ada")
+    await asyncio.to_thread(block)
+    assert names() == []
+
+def test_without_a_loop(crucible, db_session):
+    loop = asyncio.new_event_loop()
+    with crucible.checkpoint() as checkpoint:
+        for _ in range(2):
+            loop.run_until_complete(db_session.connection())
+            add("ada")
+            assert loop.run_until_complete(count(db_session)) == 1
+            checkpoint.reset()
+    assert loop.run_until_complete(count(db_session)) == 0
+    loop.close()
+"""
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_event_loops(project, head, driver):
+    """An open session gives way whatever its loop does: it waits for this call, runs in another thread, or stands."""
+    project.run(head + LOOPS.replace("DRIVER", driver)).assert_outcomes(passed=5)

@@ -124,7 +124,7 @@ from hypothesis import given, settings, strategies as st
 @pytest.mark.crucible(keep=True)
 @settings(max_examples=200, database=None, derandomize=True)
 @given(names_=st.lists(st.text("abc", min_size=1), max_size=5))
-def test_it(sync_session, names_):
+def test_it(crucible, sync_session, names_):
     sync_session.add_all([User(name=name) for name in names_])
     sync_session.commit()
 """
@@ -134,7 +134,8 @@ def test_a_failing_example_is_shrunk(project, head):
     """The smallest failing example replays, and its error is that of the first failure."""
     result = project.run(head + FAILING)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*names_=?'?', '?'?,*", "crucible: kept*"])
+    handle = "*crucible=<test 'test_*::test_it', isolated by reset>,*"
+    result.stdout.fnmatch_lines([handle, "*names_=?'?', '?'?,*", "crucible: kept*"])
     assert "Flaky" not in result.stdout.str()
 
 
@@ -216,10 +217,10 @@ from pytest_crucible.isolation import checkpoints
 @pytest.fixture
 def slow(monkeypatch):
     reset = checkpoints.Checkpoints.reset
-    def slow(*arguments):
+    def slow(*arguments, **named):
         import time
         time.sleep(0.03)
-        return reset(*arguments)
+        return reset(*arguments, **named)
     monkeypatch.setattr(checkpoints.Checkpoints, "reset", slow)
 
 @pytest.mark.usefixtures("slow")

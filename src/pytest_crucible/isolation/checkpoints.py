@@ -82,16 +82,22 @@ class Checkpoint:
         if leaks := self.put_back():
             raise _open("reset", leaks)
 
-    def put_back(self, *, between_examples: bool = False) -> list[Leak]:
-        """Do what `reset` does, and return the transactions that were open, which have been rolled back.
+    def put_back(self) -> list[Leak]:
+        """Do what `reset` does, and return the transactions that were open, which have been rolled back."""
+        return self._checkpoints.reset(self, self._contents)
 
-        Args:
-            between_examples: Whether nothing of the test goes on, so that connections with an altered state go as well.
+    def put_back_later(self) -> list[Leak]:
+        """Do what `put_back` does, where nothing of the test goes on until `finish`.
+
+        The server may still be resetting when this returns. Connections with an altered session state are given up.
         """
-        leaks = self._checkpoints.reset(self, self._contents)
-        if between_examples:
-            self._checkpoints.retire_connections()
+        leaks = self._checkpoints.reset(self, self._contents, later=True)
+        self._checkpoints.retire_connections()
         return leaks
+
+    def finish(self) -> list[Leak]:
+        """Wait until the server has done what `put_back_later` began; return what was open against expectation."""
+        return self._checkpoints.finish()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -117,11 +123,13 @@ class Checkpoints:
         self._sessions = sessions
         self._open: list[Checkpoint] = []
         self._test: IsolatedTest | None = None
+        self._is_sent = False
         # By depth: the layer of the test, that of the outermost block, …
         self._layers: list[CheckpointLayer] = []
 
     def begin(self, checkpoint: Checkpoint, test: IsolatedTest, sessions: Collection[Session] = ()) -> list[Contents]:
         """Begin *checkpoint*; return what the sessions of the test hold, and *sessions*."""
+        self.finish()
         contents = [Contents(session) for session in dict.fromkeys([*self._sessions.open, *sessions])]
         self._refuse(test, contents)
         databases = self._touched()
@@ -140,8 +148,12 @@ class Checkpoints:
         self._test = test
         return contents
 
-    def reset(self, checkpoint: Checkpoint, contents: Collection[Contents]) -> list[Leak]:
-        """Reset the databases to the begin of *checkpoint*, the innermost one; return what was left open."""
+    def reset(self, checkpoint: Checkpoint, contents: Collection[Contents], *, later: bool = False) -> list[Leak]:
+        """Reset the databases to the begin of *checkpoint*, the innermost one; return what was left open.
+
+        With *later*, `finish` waits for it, unless something may be left open.
+        """
+        self.finish()
         if not self._open or self._open[-1] is not checkpoint or self._test is None:
             raise UsageError(
                 "A checkpoint was reset that is not the innermost open one.",
@@ -150,7 +162,17 @@ class Checkpoints:
             )
         self._end_sessions(contents)
         self._take_off(self._layers[len(self._open) :])
-        return self._isolation.reset_within(self._test, self._touched())
+        self._is_sent = True
+        if self._isolation.send_within(self._test, self._touched()) and later:
+            return []
+        return self.finish(late=False)
+
+    def finish(self, *, late: bool = True) -> list[Leak]:
+        """Wait for the reset that was sent last; return what was left open."""
+        if not self._is_sent or self._test is None:
+            return []
+        self._is_sent = False
+        return self._isolation.finish_within(self._test, late=late)
 
     def end(self, checkpoint: Checkpoint, contents: Collection[Contents]) -> list[Leak]:
         """Reset the databases to the begin of *checkpoint*, and end it with all inside it."""
@@ -164,6 +186,7 @@ class Checkpoints:
 
     def end_test(self, test: IsolatedTest) -> None:
         """Take the layers of *test* off, so that its own reset finds all of its changes."""
+        test.leaks += self.finish()
         self._open.clear()
         self._isolation.layers.of_test.clear()
         if not any(layer.databases for layer in self._layers):

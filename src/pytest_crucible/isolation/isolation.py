@@ -125,14 +125,30 @@ class Isolation:
         else:
             self._reset_after = test
 
-    def reset_within(self, test: IsolatedTest, databases: Collection[Database]) -> list[Leak]:
-        """Reset *databases* to their baseline while *test* goes on; return what it had open, which gave way.
+    def send_within(self, test: IsolatedTest, databases: Collection[Database]) -> bool:
+        """Send the reset of *databases* to their baseline, while *test* goes on.
+
+        Returns:
+            Whether `finish_within` may wait for it later; else it is to be called now.
+        """
+        self.resets.send([database for database in databases if not database.stale], test)
+        return (
+            self._settings.leaks != "all"
+            and not self._is_wary
+            and not self.children.are_alive
+            and not self._worker.stale
+            and self._worker.can_finish_later(databases)
+        )
+
+    def finish_within(self, test: IsolatedTest, *, late: bool = False) -> list[Leak]:
+        """Wait for the reset that was sent while *test* goes on; return what it had open, which gave way.
 
         Raises:
             ResetError: If a database could not be reset.
             ServerError: If a database was lost.
         """
-        leaks = self.resets.within([database for database in databases if not database.stale], test)
+        leaks = self.resets.finish(test)
+        self._is_wary = self._is_wary or bool(late and leaks)
         if self._worker.stale:
             with self.users.resumed():
                 self._make_way_for_clones(test)
