@@ -70,3 +70,20 @@ async def test_gets_a_clone(db_session):
     assert "pg_crucible.own" in beginning
 """
     project.run(tests).assert_outcomes(passed=2)
+
+
+def test_a_session_does_not_outlive_its_test(project):
+    """Nothing keeps the sessions of earlier tests, nor their handles."""
+    tests = """
+import gc
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+from pytest_crucible.handle import Test
+
+@pytest.mark.parametrize("number", range(6))
+async def test_uses_it(number, crucible, db_session):
+    gc.collect()
+    for kind in (AsyncSession, Test):
+        assert sum(type(each) is kind for each in gc.get_objects()) <= 2
+"""
+    project.run(tests).assert_outcomes(passed=6)
