@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 OPEN = """
 from pytest_crucible import UsageError
 
@@ -214,3 +216,70 @@ def test_stays_too(crucible): assert names() == ["late", "wide"]
 def test_layers_below(project, head):
     """The rows of wide fixtures are there in every block, and stay for as long as their fixture."""
     project.run(head + LAYERS).assert_outcomes(passed=7)
+
+
+KEPT = """
+@pytest.mark.crucible(keep=True)
+def test_fails(crucible):
+    add("before")
+    with crucible.checkpoint():
+        add("inside")
+    add("after")
+    assert False
+
+def test_is_clean(): assert names() == [] and next_id() == 1
+
+@pytest.mark.crucible(keep=True, isolation="clone")
+def test_fails_in_a_block(crucible):
+    add("before")
+    crucible.checkpoint().__enter__()
+    add("inside")
+    assert False
+
+def test_is_clean_again(): assert names() == [] and next_id() == 1
+"""
+
+
+def test_kept_databases(project, project_server, head):
+    """The database of a failed test is kept as the test has left it, and the next one is clean."""
+    result = project.run(head + KEPT)
+    result.assert_outcomes(passed=2, failed=2)
+    found = {}
+    for line in result.stdout.lines:
+        if line.startswith("crucible: kept "):
+            name = line.split()[2].rstrip(";")
+            with psycopg.connect(**project_server[1].admin.to(name).libpq()) as connection:
+                found[name] = [row[0] for row in connection.execute("SELECT name FROM users ORDER BY id")]
+            with psycopg.connect(**project_server[1].admin.libpq(), autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {name}")
+    assert sorted(found.values()) == [["before", "after"], ["before", "inside"]]
+
+
+CHILDREN = """
+import subprocess
+import sys
+
+CHILD = '''
+import asyncio, app
+from sqlalchemy import text
+
+async def main():
+    async with app.Session.begin() as session:
+        await session.execute(text("INSERT INTO users (name) VALUES ('child')"))
+
+asyncio.run(main())
+'''
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_child_writes(crucible, number):
+    add("before")
+    with crucible.checkpoint():
+        subprocess.run([sys.executable, "-c", CHILD], check=True, cwd=".")
+        assert names() == ["before", "child"]
+    assert names() == ["before"]
+"""
+
+
+def test_child_processes(project, head):
+    """What a child process commits in a block is put back."""
+    project.run(head + CHILDREN.replace('cwd="."', f"cwd={str(project.root)!r}")).assert_outcomes(passed=2)

@@ -139,10 +139,9 @@ class Checkpoints:
         depth = len(self._open)
         if depth == len(self._layers):
             self._layers.append(CheckpointLayer(self._isolation.layers.new_number()))
-            self._isolation.layers.of_test.add(self._layers[-1].number)
         layer = self._layers[depth]
         with self._isolation.users.resumed():
-            self._isolation.layers.capture(layer.number, databases)
+            self._isolation.layers.capture_of_test(layer.number, databases)
         layer.databases.update(databases)
         self._open.append(checkpoint)
         self._test = test

@@ -55,7 +55,7 @@ class Layers:
         Raises:
             UsageError: If the test has already written: its rows and the fixture's cannot be told apart.
         """
-        written = self._settle()
+        written = self._settle(name)
         number = self._of.setdefault(key, next(self._numbers))
         self._open.append(number)
         try:
@@ -103,20 +103,21 @@ class Layers:
         """Return the number of a layer that belongs to no fixture."""
         return next(self._numbers)
 
-    def capture(self, number: int, databases: Iterable[Database]) -> None:
-        """Take the commits since the last capture into the layer *number* of each of *databases*."""
+    def capture_of_test(self, number: int, databases: Iterable[Database]) -> None:
+        """Take the commits of the test since the last capture into the layer *number* of each of *databases*."""
+        self.of_test.add(number)
         for database in databases:
-            if database.capture(number) is None:
+            if database.capture(number, briefly=True) is None:
                 self._copy(database, number)
 
-    def _settle(self) -> int | None:
+    def _settle(self, name: str) -> int | None:
         """Attribute the writes before a wide fixture's set-up; return their number if the test made them."""
         marks = self._worker.marks()
         if not marks:
             return None
         if self.in_test and not self._open:
             return marks
-        self.capture(self._open[-1] if self._open else IMPORT, self._worker.databases)
+        self._capture(self._open[-1] if self._open else IMPORT, name)
         return None
 
 

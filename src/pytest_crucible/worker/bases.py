@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..control import Admin, Control, reset, templates
+from ..control.driver import psycopg
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Base:
         made_by: The layer whose DDL made the copy; 0 for the project's template.
         saved: The layers on it, for the next clone.
         layers: Their numbers.
+        unsaved: Those that are in the database only, until it needs a clone.
         gone: Layers in *saved* that were taken off while this base had no database.
         carried: Layers of a base that is gone, still to be brought here.
     """
@@ -28,8 +30,14 @@ class Base:
     made_by: int = 0
     saved: reset.Layers = field(default_factory=dict)
     layers: set[int] = field(default_factory=set)
+    unsaved: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     carried: list[reset.Layers] = field(default_factory=list)
+
+    def save(self, control: Control) -> None:
+        """Save the layers in the present clone for the next one."""
+        self.saved = control.export_layers()
+        self.unsaved.clear()
 
 
 class Bases:
@@ -68,14 +76,29 @@ class Bases:
             base.carried.clear()
             base.gone.clear()
             control.reset()
-            base.saved = control.export_layers()
+            base.save(control)
         return gone
 
-    def captured(self, layer: int, control: Control) -> None:
-        """Note that *layer* was captured in the present clone."""
+    def captured(self, layer: int, control: Control, *, briefly: bool = False) -> None:
+        """Note that *layer* was captured in the present clone; *briefly*: it need not be saved before a clone."""
         base = self._all[-1]
         base.layers.add(layer)
-        base.saved = control.export_layers()
+        if briefly:
+            base.unsaved.add(layer)
+        else:
+            base.save(control)
+
+    def save(self, control: Control | None) -> None:
+        """Save the layers of the present clone, which is about to go, if some are only there."""
+        base = self._all[-1]
+        if not base.unsaved:
+            return
+        try:
+            if control is not None:
+                base.save(control)
+        except psycopg.Error:  # it is lost, and with it the test whose layers they were
+            base.layers -= base.unsaved
+            base.unsaved.clear()
 
     def take_off(self, layer: int, control: Control | None) -> bool:
         """Take *layer* off each base.
@@ -91,11 +114,16 @@ class Bases:
         for base in self._all:
             if layer not in base.layers:
                 continue
+            is_off = base is self._all[-1] and control is not None and control.take_off(layer)
+            is_saved = layer not in base.unsaved
             base.layers.discard(layer)
-            if base is self._all[-1] and control is not None and control.take_off(layer):
-                base.saved = control.export_layers()
+            base.unsaved.discard(layer)
+            if is_off and control is not None:
+                if is_saved:
+                    base.save(control)
                 continue
-            base.gone.add(layer)
+            if is_saved or base.unsaved:
+                base.gone.add(layer)
             fits = fits and (base is not self._all[-1] or control is None)
         return fits
 

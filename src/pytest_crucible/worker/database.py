@@ -123,6 +123,7 @@ class Database:
         with self._lock:
             if self.stale:  # else another thread has renewed it
                 with self.attempts.one():
+                    self._source.bases.save(self._control)
                     self.disconnect()
                     self._clone()
 
@@ -230,8 +231,8 @@ class Database:
 
     # -- layers ------------------------------------------------------------------------------------------------------
 
-    def capture(self, layer: int) -> bool | None:
-        """Take the commits of a wide fixture into *layer*.
+    def capture(self, layer: int, *, briefly: bool = False) -> bool | None:
+        """Take the commits of a wide fixture, or *briefly* of a test, into *layer*.
 
         Returns:
             Whether there were any; None if only a copy of the whole database can be that layer.
@@ -240,13 +241,14 @@ class Database:
             return False
         captured = self.connect().capture(layer)
         if captured:
-            self._source.bases.captured(layer, self.connect())
+            self._source.bases.captured(layer, self.connect(), briefly=briefly)
         return captured
 
     def copy_as_layer(self, layer: int) -> None:
         """Copy the whole database as the layer of a wide fixture that changed the schema; all connections to it end."""
         admin, _, bases = self._source
         control = self.connect()
+        bases.save(control)
         control.seal()
         control.close()
         copy = templates.keep_as_template(admin, self.name, next(self._further_names), self.template.owner)
