@@ -8,7 +8,7 @@ CHANGES = """
 import pytest
 from sqlalchemy import text
 from app import Session, User
-from pytest_crucible.auth.matrix.row_changes import watching
+from pytest_crucible.control.row_changes import watching
 
 @pytest.fixture
 async def watched(db_session, crucible_run):
@@ -71,7 +71,7 @@ def test_a_virtual_column_that_raises_is_not_read(project):
     project.run(
         """
         from sqlalchemy import text
-        from pytest_crucible.auth.matrix.row_changes import watching
+        from pytest_crucible.control.row_changes import watching
 
         def test_changes(crucible_run, sync_session):
             with watching([crucible_run.worker.connect()]) as watch:

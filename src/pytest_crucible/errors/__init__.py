@@ -72,6 +72,10 @@ class QueryCountError(CrucibleError, AssertionError):
     """A block executed more statements than allowed, or fewer than required."""
 
 
+class RaceError(CrucibleError, AssertionError):
+    """Actors of a race fail in one order of their statements."""
+
+
 class LeakWarning(UserWarning):
     """A test left a transaction or an advisory lock open; Crucible has ended it.
 

@@ -193,6 +193,12 @@ class Redirect:
         in_use = {entry.target.address.database for entry in self._registry.held()}
         return used | in_use | self._detached
 
+    @staticmethod
+    def pid_of(connection: Connection) -> int | None:
+        """Return the backend of *connection*; None if the redirect did not make it."""
+        entry: ConnectionEntry | None = connection.info.get(KEY)
+        return None if entry is None else entry.pid
+
     def may_be_open(self, database: str) -> bool:
         """Return whether a connection to *database* is in use, or may have something open in its pool."""
         here = (entry for entry in self._registry.live() if entry.target.address.database == database)

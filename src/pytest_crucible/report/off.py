@@ -12,7 +12,7 @@ FIXTURES = frozenset(
     (
         *("access_token", "async_client", "async_engine", "auth_scheme", "authenticated_client", "bad_tokens"),
         *("client_as", "client_options", "crucible", "current_user_dependency", "database_url", "db_session"),
-        *("expired_token", "invalid_token", "migrations", "query_log", "sync_session", "test_user"),
+        *("expired_token", "invalid_token", "migrations", "query_log", "race", "sync_session", "test_user"),
     )
 )
 NOT_FOUND = re.compile(r"fixture '(\w+)' not found")

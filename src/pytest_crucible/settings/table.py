@@ -165,6 +165,13 @@ OPTIONS: tuple[Option, ...] = (
         '`"all"`',
         checks.leaks,
     ),
+    Option(
+        "crucible_race",
+        "string",
+        None,
+        '"a2b3a1"',
+        "the one order of their steps in which the actors of `race` run, from the report of its failure",
+    ),
 )
 
 
@@ -193,6 +200,7 @@ class Settings(NamedTuple):  # as with `Option`, because of the time of its impo
     keep_failed: bool = False
     rebuild: bool = False
     leaks: str = "harmful"
+    race: str | None = None
     sources: Mapping[str, str] = MappingProxyType({})
 
     @property

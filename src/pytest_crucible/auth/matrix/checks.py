@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ...control.row_changes import RowWatch
 from ..routes import WEBSOCKET, Route, schemes_of
 from ..schemes import read_scheme
 from ..tokens.bad import MALFORMED
 from .matrix import MISSING, PUBLIC, VALID, Matrix, Probe, matrix_of, route_matrix
 from .probe import Outcome, ProbeClient, RouteFinding, Terms, ask
-from .row_changes import RowWatch
 
 Watching = Callable[[], AbstractContextManager["RowWatch | None"]]
 

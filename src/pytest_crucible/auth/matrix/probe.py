@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ... import app
+from ...control.row_changes import RowChange, RowWatch
 from ...errors import RefusalError
 from ..routes import WEBSOCKET, Route
 from ..schemes import Scheme, carry
 from .requests import Request, likely_places, request_for
-from .row_changes import RowChange, RowWatch
 from .websockets import REFUSALS, shake_hands
 
 UNAUTHORIZED = frozenset({401, 403})

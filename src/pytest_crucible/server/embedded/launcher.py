@@ -34,6 +34,8 @@ FAST = {
     "shared_buffers": "128MB",
     "huge_pages": "off",
     "checkpoint_timeout": "1d",
+    # A deadlock is no reason to wait for a second.
+    "deadlock_timeout": "1ms",
     # The data directory may lie in memory: old WAL is not kept.
     "max_wal_size": "256MB",
     "min_wal_size": "2MB",

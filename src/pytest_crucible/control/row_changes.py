@@ -13,10 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
-from ...control import Control, connect
+from .admin import connect
+from .driver import psycopg, sql
+from .reset import Control
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""Actors: the functions that run against each other, each held before whatever it sends to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors.locations import CodeLocation
+from .scheduling import is_thread_runnable
+
+# The actor that the running code belongs to, with the tasks and threads that it starts.
+ACTOR: ContextVar[Actor | None] = ContextVar("crucible_actor", default=None)
+
+
+@dataclass(eq=False)
+class Step:
+    """A statement, commit or rollback of an actor, with all that the actor does until its next one.
+
+    Attributes:
+        actor: The actor.
+        kind: ``statement``, ``commit`` or ``rollback``.
+        sql: The text of a statement, else empty.
+        parameters: Its parameters, as text.
+        location: The line of the project's code that it comes from, or None.
+        pid: The backend of its connection.
+        is_first: Whether it is the first statement of its transaction.
+        go: Has a result as soon as the step is granted.
+        result: What came of it: ``2 rows``, an error, or nothing.
+        has_failed: Whether it raised an error.
+        waited_for: The actors that it waited for.
+        isolation: The isolation level of its transaction, as far as it is known.
+    """
+
+    actor: Actor
+    kind: str
+    sql: str
+    parameters: str
+    location: CodeLocation | None
+    pid: int
+    is_first: bool
+    go: Future[None] = field(default_factory=Future)
+    result: str = ""
+    has_failed: bool = False
+    waited_for: list[Actor] = field(default_factory=list)
+    isolation: str = ""
+
+
+class Actor:
+    """One of the functions of a race, in one order.
+
+    Args:
+        number: Its number, from 0.
+        function: A coroutine function, or a function without arguments: that is called in a thread, and what it
+            returns is awaited if it can be.
+
+    Attributes:
+        held: The steps before which it is held: several, where it has tasks or threads of its own.
+        under_way: The steps that were granted and are not over yet, by backend.
+        is_connecting: Whether it opens a connection.
+        threads: The native identifiers of the threads in which it has executed something.
+        is_starting: Whether its thread has not begun yet.
+        silent: For how long it has done nothing that can be seen, in seconds.
+    """
+
+    def __init__(self, number: int, function: Callable[[], Any]) -> None:
+        self.number = number
+        self.function = function
+        self.held: deque[Step] = deque()
+        self.under_way: dict[int, Step] = {}
+        self.is_connecting = False
+        self.threads: set[int] = set()
+        self.is_starting = False
+        self.silent = 0.0
+        self._task: asyncio.Task[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its letter."""
+        return chr(ord("A") + self.number)
+
+    def start(self, executor: Executor) -> asyncio.Task[Any]:
+        """Begin to run the function, in a task of its own."""
+        self._task = asyncio.ensure_future(self._run(executor))
+        return self._task
+
+    async def _run(self, executor: Executor) -> Any:
+        ACTOR.set(self)
+        if inspect.iscoroutinefunction(self.function):
+            return await self.function()
+        context = contextvars.copy_context()
+        self.is_starting = True
+        result = await asyncio.get_running_loop().run_in_executor(executor, context.run, self._call)
+        return await result if inspect.isawaitable(result) else result
+
+    def _call(self) -> Any:
+        self.threads.add(threading.get_native_id())
+        self.is_starting = False
+        return self.function()
+
+    @property
+    def is_busy(self) -> bool:
+        """True if it begins or connects, or if a thread of it runs."""
+        return self.is_starting or self.is_connecting or any(map(is_thread_runnable, self.threads))
+
+    @property
+    def is_done(self) -> bool:
+        """True if the function has returned, or raised an error."""
+        return self._task is not None and self._task.done()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if it is held or done, or has not begun: it does nothing before a step of it is granted."""
+        return self._task is None or bool(self.held) or self.is_done
+
+    @property
+    def outcome(self) -> Any:
+        """The value that the function returned, or the exception that it raised."""
+        if self._task is None or self._task.cancelled():
+            return asyncio.CancelledError()
+        return self._task.exception() or self._task.result()

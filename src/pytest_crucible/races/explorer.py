@@ -1,0 +1,213 @@
+"""The exploration of a race: order after order, each from the same state, until one fails or the limits are reached."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..control import Control
+from ..control.backend_locks import LockObserver
+from ..control.row_changes import RowChange, watching
+from ..errors import RaceError, UsageError
+from .actors import Actor, Step
+from .conductor import Conductor
+from .gates import Gates
+from .orders import Diverged, Order, Orders, estimate, parse, token
+from .rules import Rules
+from .timeline import outcome, timeline
+
+if TYPE_CHECKING:
+    from ..isolation.checkpoints import Checkpoint
+
+
+@dataclass
+class Exploration:
+    """The result of a race: which orders have run, and what came of them.
+
+    Attributes:
+        orders: The number of orders that have run.
+        outcomes: How often the actors had each outcome: the texts of what they returned or raised, in their sequence.
+        seconds: The time that it took.
+        is_exhaustive: Whether every order has run, except those that reduction has shown to be the same as another.
+        is_timed: Whether an actor waited for something outside the database, so that orders depend on time.
+        covered: How many of the orders turned out to be the same as another one.
+        estimate: The number of orders without reduction, if no actor ever waits; an estimate, from one order.
+    """
+
+    orders: int = 0
+    outcomes: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    seconds: float = 0.0
+    is_exhaustive: bool = False
+    is_timed: bool = False
+    covered: int = 0
+    estimate: int = 0
+
+    def __str__(self) -> str:
+        """Return the figures in one line, and a line for each outcome."""
+        kind = "all" if self.is_exhaustive else f"of about {self.estimate:,}"
+        timed = ", timed" if self.is_timed else ""
+        lines = [f"{self.orders:,} orders ({kind}{timed}) in {self.seconds:.2f} s"]
+        lines += [f"  {times:,} times {', '.join(texts)}" for texts, times in self.outcomes.most_common()]
+        return "\n".join(lines)
+
+
+class Limits(NamedTuple):
+    """The bounds of an exploration.
+
+    Attributes:
+        orders: The number of orders after which it ends.
+        switches: The number of switches above which an order is left out; None for no limit.
+        reduce: Whether orders are left out that are the same as another one.
+        seed: The seed for the draw of orders with many switches.
+    """
+
+    orders: int
+    switches: int | None
+    reduce: bool
+    seed: int
+
+
+class Stage(NamedTuple):
+    """The means of an exploration.
+
+    Attributes:
+        gates: The listeners that hold actors.
+        observer: Looks at the server's locks.
+        executor: The threads of the actors.
+        checkpoint: The state from which each order begins.
+        controls: The control connections of the databases.
+    """
+
+    gates: Gates
+    observer: LockObserver
+    executor: Executor
+    checkpoint: Checkpoint
+    controls: Sequence[Control]
+
+
+class Ran(NamedTuple):
+    """One order that has run: its actors, their steps, and what the invariant raised, or an actor."""
+
+    actors: Sequence[Actor]
+    steps: list[Step]
+    is_timed: bool
+    failure: BaseException | None
+
+
+class Explorer:
+    """The exploration of one race."""
+
+    def __init__(self, rules: Rules, stage: Stage) -> None:
+        self._rules = rules
+        self._stage = stage
+
+    async def explore(self, limits: Limits) -> Exploration:
+        """Run orders until all have run, or *limits* are reached."""
+        began = time.perf_counter()
+        await self._rehearse()
+        exploration = Exploration()
+        orders = Orders(limits.seed, limits.switches)
+        for order in orders:
+            try:
+                ran = await self._run(order, reduce=limits.reduce)
+            except Diverged:  # it depends on time, or on a state that no reset restores
+                exploration.is_timed = True
+                continue
+            exploration.orders += 1
+            exploration.covered += order.is_covered
+            exploration.is_timed = exploration.is_timed or ran.is_timed
+            exploration.estimate = max(exploration.estimate, estimate(order.actors))
+            exploration.outcomes[tuple(outcome(actor.outcome) for actor in ran.actors)] += 1
+            exploration.seconds = time.perf_counter() - began
+            if ran.failure is not None:
+                raise await self._error(ran, order, exploration) from ran.failure
+            if exploration.orders >= limits.orders:
+                break
+        exploration.is_exhaustive = not (orders.waiting or orders.left or exploration.is_timed)
+        return exploration
+
+    async def replay(self, text: str) -> Exploration:
+        """Run the order *text* alone."""
+        beginning = parse(text)
+        if beginning is None or max(beginning) >= len(self._rules.functions):
+            raise UsageError(
+                f"--crucible-race={text} is not an order of this race, which has {len(self._rules.functions)} actors.",
+                do="Copy it from the report of the failure: for example --crucible-race=a2b3a1.",
+            )
+        began = time.perf_counter()
+        await self._rehearse()
+        order = Order(beginning)
+        try:
+            ran = await self._run(order, reduce=False)
+        except Diverged as error:
+            raise _diverged(text, error) from None
+        exploration = Exploration(1, seconds=time.perf_counter() - began, estimate=estimate(order.actors))
+        exploration.outcomes[tuple(outcome(actor.outcome) for actor in ran.actors)] += 1
+        if ran.failure is not None:
+            raise await self._error(ran, order, exploration) from ran.failure
+        return exploration
+
+    async def _rehearse(self) -> None:
+        """Run the actors one after the other: connections, caches and prepared statements are there afterwards."""
+        await self._run(Order(), reduce=False)
+        pool = self._stage.gates.crowded()
+        if pool is not None:
+            users = len(self._stage.gates.users[pool])
+            raise UsageError(
+                f"{users} actors of the race use an engine whose pool has fewer connections: {pool.status()}.",
+                why="Held before a statement, an actor keeps its connection, and another one waits for it in vain.",
+                do="Give the engine of the tests a pool_size of at least the number of actors, or poolclass=NullPool.",
+            )
+
+    async def _run(self, order: Order, *, reduce: bool) -> Ran:
+        """Run one order, check it, and reset the database."""
+        actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
+        conductor = Conductor(actors, self._stage.observer, reduce=reduce)
+        try:
+            await conductor.run(order, self._stage.gates, self._stage.executor)
+            failure = await self._rules.failure([actor.outcome for actor in actors])
+        finally:
+            self._stage.checkpoint.reset()
+        return Ran(actors, conductor.steps, conductor.is_timed, failure)
+
+    async def _error(self, ran: Ran, order: Order, exploration: Exploration) -> RaceError:
+        """Return the error for a failed order, which runs once more: for the rows that it changes."""
+        text = token(order.actors)
+        with watching(self._stage.controls) as watch:
+            changes, again = await self._again(order, watch.changes)
+        return RaceError(
+            f"{len(ran.actors)} actors fail in one order of their statements, with"
+            f" {order.switches} {'switch' if order.switches == 1 else 'switches'} between them"
+            f" ({exploration.orders:,} orders explored):\n\n{timeline(ran.actors, ran.steps)}\n\n"
+            + "\n".join(f"{actor.name}: {outcome(actor.outcome)}" for actor in ran.actors)
+            + f"\n\n{type(ran.failure).__name__}: {ran.failure}",
+            why="\n".join(["Rows that this order changes:", *map(str, changes)]) if changes else "",
+            do=f"{again} Run it alone: pytest --crucible-race={text}",
+        )
+
+    async def _again(self, order: Order, changes: Callable[[], list[RowChange]]) -> tuple[list[RowChange], str]:
+        actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
+        conductor = Conductor(actors, self._stage.observer, reduce=False)
+        try:
+            await conductor.run(Order(order.actors), self._stage.gates, self._stage.executor)
+            rows = changes()
+            failure = await self._rules.failure([actor.outcome for actor in actors])
+        except Diverged as error:
+            return [], f"Run once more, it came out otherwise from step {error.step + 1} on: it depends on time."
+        finally:
+            self._stage.checkpoint.reset()
+        return rows, "Run once more, it failed again." if failure else "Run once more, it did not fail."
+
+
+def _diverged(text: str, error: Diverged) -> UsageError:
+    letters = " or ".join(chr(ord("A") + actor) for actor in error.enabled) or "no actor"
+    return UsageError(
+        f"--crucible-race={text} could not be followed: at step {error.step + 1}"
+        f" {chr(ord('A') + error.actor)} cannot go on, but {letters}.",
+        why="The code has changed since, or an actor depends on time or on state outside the database.",
+        do="Run the test without --crucible-race to explore its orders anew.",
+    )
