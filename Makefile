@@ -11,11 +11,11 @@ PIP = $(BIN)/python -m pip install --quiet
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow container lowest bench lint format docs clean
+.PHONY: help demo test slow container lowest bench bench-scale lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## run the suite of the example application, examples/ledger, on embedded PostgreSQL
 	cd examples/ledger && $(abspath $(BIN))/pytest $(ARGS)
@@ -38,6 +38,9 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 
 bench: $(VENV)/.bench ## measure what isolation and start-up cost: a quarter of an hour on a quiet machine
 	$(BIN)/python benchmarks/all.py
+
+bench-scale: $(VENV)/.bench ## measure how costs grow with the size of a project: twenty minutes on a quiet machine
+	$(BIN)/python benchmarks/scale.py
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
