@@ -216,6 +216,15 @@ async def test_in_a_thread(crucible, db_session):
     await asyncio.to_thread(block)
     assert names() == []
 
+async def test_in_a_greenlet(crucible, db_session):
+    def block(session):
+        assert session.scalar(select(func.count()).select_from(User)) == 0
+        with crucible.checkpoint():
+            add("ada")
+            assert session.scalar(select(func.count()).select_from(User)) == 1
+        assert session.scalar(select(func.count()).select_from(User)) == 0
+    await db_session.run_sync(block)
+
 def test_without_a_loop(crucible, db_session):
     loop = asyncio.new_event_loop()
     with crucible.checkpoint() as checkpoint:
@@ -232,4 +241,4 @@ def test_without_a_loop(crucible, db_session):
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 def test_event_loops(project, head, driver):
     """An open session gives way whatever its loop does: it waits for this call, runs in another thread, or stands."""
-    project.run(head + LOOPS.replace("DRIVER", driver)).assert_outcomes(passed=5)
+    project.run(head + LOOPS.replace("DRIVER", driver)).assert_outcomes(passed=6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 GIVEN = """
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 SEEN = []
 quick = settings(max_examples=10, database=None)
@@ -54,6 +54,15 @@ class TestMethods:
         assert names() == ["seed"] and next_id() == 2
         add("example")
 
+@quick
+@example(number=100)
+@example(number=200)
+@given(number=ONE)
+def test_explicit_examples(crucible, number):
+    assert names() == ["seed"] and next_id() == 2
+    add("example")
+    crucible.checkpoint().__enter__()
+
 @settings(max_examples=5, deadline=None, database=None)
 @given(number=ONE)
 def test_ddl(crucible, number):
@@ -67,7 +76,7 @@ def test_is_clean():
 
 def test_synchronous_examples(project, head):
     """Rows, sequences and sessions are as fixtures left them in every example, with nothing to suppress."""
-    project.run(head + GIVEN, "-W", "error").assert_outcomes(passed=7)
+    project.run(head + GIVEN, "-W", "error").assert_outcomes(passed=8)
 
 
 ASYNCHRONOUS = """

@@ -150,9 +150,11 @@ class Checkpoints:
     def reset(self, checkpoint: Checkpoint, contents: Collection[Contents], *, later: bool = False) -> list[Leak]:
         """Reset the databases to the begin of *checkpoint*, the innermost one; return what was left open.
 
-        With *later*, `finish` waits for it, unless something may be left open.
+        With *later*, checkpoints inside it end, and `finish` waits for the reset, unless something may be left open.
         """
         self.finish()
+        if later and checkpoint in self._open:
+            del self._open[self._open.index(checkpoint) + 1 :]
         if not self._open or self._open[-1] is not checkpoint or self._test is None:
             raise UsageError(
                 "A checkpoint was reset that is not the innermost open one.",

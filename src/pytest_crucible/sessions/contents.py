@@ -48,6 +48,9 @@ class Contents:
                 self._restore(instance, self._loaded[state])
 
     def _restore(self, instance: Any, values: Mapping[str, Any]) -> None:
+        state: InstanceState[Any] = inspect(instance)
+        if instance in self.session and not state.modified and _equals(state.dict, values):
+            return  # nothing has loaded or expired it since
         try:
             if instance not in self.session:  # expunged with an object that refers to it
                 self.session.add(instance)
@@ -62,5 +65,12 @@ def _values(instance: Any) -> dict[str, Any]:
     state: InstanceState[Any] = inspect(instance)
     mutable = sys.modules.get("sqlalchemy.ext.mutable")  # which the application has imported, or has no use for
     changeable = CHANGEABLE if mutable is None else (*CHANGEABLE, mutable.MutableBase)
-    names = state.mapper.attrs.keys()
-    return {name: state.dict[name] for name in names if not isinstance(state.dict.get(name, []), changeable)}
+    attributes = state.mapper.attrs
+    return {
+        name: value for name, value in state.dict.items() if name in attributes and not isinstance(value, changeable)
+    }
+
+
+def _equals(loaded: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Return whether exactly *values* are *loaded*, beside SQLAlchemy's own entry."""
+    return len(loaded) == len(values) + 1 and all(loaded.get(name, loaded) is value for name, value in values.items())
