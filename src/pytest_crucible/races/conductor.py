@@ -37,8 +37,8 @@ PATIENCE_SECONDS = 0.02
 LIMIT_SECONDS = 10.0
 # Statements whose effects no lock shows, or that depend on the moment.
 UNSEEN = re.compile(
-    r"\b(nowait|skip\s+locked|notify|listen|advisory|set\s+constraints|rollback\s+to|now\s*\(|current_timestamp"
-    r"|localtimestamp|current_time|transaction_timestamp|statement_timestamp|clock_timestamp|dblink)",
+    r"nowait|skip\s+locked|notify|listen|advisory|set\s+constraints|rollback\s+to|now\s*\(|_timestamp"
+    r"|localtime|current_time|dblink",  # also within a name, such as pg_notify
     re.IGNORECASE,
 )
 
