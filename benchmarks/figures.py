@@ -92,13 +92,18 @@ def judged(found: float, limit: float, *, at_least: bool = False) -> str:
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table in Markdown."""
+    print("", f"## {title}", "", *markdown(header, rows), sep="\n", flush=True)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a table in Markdown."""
     cells = [[*map(str, header)], *([*map(str, row)] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    print("", f"## {title}", "", lines[0], rule, *lines[1:], sep="\n", flush=True)
+    return [lines[0], rule, *lines[1:]]
 
 
 def machine() -> None:

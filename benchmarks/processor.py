@@ -7,8 +7,10 @@ is not a number.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +45,38 @@ def parent(pid: int) -> int:
     return _parent(pid) if PROC.exists() else 0
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the processes below *pid*, without itself."""
+    parents = {each: _parent(each) for each in _pids()} if PROC.exists() else {}
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found[1:]
+
+
+def of_descendants() -> float:
+    """Return the processor time of all processes below this one so far, of those that have ended as well.
+
+    It is exact to a hundredth of a second for each process that is alive, if each process waits for its children and
+    this one adopts those that are left (`adopt`).
+    """
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    alive = sum(_with_children(pid) for pid in descendants(os.getpid()))
+    return ended.ru_utime + ended.ru_stime + alive if PROC.exists() else math.nan
+
+
+def memory_of_descendants() -> int:
+    """Return the bytes of memory of all processes below this one; of what several share, each counts its part."""
+    return sum(_memory(pid) for pid in descendants(os.getpid()))
+
+
+def adopt() -> None:
+    """Become the parent of all processes below this one whose own parent ends."""
+    set_child_subreaper = 36
+    if PROC.exists():
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
 class Both:
     """A client's thread and the one backend that works for it.
 
@@ -70,6 +104,21 @@ def _pids() -> list[int]:
 def _stat(pid: int) -> list[str]:
     # The second field is the name, in parentheses, and may hold anything.
     return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
+def _with_children(pid: int) -> float:
+    try:
+        return sum(map(int, _stat(pid)[11:15])) / TICK
+    except OSError:
+        return 0.0
+
+
+def _memory(pid: int) -> int:
+    try:
+        words = (PROC / str(pid) / "smaps_rollup").read_text().split()
+        return int(words[words.index("Pss:") + 1]) * 1024
+    except (OSError, ValueError):
+        return 0
 
 
 def _parent(pid: int) -> int:
