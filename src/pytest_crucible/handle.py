@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .app.applications import Applications
 from .app.overrides import overriding
 from .errors import UsageError
-from .isolation.checkpoints import Checkpoint, Checkpoints
 from .isolation.resets import IsolatedTest
 from .worker.worker import Worker
+
+if TYPE_CHECKING:
+    from .isolation.checkpoints import Checkpoint
 
 
 @dataclass(repr=False)
@@ -22,13 +24,13 @@ class Test(IsolatedTest):
     Attributes:
         worker: The worker databases.
         applications: The applications of ``crucible_app``.
-        checkpoints: The checkpoints of this process.
+        new_checkpoint: Makes a checkpoint of this test.
         forbidden: The reason why it may not use a database, or None.
     """
 
     worker: Worker
     applications: Applications
-    checkpoints: Checkpoints
+    new_checkpoint: Callable[[Test], Checkpoint]
     forbidden: str | None = None
 
     def __repr__(self) -> str:
@@ -65,7 +67,7 @@ class Test(IsolatedTest):
 
         What the test committed before stays. ``reset()`` of the block puts back as its end does, and stays in it.
         """
-        return Checkpoint(self.checkpoints, self)
+        return self.new_checkpoint(self)
 
     @contextmanager
     def overriding(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from .app import application
 from .app.applications import Applications
@@ -15,7 +15,6 @@ from .errors import UsageError
 from .errors.hints import Explain, Hints
 from .factories import Factories
 from .handle import Test
-from .isolation.checkpoints import Checkpoints
 from .isolation.isolation import Isolation
 from .isolation.lifespan import Lifespan
 from .isolation.pending_tasks import PendingTasks
@@ -27,6 +26,11 @@ from .sessions.unawaited import Unawaited
 from .sessions.uncommitted import Uncommitted
 from .settings import Settings
 from .worker.worker import Worker
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from .isolation.checkpoints import Checkpoint, Checkpoints
 
 
 class CurrentTest:
@@ -75,7 +79,6 @@ class Run:
         self.factories = Factories(settings)
         self._figures = Figures()
         self.isolation = Isolation(settings, self.worker, self._figures)
-        self.checkpoints = Checkpoints(self.worker, self.isolation, self.sessions)
         self.hints = Hints(partial(self._explanations, is_ini=is_ini))
         self._environ: dict[str, str | None] = {}
         self.uncommitted = Uncommitted()
@@ -122,10 +125,23 @@ class Run:
             keep,
             self.worker,
             self.applications,
-            self.checkpoints,
+            self.new_checkpoint,
             forbidden=forbidden,
             names=names or {},
         )
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of this process; loaded only where a test has one."""
+        from .isolation.checkpoints import Checkpoints
+
+        return Checkpoints(self.worker, self.isolation, self.sessions)
+
+    def new_checkpoint(self, test: Test, sessions: Collection[Session] = ()) -> Checkpoint:
+        """Return a checkpoint of *test*, which also rolls *sessions* back."""
+        from .isolation.checkpoints import Checkpoint
+
+        return Checkpoint(self.checkpoints, test, sessions)
 
     @contextmanager
     def isolated(self, test: Test) -> Iterator[Test]:
@@ -146,9 +162,11 @@ class Run:
                 self.current = None
                 redirect.end_test()
                 redirect.forbid(None)
-                with ExitStack() as ending:
-                    ending.callback(self.isolation.end_test, test)
-                    self.checkpoints.end_test(test)
+                try:
+                    if "checkpoints" in vars(self):
+                        self.checkpoints.end_test(test)
+                finally:
+                    self.isolation.end_test(test)
         finally:
             redirect.others.end_test()  # the last: it may raise its warning
 
