@@ -1,4 +1,4 @@
-"""The cost of the same state for each example of a Hypothesis test: reset, TRUNCATE, and a clone.
+"""The cost of the same state for each example of a Hypothesis test: reset, TRUNCATE, a clone; and that of a checkpoint.
 
 Run ``python benchmarks/examples.py [blocks]``: the same test with ``@given`` inserts a row into each of three tables in
 a chain of forty, commits, and reads one back. What Hypothesis itself needs for an example is part of each figure.
@@ -11,10 +11,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import processor
 import schemas
-from figures import interleaved, judged, load, machine, milliseconds, number, ratio, spread, table
+from figures import interleaved, judged, load, machine, milliseconds, number, ratio, spread, table, timed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from isolation import Suite
@@ -28,6 +29,7 @@ from pytest_crucible.server import Address
 
 TABLES, DIRTY = 40, 3
 AIM = 10
+PARTS = ("begin", "round", "end", "end of the test")
 BARE, RESET = "no isolation", "reset"
 Inner = Callable[[int], None]
 TRUNCATE = "TRUNCATE {} RESTART IDENTITY CASCADE".format(", ".join(f"t{number}" for number in range(TABLES)))
@@ -126,6 +128,56 @@ class Examples:
         self.engine = self.suite.engine
 
 
+class Block:
+    """A test with a checkpoint, of which one part is measured.
+
+    Args:
+        suite: The tests.
+        rows: How many rows it commits before the block, to each of the dirty tables.
+    """
+
+    def __init__(self, suite: Suite, rows: int) -> None:
+        self.suite = suite
+        self.rows = rows
+
+    def part(self, measured: str) -> float:
+        """Run the test; return the time of this part."""
+        around = isolated(self.suite.run)
+        test = around.__enter__()
+        self._write(self.rows)
+        checkpoint = test.checkpoint()
+        took = {"begin": self.suite.clock(checkpoint.__enter__)}
+        self._write(1)
+        took["round"] = self.suite.clock(checkpoint.reset)
+        self._write(1)
+        took["end"] = self.suite.clock(lambda: checkpoint.__exit__(None, None, None))
+        took["end of the test"] = self.suite.clock(lambda: around.__exit__(None, None, None))
+        return took[measured]
+
+    def _write(self, rows: int) -> None:
+        fill = "INSERT INTO t{} (name) SELECT gen_random_uuid()::text FROM generate_series(1, {})"
+        with self.suite.engine.begin() as connection:
+            for dirty in range(DIRTY):
+                connection.execute(text(fill.format(dirty, rows)))
+
+
+def blocks_of(suite: Suite, blocks: int) -> None:
+    """Print what the parts of a block cost."""
+    rows = []
+    for committed in (0, 1, 10, 100):
+        test = Block(suite, committed)
+        acts = {part: partial(test.part, part) for part in PARTS}
+        suite.clock = timed
+        by_clock = interleaved(acts, blocks=blocks, rounds=10)
+        suite.clock = suite.processor.of
+        by_processor = interleaved(acts, blocks=max(2, blocks // 2), rounds=10)
+        for part in PARTS:
+            cells = milliseconds(by_clock, part), milliseconds(by_processor, part), ratio(by_clock, part, "round")
+            rows.append((DIRTY * committed, part, *cells))
+    header = ("rows committed before", f"part, {TABLES} tables, {DIRTY} dirty", "ms", "ms of processor time", "rounds")
+    table("checkpoints", header, rows)
+
+
 def main(blocks: int) -> None:
     """Measure and print."""
     examples = Examples()
@@ -162,6 +214,7 @@ def main(blocks: int) -> None:
         "aim",
     )
     table("examples of Hypothesis", header, rows)
+    blocks_of(examples.suite, blocks)
     examples.suite.close()
 
 

@@ -109,6 +109,7 @@ class World:
     def play_blocks(self, before: Program, blocks: Iterable[Block], *, depth: int = 1) -> list[str]:
         """Run *before*, and then *blocks* in a checkpoint each, or one in the other; return what they have left."""
         left: list[str] = []
+        generation = self.run.worker.main.generation
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakWarning)
             with self.run.isolated(self.run.new_test("blocks", "reset", keep=False)) as test:
@@ -118,6 +119,8 @@ class World:
         for seat in self.seats:
             seat.settle()
         self.run.worker.ready()
+        if self.run.worker.main.generation != generation:
+            self._close_raw()
         return left
 
     def _play_blocks(self, test: Test, blocks: list[Block], depth: int, left: list[str]) -> None:
