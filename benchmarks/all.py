@@ -33,6 +33,7 @@ BENCHMARKS = {
     "factories": "4",
     "examples": "4",
     "migrations": "3",
+    "orders": "3",
 }
 AIM = re.compile(r"(at (?:most|least) .*): (yes|NO)")
 
