@@ -16,7 +16,7 @@ PROGRAMS = st.lists(st.lists(STEP, min_size=1, max_size=3), min_size=2, max_size
 
 
 def footprint(kind: str, variable: int) -> Footprint:
-    one = frozenset([variable])
+    one = frozenset([("", variable)])
     return Footprint(one, frozenset()) if kind == "read" else Footprint(frozenset(), one)
 
 

@@ -15,7 +15,7 @@ from .admin import connect
 from .driver import psycopg
 
 LOOK = """
-SELECT a.pid, a.state,
+SELECT a.pid, a.datname, a.state,
        coalesce(bool_or(NOT l.granted), false),
        extract(epoch FROM clock_timestamp() - min(l.waitstart))::float,
        coalesce(array_agg(l.relation) FILTER (WHERE l.locktype = 'relation' AND l.mode = 'AccessShareLock'), '{}'),
@@ -26,16 +26,26 @@ SELECT a.pid, a.state,
            ELSE l.locktype NOT IN ('transactionid', 'virtualxid', 'tuple') END), false)
   FROM pg_stat_activity a LEFT JOIN pg_locks l USING (pid)
  WHERE a.pid = ANY (%s)
- GROUP BY a.pid, a.state
+ GROUP BY a.pid, a.datname, a.state
 """
 BLOCKERS = "SELECT pg_blocking_pids(%s)"
 TIMEOUT = "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float"
 OWN = "SELECT coalesce(array_agg(oid), '{}') FROM pg_class WHERE relnamespace = ANY (%s::text[]::regnamespace[])"
-# Functions with effects that no lock shows, or that depend on the moment.
-UNSEEN = r"""
-SELECT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-                WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_crucible', 'crucible')
-                  AND prosrc ~* '\y(advisory|nowait|skip\s+locked|notify|dblink)')
+# The code in a schema: whether it has effects that no lock shows, and whether it asks for the time of its transaction.
+CODE = r"""
+SELECT coalesce(bool_or(code ~* 'advisory|nowait|skip\s+locked|notify|dblink|set\s+constraints|txid|xact_id|snapshot'
+                        OR code ~* 'pg_locks|pg_stat|clock_timestamp|statement_timestamp|uuidv7'), false)
+       OR EXISTS (SELECT FROM pg_foreign_table),
+       coalesce(bool_or(code ~* 'now\s*\(|_timestamp|localtime|current_time|current_date'), false)
+  FROM (SELECT concat(prosrc, pg_get_function_sqlbody(p.oid)), pronamespace FROM pg_proc p
+        UNION ALL SELECT pg_get_expr(adbin, adrelid), relnamespace FROM pg_attrdef JOIN pg_class c ON c.oid = adrelid
+        UNION ALL SELECT pg_get_ruledef(r.oid), relnamespace FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class
+        UNION ALL SELECT pg_get_constraintdef(oid), connamespace FROM pg_constraint WHERE contype = 'c'
+        UNION ALL SELECT pg_get_triggerdef(t.oid), relnamespace FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+        UNION ALL SELECT concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), relnamespace
+                    FROM pg_policy JOIN pg_class c ON c.oid = polrelid
+       ) _ (code, namespace) JOIN pg_namespace n ON n.oid = namespace
+ WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_crucible', 'crucible')
 """
 
 
@@ -44,6 +54,7 @@ class BackendLocks(NamedTuple):
 
     Attributes:
         pid: The backend.
+        database: The database that it is connected to.
         state: As in ``pg_stat_activity``.
         is_waiting: Whether it waits for a lock.
         waited: For how long, in seconds; None where it does not wait, or has only just begun.
@@ -53,6 +64,7 @@ class BackendLocks(NamedTuple):
     """
 
     pid: int
+    database: str
     state: str
     is_waiting: bool
     waited: float | None
@@ -74,19 +86,22 @@ class LockObserver:
         databases: The worker databases.
 
     Attributes:
-        own: The oids of Crucible's own relations.
-        sees_all: Whether the locks show all that a transaction of these databases can do to another one.
+        own: Crucible's own relations: database and oid.
+        sees_all: Whether the locks show all that code in the schemas of these databases can do to other transactions.
+        uses_clock: Whether code in their schemas asks for the time.
         deadlock_seconds: After how long a wait the server looks for a deadlock.
     """
 
     def __init__(self, maintenance: Address, databases: Collection[Address]) -> None:
-        self.own: set[int] = set()
-        self.sees_all = True
+        self.own: set[tuple[str, int]] = set()
+        self.sees_all, self.uses_clock = True, False
         for address in databases:
             with connect(address) as connection:
                 schemas = _value(connection, "SELECT array_agg(nspname) FROM pg_namespace WHERE nspname ~ 'crucible$'")
-                self.own.update(_value(connection, OWN, schemas or []))
-                self.sees_all = self.sees_all and not _value(connection, UNSEEN)
+                self.own.update((address.database, oid) for oid in _value(connection, OWN, schemas or []))
+                has_unseen, has_clock = _row(connection, CODE) or (False, False)
+                self.sees_all = self.sees_all and not has_unseen
+                self.uses_clock = self.uses_clock or has_clock
         self._connection = connect(maintenance)
         self.deadlock_seconds = float(_value(self._connection, TIMEOUT))
 
@@ -104,6 +119,10 @@ class LockObserver:
         return list(_value(self._connection, BLOCKERS, pid))
 
 
+def _row(connection: psycopg.Connection[tuple[Any, ...]], query: str, *arguments: object) -> tuple[Any, ...] | None:
+    return connection.execute(query, arguments or None).fetchone()
+
+
 def _value(connection: psycopg.Connection[tuple[Any, ...]], query: str, *arguments: object) -> Any:
-    row = connection.execute(query, arguments or None).fetchone()
+    row = _row(connection, query, *arguments)
     return row and row[0]

@@ -12,15 +12,15 @@ A deadlock has the same victim each time: the server looks for one when a backen
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from ..control.backend_locks import BackendLocks, LockObserver
 from ..errors import UsageError
 from .actors import Actor, Step
+from .footprints import Footprints
 from .gates import Gates
-from .orders import Footprint, Order
+from .orders import Order
 from .scheduling import is_runnable
 
 TICK_SECONDS = 0.001
@@ -35,12 +35,6 @@ AGAIN_SECONDS = 0.003
 # On a server with a deadlock_timeout for production, a deadlock is waited for only where nothing else can go on.
 PATIENCE_SECONDS = 0.02
 LIMIT_SECONDS = 10.0
-# Statements whose effects no lock shows, or that depend on the moment.
-UNSEEN = re.compile(
-    r"nowait|skip\s+locked|notify|listen|advisory|set\s+constraints|rollback\s+to|now\s*\(|_timestamp"
-    r"|localtime|current_time|dblink",  # also within a name, such as pg_notify
-    re.IGNORECASE,
-)
 
 
 class Conductor:
@@ -49,6 +43,7 @@ class Conductor:
     Args:
         actors: The actors.
         observer: Looks at the server's locks.
+        footprints: The footprints of steps, where the order needs them.
 
     Attributes:
         reduce: Whether the order needs the footprints of steps.
@@ -58,17 +53,17 @@ class Conductor:
         is_timed: Whether an actor waited for something that the server does not know.
     """
 
-    def __init__(self, actors: Sequence[Actor], observer: LockObserver, *, reduce: bool) -> None:
+    def __init__(self, actors: Sequence[Actor], observer: LockObserver, footprints: Footprints | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.is_open = True
         self.steps: list[Step] = []
         self.is_timed = False
         self._actors = actors
         self._observer = observer
-        self.reduce = reduce
+        self.reduce = footprints is not None
         self._moved = asyncio.Event()
         self._elsewhere: set[Actor] = set()
-        self._footprints: dict[int, Footprint] = {}
+        self._footprints = footprints
 
     def arrive(self, step: Step) -> None:
         """Note that the actor of *step* is held; in any thread."""
@@ -103,9 +98,11 @@ class Conductor:
             return
         actor = self._actors[order.choose([actor.number for actor in enabled])]
         step = actor.held.popleft()
+        others_wait = not all(other.is_at_rest for other in self._actors if other is not actor)
         self._grant(step)
         await self._settle()
-        order.done(self._footprint(step) if self.reduce else None)
+        known = self._footprints if actor.is_at_rest else None
+        order.done(known.of(step, others_wait=others_wait) if known else None)
 
     def _grant(self, step: Step) -> None:
         self.steps.append(step)
@@ -149,7 +146,8 @@ class Conductor:
             if backend.is_waiting:
                 self._note_wait(step)
                 ripe = min(self._observer.deadlock_seconds, PATIENCE_SECONDS) + TICK_SECONDS
-                return backend.waited is not None and backend.waited > ripe
+                # A backend whose timer has run out while no processor was free has not looked yet.
+                return backend.waited is not None and backend.waited > ripe and not is_runnable(backend.pid)
         if any(not backend.is_idle for _, backend in backends):
             return False
         is_busy = actor.is_busy or any(is_runnable(backend.pid) for _, backend in backends)
@@ -176,25 +174,6 @@ class Conductor:
             await self._pause(TICK_SECONDS)
             if self.loop.time() - began > LIMIT_SECONDS:
                 raise self._stuck()
-
-    def _footprint(self, step: Step) -> Footprint | None:
-        """Return the relations of the transaction of *step*, or None if the step depends on every other."""
-        before = self._footprints.pop(step.pid, None)
-        if step.kind != "statement":  # the end of a transaction that has only read shows to no other one
-            return before if before is not None and not before.writes else None
-        if step.has_failed or step.waited_for or UNSEEN.search(step.sql):
-            return None
-        if not self._observer.sees_all or not step.actor.is_at_rest:
-            return None
-        if step.isolation != "read committed" and (step.isolation != "repeatable read" or step.is_first):
-            return None
-        backend = self._observer.look([step.pid]).get(step.pid)
-        if backend is None or backend.state != "idle in transaction" or backend.has_others:
-            return None
-        own = self._observer.own
-        footprint = Footprint(frozenset(backend.read) - own, frozenset(backend.written) - own)
-        self._footprints[step.pid] = footprint
-        return footprint
 
     async def _release(self, tasks: Sequence[asyncio.Task[object]]) -> None:
         """Let every actor go on without being held, to its end."""

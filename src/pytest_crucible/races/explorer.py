@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +15,7 @@ from ..control.row_changes import RowChange, watching
 from ..errors import RaceError, UsageError
 from .actors import Actor, Step
 from .conductor import Conductor
+from .footprints import CLOCK, Footprints
 from .gates import Gates
 from .orders import Diverged, Order, Orders, estimate, parse, token
 from .rules import Rules
@@ -104,14 +105,15 @@ class Explorer:
     def __init__(self, rules: Rules, stage: Stage) -> None:
         self._rules = rules
         self._stage = stage
+        self._footprints = Footprints(stage.observer)
+        self._search = Orders()
 
     async def explore(self, limits: Limits) -> Exploration:
         """Run orders until all have run, or *limits* are reached."""
         began = time.perf_counter()
         await self._rehearse()
         exploration = Exploration()
-        orders = Orders(limits.seed, limits.switches)
-        for order in orders:
+        for order in self._orders(limits):
             try:
                 ran = await self._run(order, reduce=limits.reduce)
             except Diverged:  # it depends on time, or on a state that no reset restores
@@ -127,8 +129,19 @@ class Explorer:
                 raise await self._error(ran, order, exploration) from ran.failure
             if exploration.orders >= limits.orders:
                 break
-        exploration.is_exhaustive = not (orders.waiting or orders.left or exploration.is_timed)
+        exploration.is_exhaustive = not (self._search.waiting or self._search.left or exploration.is_timed)
         return exploration
+
+    def _orders(self, limits: Limits) -> Iterator[Order]:
+        """Yield the orders; all of them anew where an actor asks for the time, of which others knew nothing."""
+        knows_clock = None
+        while knows_clock != self._footprints.uses_clock:
+            knows_clock = self._footprints.uses_clock
+            self._search = Orders(limits.seed, limits.switches)
+            for order in self._search:
+                yield order
+                if limits.reduce and knows_clock != self._footprints.uses_clock:
+                    break
 
     async def replay(self, text: str) -> Exploration:
         """Run the order *text* alone."""
@@ -166,12 +179,15 @@ class Explorer:
     async def _run(self, order: Order, *, reduce: bool) -> Ran:
         """Run one order, check it, and reset the database."""
         actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
-        conductor = Conductor(actors, self._stage.observer, reduce=reduce)
+        self._footprints.begin()
+        conductor = Conductor(actors, self._stage.observer, self._footprints if reduce else None)
         try:
             await conductor.run(order, self._stage.gates, self._stage.executor)
             failure = await self._rules.failure([actor.outcome for actor in actors])
         finally:
             self._stage.checkpoint.reset()
+        if any(CLOCK.search(step.sql) for step in conductor.steps):
+            self._footprints.uses_clock = True
         return Ran(actors, conductor.steps, conductor.is_timed, failure)
 
     async def _error(self, ran: Ran, order: Order, exploration: Exploration) -> RaceError:
@@ -191,7 +207,7 @@ class Explorer:
 
     async def _again(self, order: Order, changes: Callable[[], list[RowChange]]) -> tuple[list[RowChange], str]:
         actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
-        conductor = Conductor(actors, self._stage.observer, reduce=False)
+        conductor = Conductor(actors, self._stage.observer)
         try:
             await conductor.run(Order(order.actors), self._stage.gates, self._stage.executor)
             rows = changes()

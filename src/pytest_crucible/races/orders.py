@@ -29,10 +29,10 @@ SYSTEMATIC = 2
 
 
 class Footprint(NamedTuple):
-    """The relations that a transaction has read and written by the end of a step, by their oids."""
+    """The relations that a transaction has read and written by the end of a step: database and oid."""
 
-    reads: frozenset[int]
-    writes: frozenset[int]
+    reads: frozenset[tuple[str, int]]
+    writes: frozenset[tuple[str, int]]
 
     def meets(self, other: Footprint) -> bool:
         """Return whether one of the two writes a relation that the other reads or writes."""
