@@ -63,7 +63,7 @@ def test_what_cannot_be_overridden():
     with pytest.raises(UsageError, match=told), overriding(FastAPI(), {word: "x"}):
         pass
     handle, told = (
-        Handle("x", "reset", False, None, Applications(Settings(Path("/")))),
+        Handle("x", "reset", False, None, Applications(Settings(Path("/"))), None),
         r"none is known yet\.\n.*\n.*application=app",
     )
     with pytest.raises(UsageError, match=told), handle.overriding({}):
