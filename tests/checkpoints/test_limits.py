@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 OPEN = """
 from pytest_crucible import UsageError
@@ -280,6 +281,7 @@ def test_a_child_writes(crucible, number):
 """
 
 
+@pytest.mark.slow
 def test_child_processes(project, head):
     """What a child process commits in a block is put back."""
     project.run(head + CHILDREN.replace('cwd="."', f"cwd={str(project.root)!r}")).assert_outcomes(passed=2)

@@ -188,6 +188,7 @@ async def test_a_parent_that_nothing_makes(db_session):
 """
 
 
+@pytest.mark.slow
 def test_every_model_can_be_stored(models):
     """A batch of each, with relationships and without, over asyncpg and psycopg."""
     models.run(HEAD + STORED).assert_outcomes(passed=39)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.util import greenlet_spawn
+from syntax import nodes
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -134,14 +135,14 @@ def test_no_other_private_name_is_used():
     used = {
         (path.name, node.attr)
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
         if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
     }
     defined = {
         name
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         for name in [getattr(node, "name", None) or getattr(node, "attr", None)]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))

@@ -4,8 +4,9 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
+
+from syntax import nodes
 
 REPOSITORY = Path(__file__).parents[2]
 # Folders with projects of their own, whose code and tests are as a user writes them.
@@ -18,12 +19,6 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def name(path: Path) -> str:
     return path.relative_to(REPOSITORY).as_posix()
-
-
-@cache
-def nodes(path: Path) -> list[ast.AST]:
-    """Return the syntax tree of a file, node by node."""
-    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
 
 
 def functions(path: Path) -> Iterator[Function]:

@@ -7,12 +7,12 @@ import re
 import pytest
 
 ONE_LOOP = [f"-oasyncio_default_{kind}_loop_scope=session" for kind in ("fixture", "test")]
-FEW = "wrong or locks or taken or now"
+FEW = "wrong or locks"
 
 
 def test_anomalies_are_found_and_repaired_ones_pass(run_shop):
-    """Four anomalies are each found, and their repaired twins pass in every order."""
-    assert "8 passed" in run_shop("test_anomalies.py", "-k", FEW)
+    """Two anomalies are found, and their repaired twins pass in every order."""
+    assert "4 passed" in run_shop("test_anomalies.py", "-k", FEW)
 
 
 @pytest.mark.slow
@@ -43,6 +43,7 @@ def test_all_drivers(run_shop):
     assert "44 passed" in run_shop("-n", "2")
 
 
+@pytest.mark.slow
 def test_a_failure_is_replayed(run_shop):
     """The token of a failing order runs that order alone; where the order has changed, the step is named."""
     token = re.search("TOKEN (.*)", run_shop("test_rules.py", "-k", "replayed", "-s"))[1]
