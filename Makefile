@@ -11,11 +11,7 @@ PIP = $(BIN)/python -m pip install --quiet
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-<<<<<<< HEAD
-.PHONY: help demo test slow container lowest bench bench-scale lint format docs clean
-=======
-.PHONY: help demo test slow container lowest bench bench-peers lint format docs clean
->>>>>>> 638d22e (Measure Crucible beside its peers in one run)
+.PHONY: help demo test slow container lowest bench bench-scale bench-peers lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -43,15 +39,13 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 bench: $(VENV)/.bench ## measure what isolation and start-up cost: a quarter of an hour on a quiet machine
 	$(BIN)/python benchmarks/all.py
 
-<<<<<<< HEAD
 bench-scale: $(VENV)/.bench ## measure how costs grow with the size of a project: twenty minutes on a quiet machine
 	$(BIN)/python benchmarks/scale.py
-=======
+
 # The environments come first: below WITH_ENGINE there may be no network.
 bench-peers: $(VENV)/.test ## measure Crucible beside other tools: twenty minutes, at first five more; ARGS, WITH_ENGINE
 	$(BIN)/python benchmarks/peers.py --install
 	$(WITH_ENGINE) $(BIN)/python benchmarks/peers.py $(ARGS)
->>>>>>> 638d22e (Measure Crucible beside its peers in one run)
 
 lint: $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
