@@ -6,12 +6,13 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 LOWEST := $(VENV)-lowest
+CONTRACT := $(VENV)-contract
 PIP = $(BIN)/python -m pip install --quiet
 
 # The suites start many interpreters; without compiled modules each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test slow container lowest bench bench-scale bench-peers lint format docs clean
+.PHONY: help demo test slow container contract lowest bench bench-scale bench-peers lint format docs clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -28,6 +29,9 @@ slow: $(VENV)/.test $(VENV)/.demo ## run the slow tier, a part of which is the e
 
 container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENGINE=… runs it below another command
 	$(WITH_ENGINE) $(BIN)/pytest -m container $(ARGS) tests/container
+
+contract: $(CONTRACT)/.made ## run the tests of the contract of an API, which need Schemathesis: in an environment of their own
+	$(CONTRACT)/bin/pytest -n auto --dist worksteal -p no:schemathesis -m "not container" $(ARGS) tests/contract
 
 lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on the lowest versions that pyproject.toml admits
 	cd examples/ledger && $(abspath $(LOWEST)/bin)/pytest $(ARGS)
@@ -61,7 +65,7 @@ docs: $(VENV)/.test ## write the tables in docs/ anew from those in the code
 	$(BIN)/python docs/generate.py
 
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(CONTRACT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is newer than what it was installed from; where nothing changed, nothing is asked of pip.
@@ -80,6 +84,13 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 
 # The example's suite is one of the things that are measured.
 $(VENV)/.bench: $(VENV)/.test $(VENV)/.demo
+	@touch $@
+
+# Schemathesis's plugin is loaded by every run of pytest wherever it is installed, which takes half a second.
+$(CONTRACT)/.made: pyproject.toml
+	$(PYTHON) -m venv $(CONTRACT)
+	$(CONTRACT)/bin/python -m pip install --quiet 'pip>=25.1'
+	$(CONTRACT)/bin/python -m pip install --quiet --editable '.[contract]' --group test
 	@touch $@
 
 # The lowest of the core, of the extras and of Hypothesis, and the newest of what only tests need. typing-extensions is

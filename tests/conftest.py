@@ -25,7 +25,7 @@ import pytest_crucible
 from pytest_crucible.server import Lease, lease
 
 # Whole projects, whose tests run in processes of their own.
-collect_ignore = ["projects", "docs/projects", "plain/projects", "races/projects"]
+collect_ignore = ["projects", "docs/projects", "plain/projects", "races/projects", "contract/projects"]
 
 # Imported before the first run inside, or each run would import them anew, which not every module in C survives.
 MODULES = """

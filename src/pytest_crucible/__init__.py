@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import (
         ApplicationError,
         BlockedError,
+        ContractError,
         CrucibleError,
         IsolationError,
         LeakWarning,
@@ -39,6 +40,7 @@ __all__ = [
     "ApplicationError",
     "AsgiTransport",
     "BlockedError",
+    "ContractError",
     "CrucibleError",
     "IsolationError",
     "LeakWarning",

@@ -183,11 +183,12 @@ class Off:
 def _register_fixtures(config: pytest.Config) -> None:
     """Register the fixtures before those of ``pytest_plugins``: of plugins, the last one's fixture wins."""
     from . import fixtures
-    from .fixtures import auth, migrations, route_matrix
+    from .fixtures import auth, contract, migrations, route_matrix
 
     plugins = config.pluginmanager
     plugins.register(fixtures, "crucible-fixtures")
     plugins.register(auth, "crucible-fixtures-auth")
+    plugins.register(contract, "crucible-fixtures-contract")
     plugins.register(migrations, "crucible-fixtures-migrations")
     plugins.register(route_matrix, "crucible-fixtures-route-matrix")
     if plugins.hasplugin("pytest_alembic"):

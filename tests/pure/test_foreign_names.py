@@ -55,6 +55,12 @@ def hypothesis_settings() -> object:
     return test._hypothesis_internal_use_settings.max_examples == 7
 
 
+def hypothesis_printer() -> object:
+    from hypothesis import core
+
+    return callable(core.RepresentationPrinter)
+
+
 def hypothesis_times() -> object:
     from hypothesis import core
     from hypothesis.control import current_build_context
@@ -90,6 +96,10 @@ NAMES: dict[str, tuple[str, Callable[[], object]]] = {
         hypothesis_settings,
     ),
     "draw_times": ("Hypothesis takes these times from the one that it compares with the deadline", hypothesis_times),
+    "RepresentationPrinter": (
+        "Schemathesis replaces it in Hypothesis by one that prints nothing; there is no way to ask it not to",
+        hypothesis_printer,
+    ),
     "iter_route_contexts": ("FastAPI tells by it what applies to the routes of included routers", fastapi_contexts),
     "greenlet_spawn": (
         "SQLAlchemy runs synchronous code over asynchronous drivers by it; AsyncSession.run_sync() needs a session",

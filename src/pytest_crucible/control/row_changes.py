@@ -53,6 +53,16 @@ class RowWatch:
         ignored = set(ignore)
         return [change for snapshot in self._snapshots for change in snapshot.changes(ignored)]
 
+    def renew(self) -> None:
+        """Watch for changes from now on."""
+        for snapshot in self._snapshots:
+            snapshot.take()
+
+    def pause(self) -> None:
+        """Watch no more until `renew`, and hold no snapshot, which a reset or DDL could meet."""
+        for snapshot in self._snapshots:
+            snapshot.release()
+
 
 class Snapshot:
     """The rows of one database at one moment."""
@@ -61,8 +71,17 @@ class Snapshot:
         self._control = control
         self._connection = connection
         connection.autocommit = False
-        connection.execute("SELECT 1")  # the first statement takes the snapshot
-        self._before = control.marked()
+        self.take()
+
+    def take(self) -> None:
+        """Take the snapshot of this moment."""
+        self._connection.rollback()
+        self._connection.execute("SELECT 1")  # the first statement takes the snapshot
+        self._before = self._control.marked()
+
+    def release(self) -> None:
+        """Give the snapshot up."""
+        self._connection.rollback()
 
     def changes(self, ignored: set[str]) -> list[RowChange]:
         """Return the changes of the tables whose rows differ."""

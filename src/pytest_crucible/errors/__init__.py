@@ -76,6 +76,10 @@ class RaceError(CrucibleError, AssertionError):
     """Actors of a race fail in one order of their statements."""
 
 
+class ContractError(CrucibleError, AssertionError):
+    """An operation of the application fails for one of the requests that its document describes."""
+
+
 class LeakWarning(UserWarning):
     """A test left a transaction or an advisory lock open; Crucible has ended it.
 

@@ -1,0 +1,106 @@
+"""The contract test of an application, and the project's declarations for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import strategies as st
+
+from .document import Operation, operations_of
+
+EXAMPLES = 50
+# Which parts of a request matter is seen from the smallest one; to try it out takes as long as to find it.
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
+# A schema may be deep, and its author cannot make it simpler for the sake of a test.
+ACCEPTED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+@dataclass(frozen=True)
+class OperationProbe:
+    """One test: an operation, with the credentials of ``test_user`` or without any."""
+
+    operation: Operation
+    is_anonymous: bool
+
+    def __str__(self) -> str:
+        return f"{self.operation}-no credentials" if self.is_anonymous else str(self.operation)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The project's declarations: the arguments of `api_contract`."""
+
+    exclude: tuple[str, ...] = ()
+    secured: tuple[str, ...] = ()
+    may_write: frozenset[str] = frozenset()
+    allowed: frozenset[int] = frozenset()
+    responses: bool = False
+
+    def probes(self, document: dict[str, Any]) -> list[OperationProbe]:
+        """Return every test: one for each operation, and another one for each that reads credentials."""
+        return [
+            OperationProbe(operation, is_anonymous)
+            for operation in operations_of(document, self.secured)
+            if not operation.matches(self.exclude)
+            for is_anonymous in ([False, True] if operation.is_secured else [False])
+        ]
+
+
+def api_contract(
+    *,
+    exclude: Iterable[str] = (),
+    secured: Iterable[str] = (),
+    may_write: Iterable[str] = (),
+    allowed: Iterable[int] = (),
+    responses: bool = False,
+    examples: int = EXAMPLES,
+) -> Callable[..., Any]:
+    """Return a test that sends requests to every operation, drawn from the OpenAPI document of the application.
+
+    Args:
+        exclude: Operations that are not tested: ``"GET /health"``; ``*`` stands for any text: ``"* /admin/*"``.
+        secured: Operations that read credentials without declaring it, and so are tested without them, too.
+        may_write: Tables that a refused or failed request may write, such as a log of attempts.
+        allowed: Statuses from 500 that an answer may have.
+        responses: Whether each answer must be one that the document describes.
+        examples: The number of requests to each operation.
+
+    Raises:
+        TypeError: If an argument is a text and not a list.
+    """
+    for name, value in {"exclude": exclude, "secured": secured, "may_write": may_write}.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
+    contract = Contract(tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses)
+    return _test_of(contract, examples)
+
+
+def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        phases=PHASES,
+        suppress_health_check=ACCEPTED,
+        verbosity=Verbosity.quiet,  # the error has the request
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(data=st.data())
+    async def test_contract(
+        crucible_contract_probe: OperationProbe,
+        crucible_contract: Callable[[Contract, Any], Awaitable[None]],
+        data: Any,
+    ) -> None:
+        """Check that the operation holds for one request."""
+        await crucible_contract(contract, data)
+
+    test_contract.crucible_contract = contract  # type: ignore[attr-defined]
+    return test_contract
+
+
+def contract_of(test: object) -> Contract | None:
+    """Return the contract of a test that `api_contract` made; None for any other object."""
+    return vars(test).get("crucible_contract") if callable(test) and hasattr(test, "__dict__") else None

@@ -1,0 +1,1 @@
+from pytest_crucible.contract import test_contract

@@ -1,0 +1,104 @@
+"""The contract test through the whole plugin, on a shop whose operations have one fault each."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+FAULTY = {
+    "POST /fails": "raised ZeroDivisionError",
+    "POST /answers-503": "answered 503",
+    "POST /refuses": "answered 409, but public.items changed",
+    "POST /refuses/sync": "answered 422, but public.items changed",
+    "POST /logs": "answered 409, but public.attempts changed",
+    "POST /open": "left a transaction open",
+    "POST /open/sync": "left a transaction open",
+    "POST /me/refuses": "answered 403, but public.items changed",
+}
+SOUND = [
+    "GET /health",
+    "POST /sound",
+    "POST /sound/sync",
+    "POST /writes-nothing",
+    "POST /me/refuses-no credentials",
+    "POST /me/writes-first",
+    "GET /items/{item_id}",
+]
+
+
+def failed(output: str) -> set[str]:
+    return set(re.findall(r"^FAILED test_\w+\.py::test_\w+\[(.*?)\](?: - |$)", output, re.MULTILINE))
+
+
+def pasted(output: str) -> list[str]:
+    """Return the tests that the errors show."""
+    found = re.findall(r"As a test:\n[ ]*\n(.*?)\n(?=All traceback|\S)", output, re.DOTALL)
+    return [textwrap.dedent(text) for text in found]
+
+
+def test_faults_are_found(run_shop, shop: Path):
+    """Each fault is found, and no other operation fails; the tests to paste fail likewise."""
+    output = run_shop("test_contract.py", code=1)
+    assert failed(output) == set(FAULTY)
+    assert f"{len(FAULTY)} failed, {len(SOUND)} passed" in output
+    for operation, reaction in FAULTY.items():
+        assert re.search(rf"ContractError: {re.escape(operation)} .*{re.escape(reaction)}", output)
+    assert re.search(r"app.py:\d+: in fails", output)  # the cause
+    assert output.count("""--data-binary '{"name": "a", "price": """) == len(FAULTY)  # the smallest requests
+    assert len(pasted(output)) == len(FAULTY)
+    (shop / "test_pasted.py").write_text("\n\n".join(pasted(output)))
+    again = run_shop("test_pasted.py", code=1)
+    assert f"{len(FAULTY)} failed, " in again  # and one transaction is left open
+    assert "ZeroDivisionError" in again and "A checkpoint cannot begin while a transaction is open" in again
+
+
+def test_options(run_shop):
+    """Operations are left out, asked without credentials, may write and answer what is named; documents are checked."""
+    output = run_shop("test_options.py", code=1)
+    assert failed(output) == {"POST /me/writes-first-no credentials", "GET /items/{item_id}"}
+    assert "without credentials answered 401, but public.items changed" in output
+    assert "GET /items/{item_id} answered 404, which its OpenAPI document does not describe" in output
+    assert "assert response.status_code in {200, 422}" in output
+
+
+def test_without_a_user(run_shop, shop: Path):
+    """A project without test_user tests what needs none, and is told what it does not; other tests print as ever."""
+    (shop / "bare").mkdir()
+    (shop / "bare" / "test_bare.py").write_text(BARE)
+    output = run_shop("-c", "pyproject.toml", "--noconftest", "-rs", "bare/test_bare.py", code=1)
+    assert "1 failed, 1 passed, 1 skipped, 1 error" in output
+    assert "the project defines no test_user" in output
+    assert "x=100," in output
+    assert "The contract test runs in rollback isolation." in output
+
+
+BARE = """
+import pytest
+from hypothesis import given, strategies as st
+from pytest_crucible.contract import api_contract
+
+test_contract = api_contract(exclude=["GET *", "POST /[!m]*", "POST /me/w*"])
+test_rolled_back = pytest.mark.crucible(isolation="rollback")(api_contract(exclude=["POST *", "GET /i*"]))
+
+
+@given(x=st.integers())
+def test_of_another_kind(x):
+    assert x < 100
+"""
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"arguments": ["-n", "2", "-oasyncio_mode=strict"]},
+        {"arguments": [f"-oasyncio_default_{kind}_loop_scope=session" for kind in ("fixture", "test")]},
+        {"arguments": [], "DRIVER": "psycopg", "SYNC_DRIVER": "psycopg2"},
+    ],
+    ids=["workers", "one loop", "psycopg"],
+)
+def test_axes(run_shop, axes):
+    """The same is found in two workers, in strict mode, on a loop of the session, and by other drivers."""
+    assert failed(run_shop("test_contract.py", *axes.pop("arguments"), code=1, **axes)) == set(FAULTY)
