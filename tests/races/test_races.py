@@ -22,6 +22,12 @@ def test_the_rules(run_shop):
 
 
 @pytest.mark.slow
+def test_ends(run_shop):
+    """Actors that are cancelled, or that do not end, leave no transaction and no wait."""
+    assert "7 passed" in run_shop("test_ends.py")
+
+
+@pytest.mark.slow
 def test_threads(run_shop):
     """Plain functions race in threads, with psycopg; a synchronous session on the loop is refused."""
     assert "5 passed" in run_shop("test_threads.py")
@@ -38,9 +44,9 @@ def test_all_anomalies(run_shop, driver, loops):
 @pytest.mark.slow
 def test_all_drivers(run_shop):
     """The rest with psycopg and psycopg2, and in two workers."""
-    run_shop("test_rules.py", DRIVER="psycopg")
+    run_shop("test_rules.py", "test_ends.py", DRIVER="psycopg")
     run_shop("test_threads.py", SYNC_DRIVER="psycopg2")
-    assert "44 passed" in run_shop("-n", "2")
+    assert "51 passed" in run_shop("-n", "2")
 
 
 @pytest.mark.slow

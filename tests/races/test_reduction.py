@@ -16,4 +16,4 @@ def test_generated_programs(run_project):
 
 def test_each_rule(run_project):
     """Without one of the rules, a small program loses an outcome; with all of them, none."""
-    assert "17 passed" in run_project("programs", "test_rules.py")
+    assert "26 passed" in run_project("programs", "test_rules.py", "test_code.py")

@@ -33,8 +33,9 @@ TIMEOUT = "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interv
 OWN = "SELECT coalesce(array_agg(oid), '{}') FROM pg_class WHERE relnamespace = ANY (%s::text[]::regnamespace[])"
 # The code in a schema: whether it has effects that no lock shows, and whether it asks for the time of its transaction.
 CODE = r"""
-SELECT coalesce(bool_or(code ~* 'advisory|nowait|skip\s+locked|notify|dblink|set\s+constraints|txid|xact_id|snapshot'
-                        OR code ~* 'pg_locks|pg_stat|clock_timestamp|statement_timestamp|uuidv7'), false)
+SELECT coalesce(bool_or(code ~* 'nowait|skip\s+locked|\ynotify\y|pg_notify|advisory\w*lock|set\s+constraints|\ydblink'
+                        OR code ~* 'txid_|xact_id|_snapshot\s*\(|pg_locks|pg_stat'
+                        OR code ~* 'clock_timestamp|statement_timestamp|uuidv7'), false)
        OR EXISTS (SELECT FROM pg_foreign_table),
        coalesce(bool_or(code ~* 'now\s*\(|_timestamp|localtime|current_time|current_date'), false)
   FROM (SELECT concat(prosrc, pg_get_function_sqlbody(p.oid)), pronamespace FROM pg_proc p

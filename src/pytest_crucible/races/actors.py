@@ -8,13 +8,13 @@ import inspect
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors.locations import CodeLocation
-from .scheduling import is_thread_runnable
+from .scheduling import in_thread, is_thread_runnable
 
 # The actor that the running code belongs to, with the tasks and threads that it starts.
 ACTOR: ContextVar[Actor | None] = ContextVar("crucible_actor", default=None)
@@ -35,6 +35,8 @@ class Step:
         go: Has a result as soon as the step is granted.
         result: What came of it: ``2 rows``, an error, or nothing.
         has_failed: Whether it raised an error.
+        is_over: Whether it is executed; what the actor does after it may go on.
+        source: The task or thread that it comes from.
         waited_for: The actors that it waited for.
         isolation: The isolation level of its transaction, as far as it is known.
     """
@@ -46,11 +48,18 @@ class Step:
     location: CodeLocation | None
     pid: int
     is_first: bool
+    source: object = None
     go: Future[None] = field(default_factory=Future)
     result: str = ""
     has_failed: bool = False
+    is_over: bool = False
     waited_for: list[Actor] = field(default_factory=list)
     isolation: str = ""
+
+    @property
+    def is_last(self) -> bool:
+        """True if it is over and its task is done: nothing can follow it."""
+        return self.is_over and isinstance(self.source, asyncio.Task) and self.source.done()
 
 
 class Actor:
@@ -86,19 +95,34 @@ class Actor:
         """Its letter."""
         return chr(ord("A") + self.number)
 
-    def start(self, executor: Executor) -> asyncio.Task[Any]:
+    def start(self) -> asyncio.Task[Any]:
         """Begin to run the function, in a task of its own."""
-        self._task = asyncio.ensure_future(self._run(executor))
+        self._task = asyncio.ensure_future(self._run())
         return self._task
 
-    async def _run(self, executor: Executor) -> Any:
+    async def _run(self) -> Any:
         ACTOR.set(self)
+        try:
+            return await self._result()
+        except (KeyboardInterrupt, SystemExit) as error:  # raised in a task, it would end the event loop at once
+            return error
+
+    async def _result(self) -> Any:
         if inspect.iscoroutinefunction(self.function):
             return await self.function()
         context = contextvars.copy_context()
         self.is_starting = True
-        result = await asyncio.get_running_loop().run_in_executor(executor, context.run, self._call)
+        result = await asyncio.wrap_future(in_thread(lambda: context.run(self._call)))
         return await result if inspect.isawaitable(result) else result
+
+    def hold(self, step: Step) -> None:
+        """Be held before *step*: those that were under way before it in the same task, or are executed, are over."""
+        self.under_way = {
+            pid: other
+            for pid, other in self.under_way.items()
+            if pid != step.pid and other.source != step.source and not other.is_over
+        }
+        self.held.append(step)
 
     def _call(self) -> Any:
         self.threads.add(threading.get_native_id())
@@ -117,8 +141,10 @@ class Actor:
 
     @property
     def is_at_rest(self) -> bool:
-        """True if it is held or done, or has not begun: it does nothing before a step of it is granted."""
-        return self._task is None or bool(self.held) or self.is_done
+        """True if it is done or has not begun, or if it is held and nothing that it has sent is under way."""
+        if self._task is None or self.is_done:
+            return True
+        return bool(self.held) and all(step.is_over for step in self.under_way.values())
 
     @property
     def outcome(self) -> Any:

@@ -12,11 +12,12 @@ A deadlock has the same victim each time: the server looks for one when a backen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import Executor
+import contextlib
+from collections.abc import Callable, Sequence
 
 from ..control.backend_locks import BackendLocks, LockObserver
 from ..errors import UsageError
+from ..queries import cut
 from .actors import Actor, Step
 from .footprints import Footprints
 from .gates import Gates
@@ -35,6 +36,10 @@ AGAIN_SECONDS = 0.003
 # On a server with a deadlock_timeout for production, a deadlock is waited for only where nothing else can go on.
 PATIENCE_SECONDS = 0.02
 LIMIT_SECONDS = 10.0
+# An order with more steps has no end.
+MOST_STEPS = 1000
+# Where an order ends early, its actors have so long to end by themselves, and then as long to be cancelled.
+RELEASE_SECONDS = 1.0
 
 
 class Conductor:
@@ -67,26 +72,41 @@ class Conductor:
 
     def arrive(self, step: Step) -> None:
         """Note that the actor of *step* is held; in any thread."""
-        self.loop.call_soon_threadsafe(self._hold, step)
+        self._call(self._hold, step)
 
     def _hold(self, step: Step) -> None:
-        step.actor.under_way.clear()  # it has come this far, so its last step is over
+        if step.go.cancelled():
+            return
         if self.is_open:
-            step.actor.held.append(step)
+            step.actor.hold(step)
+            step.go.add_done_callback(lambda _: self._call(self._withdraw, step))
         else:
             step.go.set_result(None)
         self._moved.set()
 
-    async def run(self, order: Order, gates: Gates, executor: Executor) -> None:
+    def _withdraw(self, step: Step) -> None:
+        """Let go of a step whose task was cancelled, by a timeout of its own for example."""
+        if step.go.cancelled() and step in step.actor.held:
+            step.actor.held.remove(step)
+            self.is_timed = True
+            self._moved.set()
+
+    def _call(self, function: Callable[[Step], None], step: Step) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(function, step)
+
+    async def run(self, order: Order, gates: Gates) -> None:
         """Run the actors in *order*, to the end of each."""
         tasks = []
         with gates.leading_to(self):
             try:
                 for actor in self._actors:
-                    tasks.append(actor.start(executor))
+                    tasks.append(actor.start())
                     tasks[-1].add_done_callback(lambda _: self._moved.set())
                     await self._settle()
                 while not all(actor.is_done for actor in self._actors) or any(actor.held for actor in self._actors):
+                    if len(self.steps) >= MOST_STEPS:
+                        raise self._endless()
                     await self._go_on(order)
             finally:
                 await self._release(tasks)
@@ -141,13 +161,17 @@ class Conductor:
 
     def _waits(self, actor: Actor, seen: dict[int, BackendLocks], silent: float) -> bool:
         """Return whether *actor* waits, for a lock or for something else, after a pause of *silent* seconds."""
-        backends = [(step, seen[pid]) for pid, step in actor.under_way.items() if pid in seen]
-        for step, backend in backends:
-            if backend.is_waiting:
-                self._note_wait(step)
-                ripe = min(self._observer.deadlock_seconds, PATIENCE_SECONDS) + TICK_SECONDS
-                # A backend whose timer has run out while no processor was free has not looked yet.
-                return backend.waited is not None and backend.waited > ripe and not is_runnable(backend.pid)
+        for pid, step in actor.under_way.items():  # no listener is told that a commit is over
+            step.is_over = step.is_over or (step.kind != "statement" and (pid not in seen or seen[pid].state == "idle"))
+        if actor.is_at_rest:
+            return True
+        backends = [(step, seen[pid]) for pid, step in actor.under_way.items() if pid in seen and not step.is_last]
+        blocked = [(step, backend) for step, backend in backends if backend.is_waiting]
+        for step, _ in blocked:
+            self._note_wait(step)
+        if blocked and len(blocked) == len(backends):
+            return all(self._is_ripe(backend) for _, backend in blocked)
+        backends = [(step, backend) for step, backend in backends if not backend.is_waiting]
         if any(not backend.is_idle for _, backend in backends):
             return False
         is_busy = actor.is_busy or any(is_runnable(backend.pid) for _, backend in backends)
@@ -157,6 +181,12 @@ class Conductor:
         self.is_timed = True
         self._elsewhere.add(actor)
         return True
+
+    def _is_ripe(self, backend: BackendLocks) -> bool:
+        """Return whether the backend has looked for a deadlock, and found none."""
+        ripe = min(self._observer.deadlock_seconds, PATIENCE_SECONDS) + TICK_SECONDS
+        # One whose timer has run out while no processor was free has not looked yet.
+        return backend.waited is not None and backend.waited > ripe and not is_runnable(backend.pid)
 
     def _note_wait(self, step: Step) -> None:
         if not step.waited_for:
@@ -182,17 +212,30 @@ class Conductor:
             while actor.held:
                 actor.held.popleft().go.set_result(None)
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=LIMIT_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=RELEASE_SECONDS)
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late, timeout=LIMIT_SECONDS)
+                await asyncio.wait(late, timeout=RELEASE_SECONDS)
 
     def _stuck(self) -> UsageError:
-        waits = "; ".join(f"{actor.name} {'is done' if actor.is_done else 'waits'}" for actor in self._actors)
         return UsageError(
-            f"No actor of the race could go on for {LIMIT_SECONDS:g} s: {waits}.",
+            f"No actor of the race could go on for {LIMIT_SECONDS:g} s: {'; '.join(map(self._state, self._actors))}.",
             why="An actor waits for something that no other actor does: an answer, an event, a connection of a pool"
             " that is too small.",
             do="Give the engine a pool_size of at least the number of actors, and let no actor wait for the test.",
         )
+
+    def _endless(self) -> UsageError:
+        return UsageError(
+            f"An order of the race has {MOST_STEPS:,} steps and no end: {'; '.join(map(self._state, self._actors))}.",
+            why="An actor sends statements in a loop that does not end.",
+            do="Let each actor end by itself, and race less at a time.",
+        )
+
+    def _state(self, actor: Actor) -> str:
+        if actor.is_done:
+            return f"{actor.name} is done"
+        last = next((step for step in reversed(self.steps) if step.actor is actor), None)
+        text = f" after {cut(' '.join(last.sql.split()) or last.kind.upper(), 60)!r} at {last.location}" if last else ""
+        return f"{actor.name} goes on{text}" if actor.held else f"{actor.name} waits{text}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,14 +77,12 @@ class Stage(NamedTuple):
     Attributes:
         gates: The listeners that hold actors.
         observer: Looks at the server's locks.
-        executor: The threads of the actors.
         checkpoint: The state from which each order begins.
         controls: The control connections of the databases.
     """
 
     gates: Gates
     observer: LockObserver
-    executor: Executor
     checkpoint: Checkpoint
     controls: Sequence[Control]
 
@@ -182,7 +179,7 @@ class Explorer:
         self._footprints.begin()
         conductor = Conductor(actors, self._stage.observer, self._footprints if reduce else None)
         try:
-            await conductor.run(order, self._stage.gates, self._stage.executor)
+            await conductor.run(order, self._stage.gates)
             failure = await self._rules.failure([actor.outcome for actor in actors])
         finally:
             self._stage.checkpoint.reset()
@@ -209,7 +206,7 @@ class Explorer:
         actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
         conductor = Conductor(actors, self._stage.observer)
         try:
-            await conductor.run(Order(order.actors), self._stage.gates, self._stage.executor)
+            await conductor.run(Order(order.actors), self._stage.gates)
             rows = changes()
             failure = await self._rules.failure([actor.outcome for actor in actors])
         except Diverged as error:

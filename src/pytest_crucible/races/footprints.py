@@ -14,10 +14,10 @@ from ..control.backend_locks import BackendLocks, LockObserver
 from .actors import Step
 from .orders import Footprint
 
-# Statements whose effects no lock shows.
+# Statements whose effects no lock shows; a table may have a name such as notifications or snapshots.
 UNSEEN = re.compile(
-    r"nowait|skip\s+locked|notify|listen|advisory|set\s+constraints|rollback\s+to|dblink"
-    r"|txid|xact_id|snapshot|pg_locks|pg_stat",  # also within a name, such as pg_notify
+    r"nowait|skip\s+locked|\bnotify\b|pg_notify|\blisten\b|advisory\w*lock|set\s+constraints|rollback\s+to|\bdblink"
+    r"|txid_|xact_id|_snapshot\s*\(|pg_locks|pg_stat",
     re.IGNORECASE,
 )
 # Expressions whose value is the time of the transaction's first statement, or of this one.

@@ -110,6 +110,8 @@ class Gates:
         self._end(connection, "rollback")
 
     def _end(self, connection: Connection, kind: str) -> None:
+        if connection.invalidated:  # its task was cancelled in the middle of a statement: there is nothing to send
+            return
         pid = Redirect.pid_of(connection)
         if pid is not None and pid in self._sent:
             self._hold(connection, pid, kind, "", "")
@@ -119,6 +121,7 @@ class Gates:
         step = self._under_way(connection)
         if step is None:
             return
+        step.is_over = True
         if self._conductor is not None and self._conductor.reduce:
             step.isolation = self._isolation(connection, step)
         if cursor.rowcount >= 0:
@@ -127,7 +130,7 @@ class Gates:
     def _failed(self, context: ExceptionContext) -> None:
         step = None if context.connection is None else self._under_way(context.connection)
         if step is not None:
-            step.has_failed = True
+            step.has_failed = step.is_over = True
             step.result = cut(" ".join(str(context.original_exception).split()), PARAMETERS)
 
     def _isolation(self, connection: Connection, step: Step) -> str:
@@ -141,7 +144,7 @@ class Gates:
 
     def _under_way(self, connection: Connection) -> Step | None:
         actor = ACTOR.get()
-        pid = None if actor is None or connection.closed else Redirect.pid_of(connection)
+        pid = None if actor is None or connection.closed or connection.invalidated else Redirect.pid_of(connection)
         return None if actor is None or pid is None else actor.under_way.get(pid)
 
     def _hold(self, connection: Connection, pid: int, kind: str, sql: str, parameters: str) -> None:
@@ -150,7 +153,7 @@ class Gates:
             return
         actor.is_connecting = False
         self.users.setdefault(connection.engine.pool, set()).add(actor.number)
-        step = Step(actor, kind, sql, parameters, cause(), pid, pid not in self._sent)
+        step = Step(actor, kind, sql, parameters, cause(), pid, pid not in self._sent, _source(connection))
         if connection.dialect.is_async:
             conductor.arrive(step)
             connection.connection.dbapi_connection.run_async(lambda _: asyncio.wrap_future(step.go))  # type: ignore[union-attr]
@@ -160,6 +163,10 @@ class Gates:
             actor.threads.add(threading.get_native_id())
             conductor.arrive(step)
             step.go.result()
+
+
+def _source(connection: Connection) -> object:
+    return asyncio.current_task() if connection.dialect.is_async else threading.get_ident()
 
 
 def _capacity(pool: Pool) -> int | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -72,7 +71,7 @@ class Race:
         if self._test.isolation == "rollback":
             raise _in_rollback()
         limits = Limits(orders, switches, reduce, self._seed)
-        with self._stage(len(actors)) as stage:
+        with self._stage() as stage:
             explorer = Explorer(rules, stage)
             return await (explorer.replay(self._token) if self._token else explorer.explore(limits))
 
@@ -81,8 +80,8 @@ class Race:
         return asyncio.run(self(*actors, **options))
 
     @contextmanager
-    def _stage(self, actors: int) -> Iterator[Stage]:
-        """Yield the means of an exploration by so many actors, with the database ready and a checkpoint begun."""
+    def _stage(self) -> Iterator[Stage]:
+        """Yield the means of an exploration, with the database ready and a checkpoint begun."""
         worker = self._test.worker
         with ExitStack() as stack:
             worker.address()
@@ -92,8 +91,7 @@ class Race:
             stack.callback(observer.close)
             gates = Gates()
             stack.enter_context(gates.installed())
-            executor = stack.enter_context(ThreadPoolExecutor(actors, "crucible-race"))
-            yield Stage(gates, observer, executor, checkpoint, controls)
+            yield Stage(gates, observer, checkpoint, controls)
 
 
 def _in_rollback() -> UsageError:

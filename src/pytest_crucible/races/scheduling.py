@@ -5,7 +5,26 @@ Linux tells by ``/proc`` (proc_pid_stat(5)). Elsewhere nothing is known, and sil
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
+
+
+def in_thread(function: Callable[[], Any]) -> Future[Any]:
+    """Call the function in a thread of its own, which keeps no process from its end."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 as an executor does
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="crucible-race", daemon=True).start()
+    return future
 
 
 def is_runnable(process: int) -> bool:

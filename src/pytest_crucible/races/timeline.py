@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import InstanceState
 
 from .actors import Actor, Step
 
 WIDTH = 56
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def timeline(actors: Sequence[Actor], steps: Iterable[Step]) -> str:
@@ -24,7 +29,16 @@ def outcome(value: object) -> str:
         cause = original.__cause__ or original if original is not None else None
         return type(value).__name__ + (f" ({type(cause).__name__})" if cause is not None else "")
     status = getattr(value, "status_code", None)
-    return str(status) if isinstance(status, int) else textwrap.shorten(repr(value), 60)
+    return str(status) if isinstance(status, int) else textwrap.shorten(_text_of(value), 60)
+
+
+def _text_of(value: object) -> str:
+    """Return the text of a value without its address, by which equal ones would differ."""
+    state = inspect(value, raiseerr=False)
+    if isinstance(state, InstanceState) and type(value).__repr__ is object.__repr__:
+        loaded = ((each.key, state.dict[each.key]) for each in state.mapper.column_attrs if each.key in state.dict)
+        return f"{type(value).__name__}({', '.join(f'{name}={value!r}' for name, value in loaded)})"
+    return ADDRESS.sub("", repr(value))
 
 
 def _cells(actors: Sequence[Actor], step: Step, number: int) -> list[list[str]]:

@@ -29,7 +29,7 @@ CONSTRUCTS = {
         "INSERT INTO tags VALUES ('y') ON CONFLICT (name) DO UPDATE SET n = tags.n + 1 RETURNING n",
         "INSERT INTO tags VALUES ('y') ON CONFLICT DO NOTHING RETURNING n",
     ],
-    "now": ["INSERT INTO log VALUES ('$who', now())"],
+    "now": ["INSERT INTO log (who, at) VALUES ('$who', now())"],
     "sequence": ["SELECT nextval('numbers')", "SELECT last_value, is_called FROM numbers"],
 }
 AROUND = ["read committed", "repeatable read", "serializable", "read-only", "rollback", "try", "undo"]

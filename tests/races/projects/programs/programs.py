@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 ROWS = "SELECT " + ", ".join(f"(SELECT array_agg({name} ORDER BY {name}::text)::text FROM {name})" for name in TABLES)
 ROWS += ", (SELECT (last_value, is_called)::text FROM numbers)"
-LOG = "SELECT (SELECT string_agg(who, '' ORDER BY at) FROM log), (SELECT string_agg(who, '' ORDER BY ctid) FROM log)"
+LOG = "SELECT (SELECT string_agg(who, '' ORDER BY at) FROM log), (SELECT string_agg(who, '' ORDER BY id) FROM log)"
 
 
 class Actor(NamedTuple):

@@ -12,7 +12,7 @@ CREATE TABLE late (account int REFERENCES accounts DEFERRABLE INITIALLY DEFERRED
 CREATE TABLE entries (who text);
 CREATE TABLE watched (who text);
 CREATE TABLE sums (who text, total int);
-CREATE TABLE log (who text, at timestamptz NOT NULL);
+CREATE TABLE log (id int GENERATED ALWAYS AS IDENTITY, who text, at timestamptz NOT NULL);
 CREATE SEQUENCE numbers;
 CREATE FUNCTION count_entry() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN UPDATE counters SET n = n + 1; RETURN NULL; END $$;

@@ -18,7 +18,7 @@ COUNT = "UPDATE counters SET n = n + 1"
 NEXT = "SELECT nextval('numbers')"
 LAST = "SELECT last_value, is_called FROM numbers"
 NOTIFY = "NOTIFY news, '$who'"
-LOG = "INSERT INTO log VALUES ('$who', now())"
+LOG = "INSERT INTO log (who, at) VALUES ('$who', now())"
 
 
 def without_rule(name):
