@@ -14,6 +14,7 @@ FAULTY = {
     "POST /refuses": "answered 409, but public.items changed",
     "POST /refuses/sync": "answered 422, but public.items changed",
     "POST /logs": "answered 409, but public.attempts changed",
+    "POST /ddl": "answered 409, but the schema changed",
     "POST /open": "left a transaction open",
     "POST /open/sync": "left a transaction open",
     "POST /me/refuses": "answered 403, but public.items changed",
@@ -25,12 +26,13 @@ SOUND = [
     "POST /writes-nothing",
     "POST /me/refuses-no credentials",
     "POST /me/writes-first",
+    "POST /parcels/{parcel_id}",
     "GET /items/{item_id}",
 ]
 
 
 def failed(output: str) -> set[str]:
-    return set(re.findall(r"^FAILED test_\w+\.py::test_\w+\[(.*?)\](?: - |$)", output, re.MULTILINE))
+    return set(re.findall(r"^FAILED \S*test_\w+\.py::test_\w+\[(.*?)\](?: - |$)", output, re.MULTILINE))
 
 
 def pasted(output: str) -> list[str]:
@@ -58,30 +60,50 @@ def test_faults_are_found(run_shop, shop: Path):
 def test_options(run_shop):
     """Operations are left out, asked without credentials, may write and answer what is named; documents are checked."""
     output = run_shop("test_options.py", code=1)
-    assert failed(output) == {"POST /me/writes-first-no credentials", "GET /items/{item_id}"}
+    assert failed(output) == {
+        "POST /me/writes-first-no credentials",
+        "POST /parcels/{parcel_id}",
+        "GET /items/{item_id}",
+    }
+    assert "/parcels/2c9bd1ab-39ae-4a3b-9c11-0d4b8cc3b2f0?weight=0" in output
     assert "without credentials answered 401, but public.items changed" in output
     assert "GET /items/{item_id} answered 404, which its OpenAPI document does not describe" in output
     assert "assert response.status_code in {200, 422}" in output
 
 
 def test_without_a_user(run_shop, shop: Path):
-    """A project without test_user tests what needs none, and is told what it does not; other tests print as ever."""
+    """A project without test_user, here on anyio, is told what that leaves out; other tests print their examples."""
     (shop / "bare").mkdir()
     (shop / "bare" / "test_bare.py").write_text(BARE)
-    output = run_shop("-c", "pyproject.toml", "--noconftest", "-rs", "bare/test_bare.py", code=1)
-    assert "1 failed, 1 passed, 1 skipped, 1 error" in output
+    (shop / "bare" / "pyproject.toml").write_text(BARE_SETTINGS)
+    output = run_shop("-c", "bare/pyproject.toml", "--noconftest", "-p", "no:asyncio", "-rsf", "bare", code=1)
+    assert "2 failed, 1 passed, 1 skipped, 1 error" in output
     assert "the project defines no test_user" in output
     assert "x=100," in output
     assert "The contract test runs in rollback isolation." in output
+    assert failed(output) == {"POST /refuses"} and "@pytest.mark.anyio" in output
 
 
+BARE_SETTINGS = """
+[tool.pytest]
+strict = true
+pythonpath = [".."]
+filterwarnings = ["error"]
+crucible_app = "app:app"
+crucible_metadata = ["app:Base"]
+"""
 BARE = """
 import pytest
 from hypothesis import given, strategies as st
 from pytest_crucible.contract import api_contract
 
-test_contract = api_contract(exclude=["GET *", "POST /[!m]*", "POST /me/w*"])
+test_contract = api_contract(exclude=["GET *", "POST /[!mr]*", "POST /refuses/*", "POST /me/w*"])
 test_rolled_back = pytest.mark.crucible(isolation="rollback")(api_contract(exclude=["POST *", "GET /i*"]))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
 
 
 @given(x=st.integers())

@@ -6,7 +6,7 @@ event loop, and Hypothesis's ordinary ``@given`` runs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -33,7 +33,6 @@ class Cases:
     def __init__(self, document: dict[str, Any], operation: Operation) -> None:
         import schemathesis
 
-        self._checks: list[Any] = []
         with _printer_kept():
             schema = schemathesis.openapi.from_dict(without_credentials(document))
             self._operation: Any = schema[operation.path][operation.method.lower()]
@@ -49,9 +48,19 @@ class Cases:
         invalid = self._operation.as_strategy(generation_mode=modes.NEGATIVE)
         return st.one_of(*written, valid, invalid)
 
-    def draw(self, data: Any) -> tuple[Any, PreparedRequest]:
-        """Draw a case of Schemathesis's, and return it with its request."""
-        case = data.draw(self._strategy)
+    def draw(self, draw: Callable[[Any], Any], known: Mapping[str, Sequence[Any]]) -> tuple[Any, PreparedRequest]:
+        """Draw a case of Schemathesis's, and return it with its request.
+
+        Args:
+            draw: Draws from a strategy.
+            known: Values of parameters and fields, by their names, that half of the cases have.
+        """
+        case = draw(self._strategy)
+        for part in ("path_parameters", "query", "body"):
+            values = getattr(case, part)
+            if isinstance(values, dict) and not known.keys().isdisjoint(values):
+                drawn = {name: draw(_or(known[name], values[name])) for name in values if name in known}
+                setattr(case, part, values | drawn)  # a copy: the document's example may be its only object
         return case, _prepared(case)
 
     def violation(self, case: Any, response: Any) -> str:
@@ -70,6 +79,12 @@ class Cases:
         except FailureGroup as group:
             return "\n".join(f"{failure.title}: {failure.message}".rstrip(": ") for failure in group.exceptions)
         return ""
+
+
+def _or(values: Sequence[Any], drawn: Any) -> Any:
+    """Return the strategy of *values*, as JSON has them, or of the one that was drawn."""
+    plain = [value if isinstance(value, (str, int, float)) else str(value) for value in values]
+    return st.sampled_from(plain) | st.just(drawn)
 
 
 def _prepared(case: Any) -> PreparedRequest:

@@ -62,17 +62,17 @@ class Checks:
         self._cases = cases
         self._mark = mark
 
-    async def check(self, data: Any, watch: Watch) -> None:
-        """Send one request, drawn from *data*, and check what it has done.
+    async def check(self, case: Any, request: PreparedRequest, watch: Watch) -> None:
+        """Send one request, and check what it has done.
 
         Args:
-            data: Hypothesis's source of data.
+            case: Schemathesis's case, of which the request is made.
+            request: The request.
             watch: The watch over the databases, which has begun.
 
         Raises:
             ContractError: If the operation has done what it may not.
         """
-        case, request = self._cases.draw(data)
         request = request.without_carried(self._client)
         answer = await self._sent(request)
         finding = self._finding(request, answer)

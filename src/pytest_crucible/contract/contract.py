@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
+from .cases import Cases
 from .document import Operation, operations_of
+from .requests import PreparedRequest
 
 EXAMPLES = 50
 # Which parts of a request matter is seen from the smallest one; to try it out takes as long as to find it.
@@ -29,6 +31,21 @@ class OperationProbe:
         return f"{self.operation}-no credentials" if self.is_anonymous else str(self.operation)
 
 
+@dataclass
+class Drawing:
+    """The requests to the operation whose test runs now.
+
+    Hypothesis draws them before it calls the test: inside of a coroutine, its signals would end the runner of anyio.
+    """
+
+    cases: Cases | None = None
+
+    def request(self, draw: Callable[[Any], Any], known: Mapping[str, Sequence[Any]]) -> tuple[Any, PreparedRequest]:
+        """Draw a request."""
+        assert self.cases is not None  # noqa: S101 - the fixture has set it
+        return self.cases.draw(draw, known)
+
+
 @dataclass(frozen=True)
 class Contract:
     """The project's declarations: the arguments of `api_contract`."""
@@ -38,6 +55,8 @@ class Contract:
     may_write: frozenset[str] = frozenset()
     allowed: frozenset[int] = frozenset()
     responses: bool = False
+    known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    drawing: Drawing = field(default_factory=Drawing)
 
     def probes(self, document: dict[str, Any]) -> list[OperationProbe]:
         """Return every test: one for each operation, and another one for each that reads credentials."""
@@ -49,13 +68,14 @@ class Contract:
         ]
 
 
-def api_contract(
+def api_contract(  # noqa: PLR0913 - each by its name
     *,
     exclude: Iterable[str] = (),
     secured: Iterable[str] = (),
     may_write: Iterable[str] = (),
     allowed: Iterable[int] = (),
     responses: bool = False,
+    known: Mapping[str, Iterable[Any]] | None = None,
     examples: int = EXAMPLES,
 ) -> Callable[..., Any]:
     """Return a test that sends requests to every operation, drawn from the OpenAPI document of the application.
@@ -66,6 +86,8 @@ def api_contract(
         may_write: Tables that a refused or failed request may write, such as a log of attempts.
         allowed: Statuses from 500 that an answer may have.
         responses: Whether each answer must be one that the document describes.
+        known: Values that half of the requests have in a parameter, or in a field of the body, of that name: keys of
+            rows that fixtures store, ``{"item_id": [7]}``.
         examples: The number of requests to each operation.
 
     Raises:
@@ -74,11 +96,16 @@ def api_contract(
     for name, value in {"exclude": exclude, "secured": secured, "may_write": may_write}.items():
         if isinstance(value, str):
             raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
-    contract = Contract(tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses)
+    values = {name: tuple(several) for name, several in (known or {}).items()}
+    contract = Contract(tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses, values)
     return _test_of(contract, examples)
 
 
 def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
+    @st.composite
+    def drawn(draw: Callable[[Any], Any]) -> tuple[Any, PreparedRequest]:
+        return contract.drawing.request(draw, contract.known)
+
     @settings(
         max_examples=examples,
         deadline=None,
@@ -88,14 +115,14 @@ def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
         report_multiple_bugs=False,
         print_blob=False,
     )
-    @given(data=st.data())
+    @given(request=drawn())
     async def test_contract(
         crucible_contract_probe: OperationProbe,
-        crucible_contract: Callable[[Contract, Any], Awaitable[None]],
-        data: Any,
+        crucible_contract: Callable[[Any, PreparedRequest], Awaitable[None]],
+        request: tuple[Any, PreparedRequest],
     ) -> None:
         """Check that the operation holds for one request."""
-        await crucible_contract(contract, data)
+        await crucible_contract(*request)
 
     test_contract.crucible_contract = contract  # type: ignore[attr-defined]
     return test_contract

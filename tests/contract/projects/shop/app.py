@@ -2,12 +2,13 @@
 
 import os
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, HTTPException
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
-from sqlalchemy import String, create_engine, select
+from sqlalchemy import String, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -32,6 +33,11 @@ class Item(Base):
 class Attempt(Base):
     __tablename__ = "attempts"
     id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Parcel(Base):
+    __tablename__ = "parcels"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
 class User(Base):
@@ -133,6 +139,13 @@ async def writes_the_same(new: NewItem, db: Db):
     raise HTTPException(409)
 
 
+@app.post("/ddl", status_code=201)
+async def makes_a_table(new: NewItem):
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE more (id integer)"))
+    raise HTTPException(409)
+
+
 @app.post("/open", status_code=201)
 async def leaves_open(new: NewItem):
     session = AsyncSessions()
@@ -162,6 +175,13 @@ async def writes_before_it_asks(new: NewItem, db: Db, authorization: Annotated[s
     await db.commit()
     if authorization != "Bearer ada":
         raise HTTPException(401)
+
+
+@app.post("/parcels/{parcel_id}")
+async def send_parcel(parcel_id: UUID, weight: int, db: Db):
+    if await db.get(Parcel, parcel_id) is None:
+        raise HTTPException(404)
+    return 1 / (parcel_id.int % 2)
 
 
 @app.get("/items/{item_id}")
