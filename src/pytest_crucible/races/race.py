@@ -13,6 +13,7 @@ from typing import Any
 from ..control.backend_locks import LockObserver
 from ..errors import UsageError
 from ..handle import Test
+from ..redirect.loops import running_loop
 from .explorer import Exploration, Explorer, Limits, Stage
 from .gates import Gates
 from .rules import Allowed, Rules
@@ -66,6 +67,8 @@ class Race:
             UsageError: If the actors cannot be held: an engine is synchronous on the thread of the loop, its pool has
                 too few connections, or the isolation of the test is rollback.
         """
+        if running_loop() is None:
+            raise UsageError("race() needs asyncio; this test runs on trio.", do="Run it on asyncio.")
         rules = Rules(actors, invariant, allowed if isinstance(allowed, tuple) else (allowed,))
         rules.check()
         if self._test.isolation == "rollback":
@@ -77,6 +80,11 @@ class Race:
 
     def run(self, *actors: Callable[[], Any], **options: Any) -> Exploration:
         """Do the same in a synchronous test, with the same arguments; coroutines run on an event loop of their own."""
+        if running_loop() is not None:
+            raise UsageError(
+                "race.run() was called on an event loop, which it would block.",
+                do="Write await race(…) in an asynchronous test.",
+            )
         return asyncio.run(self(*actors, **options))
 
     @contextmanager

@@ -126,6 +126,8 @@ async def test_actors(race):
         await race(read(), read)
     with pytest.raises(UsageError, match="got 3, which is not a function"):
         await race(3, read)
+    with pytest.raises(UsageError, match=r"race.run\(\) was called on an event loop"):
+        race.run(read, read)
 
 
 @pytest.mark.crucible(isolation="rollback")
