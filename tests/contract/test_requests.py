@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -65,6 +66,16 @@ def test_the_call_sends_the_same(body: Any):
     assert called[2]["content-type"] == "application/json"
 
 
+def test_what_is_not_ascii():
+    """A header is sent as Latin-1, also by the call to paste; a request that no client can send is none."""
+    client = client_of(echo)
+    request = PreparedRequest("GET", "/", headers={"X-A": "\xe4"})
+    called = eval(request.code("client").removeprefix("await "), {"client": client})  # noqa: S307 - as above
+    for response in (client.send(request.of(client)), called):
+        assert asyncio.run(told(response))[2]["x-a"] == "\xe4"
+    assert PreparedRequest("GET", "/", cookies={"a": "\u20ac"}).of(client) is None
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the line is for a shell")
 @pytest.mark.parametrize("content", [b'{"a": "\'"}', b"\n\\'", "ä\u2028".encode(), b"\xff\x01"])
 def test_the_curl_line_is_quoted(content: bytes):
@@ -106,3 +117,14 @@ def test_the_document_of_an_application():
     assert list(document_of(app)["paths"]) == ["/later"] and app.openapi_schema is None
     with pytest.raises(UsageError, match="CORSMiddleware, has no OpenAPI document"):
         document_of(CORSMiddleware(Starlette()))
+
+
+def test_wrong_use(monkeypatch):
+    """A text instead of a list, and a missing Schemathesis, are errors that say what to write."""
+    from pytest_crucible.contract.contract import api_contract
+
+    with pytest.raises(TypeError, match=r"exclude must be a list: write exclude=\['GET /'\]"):
+        api_contract(exclude="GET /")
+    monkeypatch.setitem(sys.modules, "schemathesis", None)
+    with pytest.raises(ImportError, match=r"pip install 'pytest-crucible\[contract\]'"):
+        from pytest_crucible.contract import test_contract  # noqa: F401

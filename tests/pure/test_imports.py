@@ -44,8 +44,9 @@ def test_loading_is_light(module: str):
 
 def test_a_run_without_a_database_does_without_its_driver():
     """What a run imports before its first test needs a database holds no driver: psycopg alone takes 35 ms."""
-    drivers = {"psycopg", "psycopg2", "asyncpg", "alembic", "polyfactory"}
-    assert loaded_by("pytest_crucible.run", "pytest_crucible.fixtures").isdisjoint(drivers)
+    drivers = {"psycopg", "psycopg2", "asyncpg", "alembic", "polyfactory", "hypothesis", "schemathesis"}
+    modules = ("pytest_crucible.run", "pytest_crucible.fixtures", "pytest_crucible.fixtures.contract")
+    assert loaded_by(*modules).isdisjoint(drivers)
 
 
 def test_all_is_exact():

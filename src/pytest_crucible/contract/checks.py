@@ -74,7 +74,10 @@ class Checks:
             ContractError: If the operation has done what it may not.
         """
         request = request.without_carried(self._client)
-        answer = await self._sent(request)
+        sent = request.of(self._client)
+        if sent is None:
+            return
+        answer = await self._sent(sent)
         finding = self._finding(request, answer)
         leaks = await _left_open(watch)
         # First: rows cannot be read while an open transaction locks their table against readers.
@@ -90,9 +93,9 @@ class Checks:
         if violation:
             raise finding.undescribed(violation)
 
-    async def _sent(self, request: PreparedRequest) -> Reaction:
+    async def _sent(self, request: Any) -> Reaction:
         try:
-            response = await self._client.send(request.of(self._client))
+            response = await self._client.send(request)
         except Exception as error:  # noqa: BLE001 - whatever the application does not handle
             return Reaction(error=error)
         return Reaction(response)

@@ -53,7 +53,15 @@ class PreparedRequest:
         )
 
     def of(self, client: Any) -> Any:
-        """Return the request as one of *client*, with all that it sends by itself."""
+        """Return the request as one of *client*, with all that it sends by itself; None if httpx cannot send it."""
+        try:
+            return self._built(client)
+        except Exception as error:
+            if isinstance(error, UnicodeError) or type(error).__name__ == "InvalidURL":  # httpx's, or httpx2's
+                return None
+            raise
+
+    def _built(self, client: Any) -> Any:
         # httpx replaces the query of a URL by the parameters of the client.
         query = parse_qsl(self.query, keep_blank_values=True) if len(client.params) else []
         params: dict[str, Any] = {}
@@ -63,7 +71,8 @@ class PreparedRequest:
             self.method,
             self.path if query else self.url,
             params=params or None,
-            headers=dict(self.headers),
+            # As bytes: httpx takes text for ASCII.
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()],
             cookies=dict(self.cookies),
             content=self.content or None,
         )
@@ -94,7 +103,9 @@ class PreparedRequest:
             client: The name of the client's fixture.
         """
         arguments = [repr(self.method), repr(self.url)]
-        headers = dict(self.headers)
+        headers: dict[str, str | bytes] = {
+            k: v if v.isascii() else v.encode("latin-1") for k, v in self.headers.items()
+        }
         body = self._json()
         if body is not None:
             headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
