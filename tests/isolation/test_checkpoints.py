@@ -45,7 +45,7 @@ def test_every_block_is_put_back(world: World, before: Program, blocks: list[Blo
 
 
 @pytest.mark.slow
-@settings(QUICK, max_examples=examples(600), derandomize=False)
+@settings(QUICK, max_examples=examples(300), derandomize=False)
 @given(before=programs(12), blocks=blocks(12), depth=st.integers(1, 3))
 def test_many_blocks_are_put_back(world: World, before: Program, blocks: list[Block], depth: int):
     """As above, with longer programs, deeper blocks, and other ones each time."""

@@ -13,7 +13,10 @@ from sqlalchemy import select, text, update
 from pytest_crucible import UsageError
 from pytest_crucible.races import conductor
 
-OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%' AND pid <> pg_backend_pid()"
+OPEN = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE state LIKE 'idle in%' AND pid <> pg_backend_pid() AND datname = current_database()
+"""
 
 
 @pytest.fixture(autouse=True)
