@@ -21,8 +21,11 @@ help: ## say what can be made
 demo: $(VENV)/.demo ## run the suite of the example application, examples/ledger, on embedded PostgreSQL
 	cd examples/ledger && $(abspath $(BIN))/pytest $(ARGS)
 
+# One worker more than there are processors: tests wait for PostgreSQL a third of the time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 test: $(VENV)/.test ## run our own tests, without the slow tier
-	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 slow: $(VENV)/.test $(VENV)/.demo ## run the slow tier, a part of which is the example's suite on other settings
 	$(BIN)/pytest -n auto --dist worksteal -m "slow and not container" $(ARGS)

@@ -203,6 +203,7 @@ def models(project):
     return lambda tests, *more: project.run(tests, *options, "-W", "error", *more)
 
 
+@pytest.mark.slow
 def test_what_rows_need_of_the_schema(models):
     """Order, search_path, triggers and columns: each test starts from the rows of the baseline and of its fixtures."""
     result = models(TESTS, "-W", "ignore::pytest.PytestRemovedIn10Warning")

@@ -164,6 +164,7 @@ def pytest_runtest_protocol(item, nextitem):
 """
 
 
+@pytest.mark.slow
 def test_pools_and_children(shop_project: Shop) -> None:
     """Forked children use the parent's databases, all of which are put back; its own connections survive."""
     assert "15 passed" in shop_project.run(POOL + OTHERS)

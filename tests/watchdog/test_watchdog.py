@@ -186,6 +186,7 @@ async def test_queue(db_session, crucible_run):
     assert len(re.findall(r"waiting: LOCK users", show(result))) == 4
 
 
+@pytest.mark.slow
 def test_a_raw_connection_that_holds_the_row(project):
     """A connection past SQLAlchemy is no exception, and the message says that its place is not known."""
     result = project.run(
