@@ -104,6 +104,7 @@ def check(twins: Twins, program: Program, leaks: frozenset[int]) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=5)
 @given(program=programs(), leaks=LEAKS)
 def test_every_program_is_put_back_in_both(twins: Twins, program: Program, leaks: frozenset[int]):

@@ -37,6 +37,7 @@ def check(world: World, before: Program, blocks: list[Block], depth: int) -> Non
         raise
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=6)
 @given(before=programs(6), blocks=blocks(6), depth=st.integers(1, 2))
 def test_every_block_is_put_back(world: World, before: Program, blocks: list[Block], depth: int):

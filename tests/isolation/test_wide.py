@@ -61,6 +61,7 @@ def check(world: World, wide: tuple[Wide, WideThread, Child], program: Program) 
         raise
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=8)
 @given(program=wide_programs(12, (WIDE, THREAD)))
 def test_wide_owners(world: World, wide: tuple[Wide, WideThread, Child], program: Program):

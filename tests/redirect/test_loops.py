@@ -58,11 +58,10 @@ KINDS: dict[str, tuple[str, list[str]]] = {
 }
 
 
-FEW = "queue narrow"
-ALL = "queue null static ping recycle narrow"
+POOLS = "queue null static ping recycle narrow"
 
 
-def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the inner project: no test fails and no warning is left."""
     if kind.startswith("uvloop"):
         pytest.importorskip("uvloop")
@@ -71,7 +70,7 @@ def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monk
     Path(pytester.path, "loopkind.py").write_text(source)
     where = (address.host, str(address.port), address.user, address.database)
     monkeypatch.setenv("INNER_ADDRESS", ":".join(where))
-    monkeypatch.setenv("INNER_POOLS", pools)
+    monkeypatch.setenv("INNER_POOLS", POOLS)
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     result = pytester.runpytest_subprocess(
         "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-q", *options
@@ -82,14 +81,8 @@ def run(kind: str, pools: str, pytester: pytest.Pytester, address: Address, monk
     assert result.stderr.str() == ""
 
 
-@pytest.mark.parametrize("kind", ["auto-function"])
-def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever loop runs the tests, engines work, and leave nothing behind."""
-    run(kind, FEW, pytester, address, monkeypatch)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_pools(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with every kind of loop and pool."""
-    run(kind, ALL, pytester, address, monkeypatch)
+def test_loops(kind: str, pytester: pytest.Pytester, address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever loop runs the tests, engines with each kind of pool work, and leave nothing behind."""
+    run(kind, pytester, address, monkeypatch)
