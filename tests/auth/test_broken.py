@@ -47,6 +47,7 @@ def test_a_route_without_its_dependency(secured):
     result.stdout.fnmatch_lines(["*POST /transfers/{account_id}*", '*        "POST /transfers/{account_id}",'])
 
 
+@pytest.mark.slow
 def test_public_routes_are_confirmed(secured):
     """A listed route is public; one that is not there, or refuses strangers, may not be listed."""
     more = """

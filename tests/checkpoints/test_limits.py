@@ -146,6 +146,7 @@ def test_is_clean_at_last():
 """
 
 
+@pytest.mark.slow
 def test_schema_changes(project, head):
     """DDL costs a fresh clone, with what the test had committed; DDL from before a block stays until the test's end."""
     project.run(head + SCHEMA, "-W", "error").assert_outcomes(passed=6)

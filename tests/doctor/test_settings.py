@@ -219,6 +219,7 @@ NEEDS_URL = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["embedded", pytest.param("container", marks=pytest.mark.slow)])
 def test_the_variable_of_a_url_is_set_for_the_import(project_of: Make, server: str, monkeypatch: pytest.MonkeyPatch):
     """An application that reads its URL from the environment is imported with the variable that a run sets."""

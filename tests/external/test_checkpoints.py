@@ -9,6 +9,7 @@ from tests.checkpoints.test_blocks import SYNCHRONOUS
 from tests.checkpoints.test_limits import SCHEMA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", pytest.param("granted", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tests", [SYNCHRONOUS, SCHEMA], ids=["rows", "schema"])
 def test_rows_and_schema(project, external, role, kind, tests):

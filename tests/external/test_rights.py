@@ -210,6 +210,7 @@ def test_the_second_run_finds_the_template_of_the_first(project, external, role)
         assert connection.execute(query, (template,)).fetchone() == (True, False, "ci")
 
 
+@pytest.mark.slow
 def test_nobody_elses_databases_are_touched(project, external, role):
     """Their names may look like Crucible's; nothing connects to them, and none is dropped or altered."""
     names = ["theirs_too", "crucible", "crucible_test", "crucible_w_old", "crucible_w_billing_eu_west_1"]

@@ -61,6 +61,7 @@ STATEMENTS = {
 }
 
 
+@pytest.mark.slow
 def test_every_refusal_says_why_and_what_to_write(project):
     """Of psycopg2, of asyncpg, and past SQLAlchemy."""
     result = project.run(REFUSED.format(refused=list(STATEMENTS), driver="psycopg2"), "--tb=native")

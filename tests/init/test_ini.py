@@ -119,6 +119,7 @@ def test_a_pytest_ini_that_stays(copy):
     assert project.init("--check")[0] == 0
 
 
+@pytest.mark.slow
 def test_pytest_reads_what_was_converted(copy):
     """Every kind of file and of option ends in TOML that says the same."""
     project = copy()

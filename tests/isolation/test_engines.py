@@ -9,6 +9,7 @@ from test_reset import QUICK, THOROUGH, check
 from world import World
 
 
+@pytest.mark.slow
 @settings(QUICK)
 @given(program=programs(), leaks=LEAKS)
 def test_every_program_is_put_back(engines: World, program: Program, leaks: frozenset[int]):

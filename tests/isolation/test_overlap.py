@@ -166,6 +166,7 @@ async def test_reads_again(grace):
     run(project, tests).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_a_thread_between_two_tests(project):
     """A thread that polls all the time never finds the rows of a test that is over."""
     hook = """

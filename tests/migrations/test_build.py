@@ -239,6 +239,7 @@ def test_data_on_top(migrated, work, ask):
 # -- what goes wrong -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [projects.SYNC_ENV, projects.ASYNC_ENV], ids=["sync", "async"])
 def test_a_migration_that_fails(migrated, work, env):
     """The error names the revision, its file and line, and what PostgreSQL said; nothing is left."""

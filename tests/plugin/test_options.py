@@ -60,6 +60,7 @@ def test_nothing(): assert User(name="ada").name == "ada"
 """
 
 
+@pytest.mark.slow
 def test_folders_without_a_database(suite):
     """A test there that touches a database is told where it is, and how to go on; the others are not disturbed."""
     suite.configure('crucible_no_database = ["unit", "test_one.py"]\n')

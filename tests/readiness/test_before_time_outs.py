@@ -53,6 +53,7 @@ STARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", [how if how == "a fixture" else pytest.param(how, marks=pytest.mark.slow) for how in STARTS]
 )

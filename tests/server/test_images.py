@@ -217,6 +217,7 @@ def test_a_damaged_image_is_put_aside(saved, take, hurt):
     assert not saved.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hurt", [damage_content, *(pytest.param(each, marks=pytest.mark.slow) for each in (truncate, spoil))]
 )

@@ -13,6 +13,7 @@ from .conftest import gone_after, supervisor_of
 LONG = 600
 
 
+@pytest.mark.slow
 def test_the_next_user_finds_the_server(take):
     """The server lives on, answers, and ends with the first user that does not ask for more."""
     first = take(linger=LONG)

@@ -63,6 +63,7 @@ def test_in_a_namespace(take, closed):
     assert not (folders.own(folders.short()) / f"postgres.{binaries.find().identity}").exists()
 
 
+@pytest.mark.slow
 def test_as_another_user(take, no_namespaces, closed):
     """Without namespaces PostgreSQL runs as an existing user, from a copy if it may not read the original."""
     before = closed.stat()

@@ -252,6 +252,7 @@ def test_exactly_once_by_many_processes(project, monkeypatch, processes):
     assert [names.parse(name).kind for name in project.databases(project.root.name)] == ["template"]
 
 
+@pytest.mark.slow
 def test_a_build_that_died_is_built_again(project, work, monkeypatch):
     """Killed while it loads, it leaves a database without the mark; the next run drops it and builds."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
