@@ -1,7 +1,7 @@
 """Every benchmark in turn, and then one table of all aims: what was expected, what was found, and whether it holds.
 
-Run ``python benchmarks/all.py``. The rounds are as few as the spread allows, so that all of it takes a quarter of an
-hour on a quiet machine.
+Run ``python benchmarks/all.py``. The rounds are as few as the spread allows, but all of it takes more than a quarter
+of an hour.
 """
 
 from __future__ import annotations
