@@ -374,3 +374,23 @@ def pytest_runtest_setup(item):
     return (yield)
 """
     run(project, tests, hook).assert_outcomes(passed=2, errors=1)
+
+
+@pytest.mark.slow
+def test_after_a_race(project):
+    """A race hands out no URL, so that the resets of later tests go on after their ends."""
+    tests = """
+from conftest import EVENTS
+
+async def test_races(race):
+    await race(users, users)
+
+async def test_writes_again(db_session):
+    db_session.add(User(name="ada"))
+    await db_session.commit()
+
+async def test_reads():
+    assert EVENTS[-3:] == ["sent", "reported", "waits"], EVENTS
+    assert await users() == 0
+"""
+    run(project, tests).assert_outcomes(passed=4)

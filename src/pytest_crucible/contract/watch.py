@@ -62,9 +62,7 @@ class Watch:
         self._resets.end_leaks(self._test)
 
     def _renewed(self) -> RowWatch:
-        main = self._worker.connect()
-        others = (database.connect() for database in self._worker.databases)
-        controls = [main, *(control for control in others if control is not main)]
+        controls = self._worker.controls()
         # After DDL the database is a fresh clone, with another control connection.
         if self._rows is not None and controls == self._controls:
             self._rows.renew()

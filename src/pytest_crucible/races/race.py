@@ -92,9 +92,9 @@ class Race:
         """Yield the means of an exploration, with the database ready and a checkpoint begun."""
         worker = self._test.worker
         with ExitStack() as stack:
-            worker.address()
+            worker.connect()
             checkpoint = stack.enter_context(self._test.checkpoint())
-            controls = [database.connect() for database in worker.databases]
+            controls = worker.controls()
             observer = LockObserver(worker.server.connect().address, [control.address for control in controls])
             stack.callback(observer.close)
             gates = Gates()

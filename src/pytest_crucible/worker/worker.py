@@ -78,6 +78,11 @@ class Worker(Databases):
         self.prepare(self.main)
         return self.main.connect()
 
+    def controls(self) -> list[Control]:
+        """Return the control connections to the main worker database, and to each other that anything has needed."""
+        main = self.connect()
+        return [main, *(database.connect() for database in self.databases if database is not self.main)]
+
     def ready(self, name: str | None = None) -> None:
         """Make a worker database ready: the main one, or that with the name *name* in the application's URLs."""
         self.prepare(self.named(name))
