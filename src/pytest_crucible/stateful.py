@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from .app import application
 from .errors import UsageError
-from .isolation.leaks import report
+from .isolation.checkpoints import Rounds
 from .run import CurrentTest, Run, current_test
 
 
@@ -55,9 +55,7 @@ class MachineRuns:
         self.session = test.ending.enter_context(run.sessions.sync_session(test.handle))
         if run.settings.app is not None:
             self.client  # noqa: B018 # now: what its start-up writes is there in each run
-        self._checkpoint = test.handle.checkpoint().__enter__()
-        self._rewind = run.factories.rewinder()
-        self._is_clean, self._has_warned = True, False
+        self._rounds = Rounds(test.handle.checkpoint().__enter__(), run.factories.rewinder())
 
     @cached_property
     def client(self) -> Any:
@@ -73,10 +71,5 @@ class MachineRuns:
 
     def start(self) -> None:
         """Reset the database, unless nothing has run since."""
-        if not self._is_clean:
-            leaks = [*self._checkpoint.put_back_later(), *self._checkpoint.finish()]
-            self._rewind()
-            if leaks and not self._has_warned:
-                report(leaks, "")
-                self._has_warned = True
-        self._is_clean = False
+        self._rounds.begin()
+        self._rounds.report()

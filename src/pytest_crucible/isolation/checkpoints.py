@@ -7,7 +7,7 @@ checkpoints one after another adds to one layer, and takes it off once.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from ..sessions.contents import Contents
 from ..worker.database import Database
 from ..worker.worker import Worker
 from .isolation import Isolation
-from .leaks import Leak
+from .leaks import Leak, report
 from .resets import IsolatedTest
 
 if TYPE_CHECKING:
@@ -106,6 +106,39 @@ class Checkpoint:
         leaks = self._checkpoints.end(self, self._contents)
         if leaks and error is None:
             raise _open("end", leaks)
+
+
+class Rounds:
+    """Rounds of one body of code, such as the examples of Hypothesis, each of which starts from the same state.
+
+    Args:
+        checkpoint: The checkpoint to which each round returns.
+        restore: Restores the state besides the database.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, restore: Callable[[], None]) -> None:
+        self._checkpoint = checkpoint
+        self._restore = restore
+        self._is_clean, self._has_warned = True, False
+        self._leaks: list[Leak] = []
+
+    def begin(self) -> None:
+        """Reset the database, unless the last round has ended or there was none, and restore the rest."""
+        self._leaks = [] if self._is_clean else self._checkpoint.put_back_later()
+        self._leaks += self._checkpoint.finish()
+        self._restore()
+        self._is_clean = False
+
+    def end(self) -> None:
+        """Have the server reset while the next round is prepared."""
+        self._leaks += self._checkpoint.put_back_later()
+        self._is_clean = True
+
+    def report(self) -> None:
+        """Warn of what the round has left open, once: of each it would be the same."""
+        if self._leaks and not self._has_warned:
+            report(self._leaks, "")
+            self._has_warned = True
 
 
 class Checkpoints:
