@@ -10,18 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ..control import backend_locks
 from ..control.backend_locks import BackendLocks, LockObserver
 from .actors import Step
 from .orders import Footprint
 
-# Statements whose effects no lock shows; a table may have a name such as notifications or snapshots.
-UNSEEN = re.compile(
-    r"nowait|skip\s+locked|\bnotify\b|pg_notify|\blisten\b|advisory\w*lock|set\s+constraints|rollback\s+to|\bdblink"
-    r"|txid_|xact_id|_snapshot\s*\(|pg_locks|pg_stat",
-    re.IGNORECASE,
-)
-# Expressions whose value is the time of the transaction's first statement, or of this one.
-CLOCK = re.compile(r"now\s*\(|_timestamp|localtime|current_time|current_date|uuidv7", re.IGNORECASE)
+# Statements whose effects no lock shows, and those that ask for the time.
+UNSEEN = re.compile(backend_locks.UNSEEN.replace(r"\y", r"\b") + r"|\blisten\b|rollback\s+to", re.IGNORECASE)
+CLOCK = re.compile(backend_locks.CLOCK + "|uuidv7", re.IGNORECASE)
 # The clock, as if it were a relation that the first statement of each transaction writes.
 THE_CLOCK = ("", 0)
 
