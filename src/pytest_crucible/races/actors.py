@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors.locations import CodeLocation
+from .orders import letter
 from .scheduling import in_thread, is_thread_runnable
 
 # The actor that the running code belongs to, with the tasks and threads that it starts.
@@ -93,7 +94,7 @@ class Actor:
     @property
     def name(self) -> str:
         """Its letter."""
-        return chr(ord("A") + self.number)
+        return letter(self.number).upper()
 
     def start(self) -> asyncio.Task[Any]:
         """Begin to run the function, in a task of its own."""

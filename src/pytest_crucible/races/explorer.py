@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..control import Control
 from ..control.backend_locks import LockObserver
-from ..control.row_changes import RowChange, watching
+from ..control.row_changes import RowChange, RowWatch, watching
 from ..errors import RaceError, UsageError
 from .actors import Actor, Step
 from .conductor import Conductor
 from .footprints import CLOCK, Footprints
 from .gates import Gates
-from .orders import Diverged, Order, Orders, estimate, parse, token
+from .orders import Diverged, Order, Orders, estimate, letter, parse, token
 from .rules import Rules
 from .timeline import outcome, timeline
 
@@ -45,6 +45,15 @@ class Exploration:
     is_timed: bool = False
     covered: int = 0
     estimate: int = 0
+
+    def add(self, ran: Ran, order: Order, seconds: float) -> None:
+        """Count an order that has run, *seconds* after the exploration began."""
+        self.orders += 1
+        self.covered += order.is_covered
+        self.is_timed = self.is_timed or ran.is_timed
+        self.estimate = max(self.estimate, estimate(order.actors))
+        self.outcomes[tuple(outcome(actor.outcome) for actor in ran.actors)] += 1
+        self.seconds = seconds
 
     def __str__(self) -> str:
         """Return the figures in one line, and a line for each outcome."""
@@ -88,12 +97,13 @@ class Stage(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """One order that has run: its actors, their steps, and what the invariant raised, or an actor."""
+    """One order that has run: its actors, their steps, what the invariant raised, or an actor, and the changed rows."""
 
     actors: Sequence[Actor]
     steps: list[Step]
     is_timed: bool
     failure: BaseException | None
+    changes: list[RowChange]
 
 
 class Explorer:
@@ -116,12 +126,7 @@ class Explorer:
             except Diverged:  # it depends on time, or on a state that no reset restores
                 exploration.is_timed = True
                 continue
-            exploration.orders += 1
-            exploration.covered += order.is_covered
-            exploration.is_timed = exploration.is_timed or ran.is_timed
-            exploration.estimate = max(exploration.estimate, estimate(order.actors))
-            exploration.outcomes[tuple(outcome(actor.outcome) for actor in ran.actors)] += 1
-            exploration.seconds = time.perf_counter() - began
+            exploration.add(ran, order, time.perf_counter() - began)
             if ran.failure is not None:
                 raise await self._error(ran, order, exploration) from ran.failure
             if exploration.orders >= limits.orders:
@@ -152,18 +157,18 @@ class Explorer:
         await self._rehearse()
         order = Order(beginning)
         try:
-            ran = await self._run(order, reduce=False)
+            ran = await self._run(order)
         except Diverged as error:
             raise _diverged(text, error) from None
-        exploration = Exploration(1, seconds=time.perf_counter() - began, estimate=estimate(order.actors))
-        exploration.outcomes[tuple(outcome(actor.outcome) for actor in ran.actors)] += 1
+        exploration = Exploration()
+        exploration.add(ran, order, time.perf_counter() - began)
         if ran.failure is not None:
             raise await self._error(ran, order, exploration) from ran.failure
         return exploration
 
     async def _rehearse(self) -> None:
         """Run the actors one after the other: connections, caches and prepared statements are there afterwards."""
-        await self._run(Order(), reduce=False)
+        await self._run(Order())
         pool = self._stage.gates.crowded()
         if pool is not None:
             users = len(self._stage.gates.users[pool])
@@ -173,25 +178,25 @@ class Explorer:
                 do="Give the engine of the tests a pool_size of at least the number of actors, or poolclass=NullPool.",
             )
 
-    async def _run(self, order: Order, *, reduce: bool) -> Ran:
-        """Run one order, check it, and reset the database."""
+    async def _run(self, order: Order, *, reduce: bool = False, watch: RowWatch | None = None) -> Ran:
+        """Run one order, check it, and reset the database; *watch* it for changed rows."""
         actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
         self._footprints.begin()
         conductor = Conductor(actors, self._stage.observer, self._footprints if reduce else None)
         try:
             await conductor.run(order, self._stage.gates)
+            changes = [] if watch is None else watch.changes()
             failure = await self._rules.failure([actor.outcome for actor in actors])
         finally:
             self._stage.checkpoint.reset()
         if any(CLOCK.search(step.sql) for step in conductor.steps):
             self._footprints.uses_clock = True
-        return Ran(actors, conductor.steps, conductor.is_timed, failure)
+        return Ran(actors, conductor.steps, conductor.is_timed, failure, changes)
 
     async def _error(self, ran: Ran, order: Order, exploration: Exploration) -> RaceError:
         """Return the error for a failed order, which runs once more: for the rows that it changes."""
         text = token(order.actors)
-        with watching(self._stage.controls) as watch:
-            changes, again = await self._again(order, watch.changes)
+        changes, again = await self._again(order)
         return RaceError(
             f"{len(ran.actors)} actors fail in one order of their statements, with"
             f" {order.switches} {'switch' if order.switches == 1 else 'switches'} between them"
@@ -202,25 +207,21 @@ class Explorer:
             do=f"{again} Run it alone: pytest --crucible-race={text}",
         )
 
-    async def _again(self, order: Order, changes: Callable[[], list[RowChange]]) -> tuple[list[RowChange], str]:
-        actors = [Actor(number, function) for number, function in enumerate(self._rules.functions)]
-        conductor = Conductor(actors, self._stage.observer)
+    async def _again(self, order: Order) -> tuple[list[RowChange], str]:
+        """Run *order* once more; return the rows that it changes, and whether it has failed again."""
         try:
-            await conductor.run(Order(order.actors), self._stage.gates)
-            rows = changes()
-            failure = await self._rules.failure([actor.outcome for actor in actors])
+            with watching(self._stage.controls) as watch:
+                ran = await self._run(Order(order.actors), watch=watch)
         except Diverged as error:
             return [], f"Run once more, it came out otherwise from step {error.step + 1} on: it depends on time."
-        finally:
-            self._stage.checkpoint.reset()
-        return rows, "Run once more, it failed again." if failure else "Run once more, it did not fail."
+        return ran.changes, "Run once more, it failed again." if ran.failure else "Run once more, it did not fail."
 
 
 def _diverged(text: str, error: Diverged) -> UsageError:
-    letters = " or ".join(chr(ord("A") + actor) for actor in error.enabled) or "no actor"
+    letters = " or ".join(letter(actor).upper() for actor in error.enabled) or "no actor"
     return UsageError(
         f"--crucible-race={text} could not be followed: at step {error.step + 1}"
-        f" {chr(ord('A') + error.actor)} cannot go on, but {letters}.",
+        f" {letter(error.actor).upper()} cannot go on, but {letters}.",
         why="The code has changed since, or an actor depends on time or on state outside the database.",
         do="Run the test without --crucible-race to explore its orders anew.",
     )

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.pool import AssertionPool, Pool, QueuePool, StaticPool
 
 from ..errors import UsageError
+from ..errors.counting import counted
 from ..errors.locations import cause
 from ..queries import PARAMETERS, cut
 from ..redirect import Redirect
@@ -125,7 +126,7 @@ class Gates:
         if self._conductor is not None and self._conductor.reduce:
             step.isolation = self._isolation(connection, step)
         if cursor.rowcount >= 0:
-            step.result = f"{cursor.rowcount} row{'' if cursor.rowcount == 1 else 's'}"
+            step.result = counted(cursor.rowcount, "row")
 
     def _failed(self, context: ExceptionContext) -> None:
         step = None if context.connection is None else self._under_way(context.connection)

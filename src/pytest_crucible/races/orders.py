@@ -74,7 +74,7 @@ class Choice:
 
     def is_switch(self, actor: int) -> bool:
         """Return whether *actor* interrupts another one that could go on."""
-        return bool(self.before) and self.before[-1] in self.enabled and actor != self.before[-1]
+        return is_switch(self.before, self.enabled, actor)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Order:
             Diverged: If the actor of the beginning is not among them.
         """
         actor = self._next(tuple(enabled))
-        self.switches += bool(self.actors) and self.actors[-1] in enabled and actor != self.actors[-1]
+        self.switches += is_switch(self.actors, enabled, actor)
         self.actors.append(actor)
         return actor
 
@@ -218,6 +218,16 @@ class Orders:
                     heapq.heappush(self._waiting, (branch.switches, next(self._number), branch))
 
 
+def is_switch(before: Sequence[int], enabled: Sequence[int], actor: int) -> bool:
+    """Return whether *actor*, after the actors *before*, interrupts the last of them, which could go on."""
+    return bool(before) and before[-1] in enabled and actor != before[-1]
+
+
+def letter(actor: int) -> str:
+    """Return the letter of an actor in the text of an order."""
+    return chr(ord("a") + actor)
+
+
 def estimate(actors: Iterable[int]) -> int:
     """Return the number of orders of as many steps of each actor as in one order, if none ever waits for another."""
     steps = [len([*group]) for _, group in groupby(sorted(actors))]
@@ -226,7 +236,7 @@ def estimate(actors: Iterable[int]) -> int:
 
 def token(actors: Iterable[int]) -> str:
     """Return the text from which `parse` reads an order: ``a3b2a1`` for three steps of the first actor, and so on."""
-    return "".join(f"{chr(ord('a') + actor)}{len([*group])}" for actor, group in groupby(actors))
+    return "".join(f"{letter(actor)}{len([*group])}" for actor, group in groupby(actors))
 
 
 def parse(text: str) -> tuple[int, ...] | None:
