@@ -76,10 +76,6 @@ class Resets:
         now = self._circumstances(test)
         return _each(DatabaseReset(one, self._worker.redirect, now).leaks_now for one in databases)
 
-    def within(self, databases: Iterable[Database], test: IsolatedTest) -> list[Leak]:
-        """Reset *databases* while *test* goes on; return what it had open."""
-        return self._finish(self._send(databases, self._circumstances(test)), test.id)
-
     def between_tests(self, databases: Iterable[Database]) -> None:
         """Reset *databases* while no test runs, but not those whose next user gets a fresh clone."""
         self._worker.note_open()
