@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+import inner_project
 import pytest
 
-HEAD = """
+HEAD = (
+    """
 import pytest
 from sqlalchemy import create_engine, delete, func, select, text, update
 
 from app import Session, User
-
-engine = create_engine("postgresql+psycopg://app@db.production.invalid/app")
-
-def run(statement, **words):
-    with engine.begin() as connection:
-        found = connection.execute(text(statement), words)
-        return found.all() if found.returns_rows else None
-
-def add(*names):
-    for name in names:
-        run("INSERT INTO users (name) VALUES (:name)", name=name)
-
-def names():
-    return [row.name for row in run("SELECT name FROM users ORDER BY name")]
-
-def next_id():
-    return run("SELECT nextval('users_id_seq')")[0][0]
 """
+    + inner_project.STATEMENTS
+)
 
 
 SCOPES = """

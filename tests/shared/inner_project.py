@@ -74,6 +74,27 @@ async def careful(name: str, db: AsyncSession = Depends(get_db)):
 )
 
 
+# Statements in transactions of their own, by an engine of another driver than the application's.
+STATEMENTS = """
+engine = create_engine("postgresql+psycopg://app@db.production.invalid/app")
+
+def run(statement, **words):
+    with engine.begin() as connection:
+        found = connection.execute(text(statement), words)
+        return found.all() if found.returns_rows else None
+
+def add(*names):
+    for name in names:
+        run("INSERT INTO users (name) VALUES (:name)", name=name)
+
+def names():
+    return [row.name for row in run("SELECT name FROM users ORDER BY name")]
+
+def next_id():
+    return run("SELECT nextval('users_id_seq')")[0][0]
+"""
+
+
 def configuration(**settings: object) -> str:
     """Return the text of ``pyproject.toml``; *settings* replace those above, and None removes one."""
     lines = [f"{key} = {json.dumps(value)}" for key, value in (SETTINGS | settings).items() if value is not None]

@@ -25,15 +25,19 @@ from sqlalchemy import func, select
 from pytest_crucible import RaceError
 
 
+async def add_rows(session):
+    session.add_all([Account(id=1, balance=100), Account(id=2, balance=100), Versioned(id=1, balance=100)])
+    session.add_all([Doctor(name="ada", on_call=True), Doctor(name="bob", on_call=True)])
+    session.add_all([Job(id=1), Job(id=2), Lease(id=1)])
+    session.add_all([Counter(name="counted", entries=0), Counter(name="added", entries=0)])
+    await session.flush()
+    session.add_all([Member(id=1, account_id=1), Member(id=2, account_id=1)])
+    await session.commit()
+
+
 @pytest.fixture(autouse=True)
 async def rows(db_session):
-    db_session.add_all([Account(id=1, balance=100), Account(id=2, balance=100), Versioned(id=1, balance=100)])
-    db_session.add_all([Doctor(name="ada", on_call=True), Doctor(name="bob", on_call=True)])
-    db_session.add_all([Job(id=1), Job(id=2), Lease(id=1)])
-    db_session.add_all([Counter(name="counted", entries=0), Counter(name="added", entries=0)])
-    await db_session.flush()
-    db_session.add_all([Member(id=1, account_id=1), Member(id=2, account_id=1)])
-    await db_session.commit()
+    await add_rows(db_session)
 
 
 def value_is(query, *expected):
