@@ -8,7 +8,6 @@ reduction are those with more than two switches, where there are many.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import statistics
 import sys
 from collections.abc import Awaitable, Callable
@@ -48,9 +47,8 @@ class Shop:
     async def _rows() -> None:
         import test_anomalies
 
-        add = inspect.unwrap(test_anomalies.rows._fixture_function)
         async with test_anomalies.Session() as session:
-            await add(session)
+            await test_anomalies.add_rows(session)
 
     def updates(self, actor: int) -> Callable[[], Awaitable[None]]:
         """Return an actor that reads twice, writes a row of its own, and commits."""

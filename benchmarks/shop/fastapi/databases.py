@@ -1,12 +1,14 @@
-"""A database for each worker of pytest-xdist, as suites make it that have no plugin for that."""
+"""A database for each worker of pytest-xdist, and the recipe's session, as suites make them that have no plugin."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from app.models import Base
 from sqlalchemy import URL, make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 
@@ -28,3 +30,15 @@ async def own_engine(server: str) -> AsyncEngine:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     return engine
+
+
+@asynccontextmanager
+async def outer_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """Yield the session of the well-known recipe: it joins a transaction that is rolled back at the end."""
+    async with engine.connect() as connection:
+        transaction = await connection.begin()
+        async with AsyncSession(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        ) as session:
+            yield session
+        await transaction.rollback()

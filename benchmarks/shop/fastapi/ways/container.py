@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from clients import client
-from databases import own_engine
-from sqlalchemy.ext.asyncio import AsyncSession
+from databases import outer_transaction, own_engine
 from testcontainers.postgres import PostgresContainer
 
 SPEED = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c jit=off"
@@ -36,13 +35,8 @@ async def async_engine(postgres_container):
 
 @pytest.fixture
 async def db_session(async_engine):
-    async with async_engine.connect() as connection:
-        transaction = await connection.begin()
-        async with AsyncSession(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as session:
-            yield session
-        await transaction.rollback()
+    async with outer_transaction(async_engine) as session:
+        yield session
 
 
 @pytest.fixture

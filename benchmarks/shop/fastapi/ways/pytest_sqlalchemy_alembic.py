@@ -6,8 +6,8 @@ import pytest
 from app.main import SessionLocal
 from app.models import Base
 from clients import client
+from databases import outer_transaction
 from pytest_sqlalchemy_alembic.config import PluginConfig
-from sqlalchemy.ext.asyncio import AsyncSession
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +25,8 @@ def sqlalchemy_alembic_plugin_configs(pytestconfig):
 @pytest.fixture
 async def db_session(sqlalchemy_alembic_setup_session):
     (engine,) = sqlalchemy_alembic_setup_session
-    async with engine.connect() as connection:
-        transaction = await connection.begin()
-        async with AsyncSession(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as session:
-            yield session
-        await transaction.rollback()
+    async with outer_transaction(engine) as session:
+        yield session
 
 
 @pytest.fixture

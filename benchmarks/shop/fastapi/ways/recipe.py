@@ -4,8 +4,7 @@ import os
 
 import pytest
 from clients import client
-from databases import own_engine
-from sqlalchemy.ext.asyncio import AsyncSession
+from databases import outer_transaction, own_engine
 
 
 @pytest.fixture(scope="session")
@@ -17,13 +16,8 @@ async def async_engine():
 
 @pytest.fixture
 async def db_session(async_engine):
-    async with async_engine.connect() as connection:
-        transaction = await connection.begin()
-        async with AsyncSession(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as session:
-            yield session
-        await transaction.rollback()
+    async with outer_transaction(async_engine) as session:
+        yield session
 
 
 @pytest.fixture
