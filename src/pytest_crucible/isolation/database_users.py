@@ -71,10 +71,11 @@ class DatabaseUsers:
         finally:
             self._worker.leaving = False
         redirect = self._worker.redirect
-        give_time_while(
-            lambda: bool(redirect.connecting) or any(map(is_active, redirect.holders.in_use(gone))), redirect
-        )
-        redirect.holders.let_go(gone)
+        with redirect.keep_targets():
+            give_time_while(
+                lambda: redirect.is_connecting(gone) or any(map(is_active, redirect.holders.in_use(gone))), redirect
+            )
+            redirect.holders.let_go(gone)
         return stopped
 
     @contextmanager

@@ -128,9 +128,14 @@ class ConnectionEntry:
         return connection is None or drivers.is_closed(self.driver, connection)
 
     @property
+    def is_lost(self) -> bool:
+        """True if the connection is closed, at either end; only while no statement is executed on it."""
+        return self.is_closed or drivers.has_hung_up(self.driver, self.connection())
+
+    @property
     def is_dead(self) -> bool:
         """True if the connection is closed, or idle while the server has closed its end."""
-        return self.is_closed or (not self.checked_out and drivers.has_hung_up(self.driver, self.connection()))
+        return self.is_closed if self.checked_out else self.is_lost
 
     @property
     def is_busy(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
     from ..server.address import Address
+    from .holders import Databases
 
 # The key of an engine of another dialect in the `info` of a record.
 _OTHER = "pytest_crucible.other"
@@ -59,7 +60,6 @@ class Redirect:
         in_test: Whether a test is under way.
         preparing: Whether a database is being made ready now, with whatever statements that takes.
         reached: Whether anything but the filling of a template has used PostgreSQL yet.
-        connecting: The threads that connect at this moment.
         forbidden: The reason why nothing may use PostgreSQL now, or None; set by `forbid`.
         is_child: Whether another process owns the databases, and may recreate one without this process's knowledge.
     """
@@ -79,7 +79,7 @@ class Redirect:
         self._threads = ThreadOwners(self.owner, self.owner_now)
         self.test = 0
         self.in_test = False
-        self.connecting: set[int] = set()
+        self._connecting: set[int] = set()
         self._used: set[str] = set()
         self._detached: set[str] = set()
         self._installed = False
@@ -199,6 +199,16 @@ class Redirect:
         entry: ConnectionEntry | None = connection.info.get(KEY)
         return None if entry is None else entry.pid
 
+    def is_connecting(self, databases: Databases) -> bool:
+        """Return whether a thread connects now, or has a connection to *databases* that it has not checked out yet."""
+        # Without a record there is no checkout to wait for.
+        new = (entry for entry in self._registry.live() if entry.is_new and entry.record() is not None)
+        return bool(self._connecting) or any(entry.is_on(databases) and not entry.is_async for entry in new)
+
+    def keep_targets(self) -> AbstractContextManager[object]:
+        """Have other threads wait in the block where they would connect, or check a connection out."""
+        return self._targets.kept()
+
     def may_be_open(self, database: str) -> bool:
         """Return whether a connection to *database* is in use, or may have something open in its pool."""
         here = (entry for entry in self._registry.live() if entry.target.address.database == database)
@@ -261,19 +271,18 @@ class Redirect:
         driver = driver_of(dialect, cparams)
         refuse_trio(dialect)
         origin = Origin(driver, *requested(driver, cargs, cparams, os.environ))
-        with nullcontext() if dialect.is_async else self._thread_connects():
-            target = self._targets.of(origin, self.owner.get())
+        with self._connecting_to(origin, is_async=dialect.is_async) as target:
             kwargs = rewritten(driver, cargs, cparams, target.address, os.environ)
             hide_service()  # the application, or a test, may have set it meanwhile
             dbapi_connection = self._connect(dialect, watched(driver, kwargs, is_async=dialect.is_async), target)
-        connection = dialect.get_driver_connection(dbapi_connection)
-        watch(driver, connection)
-        loop = running_loop() if dialect.is_async else None
-        # Only events that make each statement of an engine slower would pass the engine.
-        entry = ConnectionEntry(driver, connection, loop, origin, target, locations.caller(Engine))
-        self._registry.add(entry, record)
-        if record is not None:  # a pool class of the application may pass none
-            record.info[KEY] = entry
+            connection = dialect.get_driver_connection(dbapi_connection)
+            watch(driver, connection)
+            loop = running_loop() if dialect.is_async else None
+            # Only events that make each statement of an engine slower would pass the engine.
+            entry = ConnectionEntry(driver, connection, loop, origin, target, locations.caller(Engine))
+            self._registry.add(entry, record)
+            if record is not None:  # a pool class of the application may pass none
+                record.info[KEY] = entry
         if loop is not None:
             self._janitor.watch(loop)
             self._pings.guard(dialect)
@@ -290,13 +299,17 @@ class Redirect:
             raise
 
     @contextmanager
-    def _thread_connects(self) -> Iterator[None]:
-        thread = threading.get_ident()
-        self.connecting.add(thread)
+    def _connecting_to(self, origin: Origin, *, is_async: bool) -> Iterator[Target]:
+        """Yield the target of *origin*; `is_connecting` knows a thread that connects until the end of the block."""
+        owner, thread = self.owner.get(), threading.get_ident()
+        with self._targets.kept(owner):
+            target = self._targets.of(origin, owner)
+            if not is_async:
+                self._connecting.add(thread)
         try:
-            yield
+            yield target
         finally:
-            self.connecting.discard(thread)
+            self._connecting.discard(thread)
 
     def _refuse_foreign(self, dbapi_connection: Any, record: Any) -> None:
         """Refuse a connection opened past its dialect, before SQLAlchemy's initialisation executes anything on it."""
@@ -330,10 +343,16 @@ class Redirect:
             self._registry.leave_loop(entry)
         self._refuse_forbidden()
         is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
-        # Noted before the target is read: a thread that discards the database must see this connection in use.
-        entry.checked_out_by(self.owner_now(), locations.here(), proxy)
-        target = self._targets.of(entry.origin, self.owner.get())
-        moved = entry.target is not target and entry.target != target
+        # A thread that discards the database waits for connections in use, and for new ones, of which there may be no
+        # second: SQLAlchemy tries twice at each checkout.
+        if entry.is_new and not entry.is_async:
+            entry.checked_out_by(self.owner_now(), locations.here(), proxy)
+            target, moved = entry.target, entry.is_lost
+        else:
+            with self._targets.kept(self.owner.get()):
+                entry.checked_out_by(self.owner_now(), locations.here(), proxy)
+                target = self._targets.of(entry.origin, self.owner.get())
+            moved = entry.target is not target and entry.target != target
         if entry.condemned or moved or is_dead:
             if entry.inherited:
                 record.dbapi_connection = proxy.dbapi_connection = None  # else the pool would close it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,13 +67,20 @@ class Targets:
 
     def of(self, origin: Origin, owner: str | None = None) -> Target:
         """Return the target of *origin* now, for code of *owner*: a wide fixture, a lifespan, or None."""
-        # Leads come before the lock: a builder may connect from another thread while the lock is held for it.
-        for lead in reversed(self._leads):
-            if owner is None or not lead.tests_only:
-                lead.refuse(origin)
-                return lead.target
+        lead = self._lead(owner)
+        if lead is not None:
+            lead.refuse(origin)
+            return lead.target
         with self._lock:
             return self._target(origin)
+
+    def kept(self, owner: str | None = None) -> AbstractContextManager[object]:
+        """Keep other threads from new targets in the block, where *owner* has no lead; they wait for its end."""
+        return self._lock if self._lead(owner) is None else nullcontext()
+
+    def _lead(self, owner: str | None) -> Lead | None:
+        # Leads come before the lock: a builder may connect from another thread while the lock is held for it.
+        return next((lead for lead in reversed(self._leads) if owner is None or not lead.tests_only), None)
 
     def unlock(self) -> None:
         """Replace the lock, in a forked child, which does not have the thread that may hold it."""

@@ -2,11 +2,17 @@
 
 import os
 import threading
+import time
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 engine = create_engine(os.environ["DATABASE_URL"])
+
+
+@event.listens_for(engine, "connect")
+def initialise(connection, record):
+    time.sleep(0.01)  # between the connection and its first checkout, where many applications set session variables
 
 
 class Base(DeclarativeBase):

@@ -28,8 +28,9 @@ def test_done(n, poller):
     assert poller.errors == []
 
 
-def test_no_database():
-    time.sleep(0.03)
+@pytest.mark.parametrize("milliseconds", [30, 1, 5, 9, 13, 17, 21])
+def test_no_database(milliseconds):
+    time.sleep(milliseconds / 1000)
 
 
 def test_alive(poller):
