@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_crucible.races.orders import Diverged, Footprint, Order, Orders, estimate, parse, token
+from pytest_crucible.races.orders import Diverged, Footprint, Order, Orders, estimate, parse, simpler, token
 
 # A step reads one variable into the actor's sum, or writes the sum into one; a program is a list of steps for each.
 STEP = st.tuples(st.sampled_from(["read", "write"]), st.integers(0, 2))
@@ -117,3 +117,9 @@ def test_a_token_is_read_back(actors):
 def test_no_token(text):
     """Another text is no order."""
     assert parse(text) is None
+
+
+def test_simpler_orders():
+    """Each has the same steps in fewer runs, those with the fewest runs first."""
+    assert simpler(parse("a2b1a1b2") or ()) == [*map(parse, ("a3b3", "a2b3a1", "b1a3b2"))]
+    assert simpler(parse("a2b1") or ()) == []

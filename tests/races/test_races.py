@@ -18,7 +18,8 @@ def test_anomalies_are_found_and_repaired_ones_pass(run_shop):
 @pytest.mark.slow
 def test_the_rules(run_shop):
     """Tasks belong to their actor, waits outside the database are noted, and wrong actors are refused."""
-    assert "12 passed" in run_shop("test_rules.py")
+    # With this seed, the first order that fails and is drawn at random has more switches than it needs.
+    assert "13 passed" in run_shop("test_rules.py", "--crucible-seed", "12")
 
 
 @pytest.mark.slow
@@ -46,7 +47,7 @@ def test_all_drivers(run_shop):
     """The rest with psycopg and psycopg2, and in two workers."""
     run_shop("test_rules.py", "test_ends.py", DRIVER="psycopg")
     run_shop("test_threads.py", SYNC_DRIVER="psycopg2")
-    assert "51 passed" in run_shop("-n", "2")
+    assert "52 passed" in run_shop("-n", "2")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,12 +17,15 @@ from .actors import Actor, Step
 from .conductor import Conductor
 from .footprints import CLOCK, Footprints
 from .gates import Gates
-from .orders import Diverged, Order, Orders, estimate, letter, parse, token
+from .orders import SYSTEMATIC, Diverged, Order, Orders, estimate, letter, parse, simpler, token
 from .rules import Rules
 from .timeline import outcome, timeline
 
 if TYPE_CHECKING:
     from ..isolation.checkpoints import Checkpoint
+
+# Orders that are run to find a failing one with fewer switches.
+ATTEMPTS = 60
 
 
 @dataclass
@@ -128,7 +132,8 @@ class Explorer:
                 continue
             exploration.add(ran, order, time.perf_counter() - began)
             if ran.failure is not None:
-                raise await self._error(ran, order, exploration) from ran.failure
+                least, shortest = await self._minimised(ran, order)
+                raise await self._error(least, shortest, exploration) from least.failure
             if exploration.orders >= limits.orders:
                 break
         exploration.is_exhaustive = not (self._search.waiting or self._search.left or exploration.is_timed)
@@ -192,6 +197,25 @@ class Explorer:
         if any(CLOCK.search(step.sql) for step in conductor.steps):
             self._footprints.uses_clock = True
         return Ran(actors, conductor.steps, conductor.is_timed, failure, changes)
+
+    async def _minimised(self, ran: Ran, order: Order) -> tuple[Ran, Order]:
+        """Return an order that fails with the same kind of error, with as few switches as can be found.
+
+        Only an order drawn at random may have more than it needs: all those with fewer have run before the others.
+        """
+        attempts = ATTEMPTS
+        while order.switches > SYSTEMATIC + 1:
+            for actors in simpler(order.actors)[:attempts]:
+                attempts -= 1
+                other = Order(actors)
+                with suppress(Diverged):
+                    again = await self._run(other)
+                    if other.switches < order.switches and type(again.failure) is type(ran.failure):
+                        ran, order = again, other
+                        break
+            else:
+                break
+        return ran, order
 
     async def _error(self, ran: Ran, order: Order, exploration: Exploration) -> RaceError:
         """Return the error for a failed order, which runs once more: for the rows that it changes."""

@@ -20,7 +20,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, groupby
+from itertools import chain, count, groupby, permutations
 from math import factorial, prod
 from typing import NamedTuple
 
@@ -221,6 +221,17 @@ class Orders:
 def is_switch(before: Sequence[int], enabled: Sequence[int], actor: int) -> bool:
     """Return whether *actor*, after the actors *before*, interrupts the last of them, which could go on."""
     return bool(before) and before[-1] in enabled and actor != before[-1]
+
+
+def simpler(actors: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return orders of the same steps with fewer runs of one actor: one run moves to another of its actor."""
+    runs = [[*group] for _, group in groupby(actors)]
+    orders = set()
+    for source, target in permutations(range(len(runs)), 2):
+        if runs[source][0] == runs[target][0]:
+            kept = [run + runs[source] if at == target else run for at, run in enumerate(runs) if at != source]
+            orders.add(tuple(chain.from_iterable(kept)))
+    return sorted(orders, key=lambda order: (len([*groupby(order)]), order))
 
 
 def letter(actor: int) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 
 import pytest
-from models import Account, Session, Tag
-from sqlalchemy import func, select, text, update
+from models import Account, Session, Tag, engine
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from pytest_crucible import RaceError, UsageError
@@ -57,6 +58,23 @@ async def test_limits(race):
     first = await race(write, read, read, orders=4)
     assert (first.orders, first.is_exhaustive) == (4, False)
     assert not (await race(write, write, switches=0)).is_exhaustive
+
+
+async def test_the_fewest_switches(race):
+    """Four switches make the names alternate; orders drawn at random have more of them."""
+
+    async def add(name):
+        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            for _ in range(5):
+                await connection.execute(insert(Tag).values(name=name))
+
+    async def names_do_not_alternate():
+        async with Session() as session:
+            names = await session.scalar(select(func.string_agg(Tag.name, text("'' ORDER BY id"))))
+        return not re.search("a+b+a+b+a+b", names)
+
+    with pytest.raises(RaceError, match="in one order of their statements, with 4 switches between them"):
+        await race(lambda: add("a"), lambda: add("b"), invariant=names_do_not_alternate, reduce=False)
 
 
 async def test_a_lock_of_the_event_loop(race):
