@@ -36,8 +36,14 @@ pytest_crucible.fixtures.readiness pytest_crucible.fixtures.with_anyio pytest_cr
 """
 
 
+def pytest_collection() -> None:
+    """Collect tests without collecting garbage, which finds none."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Take our own modules and tests out of what each run inside goes through."""
+    gc.enable()
     importlib.import_module("hypothesis")  # imported later, it would ask the collector who holds trio's generator
     hide_from_collector()
 

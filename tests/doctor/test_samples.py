@@ -104,10 +104,13 @@ def packages_with_tests() -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("root", [pytest.param(root, id=root.name) for root in packages_with_tests()])
-def test_installed_packages_have_no_faults(root: Path):
+def test_installed_packages_have_no_faults(subtests: pytest.Subtests):
     """The suites of well-kept packages, which use neither PostgreSQL nor an application, have no findings."""
-    assert codes(root) == []
+    packages = packages_with_tests()
+    assert packages
+    for root in packages:
+        with subtests.test(package=root.name):
+            assert codes(root) == []
 
 
 # What is wrong in the well-known recipe as it is written, and the finding that says so.
