@@ -84,6 +84,31 @@ def test_without_a_user(run_shop, shop: Path):
     assert failed(output) == {"POST /refuses"} and "@pytest.mark.anyio" in output
 
 
+LISTS = ["-ocrucible_app=lists:app", "-ocrucible_metadata=lists:Base"]
+
+
+def test_growth(run_shop, shop: Path):
+    """Statements that grow with the rows are found, and failures that only more rows show; the tests to paste fail."""
+    output = run_shop(*LISTS, "-rsf", "test_growth.py", code=1)
+    assert failed(output) == {"GET /one-by-one", "GET /lazily", "GET /only"}
+    assert "6 failed, 2 passed, 1 skipped" in output
+    for found in (
+        "GET /one-by-one executes 1 statement for 0 rows, and 11 statements for 30 rows after more_authors().",
+        "10 times SELECT books.id, books.author_id FROM books WHERE books.author_id = $1::INTEGER  at lists.py:55",
+        "GET /lazily executes 1 statement for 0 rows, and 11 statements for 20 rows after more_authors_by_sync().",
+        "GET /only after more_authors() raised MultipleResultsFound",
+        "uncommitted() has left a transaction open that has written, or locks.",
+        "nothing(), the growth of api_contract, has stored no rows.",
+        "no request to GET /health has read more rows after more_authors() than before",
+    ):
+        assert found in output
+    fixtures = "from test_growth import books, test_user"
+    (shop / "test_pasted_growth.py").write_text("\n\n".join([*pasted(output), fixtures]))
+    again = run_shop(*LISTS, "test_pasted_growth.py", code=1)
+    assert "3 failed" in again
+    assert "11 statements executed, at most 2 expected" in again and "MultipleResultsFound" in again
+
+
 BARE_SETTINGS = """
 [tool.pytest]
 strict = true

@@ -120,11 +120,13 @@ def test_the_document_of_an_application():
 
 
 def test_wrong_use(monkeypatch):
-    """A text instead of a list, and a missing Schemathesis, are errors that say what to write."""
+    """Arguments of another type, and a missing Schemathesis, are errors that say what to write."""
     from pytest_crucible.contract.contract import api_contract
 
     with pytest.raises(TypeError, match=r"exclude must be a list: write exclude=\['GET /'\]"):
         api_contract(exclude="GET /")
+    with pytest.raises(TypeError, match="growth must be a function that stores more rows"):
+        api_contract(growth=True)
     monkeypatch.setitem(sys.modules, "schemathesis", None)
     with pytest.raises(ImportError, match=r"pip install 'pytest-crucible\[contract\]'"):
         from pytest_crucible.contract import test_contract  # noqa: F401

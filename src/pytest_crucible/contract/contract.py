@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,10 +57,25 @@ class Contract:
     allowed: frozenset[int] = frozenset()
     responses: bool = False
     known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    growth: Callable[..., Any] | None = None
     drawing: Drawing = field(default_factory=Drawing)
 
+    @property
+    def fixtures(self) -> tuple[str, ...]:
+        """The names of the fixtures that the function of *growth* takes."""
+        if self.growth is None:
+            return ()
+        parameters = inspect.signature(self.growth).parameters.values()
+        return tuple(each.name for each in parameters if each.default is each.empty)
+
     def probes(self, document: dict[str, Any]) -> list[OperationProbe]:
-        """Return every test: one for each operation, and another one for each that reads credentials."""
+        """Return every test: one for each operation, and another one for each that reads credentials.
+
+        Of growth, those operations only that read.
+        """
+        if self.growth is not None:
+            operations = [each for each in operations_of(document) if each.method == "GET"]
+            return [OperationProbe(each, is_anonymous=False) for each in operations if not each.matches(self.exclude)]
         return [
             OperationProbe(operation, is_anonymous)
             for operation in operations_of(document, self.secured)
@@ -76,6 +92,7 @@ def api_contract(  # noqa: PLR0913 - each by its name
     allowed: Iterable[int] = (),
     responses: bool = False,
     known: Mapping[str, Iterable[Any]] | None = None,
+    growth: Callable[..., Any] | None = None,
     examples: int = EXAMPLES,
 ) -> Callable[..., Any]:
     """Return a test that sends requests to every operation, drawn from the OpenAPI document of the application.
@@ -88,16 +105,22 @@ def api_contract(  # noqa: PLR0913 - each by its name
         responses: Whether each answer must be one that the document describes.
         known: Values that half of the requests have in a parameter, or in a field of the body, of that name: keys of
             rows that fixtures store, ``{"item_id": [7]}``.
+        growth: A function that stores more rows, with fixtures as its parameters. The test then compares the statements
+            of each GET request before and after it, and does nothing else.
         examples: The number of requests to each operation.
 
     Raises:
-        TypeError: If an argument is a text and not a list.
+        TypeError: If an argument is a text and not a list, or *growth* is no function.
     """
     for name, value in {"exclude": exclude, "secured": secured, "may_write": may_write}.items():
         if isinstance(value, str):
             raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
+    if growth is not None and not inspect.isfunction(growth):
+        raise TypeError("growth must be a function that stores more rows: write growth=more_items.")
     values = {name: tuple(several) for name, several in (known or {}).items()}
-    contract = Contract(tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses, values)
+    contract = Contract(
+        tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses, values, growth
+    )
     return _test_of(contract, examples)
 
 

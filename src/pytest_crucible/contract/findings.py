@@ -9,11 +9,55 @@ from textwrap import indent
 
 from ..control.row_changes import RowChange
 from ..errors import ContractError
+from ..errors.counting import counted
 from ..isolation.leaks import Leak
+from ..queries import Repeated
 from .contract import OperationProbe
 from .requests import PreparedRequest
 
 ROWS = "(await db_session.execute(rows)).all()"
+
+
+@dataclass(frozen=True)
+class RowStorer:
+    """The project's function that stores more rows.
+
+    Attributes:
+        name: Its name.
+        module: The module that defines it.
+        fixtures: The fixtures that it takes.
+        is_async: Whether it is awaited.
+    """
+
+    name: str
+    module: str
+    fixtures: tuple[str, ...]
+    is_async: bool
+
+    @property
+    def call(self) -> str:
+        """The call in a test."""
+        return f"{'await ' * self.is_async}{self.name}({', '.join(self.fixtures)})"
+
+
+@dataclass(frozen=True)
+class Growing:
+    """The statements of one request in two states of the database.
+
+    Attributes:
+        counts: The number of statements in each.
+        rows: The number of rows that they return in each.
+        repeated: The statements that are repeated more often, with their number in the first state.
+    """
+
+    counts: tuple[int, int]
+    rows: tuple[int, int]
+    repeated: tuple[tuple[Repeated, int], ...]
+
+    @property
+    def most(self) -> int:
+        """The number of statements in the second state if no statement grew."""
+        return self.counts[1] - sum(statement.times - max(times, 1) for statement, times in self.repeated)
 
 
 @dataclass(frozen=True)
@@ -28,6 +72,7 @@ class RequestFinding:
         client: The name of the client's fixture.
         mark: The mark that an asynchronous test needs, or an empty text.
         placeholders: The headers that the client adds.
+        storer: The project's function that has stored more rows before the request, if one has.
     """
 
     probe: OperationProbe
@@ -37,6 +82,7 @@ class RequestFinding:
     client: str
     mark: str = ""
     placeholders: tuple[str, ...] = ()
+    storer: RowStorer | None = None
 
     def failed(self) -> ContractError:
         """Return the error of an answer from 500, or of an exception."""
@@ -85,26 +131,67 @@ class RequestFinding:
             [check or f"assert response.status_code == {self.status}  # and its content is not as described"],
         )
 
-    def _where(self) -> str:
-        return f"{self.probe.operation} without credentials" if self.probe.is_anonymous else str(self.probe.operation)
+    def grows(self, growing: Growing) -> ContractError:
+        """Return the error of an operation whose statements grow with the rows."""
+        assert self.storer is not None  # noqa: S101 - only with one are there two states
+        states = [
+            f"{counted(count, 'statement')} for {counted(rows, 'row')}"
+            for count, rows in zip(growing.counts, growing.rows, strict=True)
+        ]
+        return self._error(
+            f"{self.probe.operation} executes {states[0]}, and {states[1]} after {self.storer.name}().",
+            "\n".join(f"{statement}, instead of {times}" for statement, times in growing.repeated),
+            "Load the rows of a loop at once (selectinload(), a join, one IN); an operation that may grow is named in"
+            " api_contract(exclude=[…]).",
+            [],
+            most=growing.most,
+        )
 
-    def _error(self, found: str, why: str, do: str, checks: list[str], before: Sequence[str] = ()) -> ContractError:
+    def _where(self) -> str:
+        without = " without credentials" if self.probe.is_anonymous else ""
+        after = f" after {self.storer.name}()" if self.storer else ""
+        return f"{self.probe.operation}{without}{after}"
+
+    def _error(
+        self, found: str, why: str, do: str, checks: list[str], before: Sequence[str] = (), most: int | None = None
+    ) -> ContractError:
         curl = self.request.curl(self.placeholders)
-        shown = f"\n\nThe smallest request:\n\n    {curl}\n\nAs a test:\n\n{indent(self._test(checks, before), '    ')}"
+        test = self._test(checks, before, most)
+        shown = f"\n\nThe smallest request:\n\n    {curl}\n\nAs a test:\n\n{indent(test, '    ')}"
         return ContractError(found, why=why, do=do + shown)
 
-    def _test(self, checks: list[str], before: Sequence[str]) -> str:
+    def _test(self, checks: list[str], before: Sequence[str], most: int | None) -> str:
+        """Return a test that fails likewise.
+
+        Args:
+            checks: The lines after the request.
+            before: The lines that read rows before the request.
+            most: The number of statements that the request may execute, if they are counted.
+        """
+        call = self.request.code(self.client)
+        body = [
+            *([self.storer.call] if self.storer else []),
+            *before,
+            *([f"response = {call}"] if most is None else [f"with query_log.expect(max={most}):", f"    {call}"]),
+            *checks,
+        ]
+        imports = [
+            *(["from sqlalchemy import text"] if before else []),
+            *([f"from {self.storer.module} import {self.storer.name}"] if self.storer else []),
+        ]
         name = re.sub(r"\W+", "_", f"{self.probe.operation}".lower()).strip("_")
-        more = "crucible, " if any("crucible." in check for check in checks) else "db_session, " if before else ""
         lines = [
-            *(["from sqlalchemy import text", "", ""] if before else []),
+            *([*imports, "", ""] if imports else []),
             *([self.mark] if self.mark else []),
-            f"async def test_{name}({more}{self.client}):",
-            *(f"    {line}" for line in before),
-            f"    response = {self.request.code(self.client)}",
-            *(f"    {check}" for check in checks),
+            f"async def test_{name}({', '.join(self._fixtures(body))}):",
+            *(f"    {line}" for line in body),
         ]
         return "\n".join(lines)
+
+    def _fixtures(self, body: Sequence[str]) -> list[str]:
+        """Return the fixtures of a test with *body*, each once."""
+        named = [name for name in ("crucible", "db_session", "query_log") if any(f"{name}." in line for line in body)]
+        return list(dict.fromkeys([*named, *(self.storer.fixtures if self.storer else ()), self.client]))
 
 
 def _all_of(table: str) -> str:
