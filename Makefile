@@ -28,7 +28,7 @@ test: $(VENV)/.test ## run our own tests, without the slow tier
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 slow: $(VENV)/.test $(VENV)/.demo ## run the slow tier, a part of which is the example's suite on other settings
-	$(BIN)/pytest -n auto --dist worksteal -m "slow and not container" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "slow and not container" $(ARGS)
 
 container: $(VENV)/.test ## run the tier that needs a container engine; WITH_ENGINE=… runs it below another command
 	$(WITH_ENGINE) $(BIN)/pytest -m container $(ARGS) tests/container

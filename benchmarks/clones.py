@@ -23,7 +23,7 @@ from pytest_crucible.worker import database
 
 NAMES = {40: "forty", 200: "two_hundred"}
 # How long a test waits for something else than a database and a processor, in milliseconds.
-PAUSES = (0, 10, 40)
+PAUSES = (0, 20)
 # Tests in one turn of a suite: the processor time of backends that have ended is known to a hundredth of a second.
 TESTS = 12
 NEEDED, AHEAD = "when needed", "ahead"

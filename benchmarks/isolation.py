@@ -25,6 +25,8 @@ QUIET = "0, after another"
 DIRTY = (QUIET, 0, 1, 3, 10)
 # The expectations, by tables in the schema and dirty tables.
 EXPECTED = {(40, QUIET): 4.0, (40, 0): 4.0, (200, QUIET): 7.0, (200, 0): 7.0, (40, 3): 7.0}
+# The tables and dirty tables of every way.
+RIVALS = ((40, 1), (40, 3), (200, 3))
 NAMES = {40: "forty", 200: "two_hundred"}
 
 
@@ -158,9 +160,9 @@ if __name__ == "__main__":
     machine()
     blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with cache():
+        for tables, dirty in RIVALS:
+            rivals(tables, dirty, blocks)
         for tables in NAMES:
-            for dirty in (0, 1, 3):
-                rivals(tables, dirty, blocks)
             for seeded in (False, True):
                 reset(tables, seeded=seeded, blocks=blocks)
     load()
