@@ -66,7 +66,7 @@ class Suite:
         self.work()
         if side == AHEAD:
             self.database.prepare_successor()
-            self.database._successor._thread.wait()
+            self.database._successor.wait()
         self.database.discard()
         Connecting.seconds = 0.0
         took = timed(self.database.connect)
