@@ -109,6 +109,31 @@ def test_growth(run_shop, shop: Path):
     assert "11 statements executed, at most 2 expected" in again and "MultipleResultsFound" in again
 
 
+ORDERS = ["-ocrucible_app=orders:app", "-ocrucible_metadata=orders:Base"]
+
+
+def test_links(run_shop, shop: Path):
+    """Faults that need several requests are found, and the smallest sequences shown; sound operations pass."""
+    output = run_shop(*ORDERS, "test_links.py", code=1)
+    assert "4 failed, 1 error" in output
+    for found in (
+        "POST /orders/{order_id}/cancel raised RuntimeError: cancelled already.",
+        "POST /orders/{order_id}/pay answered 402, but public.orders changed.",
+        "DELETE /orders/{order_id} answered 204, and left a transaction open that has written, or locks.",
+        "The OpenAPI document has no links, and none can be inferred from it.",
+        "The contract test runs in rollback isolation.",
+    ):
+        assert found in output
+    assert re.findall(r"The smallest sequence of (\d) requests", output) == ["3", "2", "2"]
+    assert re.search(r"""/orders -H .* --data-binary '{"number": [\d.]+}'  # answers 201""", output)
+    assert """request('POST', f"/orders/{response_1.json()['id']}/cancel")""" in output
+    user = "from test_links import test_user"
+    (shop / "test_pasted_links.py").write_text("\n\n".join([*pasted(output), user]))
+    assert "3 failed" in run_shop(*ORDERS, "test_pasted_links.py", code=1)
+    sound = [*ORDERS, "-knot unlinked and not refused", "test_links.py", "test_pasted_links.py"]
+    assert "6 passed" in run_shop(*sound, REPAIRED="1")
+
+
 BARE_SETTINGS = """
 [tool.pytest]
 strict = true

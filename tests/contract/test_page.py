@@ -20,4 +20,4 @@ def test_every_step_of_the_page(tmp_path, monkeypatch, server_cache):
     page = (TESTS.parent / "docs" / "contract.md").read_text("utf-8")
     page = re.sub(r' not-run="needs Schemathesis"', "", page)
     environment = inner_project.user_environment() | {"CRUCIBLE_CACHE": str(server_cache)}
-    assert Walk(page, tmp_path, environment | {"NO_COLOR": "1", "COLUMNS": "120"}).run() == 3
+    assert Walk(page, tmp_path, environment | {"NO_COLOR": "1", "COLUMNS": "120"}).run() == 4

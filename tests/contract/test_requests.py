@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_crucible.app import client as client_of
+from pytest_crucible.contract.contract import OperationProbe
 from pytest_crucible.contract.document import Operation, document_of, operations_of, without_credentials
-from pytest_crucible.contract.requests import PreparedRequest
+from pytest_crucible.contract.requests import AnswerPart, Chain, PreparedRequest, SentRequest
+from pytest_crucible.contract.sequences import SequenceStep, keys_of, values_of, with_keys
 from pytest_crucible.errors import UsageError
 
 JSON = {"Content-Type": "application/json"}
@@ -88,6 +91,30 @@ def test_the_curl_line_is_quoted(content: bytes):
     assert done.stdout == expected
 
 
+def test_a_linked_request_has_the_keys_of_new_answers():
+    """Segments, query and body of a later request follow the answer, and so do they in the test to paste."""
+    old, new = ({"items": [{"id": key, "size": 1}]} for key in ("a-key-that-is-long", "a key that is another"))
+    part = AnswerPart(2, 1, ("items", 0, "id"))
+    request = PreparedRequest(
+        "POST", "/1/a-key-that-is-long", "of=a-key-that-is-long", JSON, {}, b'{"of": "a-key-that-is-long", "n": 1}'
+    )
+    first, second = (
+        SequenceStep(OperationProbe(Operation("POST", "/"), is_anonymous=False), None, each, parts, values_of(answer))
+        for each, parts, answer in [
+            (PreparedRequest("POST", "/"), (), httpx.Response(200, json=old)),
+            (request, (part,), None),
+        ]
+    )
+    answer = values_of(httpx.Response(200, json=new))
+    sent = with_keys(second, [first, second], {0: answer})
+    assert (sent.path, sent.query) == ("/1/a%20key%20that%20is%20another", "of=a%20key%20that%20is%20another")
+    assert json.loads(sent.content) == {"of": "a key that is another", "n": 1}
+    chain = Chain((), (part,), keys_of([answer]))
+    code = SentRequest(replace(sent, query=""), 200, chain).code("client")
+    key = "response_1.json()['items'][0]['id']"
+    assert code == f"""await client.request('POST', f"/1/{{{key}}}", json={{'of': {key}, 'n': 1}})"""
+
+
 def test_operations_of_a_document():
     """An operation is secured by its own declaration, by the document's, or by a pattern; an empty one is none."""
     open_one = {"security": [], "responses": {"200": {}, "4XX": {}}}
@@ -127,6 +154,8 @@ def test_wrong_use(monkeypatch):
         api_contract(exclude="GET /")
     with pytest.raises(TypeError, match="growth must be a function that stores more rows"):
         api_contract(growth=True)
+    with pytest.raises(TypeError, match="links=True is a test of its own, without growth and known"):
+        api_contract(links=True, known={"id": [1]})
     monkeypatch.setitem(sys.modules, "schemathesis", None)
     with pytest.raises(ImportError, match=r"pip install 'pytest-crucible\[contract\]'"):
         from pytest_crucible.contract import test_contract  # noqa: F401

@@ -33,7 +33,7 @@ class Cases:
     def __init__(self, document: dict[str, Any], operation: Operation) -> None:
         import schemathesis
 
-        with _printer_kept():
+        with printer_kept():
             schema = schemathesis.openapi.from_dict(without_credentials(document))
             self._operation: Any = schema[operation.path][operation.method.lower()]
             self._strategy = self._strategies(schemathesis.GenerationMode)
@@ -61,24 +61,25 @@ class Cases:
             if isinstance(values, dict) and not known.keys().isdisjoint(values):
                 drawn = {name: draw(_or(known[name], values[name])) for name in values if name in known}
                 setattr(case, part, values | drawn)  # a copy: the document's example may be its only object
-        return case, _prepared(case)
+        return case, prepared(case)
 
-    def violation(self, case: Any, response: Any) -> str:
-        """Return why the document does not describe *response*, or an empty text."""
-        from schemathesis.core.failures import FailureGroup
-        from schemathesis.specs.openapi import checks
 
-        described = [
-            checks.status_code_conformance,
-            checks.content_type_conformance,
-            checks.response_headers_conformance,
-            checks.response_schema_conformance,
-        ]
-        try:
-            case.validate_response(response, checks=described)
-        except FailureGroup as group:
-            return "\n".join(f"{failure.title}: {failure.message}".rstrip(": ") for failure in group.exceptions)
-        return ""
+def violation(case: Any, response: Any) -> str:
+    """Return why the document does not describe *response*, or an empty text."""
+    from schemathesis.core.failures import FailureGroup
+    from schemathesis.specs.openapi import checks
+
+    described = [
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+    ]
+    try:
+        case.validate_response(response, checks=described)
+    except FailureGroup as group:
+        return "\n".join(f"{failure.title}: {failure.message}".rstrip(": ") for failure in group.exceptions)
+    return ""
 
 
 def _or(values: Sequence[Any], drawn: Any) -> Any:
@@ -87,7 +88,8 @@ def _or(values: Sequence[Any], drawn: Any) -> Any:
     return st.sampled_from(plain) | st.just(drawn)
 
 
-def _prepared(case: Any) -> PreparedRequest:
+def prepared(case: Any) -> PreparedRequest:
+    """Return the request of Schemathesis's *case*."""
     from requests import Request
 
     kwargs = case.as_transport_kwargs(base_url=BASE_URL)
@@ -106,7 +108,7 @@ def _text(value: str | bytes) -> str:
 
 
 @contextmanager
-def _printer_kept() -> Iterator[None]:
+def printer_kept() -> Iterator[None]:
     """Keep Hypothesis's printer: Schemathesis replaces it by one that prints no argument of any failing test."""
     core: Any = import_module("hypothesis.core")
     printer = core.RepresentationPrinter

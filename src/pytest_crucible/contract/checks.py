@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 
 from ..isolation.leaks import Leak
-from .cases import Cases
+from .cases import violation
 from .contract import Contract, OperationProbe
 from .requester import Reaction, Requester
-from .requests import PreparedRequest
+from .requests import ALONE, Chain, PreparedRequest
 from .watch import Watch
 
 # A task of the application may still be about to end its transaction.
@@ -28,21 +28,21 @@ class Checks:
         contract: The project's declarations.
         probe: The operation, and whether it is asked with credentials.
         requester: The sender of the requests.
-        cases: The requests.
         watch: The watch over the databases.
+        chain: The requests before the one that is checked.
     """
 
     def __init__(
-        self, contract: Contract, probe: OperationProbe, requester: Requester, cases: Cases, watch: Watch
+        self, contract: Contract, probe: OperationProbe, requester: Requester, watch: Watch, chain: Chain = ALONE
     ) -> None:
         self._contract = contract
         self._probe = probe
         self._requester = requester
-        self._cases = cases
         self._watch = watch
+        self._chain = chain
 
-    async def check(self, case: Any, request: PreparedRequest) -> None:
-        """Send one request, and check what it has done.
+    async def check(self, case: Any, request: PreparedRequest) -> Reaction | None:
+        """Send one request, check what it has done, and return the answer; None if no client can send it.
 
         Args:
             case: Schemathesis's case, of which the request is made.
@@ -55,8 +55,8 @@ class Checks:
         with self._watch.begun():
             answer = await self._requester.sent(request)
             if answer is None:
-                return
-            finding = self._requester.finding(self._probe, request, answer)
+                return None
+            finding = self._requester.finding(self._probe, request, answer, self._chain)
             leaks = await left_open(self._watch)
             # First: rows cannot be read while an open transaction locks their table against readers.
             if leaks:
@@ -67,14 +67,11 @@ class Checks:
             raise finding.changed(changes) from answer.error
         if answer.status >= 500 and answer.status not in self._contract.allowed:
             raise finding.failed() from answer.error
-        violation = self._violation(case, answer)
-        if violation:
-            raise finding.undescribed(violation)
-
-    def _violation(self, case: Any, answer: Reaction) -> str:
-        if not self._contract.responses or answer.response is None:
-            return ""
-        return self._cases.violation(case, answer.response)
+        if self._contract.responses and answer.response is not None:
+            undescribed = violation(case, answer.response)
+            if undescribed:
+                raise finding.undescribed(undescribed)
+        return answer
 
 
 async def left_open(watch: Watch) -> Sequence[Leak]:

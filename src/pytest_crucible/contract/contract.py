@@ -58,6 +58,8 @@ class Contract:
     responses: bool = False
     known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     growth: Callable[..., Any] | None = None
+    links: bool = False
+    examples: int = EXAMPLES
     drawing: Drawing = field(default_factory=Drawing)
 
     @property
@@ -93,6 +95,7 @@ def api_contract(  # noqa: PLR0913 - each by its name
     responses: bool = False,
     known: Mapping[str, Iterable[Any]] | None = None,
     growth: Callable[..., Any] | None = None,
+    links: bool = False,
     examples: int = EXAMPLES,
 ) -> Callable[..., Any]:
     """Return a test that sends requests to every operation, drawn from the OpenAPI document of the application.
@@ -107,30 +110,43 @@ def api_contract(  # noqa: PLR0913 - each by its name
             rows that fixtures store, ``{"item_id": [7]}``.
         growth: A function that stores more rows, with fixtures as its parameters. The test then compares the statements
             of each GET request before and after it, and does nothing else.
-        examples: The number of requests to each operation.
+        links: Whether the test sends sequences of requests that are linked, and does nothing else.
+        examples: The number of requests to each operation, or of sequences.
 
     Raises:
-        TypeError: If an argument is a text and not a list, or *growth* is no function.
+        TypeError: If an argument is a text and not a list, *growth* is no function, or arguments exclude each other.
     """
-    for name, value in {"exclude": exclude, "secured": secured, "may_write": may_write}.items():
+    _check_types({"exclude": exclude, "secured": secured, "may_write": may_write}, growth)
+    if links and (growth is not None or known):
+        raise TypeError("links=True is a test of its own, without growth and known.")
+    contract = Contract(
+        exclude=tuple(exclude),
+        secured=tuple(secured),
+        may_write=frozenset(may_write),
+        allowed=frozenset(allowed),
+        responses=responses,
+        known={name: tuple(several) for name, several in (known or {}).items()},
+        growth=growth,
+        links=links,
+        examples=examples,
+    )
+    test = _test_of_links() if links else _test_of(contract)
+    test.crucible_contract = contract  # type: ignore[attr-defined]
+    return test
+
+
+def _check_types(lists: Mapping[str, Iterable[str]], growth: object) -> None:
+    for name, value in lists.items():
         if isinstance(value, str):
             raise TypeError(f"{name} must be a list: write {name}=[{value!r}].")
     if growth is not None and not inspect.isfunction(growth):
         raise TypeError("growth must be a function that stores more rows: write growth=more_items.")
-    values = {name: tuple(several) for name, several in (known or {}).items()}
-    contract = Contract(
-        tuple(exclude), tuple(secured), frozenset(may_write), frozenset(allowed), responses, values, growth
-    )
-    return _test_of(contract, examples)
 
 
-def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
-    @st.composite
-    def drawn(draw: Callable[[Any], Any]) -> tuple[Any, PreparedRequest]:
-        return contract.drawing.request(draw, contract.known)
-
-    @settings(
-        max_examples=examples,
+def settings_of(contract: Contract) -> settings:
+    """Return the settings of the tests of *contract*."""
+    return settings(
+        max_examples=contract.examples,
         deadline=None,
         phases=PHASES,
         suppress_health_check=ACCEPTED,
@@ -138,6 +154,22 @@ def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
         report_multiple_bugs=False,
         print_blob=False,
     )
+
+
+def _test_of_links() -> Callable[..., Any]:
+    async def test_contract(crucible_links: Callable[[], Awaitable[None]]) -> None:
+        """Check that sequences of requests hold."""
+        await crucible_links()
+
+    return test_contract
+
+
+def _test_of(contract: Contract) -> Callable[..., Any]:
+    @st.composite
+    def drawn(draw: Callable[[Any], Any]) -> tuple[Any, PreparedRequest]:
+        return contract.drawing.request(draw, contract.known)
+
+    @settings_of(contract)
     @given(request=drawn())
     async def test_contract(
         crucible_contract_probe: OperationProbe,
@@ -147,7 +179,6 @@ def _test_of(contract: Contract, examples: int) -> Callable[..., Any]:
         """Check that the operation holds for one request."""
         await crucible_contract(*request)
 
-    test_contract.crucible_contract = contract  # type: ignore[attr-defined]
     return test_contract
 
 

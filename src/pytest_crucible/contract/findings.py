@@ -13,7 +13,7 @@ from ..errors.counting import counted
 from ..isolation.leaks import Leak
 from ..queries import Repeated
 from .contract import OperationProbe
-from .requests import PreparedRequest
+from .requests import SentRequest
 
 ROWS = "(await db_session.execute(rows)).all()"
 
@@ -67,8 +67,7 @@ class RequestFinding:
     Attributes:
         probe: The operation, and whether it was asked with credentials.
         reaction: ``answered 409``.
-        status: The status of the answer.
-        request: The request.
+        sent: The request, with the status of its answer.
         client: The name of the client's fixture.
         mark: The mark that an asynchronous test needs, or an empty text.
         placeholders: The headers that the client adds.
@@ -77,8 +76,7 @@ class RequestFinding:
 
     probe: OperationProbe
     reaction: str
-    status: int
-    request: PreparedRequest
+    sent: SentRequest
     client: str
     mark: str = ""
     placeholders: tuple[str, ...] = ()
@@ -122,13 +120,13 @@ class RequestFinding:
     def undescribed(self, violation: str) -> ContractError:
         """Return the error of an answer that the document does not describe."""
         statuses = [int(status) for status in self.probe.operation.statuses if status.isdigit()]
-        is_known = self.status in statuses
+        is_known = self.sent.status in statuses
         check = f"assert response.status_code in {set(statuses)}" if statuses and not is_known else ""
         return self._error(
             f"{self._where()} {self.reaction}, which its OpenAPI document does not describe.",
             violation,
             "Describe the answer: responses={404: {…}}, response_model; or change it.",
-            [check or f"assert response.status_code == {self.status}  # and its content is not as described"],
+            [check or f"assert response.status_code == {self.sent.status}  # and its content is not as described"],
         )
 
     def grows(self, growing: Growing) -> ContractError:
@@ -155,10 +153,16 @@ class RequestFinding:
     def _error(
         self, found: str, why: str, do: str, checks: list[str], before: Sequence[str] = (), most: int | None = None
     ) -> ContractError:
-        curl = self.request.curl(self.placeholders)
         test = self._test(checks, before, most)
-        shown = f"\n\nThe smallest request:\n\n    {curl}\n\nAs a test:\n\n{indent(test, '    ')}"
+        request = f"sequence of {len(self.sent.chain.earlier) + 1} requests" if self.sent.chain.earlier else "request"
+        shown = f"\n\nThe smallest {request}:\n\n{indent(self._curl(), '    ')}\n\nAs a test:\n\n{indent(test, '    ')}"
         return ContractError(found, why=why, do=do + shown)
+
+    def _curl(self) -> str:
+        earlier = [
+            f"{sent.request.curl(self.placeholders)}  # answers {sent.status}" for sent in self.sent.chain.earlier
+        ]
+        return "\n".join([*earlier, self.sent.request.curl(self.placeholders)])
 
     def _test(self, checks: list[str], before: Sequence[str], most: int | None) -> str:
         """Return a test that fails likewise.
@@ -168,8 +172,9 @@ class RequestFinding:
             before: The lines that read rows before the request.
             most: The number of statements that the request may execute, if they are counted.
         """
-        call = self.request.code(self.client)
+        *earlier, call = [sent.code(self.client) for sent in (*self.sent.chain.earlier, self.sent)]
         body = [
+            *(_assigned(number, code, [*earlier, call]) for number, code in enumerate(earlier, 1)),
             *([self.storer.call] if self.storer else []),
             *before,
             *([f"response = {call}"] if most is None else [f"with query_log.expect(max={most}):", f"    {call}"]),
@@ -192,6 +197,12 @@ class RequestFinding:
         """Return the fixtures of a test with *body*, each once."""
         named = [name for name in ("crucible", "db_session", "query_log") if any(f"{name}." in line for line in body)]
         return list(dict.fromkeys([*named, *(self.storer.fixtures if self.storer else ()), self.client]))
+
+
+def _assigned(number: int, code: str, others: Sequence[str]) -> str:
+    """Return the call *code*, whose answer has a name if *others* use it."""
+    name = f"response_{number}"
+    return f"{name} = {code}" if any(f"{name}." in other for other in others) else code
 
 
 def _all_of(table: str) -> str:

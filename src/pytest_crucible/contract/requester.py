@@ -7,7 +7,7 @@ from typing import Any
 
 from .contract import OperationProbe
 from .findings import RequestFinding
-from .requests import ALWAYS, PreparedRequest
+from .requests import ALONE, ALWAYS, Chain, PreparedRequest, SentRequest
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,13 @@ class Requester:
             return Reaction(error=error)
         return Reaction(response)
 
-    def finding(self, probe: OperationProbe, request: PreparedRequest, answer: Reaction) -> RequestFinding:
-        """Return the facts of *request* to the operation of *probe*."""
+    def finding(
+        self, probe: OperationProbe, request: PreparedRequest, answer: Reaction, chain: Chain = ALONE
+    ) -> RequestFinding:
+        """Return the facts of *request* to the operation of *probe*, the last one of *chain*."""
         placeholders = tuple(name for name in self.client.headers if name.lower() not in ALWAYS)
-        return RequestFinding(probe, str(answer), answer.status, request, self.fixture, self.mark, placeholders)
+        sent = SentRequest(request, answer.status, chain)
+        return RequestFinding(probe, str(answer), sent, self.fixture, self.mark, placeholders)
 
 
 def _first_line(error: Exception) -> str:

@@ -96,13 +96,14 @@ class PreparedRequest:
             parts += ["--data-binary", _quoted(self.content)]
         return " ".join(parts)
 
-    def code(self, client: str) -> str:
+    def code(self, client: str, url: str = "") -> str:
         """Return the request as a call of Python's.
 
         Args:
             client: The name of the client's fixture.
+            url: An expression for path and query, if they are no literal.
         """
-        arguments = [repr(self.method), repr(self.url)]
+        arguments = [repr(self.method), url or repr(self.url)]
         headers: dict[str, str | bytes] = {
             k: v if v.isascii() else v.encode("latin-1") for k, v in self.headers.items()
         }
@@ -130,6 +131,70 @@ class PreparedRequest:
             return None
         # A literal has no name for a number that is none, and httpx sends no body for None.
         return None if value is None else repr(value)
+
+
+@dataclass(frozen=True)
+class AnswerPart:
+    """The part of an earlier answer that a request has as one segment of its path.
+
+    Attributes:
+        segment: The index of the segment.
+        number: The number of the answer, from 1.
+        keys: The keys and indexes that lead to it in the answer's JSON.
+    """
+
+    segment: int
+    number: int
+    keys: tuple[str | int, ...]
+
+    @property
+    def code(self) -> str:
+        """The expression for it in a test: ``response_1.json()['id']``."""
+        return f"response_{self.number}.json(){''.join(f'[{key!r}]' for key in self.keys)}"
+
+
+@dataclass(frozen=True)
+class SentRequest:
+    """A request with the status of its answer.
+
+    Attributes:
+        request: The request.
+        status: The status.
+        chain: The requests before it.
+    """
+
+    request: PreparedRequest
+    status: int
+    chain: Chain
+
+    def code(self, client: str) -> str:
+        """Return the request as a call of Python's, with what it has of earlier answers: keys differ in each run."""
+        segments = self.request.path.split("/")
+        for part in self.chain.parts:
+            segments[part.segment] = f"{{{part.code}}}"
+        query = f"?{self.request.query}" if self.request.query else ""
+        code = self.request.code(client, f'f"{"/".join(segments)}{query}"' if self.chain.parts else "")
+        for key, expression in self.chain.keys.items():
+            code = code.replace(repr(key), expression)
+        return code
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The requests before one, and what this one has of their answers.
+
+    Attributes:
+        earlier: The requests.
+        parts: The parts of their answers that the request has in its path.
+        keys: The keys in their answers, each with the expression for it in a test.
+    """
+
+    earlier: tuple[SentRequest, ...] = ()
+    parts: tuple[AnswerPart, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+ALONE = Chain()
 
 
 def _quoted(content: bytes) -> str:
