@@ -1,7 +1,7 @@
 """The time of the example's suite compared with a run without any isolation.
 
-Run ``python benchmarks/suite.py [pairs]``. Without isolation, tests meet the rows of those before them: everybody who
-joins gets a name of his own, and tests that fail nevertheless (they count all rows, or change the schema) are left out
+Run ``python benchmarks/suite.py [pairs]``. Without isolation, tests meet the rows of those before them: each user that
+joins gets a name of its own, and tests that fail nevertheless (they count all rows, or change the schema) are left out
 of both sides. The other side has no triggers either. The first test, which starts the server, is not counted. The
 second table leaves out the tests after which only a fresh clone puts things back, or which ask for one.
 """

@@ -83,7 +83,7 @@ def test_a_run_that_stops_early(project, words):
     assert {name[:11] for name in project.databases()} == {"crucible_t_"}
 
 
-def test_everybody_killed_in_the_middle(project):
+def test_all_workers_killed_in_the_middle(project):
     """Controller and workers killed at once: the next run starts from nothing, or from a complete template."""
     project.write(
         "test_slow.py", "import time, models\n\ndef test_slow():\n    models.use('slow')\n    time.sleep(60)\n"

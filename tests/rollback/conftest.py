@@ -30,7 +30,7 @@ class Account(Base):
     __tablename__ = "account"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    # Two more constraints that can be deferred: one is from the beginning, one only if somebody says so.
+    # Two more constraints that can be deferred: one is from the beginning, one only after SET CONSTRAINTS.
     slot: Mapped[int | None]
     rank: Mapped[int | None]
     __table_args__ = (
