@@ -173,4 +173,4 @@ def test_of_another_kind(x):
 )
 def test_axes(run_shop, axes):
     """The same is found in two workers, in strict mode, on a loop of the session, and by other drivers."""
-    assert failed(run_shop("test_contract.py", *axes.pop("arguments"), code=1, **axes)) == set(FAULTY)
+    assert failed(run_shop("test_fewer.py", *axes.pop("arguments"), code=1, **axes)) == set(FAULTY)
