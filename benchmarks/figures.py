@@ -85,9 +85,9 @@ def timed(act: Callable[[], object]) -> float:
 
 
 def judged(found: float, limit: float, *, at_least: bool = False) -> str:
-    """Return the limit beside the result, and whether it holds."""
+    """Return the result, its limit, and whether that holds."""
     word, holds = ("at least", found >= limit) if at_least else ("at most", found <= limit)
-    return f"{word} {number(limit)}: {'yes' if holds else 'NO'}"
+    return f"{number(found)}, {word} {number(limit)}: {'yes' if holds else 'NO'}"
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
