@@ -23,6 +23,13 @@ def test_the_rules(run_shop):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_tasks(run_shop, driver):
+    """A task that writes beside a race goes on, and meets no error."""
+    assert "1 passed" in run_shop("test_tasks.py", DRIVER=driver)
+
+
+@pytest.mark.slow
 def test_ends(run_shop):
     """Actors that are cancelled, or that do not end, leave no transaction and no wait."""
     assert "7 passed" in run_shop("test_ends.py")
@@ -47,7 +54,7 @@ def test_all_drivers(run_shop):
     """The rest with psycopg and psycopg2, and in two workers."""
     run_shop("test_rules.py", "test_ends.py", DRIVER="psycopg")
     run_shop("test_threads.py", SYNC_DRIVER="psycopg2")
-    assert "52 passed" in run_shop("-n", "2")
+    assert "53 passed" in run_shop("-n", "2")
 
 
 @pytest.mark.slow

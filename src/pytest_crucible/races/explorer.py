@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -193,7 +194,8 @@ class Explorer:
             changes = [] if watch is None else watch.changes()
             failure = await self._rules.failure([actor.outcome for actor in actors])
         finally:
-            self._stage.checkpoint.reset()
+            # In a thread: the event loop runs on, and tasks of the lifespan end their transactions.
+            await asyncio.to_thread(self._stage.checkpoint.reset)
         if any(CLOCK.search(step.sql) for step in conductor.steps):
             self._footprints.uses_clock = True
         return Ran(actors, conductor.steps, conductor.is_timed, failure, changes)
