@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +27,7 @@ def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(cache: Path, many: int = rights.MANY_ROWS, *, only_engines: bool = False) -> Iterator[World]:
     """Open a worker database in which tables with more than *many* rows are restored by difference."""
     with pytest.MonkeyPatch.context() as patch:
-        if "CRUCIBLE_CACHE" not in os.environ:
-            patch.setenv("CRUCIBLE_CACHE", str(cache))
+        patch.setenv("CRUCIBLE_CACHE", str(cache))
         patch.setattr(rights, "MANY_ROWS", many)
         world = World(only_engines=only_engines)
         yield world

@@ -30,12 +30,12 @@ def test_the_next_user_finds_the_server(take):
 @pytest.mark.slow
 def test_the_time_runs_from_the_last_user(take):
     """Each user begins the time anew."""
-    first = take(linger=2)
+    first = take(linger=6)
     nest = Path(first.nest)
     first.release()
-    time.sleep(1.2)
-    take(linger=2).release()
-    time.sleep(1.2)
+    time.sleep(3.5)
+    take(linger=6).release()
+    time.sleep(3.5)
     assert nest.exists()
     gone_after(nest)
 
