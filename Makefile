@@ -46,11 +46,11 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 bench: $(VENV)/.bench ## measure what isolation and start-up cost: twelve minutes on a quiet machine
 	$(BIN)/python benchmarks/all.py
 
-bench-scale: $(VENV)/.bench ## measure how costs grow with the size of a project: twenty minutes on a quiet machine
+bench-scale: $(VENV)/.bench ## measure how costs grow with the size of a project: seven minutes on a quiet machine
 	$(BIN)/python benchmarks/scale.py
 
 # The environments come first: below WITH_ENGINE there may be no network.
-bench-peers: $(VENV)/.test ## measure Crucible beside other tools: twenty minutes, at first five more; ARGS, WITH_ENGINE
+bench-peers: $(VENV)/.test ## measure Crucible beside other tools: twelve minutes, at first five more; ARGS, WITH_ENGINE
 	$(BIN)/python benchmarks/peers.py --install
 	$(WITH_ENGINE) $(BIN)/python benchmarks/peers.py $(ARGS)
 

@@ -1,6 +1,6 @@
 """Every curve of scale in turn, and then one table of all aims.
 
-Run ``python benchmarks/scale.py [small]``. All of it takes twenty minutes on a quiet machine with two cores; with
+Run ``python benchmarks/scale.py [small]``. All of it takes seven minutes on a quiet machine with two cores; with
 ``small``, sizes are a tenth, to see that it runs.
 """
 

@@ -82,7 +82,7 @@ def together(project: Path, runs: int, workers: int, environment: dict[str, str]
 def row(name: str, number_of: int, runs: Together, one: Together) -> tuple[str, ...]:
     """Return the cells of one number of runs."""
     if runs.failed:
-        print(runs.failed[0][:3000])
+        print(runs.failed[0][-3000:])
     times, each = runs.seconds / number_of / one.seconds, runs.processor / number_of / one.processor
     cells = (number(runs.seconds), number(times), judged(times, LIMIT), number(runs.processor))
     return (
