@@ -9,8 +9,9 @@ import time
 import psycopg
 import pytest
 
+from pytest_crucible.control import Admin, templates
 from pytest_crucible.control import database_names as names
-from pytest_crucible.control import templates
+from pytest_crucible.control.marks import DatabaseEntry
 from pytest_crucible.errors import CrucibleError, TemplateError
 from pytest_crucible.project.template_trace import Trace
 
@@ -404,6 +405,27 @@ def test_what_this_process_holds_is_alive(project):
     project.admin.live("a process")
     assert not project.admin.is_dead("a process")
     assert project.admin.is_dead("another process")
+
+
+def test_a_build_that_ends_meanwhile_is_not_collected(project):
+    """A template that was incomplete when the databases were listed, and complete when its lock was free, stays."""
+    name = names.template("another", "fedcba9876543210")
+    project.admin.create(name, owner="app", template="template0")
+    project.admin.note(name, "")
+    listed = project.admin.entries(names.PREFIX)
+    project.admin.mark_template(name)
+
+    class Late(Admin):
+        """The administrator, to whom the databases were listed before the build has ended."""
+
+        def entries(self, prefix: str) -> list[DatabaseEntry]:
+            return listed if prefix == names.PREFIX else super().entries(prefix)
+
+    late = Late.__new__(Late)
+    vars(late).update(vars(project.admin))
+    assert name not in templates.collect(late, "another")
+    assert name in project.databases()
+    project.admin.drop(name)
 
 
 def test_many_templates_are_looked_at_together(project, work):

@@ -208,8 +208,8 @@ def collect(admin: Admin, project: str, kept: int = KEPT_TEMPLATES) -> list[str]
     unused += _old_templates(admin, _of_project(entries, project), kept)
     # The debris of a build that died: no process holds its lock.
     incomplete = [entry.name for entry in entries if not entry.is_template and _is_template(entry.name)]
-    unused += _unheld(admin, {name: building(name) for name in incomplete})
-    return [name for name in unused if _dropped(admin, name)]
+    debris = _unheld(admin, {name: building(name) for name in incomplete})
+    return [name for name in [*unused, *debris] if _dropped(admin, name, unless_complete=name in debris)]
 
 
 def collect_dead(admin: Admin) -> list[str]:
@@ -234,10 +234,13 @@ def _is_template(name: str) -> bool:
     return parsed is not None and parsed.kind == "template"
 
 
-def _dropped(admin: Admin, name: str) -> bool:
+def _dropped(admin: Admin, name: str, *, unless_complete: bool = False) -> bool:
     """Drop *name* if possible: another run may collect at the same time, and another role may own the database."""
     # Under the lock of its build, since a build that begins now would lose its database.
     with suppress(psycopg.Error), admin.locked(building(name)):
+        # A build that had not ended when the databases were listed may have released its lock since.
+        if unless_complete and any(entry.is_template for entry in admin.entries(name)):
+            return False
         admin.drop(name)
         return True
     return False
