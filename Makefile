@@ -43,7 +43,7 @@ lowest: $(LOWEST)/.made ## run the example's suite, and some of our tests, on th
 		tests/cli tests/external
 	$(LOWEST)/bin/pytest -m slow -k fastapi_users tests/init/test_samples.py
 
-bench: $(VENV)/.bench ## measure what isolation and start-up cost: twelve minutes on a quiet machine
+bench: $(VENV)/.bench ## measure what isolation and start-up cost: ten minutes on a quiet machine
 	$(BIN)/python benchmarks/all.py
 
 bench-scale: $(VENV)/.bench ## measure how costs grow with the size of a project: seven minutes on a quiet machine
