@@ -128,6 +128,11 @@ class ConnectionEntry:
         return connection is None or drivers.is_closed(self.driver, connection)
 
     @property
+    def is_in_transit(self) -> bool:
+        """True if a thread has connected, and has not checked the connection out of its pool yet."""
+        return self.is_new and not self.is_async
+
+    @property
     def is_lost(self) -> bool:
         """True if the connection is closed, at either end; only while no statement is executed on it."""
         return self.is_closed or drivers.has_hung_up(self.driver, self.connection())

@@ -202,8 +202,8 @@ class Redirect:
     def is_connecting(self, databases: Databases) -> bool:
         """Return whether a thread connects now, or has a connection to *databases* that it has not checked out yet."""
         # Without a record there is no checkout to wait for.
-        new = (entry for entry in self._registry.live() if entry.is_new and entry.record() is not None)
-        return bool(self._connecting) or any(entry.is_on(databases) and not entry.is_async for entry in new)
+        new = (entry for entry in self._registry.live() if entry.is_in_transit and entry.record() is not None)
+        return bool(self._connecting) or any(entry.is_on(databases) for entry in new)
 
     def keep_targets(self) -> AbstractContextManager[object]:
         """Have other threads wait in the block where they would connect, or check a connection out."""
@@ -345,7 +345,7 @@ class Redirect:
         is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
         # A thread that discards the database waits for connections in use, and for new ones, of which there may be no
         # second: SQLAlchemy tries twice at each checkout.
-        if entry.is_new and not entry.is_async:
+        if entry.is_in_transit:
             entry.checked_out_by(self.owner_now(), locations.here(), proxy)
             target, moved = entry.target, entry.is_lost
         else:
