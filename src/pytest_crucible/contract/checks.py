@@ -65,7 +65,7 @@ class Checks:
             changes = self._watch.changes(self._contract.may_write) if answer.status >= 400 else ()
         if changes:
             raise finding.changed(changes) from answer.error
-        if answer.status >= 500 and answer.status not in self._contract.allowed:
+        if self._contract.is_failure(answer.status):
             raise finding.failed() from answer.error
         if self._contract.responses and answer.response is not None:
             undescribed = violation(case, answer.response)

@@ -70,6 +70,10 @@ class Contract:
         parameters = inspect.signature(self.growth).parameters.values()
         return tuple(each.name for each in parameters if each.default is each.empty)
 
+    def is_failure(self, status: int) -> bool:
+        """Return whether an answer with *status* is a failure of the server that the project does not allow."""
+        return status >= 500 and status not in self.allowed
+
     def probes(self, document: dict[str, Any]) -> list[OperationProbe]:
         """Return every test: one for each operation, and another one for each that reads credentials.
 

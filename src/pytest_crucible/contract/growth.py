@@ -73,7 +73,7 @@ class Growth:
         if after is None:
             return
         finding = replace(self._requester.finding(self._probe, request, after), storer=self._storer)
-        if after.status >= 500 and after.status not in self._contract.allowed:
+        if self._contract.is_failure(after.status):
             raise finding.failed() from after.error
         rows = _rows(small), _rows(large)
         self.has_compared |= rows[1] > rows[0]

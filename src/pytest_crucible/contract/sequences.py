@@ -70,18 +70,20 @@ class Replay:
         for number in sorted(needed, reverse=True)[1:]:
             fewer = {at: step for at, step in needed.items() if at != number}
             if not any(part.number == number + 1 for step in fewer.values() for part in step.parts):
-                needed = fewer if await self._fails(steps, fewer, error) else needed
+                needed = fewer if await self._again(steps, fewer, error) else needed
         for number in needed:
             for less in without_fields(needed[number].request):
                 shorter = needed | {number: replace(needed[number], request=less(needed[number].request))}
-                needed = shorter if await self._fails(steps, shorter, error) else needed
+                needed = shorter if await self._again(steps, shorter, error) else needed
         # Once more: the database stays as the sequence that is shown has left it.
-        last = await self._error(steps, needed)
-        return last if last is not None and _kind(last) == _kind(error) else error
+        return await self._again(steps, needed, error) or error
 
-    async def _fails(self, steps: Steps, needed: Mapping[int, SequenceStep], error: ContractError) -> bool:
+    async def _again(
+        self, steps: Steps, needed: Mapping[int, SequenceStep], error: ContractError
+    ) -> ContractError | None:
+        """Return the error of the last of the *needed* steps if it is of the kind of *error*."""
         other = await self._error(steps, needed)
-        return other is not None and _kind(other) == _kind(error)
+        return other if other is not None and _kind(other) == _kind(error) else None
 
     async def _error(self, steps: Steps, needed: Mapping[int, SequenceStep]) -> ContractError | None:
         """Return the error of the last of the *needed* steps, if the others have none."""
