@@ -46,6 +46,16 @@ async def get_db():
 Db = Annotated[AsyncSession, Depends(get_db)]
 
 
+async def find_order(order_id: UUID, db: Db):
+    order = await db.get(Order, order_id)
+    if order is None:
+        raise HTTPException(404)
+    return order
+
+
+Found = Annotated[Order, Depends(find_order)]
+
+
 @app.post("/orders", status_code=201, response_model=OrderOut)
 async def create_order(new: NewOrder, db: Db):
     order = Order(number=new.number)
@@ -55,18 +65,12 @@ async def create_order(new: NewOrder, db: Db):
 
 
 @app.get("/orders/{order_id}", response_model=OrderOut)
-async def read_order(order_id: UUID, db: Db):
-    order = await db.get(Order, order_id)
-    if order is None:
-        raise HTTPException(404)
+async def read_order(order: Found):
     return order
 
 
 @app.post("/orders/{order_id}/cancel", response_model=OrderOut)
-async def cancel_order(order_id: UUID, db: Db):
-    order = await db.get(Order, order_id)
-    if order is None:
-        raise HTTPException(404)
+async def cancel_order(order: Found, db: Db):
     if order.state == "cancelled":
         if IS_REPAIRED:
             raise HTTPException(409)
@@ -77,10 +81,7 @@ async def cancel_order(order_id: UUID, db: Db):
 
 
 @app.post("/orders/{order_id}/pay", response_model=OrderOut)
-async def pay_order(order_id: UUID, db: Db):
-    order = await db.get(Order, order_id)
-    if order is None:
-        raise HTTPException(404)
+async def pay_order(order: Found, db: Db):
     if order.state != "open":
         raise HTTPException(409)
     if IS_REPAIRED and order.number > 10:
