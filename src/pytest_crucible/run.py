@@ -149,7 +149,7 @@ class Run:
         redirect = self.worker.redirect
         self.uncommitted.begin()
         self.unawaited.begin()
-        redirect.forbid(test.forbidden)
+        redirect.prohibition.set(test.forbidden)
         self.isolation.begin_test(test)
         redirect.begin_test()
         try:
@@ -161,7 +161,7 @@ class Run:
             finally:
                 self.current = None
                 redirect.end_test()
-                redirect.forbid(None)
+                redirect.prohibition.set(None)
                 try:
                     if "checkpoints" in vars(self):
                         self.checkpoints.end_test(test)

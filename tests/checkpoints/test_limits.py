@@ -286,3 +286,64 @@ def test_a_child_writes(crucible, number):
 def test_child_processes(project, head):
     """What a child process commits in a block is put back."""
     project.run(head + CHILDREN.replace('cwd="."', f"cwd={str(project.root)!r}")).assert_outcomes(passed=2)
+
+
+ONE_LOOP = [f"-oasyncio_default_{kind}_loop_scope=session" for kind in ("fixture", "test")]
+CONNECTING = """
+import asyncio
+import threading
+from sqlalchemy import event
+
+def on_connect(engine, wait, entered):
+    @event.listens_for(engine, "connect")
+    def initialise(connection, _):
+        entered.set()
+        connection.cursor().execute(f"SELECT pg_sleep({wait}), set_config('lock_timeout', '1min', false)")
+
+@pytest.fixture(scope="session")
+async def worker():
+    engine = create_async_engine("postgresql+asyncpg://app@db.production.invalid/app")
+    entered = asyncio.Event()
+    on_connect(engine.sync_engine, 0.5, entered)
+    async def work():
+        async with engine.begin() as connection:
+            return await connection.scalar(text("SELECT count(*) FROM users"))
+    task = asyncio.create_task(work())
+    yield entered, task
+    assert await task == 0
+
+async def test_a_task_of_a_fixture_connects(worker, crucible):
+    entered, task = worker
+    await entered.wait()
+    await asyncio.sleep(0.05)
+    with crucible.checkpoint() as checkpoint:
+        add("ada")
+        checkpoint.reset()
+    assert not task.done() and names() == []
+    await task
+
+def test_a_thread_of_the_test_connects(crucible):
+    engine, entered, errors = create_engine("postgresql+psycopg://app@db.production.invalid/app"), threading.Event(), []
+    on_connect(engine, 0.5, entered)
+    def work():
+        try:
+            with engine.begin() as connection:
+                connection.execute(text("INSERT INTO users (name) VALUES ('grace')"))
+        except Exception as error:
+            errors.append(error)
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert entered.wait(60)
+    with crucible.checkpoint() as checkpoint:
+        add("ada")
+        checkpoint.reset()
+        assert thread.is_alive() and names() == []
+    thread.join()
+    assert errors == [] and names() == ["grace"]
+    engine.dispose()
+"""
+
+
+def test_a_connection_that_its_pool_initialises(project, head):
+    """A task or thread that connects while a checkpoint begins or resets has nothing open that must end."""
+    project.run(head + CONNECTING, "-W", "error", *ONE_LOOP).assert_outcomes(passed=2)

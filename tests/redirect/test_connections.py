@@ -157,7 +157,7 @@ def test_an_idle_backend_with_something_to_say(redirect: Redirect, engine: Engin
 def test_forbidden(redirect: Redirect, engine: Engine) -> None:
     """While the database is forbidden, connecting, checking out and executing fail with the text given."""
     held = engine.connect()
-    redirect.forbid("No database in tests/unit.")
+    redirect.prohibition.set("No database in tests/unit.")
     with held, pytest.raises(RedirectError, match=r"No database in tests/unit\."):
         held.execute(PID)
     fresh = create_engine(f"postgresql+psycopg://{NOWHERE}")
@@ -166,13 +166,13 @@ def test_forbidden(redirect: Redirect, engine: Engine) -> None:
             each.connect()
     with redirect.owned_by("lifespan"):  # whose tasks go on while a test may not
         pid_of(engine)
-    redirect.forbid(None)
+    redirect.prohibition.set(None)
     pid_of(engine)
 
 
 def test_forbidden_ends_with_the_redirect(redirect: Redirect) -> None:
     """No listener stays behind."""
-    redirect.forbid("No.")
+    redirect.prohibition.set("No.")
     redirect.remove()
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
@@ -190,7 +190,7 @@ def test_forbidden_on_another_loop(redirect: Redirect, driver: str, caplog: pyte
             await connection.execute(text("select 1"))
 
     asyncio.run(run())
-    redirect.forbid("No.")
+    redirect.prohibition.set("No.")
     with pytest.raises(RedirectError, match=r"No\."):
         asyncio.run(run())
     assert caplog.records == []

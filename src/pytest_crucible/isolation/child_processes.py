@@ -56,7 +56,7 @@ class Children(forks.Forking):
     def before_fork(self) -> None:
         """Make the databases ready that a child may use."""
         worker, redirect = self._worker, self._worker.redirect
-        if not self._service.is_open or worker.parent is not None or redirect.preparing or redirect.forbidden:
+        if not self._service.is_open or worker.parent is not None or redirect.preparing or redirect.prohibition.reason:
             return
         if not self.collected:  # the recipe would import modules whose import is under way
             return
@@ -74,8 +74,8 @@ class Children(forks.Forking):
 
     def target(self, origin: Origin) -> Target:
         """Return where an engine of a child leads."""
-        if self._worker.redirect.forbidden is not None:
-            raise RedirectError(self._worker.redirect.forbidden)
+        if self._worker.redirect.prohibition.reason is not None:
+            raise RedirectError(self._worker.redirect.prohibition.reason)
         return self._worker.redirect.target(origin)
 
     def reset(self) -> None:

@@ -106,7 +106,7 @@ class DatabaseReset:
         """Decide which transactions stay; the others get a second look, and give way then."""
         connections = self._redirect.connections()
         verdict = judge(backends, connections, self._now)
-        if verdict.leaks and self._looks:
+        if (verdict.leaks or verdict.new) and self._looks:
             give_time(connections, self._looks.pop(0))
             return
         self._every = False  # once is enough
@@ -116,7 +116,7 @@ class DatabaseReset:
             self._found[leak.backend.key] = leak
         # A thread or a task is about to commit, and would do so in the next test.
         self._wait_until(lambda open_: not verdict.busy & {s.key for s in open_})
-        self._allowed |= verdict.stay
+        self._allowed |= verdict.stay | verdict.new
         self._now.before |= {s.key for s in backends if s.pid in verdict.stay and not s.is_clean}
 
     def _clear_the_way(self) -> None:

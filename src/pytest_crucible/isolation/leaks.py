@@ -7,6 +7,7 @@ on a sequence only. Of the others
 
 * a transaction that wrote before the test stays, and is ended only if it blocks the reset;
 * a transaction under way in a thread or a task of a wide fixture or of the lifespan gets a bounded wait, and stays;
+* the initialisation of a connection by its pool, before the first checkout, gets a bounded wait, and stays;
 * every other one is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
   that left it gets a warning.
 """
@@ -137,12 +138,14 @@ class Verdict:
         stay: The backends whose transactions stay.
         busy: The transactions among those that write or lock, and that a thread or task of a wide owner works on.
         harmless: The harmless ones that are reported, and stay.
+        new: The backends of connections that a pool of the test initialises now; they stay, if that takes long.
     """
 
     leaks: list[Leak] = field(default_factory=list)
     stay: set[int] = field(default_factory=set)
     busy: set[Key] = field(default_factory=set)
     harmless: list[Leak] = field(default_factory=list)
+    new: set[int] = field(default_factory=set)
 
 
 def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: Circumstances) -> Verdict:
@@ -159,6 +162,8 @@ def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: 
             verdict.stay.add(backend.pid)
             if (backend.wrote or backend.locks) and backend.open and is_active(opened):
                 verdict.busy.add(backend.key)
+        elif opened is not None and opened.is_new:
+            verdict.new.add(backend.pid)
         else:
             verdict.leaks.append(leak(backend, opened, now))
     return verdict

@@ -36,13 +36,14 @@ class Opened(NamedTuple):
         driver: ``asyncpg``, ``psycopg`` or ``psycopg2``.
         loop: The event loop that it belongs to, None for a synchronous driver.
         generation: The generation of the database that it leads to.
-        owner: The owner of the code that checked it out last: a wide fixture, ``lifespan``, or None.
-        location: The line that checked it out last, ``tests/test_x.py:12 in test_x``, or None.
+        owner: The owner of the code that used it last: a wide fixture, ``lifespan``, or None.
+        location: The line that connected or checked it out last, ``tests/test_x.py:12 in test_x``, or None.
         checked_out: Whether it is in use now.
-        thread: The identifier of the thread that checked it out last.
-        task: The task that checked it out last, where that has an owner.
+        thread: The identifier of the thread that did so.
+        task: The task that did so, where that has an owner.
         session: The session that has a transaction open on it, or None.
         has_joined: Whether that session has joined a transaction of its connection.
+        is_new: Whether its pool still initialises it, before the first checkout.
     """
 
     pid: int
@@ -56,6 +57,7 @@ class Opened(NamedTuple):
     task: asyncio.Task[Any] | None = None
     session: Session | None = None
     has_joined: bool = False
+    is_new: bool = False
 
 
 def opened_by(opened: Opened | None) -> str:
@@ -104,12 +106,16 @@ class ConnectionEntry:
         self.task: Callable[[], asyncio.Task[Any] | None] = nothing
         self.began: Began | None = None
 
-    def checked_out_by(self, owner: str | None, location: CodeLocation | None, proxy: Any) -> None:
-        """Note the code that checks the connection out, and the pool's *proxy* of it."""
+    def used_by(self, owner: str | None, location: CodeLocation | None) -> None:
+        """Note the code that connects, or checks the connection out."""
         self.owner, self.location = owner, location
-        self.proxy = weakref.ref(proxy)
         self.thread = threading.get_ident()
         self.task = nothing if owner is None else current_task()
+
+    def checked_out_by(self, owner: str | None, location: CodeLocation | None, proxy: Any) -> None:
+        """Note the code that checks the connection out, and the pool's *proxy* of it."""
+        self.used_by(owner, location)
+        self.proxy = weakref.ref(proxy)
         self.checked_out = True
 
     def checked_in(self) -> None:
@@ -209,6 +215,7 @@ class ConnectionEntry:
             self.task(),
             session_of(self),
             self.began is not None and self.began.has_joined,
+            self.is_new,
         )
 
 

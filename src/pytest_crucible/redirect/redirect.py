@@ -27,7 +27,7 @@ from .loops import Janitor, Loop, running_loop
 from .other_dialects import OtherEngine, OtherEngines
 from .pings import Pings
 from .pools import POOLS
-from .refusals import driver_of, refuse_trio
+from .refusals import Prohibition, driver_of, refuse_trio
 from .targets import Origin, Refuse, Target, Targets, refuse_nothing
 from .threads import ThreadOwners
 
@@ -60,7 +60,7 @@ class Redirect:
         in_test: Whether a test is under way.
         preparing: Whether a database is being made ready now, with whatever statements that takes.
         reached: Whether anything but the filling of a template has used PostgreSQL yet.
-        forbidden: The reason why nothing may use PostgreSQL now, or None; set by `forbid`.
+        prohibition: The reason why nothing may use PostgreSQL now, if there is one.
         is_child: Whether another process owns the databases, and may recreate one without this process's knowledge.
     """
 
@@ -69,8 +69,8 @@ class Redirect:
         self.preparing = False
         self.reached = False
         self._filling = False
-        self.forbidden: str | None = None
         self.owner: ContextVar[str | None] = ContextVar("crucible_owner", default=None)
+        self.prohibition = Prohibition(self.owner)
         self._targets = Targets(target)
         self._registry = Registry()
         self.holders = Holders(self._registry)
@@ -117,18 +117,9 @@ class Redirect:
             event.remove(target, name, listener)
         POOLS.remove()
         self.others.remove()
-        self.forbid(None)
+        self.prohibition.set(None)
         self._pings.restore()
         show_service()
-
-    def forbid(self, reason: str | None) -> None:
-        """Make connecting, checking out and executing raise `RedirectError` with *reason*; None allows them again."""
-        # A connection checked out before executes without another checkout. The listener is added only while needed,
-        # since it costs each statement some microseconds.
-        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self.forbidden), bool(reason)))
-        self.forbidden = reason
-        if change is not None:
-            change(Engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
     def lead_to(self, address: Address, refuse: Refuse = refuse_nothing, *, tests_only: bool = False) -> Iterator[None]:
@@ -267,7 +258,7 @@ class Redirect:
                 record.info[KEY] = None  # not redirected, even over a PostgreSQL driver (CockroachDB)
                 record.info[_OTHER] = self.others.connecting(dialect)
             return None
-        self._refuse_forbidden()
+        self.prohibition.enforce()
         driver = driver_of(dialect, cparams)
         refuse_trio(dialect)
         origin = Origin(driver, *requested(driver, cargs, cparams, os.environ))
@@ -280,6 +271,7 @@ class Redirect:
             loop = running_loop() if dialect.is_async else None
             # Only events that make each statement of an engine slower would pass the engine.
             entry = ConnectionEntry(driver, connection, loop, origin, target, locations.caller(Engine))
+            entry.used_by(self.owner_now(), locations.here())
             self._registry.add(entry, record)
             if record is not None:  # a pool class of the application may pass none
                 record.info[KEY] = entry
@@ -333,34 +325,39 @@ class Redirect:
         __tracebackhide__ = True
         entry: ConnectionEntry | None = record.info.get(KEY)
         if entry is None:
-            if KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
-                raise DisconnectionError("the connection was opened before the redirect was installed")
-            other: OtherEngine | None = record.info.get(_OTHER)
-            if other is not None:
-                self.others.checked_out(other)
+            self._checkout_of_others(dbapi_connection, record)
             return
         if entry.is_async and entry.loop() is not running_loop():
             self._registry.leave_loop(entry)
-        self._refuse_forbidden()
+        self.prohibition.enforce()
         is_dead = self.is_child and entry.is_dead  # only an idle connection shows that the server closed its end
-        # A thread that discards the database waits for connections in use, and for new ones, of which there may be no
-        # second: SQLAlchemy tries twice at each checkout.
-        if entry.is_in_transit:
-            entry.checked_out_by(self.owner_now(), locations.here(), proxy)
-            target, moved = entry.target, entry.is_lost
-        else:
-            with self._targets.kept(self.owner.get()):
-                entry.checked_out_by(self.owner_now(), locations.here(), proxy)
-                target = self._targets.of(entry.origin, self.owner.get())
-            moved = entry.target is not target and entry.target != target
-        if entry.condemned or moved or is_dead:
+        if self._is_misled(entry, proxy) or entry.condemned or is_dead:
             if entry.inherited:
                 record.dbapi_connection = proxy.dbapi_connection = None  # else the pool would close it
             raise DisconnectionError("the connection leads to an earlier database, or was condemned")
         if entry.is_new:
             entry.begin()
-        self._used.add(target.address.database)
+        self._used.add(entry.target.address.database)
         self.reached = self.reached or not self._filling
+
+    def _checkout_of_others(self, dbapi_connection: Any, record: Any) -> None:
+        if KEY not in record.info and _speaks_postgresql(dbapi_connection, record):
+            raise DisconnectionError("the connection was opened before the redirect was installed")
+        other: OtherEngine | None = record.info.get(_OTHER)
+        if other is not None:
+            self.others.checked_out(other)
+
+    def _is_misled(self, entry: ConnectionEntry, proxy: Any) -> bool:
+        """Note that *entry* is checked out, and return whether it leads to a database that is not its target now."""
+        # A thread that discards the database waits for connections in use, and for new ones, of which there may be no
+        # second: SQLAlchemy tries twice at each checkout.
+        if entry.is_in_transit:
+            entry.checked_out_by(self.owner_now(), locations.here(), proxy)
+            return entry.is_lost
+        with self._targets.kept(self.owner.get()):
+            entry.checked_out_by(self.owner_now(), locations.here(), proxy)
+            target = self._targets.of(entry.origin, self.owner.get())
+        return entry.target is not target and entry.target != target
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         entry: ConnectionEntry | None = record.info.get(KEY)
@@ -386,14 +383,6 @@ class Redirect:
         if entry is not None:
             self._used.add(entry.target.address.database)
             self._registry.discard(entry)
-
-    def _before_execute(self, *_: object) -> None:
-        self._refuse_forbidden()
-
-    def _refuse_forbidden(self) -> None:
-        # Tests are refused; a lifespan's tasks and fixtures of wider scopes are not.
-        if self.forbidden is not None and self.owner.get() is None:
-            raise RedirectError(self.forbidden)
 
 
 def _speaks_postgresql(dbapi_connection: Any, record: Any) -> bool:

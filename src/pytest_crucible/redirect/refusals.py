@@ -1,8 +1,12 @@
-"""Errors for engines that cannot be redirected."""
+"""Refusals: of engines that cannot be redirected, and of all engines where a test may use no database."""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from ..errors import RedirectError
 from .arguments import DRIVERS
@@ -42,3 +46,35 @@ def refuse_trio(dialect: Dialect) -> None:
             " installed.",
             do='Write a fixture anyio_backend in conftest.py that returns "asyncio".',
         )
+
+
+class Prohibition:
+    """A prohibition of PostgreSQL for tests; a lifespan's tasks and fixtures of wider scopes are not refused.
+
+    Args:
+        owner: The owner of the code that runs; None for a test.
+
+    Attributes:
+        reason: The reason, or None where there is no prohibition.
+    """
+
+    def __init__(self, owner: ContextVar[str | None]) -> None:
+        self.reason: str | None = None
+        self._owner = owner
+
+    def set(self, reason: str | None) -> None:
+        """Make connecting, checking out and executing raise `RedirectError` with *reason*; None allows them again."""
+        # A connection checked out before executes without another checkout. The listener is added only while needed,
+        # since it costs each statement some microseconds.
+        change = {(False, True): event.listen, (True, False): event.remove}.get((bool(self.reason), bool(reason)))
+        self.reason = reason
+        if change is not None:
+            change(Engine, "before_cursor_execute", self._before_execute)
+
+    def enforce(self) -> None:
+        """Raise the error if the code that runs is refused."""
+        if self.reason is not None and self._owner.get() is None:
+            raise RedirectError(self.reason)
+
+    def _before_execute(self, *_: object) -> None:
+        self.enforce()

@@ -44,7 +44,7 @@ def inspect(settings: Settings, conftests: list[str]) -> dict[str, Any]:
     """
     redirect = Redirect(_nowhere)
     redirect.install()
-    redirect.forbid(FORBIDDEN)
+    redirect.prohibition.set(FORBIDDEN)
     try:
         for path in settings.paths if conftests else ():
             make_importable(path, settings.root)
