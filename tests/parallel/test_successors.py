@@ -57,7 +57,10 @@ def test_killed_in_the_middle(project, tests):
         time.sleep(tests / 200)
         for victim in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
             victim.send_signal(signal.SIGKILL)
-    assert [name for name in project.databases() if name.startswith("crucible_w_")]
+    assert process.returncode == -signal.SIGKILL and len(seen.read_text().splitlines()) < TESTS
+    left = [name for name in project.databases() if name.startswith("crucible_w_")]
+    # The first clone of a run has no successor yet: the old database is dropped before it is made.
+    assert left or tests < 5
     run = project.run("-n", "2", CLONES)
     assert run.counts() == {"passed": TESTS}, run.text
     assert {name[:11] for name in project.databases()} == {"crucible_t_"}
