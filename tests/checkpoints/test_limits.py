@@ -288,7 +288,6 @@ def test_child_processes(project, head):
     project.run(head + CHILDREN.replace('cwd="."', f"cwd={str(project.root)!r}")).assert_outcomes(passed=2)
 
 
-ONE_LOOP = [f"-oasyncio_default_{kind}_loop_scope=session" for kind in ("fixture", "test")]
 CONNECTING = """
 import asyncio
 import threading
@@ -346,4 +345,4 @@ def test_a_thread_of_the_test_connects(crucible):
 
 def test_a_connection_that_its_pool_initialises(project, head):
     """A task or thread that connects while a checkpoint begins or resets has nothing open that must end."""
-    project.run(head + CONNECTING, "-W", "error", *ONE_LOOP).assert_outcomes(passed=2)
+    project.run(head + CONNECTING, "-W", "error").assert_outcomes(passed=2)

@@ -50,9 +50,14 @@ def wide(world: World) -> Iterator[tuple[Wide, WideThread, Child]]:
 def check(world: World, wide: tuple[Wide, WideThread, Child], program: Program) -> None:
     try:
         world.play(program, WIDE_SEATS, seats=(*world.seats, *wide))
-        assert world.differences() == []
-        assert world.moved_sequences() == []
+        left = world.differences()
+        assert [each for each in left if not each.startswith("sequence ")] == []
+        assert left or world.moved_sequences() == []
         assert [seat.trouble() for seat in wide] == [None, None, None]
+        if world.differences():  # a sequence is reset after the open transaction that uses it
+            for seat in wide:
+                seat.execute("ROLLBACK")
+            world.play([])
         assert world.differences() == []
     except BaseException:
         for seat in wide:

@@ -389,3 +389,23 @@ class TestB:
 """
     )
     result.assert_outcomes(passed=5)
+
+
+OPEN = """
+@pytest.fixture(scope="session")
+def wide():
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO users (name) VALUES ('first')"))
+        yield connection
+        assert connection.scalars(text("SELECT id FROM users ORDER BY id")).all() == [1, 2, 3, 4]
+
+@pytest.mark.parametrize("name", ["second", "third", "fourth"])
+def test_insert(wide, name):
+    wide.execute(text("INSERT INTO users (name) VALUES (:name)"), {"name": name})
+    assert names() == []
+"""
+
+
+def test_a_wide_transaction_gets_no_value_of_a_sequence_twice(project):
+    """A sequence that an open transaction uses is not reset while that lasts."""
+    project.run(HEAD + OPEN).assert_outcomes(passed=3)

@@ -191,19 +191,64 @@ END $$;
 -- Reset every sequence that moved. A cached one always counts as moved: a setval() may have set it to its old value
 -- while sessions keep their cached ones. On 18 each sequence is compared as it is read, which takes a third of the time
 -- of a join with sequence_now(); the last value alone is cheaper still, but NULL for a sequence that was not called.
-CREATE FUNCTION pg_crucible.restore_sequences() RETURNS boolean LANGUAGE plpgsql AS $$
+-- "shared": other backends may go on meanwhile.
+CREATE FUNCTION pg_crucible.restore_sequences(shared boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    moved oid[];
 BEGIN
     IF current_setting('server_version_num')::integer / 10000 = 18 THEN
-        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
-           FROM pg_crucible.sequence s
-          WHERE s.cached OR CASE WHEN s.is_called THEN pg_sequence_last_value(s.seqid) IS DISTINCT FROM s.last_value
-                            ELSE pg_get_sequence_data(s.seqid) IS DISTINCT FROM ROW(s.last_value, s.is_called) END;
+        SELECT array_agg(s.seqid) INTO moved
+          FROM pg_crucible.sequence s
+         WHERE s.cached OR CASE WHEN s.is_called THEN pg_sequence_last_value(s.seqid) IS DISTINCT FROM s.last_value
+                           ELSE pg_get_sequence_data(s.seqid) IS DISTINCT FROM ROW(s.last_value, s.is_called) END;
     ELSE
-        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached)
-           FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
-          WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
+        SELECT array_agg(s.seqid) INTO moved
+          FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
+         WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
     END IF;
-    RETURN FOUND;
+    IF moved IS NOT NULL AND shared THEN
+        PERFORM pg_crucible.place_shared_sequences(moved);
+    ELSIF moved IS NOT NULL THEN
+        PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
+           FROM pg_crucible.sequence WHERE seqid = ANY (moved);
+    END IF;
+    RETURN moved IS NOT NULL;
+END $$;
+
+-- Reset sequences so that no writing transaction of another backend gets a value twice. A sequence that such a one uses
+-- stays as it is. A transaction that comes meanwhile has taken values before the setval(), if at all, and then holds its
+-- lock still, or has left its mark: in that case the sequences go on behind all values that it may have taken.
+CREATE FUNCTION pg_crucible.place_shared_sequences(moved oid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    free oid[] := ARRAY(SELECT unnest(moved) EXCEPT SELECT unnest(pg_crucible.sequences_in_use()));
+    before bigint[] := ARRAY(SELECT coalesce(pg_sequence_last_value(seqid), last_value)
+                               FROM unnest(free) WITH ORDINALITY AS f (seqid, n)
+                               JOIN pg_crucible.sequence USING (seqid) ORDER BY n);
+    late boolean;
+BEGIN
+    PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
+       FROM pg_crucible.sequence WHERE seqid = ANY (free);
+    -- In this order, in two statements: a transaction that holds no lock any more has committed its mark.
+    late := pg_crucible.sequences_in_use() && free;
+    IF late OR EXISTS (SELECT FROM pg_crucible.mark) THEN
+        PERFORM setval(p.seqrelid::regclass, least(greatest(b.last_value + 100 * p.seqincrement, p.seqmin), p.seqmax))
+           FROM unnest(free, before) AS b (seqid, last_value) JOIN pg_sequence p ON p.seqrelid = b.seqid;
+    END IF;
+END $$;
+
+-- The sequences whose nextval() open transactions of other backends have called that write, too: transactions of wide
+-- fixtures and of tasks. What a test leaves open is ended before, unless it has nothing but the lock of nextval(), which
+-- outlives ROLLBACK TO SAVEPOINT.
+CREATE FUNCTION pg_crucible.sequences_in_use() RETURNS oid[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (WITH held AS MATERIALIZED (
+            SELECT pid, relation, mode = 'RowExclusiveLock' AND EXISTS (
+                       SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'S') AS is_sequence
+              FROM pg_lock_status()
+             WHERE pid <> pg_backend_pid() AND mode NOT IN ('AccessShareLock', 'SIReadLock')
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+        SELECT coalesce(array_agg(s.relation), '{}') FROM held s
+         WHERE is_sequence AND EXISTS (SELECT FROM held w WHERE w.pid = s.pid AND NOT w.is_sequence));
 END $$;
 
 -- Make the present sequences the baseline, and record those that moved for a layer.
@@ -390,7 +435,7 @@ BEGIN
     END IF;
     temporary := coalesce(temporary, pg_crucible.temporary_backends());
     IF marked IS NULL AND temporary IS NULL THEN
-        IF NOT pg_crucible.restore_sequences() AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
+        IF NOT pg_crucible.restore_sequences(held OR allowed <> '{}') AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
             PERFORM set_config('pg_crucible.wal', position, false);
         END IF;
         RETURN NULL;
@@ -421,6 +466,6 @@ BEGIN
     END IF;
     deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object(
         'pg_crucible.mark', coalesce(noted, 0), 'pg_crucible.touched', coalesce(cardinality(logs), 0));
-    PERFORM pg_crucible.restore_sequences();
+    PERFORM pg_crucible.restore_sequences(held OR allowed <> '{}');
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;

@@ -46,8 +46,9 @@ class DatabaseReset:
 
     def send(self) -> None:
         """Send the reset."""
-        held = self._redirect.holders.is_held(self._database.name)
-        self._database.send_reset(tuple(self._allowed), held=held, every_one=self._every)
+        with self._redirect.keep_targets():  # a checkout that comes later waits for the reset
+            held = self._redirect.is_held(self._database.name)
+            self._database.send_reset(tuple(self._allowed), held=held, every_one=self._every)
         self._is_sent = True
 
     def finish(self) -> list[Leak]:
@@ -96,7 +97,7 @@ class DatabaseReset:
         return self._database.answer()
 
     def _other_backends(self) -> Answer:
-        if self._database.is_quiet(held=self._redirect.holders.is_held(self._database.name)):
+        if self._database.is_quiet(held=self._redirect.is_held(self._database.name)):
             return Answer("reset")
         open_ = self._database.connect().others_in_transactions()
         open_ = tuple(s for s in open_ if s.pid not in self._allowed and (self._every or not s.harmless))

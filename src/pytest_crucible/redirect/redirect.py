@@ -196,6 +196,10 @@ class Redirect:
         new = (entry for entry in self._registry.live() if entry.is_in_transit and entry.record() is not None)
         return bool(self._connecting) or any(entry.is_on(databases) for entry in new)
 
+    def is_held(self, database: str) -> bool:
+        """Return whether a connection to *database* is checked out, or a thread connects now."""
+        return bool(self._connecting) or self.holders.is_held(database)
+
     def keep_targets(self) -> AbstractContextManager[object]:
         """Have other threads wait in the block where they would connect, or check a connection out."""
         return self._targets.kept()
