@@ -191,8 +191,8 @@ END $$;
 -- Reset every sequence that moved. A cached one always counts as moved: a setval() may have set it to its old value
 -- while sessions keep their cached ones. On 18 each sequence is compared as it is read, which takes a third of the time
 -- of a join with sequence_now(); the last value alone is cheaper still, but NULL for a sequence that was not called.
--- "shared": other backends may go on meanwhile.
-CREATE FUNCTION pg_crucible.restore_sequences(shared boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+-- "shared": other backends may go on meanwhile; "writing": some of them have transactions that write, and may stay.
+CREATE FUNCTION pg_crucible.restore_sequences(shared boolean, writing boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     moved oid[];
 BEGIN
@@ -206,8 +206,9 @@ BEGIN
           FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
          WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
     END IF;
-    IF moved IS NOT NULL AND shared THEN
-        PERFORM pg_crucible.place_shared_sequences(moved);
+    IF moved IS NOT NULL AND (shared OR writing) THEN
+        PERFORM pg_crucible.place_shared_sequences(CASE WHEN writing
+            THEN ARRAY(SELECT unnest(moved) EXCEPT SELECT unnest(pg_crucible.sequences_in_use())) ELSE moved END);
     ELSIF moved IS NOT NULL THEN
         PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
            FROM pg_crucible.sequence WHERE seqid = ANY (moved);
@@ -215,12 +216,11 @@ BEGIN
     RETURN moved IS NOT NULL;
 END $$;
 
--- Reset sequences so that no writing transaction of another backend gets a value twice. A sequence that such a one uses
--- stays as it is. A transaction that comes meanwhile has taken values before the setval(), if at all, and then holds its
--- lock still, or has left its mark: in that case the sequences go on behind all values that it may have taken.
-CREATE FUNCTION pg_crucible.place_shared_sequences(moved oid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Reset sequences that no transaction uses, so that none that comes meanwhile gets a value twice. It has taken values
+-- before the setval(), if at all, and then holds its lock still, or has left its mark: in that case the sequences go on
+-- behind all values that it may have taken.
+CREATE FUNCTION pg_crucible.place_shared_sequences(free oid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    free oid[] := ARRAY(SELECT unnest(moved) EXCEPT SELECT unnest(pg_crucible.sequences_in_use()));
     before bigint[] := ARRAY(SELECT coalesce(pg_sequence_last_value(seqid), last_value)
                                FROM unnest(free) WITH ORDINALITY AS f (seqid, n)
                                JOIN pg_crucible.sequence USING (seqid) ORDER BY n);
@@ -435,7 +435,7 @@ BEGIN
     END IF;
     temporary := coalesce(temporary, pg_crucible.temporary_backends());
     IF marked IS NULL AND temporary IS NULL THEN
-        IF NOT pg_crucible.restore_sequences(held OR allowed <> '{}') AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
+        IF NOT pg_crucible.restore_sequences(held, allowed <> '{}') AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
             PERFORM set_config('pg_crucible.wal', position, false);
         END IF;
         RETURN NULL;
@@ -466,6 +466,6 @@ BEGIN
     END IF;
     deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object(
         'pg_crucible.mark', coalesce(noted, 0), 'pg_crucible.touched', coalesce(cardinality(logs), 0));
-    PERFORM pg_crucible.restore_sequences(held OR allowed <> '{}');
+    PERFORM pg_crucible.restore_sequences(held, allowed <> '{}');
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;

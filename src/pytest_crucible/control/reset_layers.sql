@@ -154,7 +154,7 @@ BEGIN
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
     PERFORM pg_crucible.latest_sequences();
     PERFORM pg_crucible.redefine(relations, before);
-    PERFORM pg_crucible.restore_sequences(true);
+    PERFORM pg_crucible.restore_sequences(true, true);
     RETURN true;
 END $$;
 
@@ -303,5 +303,5 @@ BEGIN
     PERFORM pg_crucible.restore_tables(relations, relations);
     PERFORM pg_crucible.identify(t) FROM pg_crucible.tracked t WHERE t.relid = ANY (relations) AND t.big;
     PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.restore_sequences(false);
+    PERFORM pg_crucible.restore_sequences(false, false);
 END $$;
