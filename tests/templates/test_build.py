@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -426,6 +428,52 @@ def test_a_build_that_ends_meanwhile_is_not_collected(project):
     assert name not in templates.collect(late, "another")
     assert name in project.databases()
     project.admin.drop(name)
+
+
+@pytest.fixture
+def template(project) -> Iterator[tuple[str, templates.Wanted]]:
+    """Yield the name of a complete template, and the description by which a run finds it."""
+    name, trace = names.template("another", "0123456776543210"), Trace({}, {})
+    project.admin.create(name, owner="app", template="template0")
+    project.admin.mark_template(name)
+    yield name, templates.Wanted("another", "0123456776543210", "app", None, lambda: trace)
+    project.admin.drop(name)
+
+
+def test_a_template_that_a_run_has_just_found_is_not_collected(project, template):
+    """Another run that listed it as too old before looks once more."""
+    name, wanted = template
+
+    class Late(Admin):
+        """The administrator, to whom no template was in use yet."""
+
+        def dead(self, keys: Collection[str]) -> set[str]:
+            return {*keys}
+
+    late = Late(project.admin._lease)
+    run = project.admin.beside()
+    assert templates.get_or_build(run, wanted, pytest.fail).name == name
+    assert templates.collect(late, "another", 0) == []
+    run.close()
+    assert templates.collect(late, "another", 0) == [name]
+    late.close()
+
+
+def test_a_template_that_is_dropped_when_a_run_finds_it_is_built(project, template):
+    """The run waits for the other one, and builds its own."""
+    name, wanted = template
+    run, other = project.admin.beside(), project.admin.beside()
+    with ThreadPoolExecutor() as pool:
+        with other.alone(templates.in_use(name)) as is_unused:
+            assert is_unused
+            found = pool.submit(templates.get_or_build, run, wanted, lambda _: None)
+            while not project.admin._value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                time.sleep(0.005)
+            other.drop(name)
+        assert found.result(60).built
+    assert project.admin.databases(name) == {name: True}
+    for each in (run, other):
+        each.close()
 
 
 def test_many_templates_are_looked_at_together(project, work):

@@ -321,8 +321,21 @@ class Admin:
         try:
             yield
         finally:
-            with contextlib.suppress(psycopg.OperationalError):
-                self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+            self._unlock(key)
+
+    @contextlib.contextmanager
+    def alone(self, key: str) -> Iterator[bool]:
+        """Hold the advisory lock *key*, unless another process holds it or lives by it; yield whether it is held."""
+        is_held = self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key) is True
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                self._unlock(key)
+
+    def _unlock(self, key: str) -> None:
+        with contextlib.suppress(psycopg.OperationalError):
+            self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
 
     def live(self, key: str) -> None:
         """Hold *key* for as long as this process lives, as a shared lock: a run may have several workers."""

@@ -78,7 +78,7 @@ def cut_off(error: BaseException, *, last: bool) -> CutOffError:
 
 
 def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None]) -> Template:
-    """Return the template that is *wanted*.
+    """Return the template that is *wanted*, and keep other processes from collecting it while this one lives.
 
     Args:
         admin: The server's administrator.
@@ -89,13 +89,16 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
         TemplateError: If *build* fails; its database is dropped.
     """
     if (existing := _find(admin, wanted.fingerprint)) and not wanted.rebuild:
-        admin.note(existing.name)
-        return Template(existing.name, wanted.owner)
+        admin.live(in_use(existing.name))  # this waits while another process drops it as too old
+        if admin.databases(existing.name).get(existing.name):
+            admin.note(existing.name)
+            return Template(existing.name, wanted.owner)
     name = database_names.template(wanted.project, wanted.fingerprint)
     with admin.locked(building(name)):
         existing = _find(admin, wanted.fingerprint)  # another process may have built it while this one waited
         trace = wanted.trace()
         if existing and not (wanted.rebuild and _run_of(admin, existing) != trace.run):
+            admin.live(in_use(existing.name))
             return Template(existing.name, wanted.owner)
         reason = REBUILT if existing else _reason(admin, wanted, trace)
         if existing:
@@ -103,6 +106,7 @@ def get_or_build(admin: Admin, wanted: Wanted, build: Callable[[Address], None])
         _build(admin, name, wanted, build)
         admin.note(name, trace.text())
         admin.mark_template(name)
+        admin.live(in_use(name))
     return Template(name, wanted.owner, built=True, reason=reason)
 
 
@@ -236,10 +240,11 @@ def _is_template(name: str) -> bool:
 
 def _dropped(admin: Admin, name: str, *, unless_complete: bool = False) -> bool:
     """Drop *name* if possible: another run may collect at the same time, and another role may own the database."""
-    # Under the lock of its build, since a build that begins now would lose its database.
-    with suppress(psycopg.Error), admin.locked(building(name)):
+    # Under the lock of its build, since a build that begins now would lose its database; and alone, since a run may
+    # have found the template since the databases were listed.
+    with suppress(psycopg.Error), admin.locked(building(name)), admin.alone(in_use(name)) as is_unused:
         # A build that had not ended when the databases were listed may have released its lock since.
-        if unless_complete and any(entry.is_template for entry in admin.entries(name)):
+        if not is_unused or (unless_complete and any(entry.is_template for entry in admin.entries(name))):
             return False
         admin.drop(name)
         return True

@@ -82,7 +82,6 @@ class TemplateBuilder:
         trace = partial(Trace.of_parts, parts, self._settings.root, database=database.label, run=self._server.run)
         wanted = templates.Wanted(self._project, fingerprint(parts), owner, locale, trace, self._settings.rebuild)
         template = self._get_or_build(database, recipe, wanted)
-        admin.live(templates.in_use(template.name))
         if template.built:
             self.built += 1
             self._server.notes += filter(None, [template.reason])
