@@ -261,16 +261,6 @@ def test_a_transaction_that_commits_later_is_reset_later(database: Database):
     assert database.state() == database.baseline
 
 
-def test_a_write_that_comes_during_the_reset(database: Database):
-    """The sequence goes on behind the values that this write may have taken; the next reset takes it back."""
-    database.run("INSERT INTO item (name) VALUES ('meanwhile')")
-    database.control._value("SELECT pg_crucible.restore_sequences(true, false)")
-    database.run("INSERT INTO item (name) VALUES ('later')")
-    assert database.values("SELECT id FROM item WHERE name = 'later'") == [111]
-    database.control.reset()
-    assert database.state() == database.baseline
-
-
 def test_so_many_keys_that_the_whole_table_is_compared(database: Database):
     """The result is the same, and so is that of a hundred keys, for which plans are kept."""
     for last in (99, 100, 101, 300):

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from pytest_crucible.control import OtherBackend
+from pytest_crucible.isolation.leaks import Circumstances, judge
+from pytest_crucible.redirect import Opened
+
 TEMPORARY = "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
 ADVISORY = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 LISTENING = "SELECT pg_listening_channels()"
@@ -128,3 +132,12 @@ def test_a_listener_of_the_driver_s_own(project):
         """
     )
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("wrote", [False, True])
+def test_a_connection_that_its_pool_initialises(wrote):
+    """It may stay, unless a listener of the application's has written, and not committed."""
+    backend = OtherBackend(1, "active", "SELECT 1", open=True, since=2.0, wrote=wrote, locks=wrote)
+    opened = Opened(1, "psycopg", None, 1, None, None, checked_out=True, is_new=True)
+    verdict = judge([backend], [opened], Circumstances(began=1.0))
+    assert (verdict.new, len(verdict.leaks), verdict.stay) == (set() if wrote else {1}, int(wrote), set())

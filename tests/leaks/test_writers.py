@@ -104,3 +104,35 @@ def test_a_task(project):
 def test_a_thread(project, driver, pool):
     """The same for a thread, whether it keeps its connection or connects for each transaction."""
     project.run(THREAD.replace("DRIVER", driver).replace("POOL", pool), "-W", "error").assert_outcomes(passed=300)
+
+
+LAYERS = (
+    THREAD[: THREAD.index("@pytest.mark.parametrize")].replace("assert errors == [] and ", "assert ")
+    + """
+@pytest.fixture(scope="class")
+def layer():
+    with Session(engine) as session:
+        session.add(User(name=f"layer {next(numbers)}"))
+        session.commit()
+
+class Each:
+    def test_it(self, layer, crucible):
+        with Session(engine) as session:
+            session.add(User(name=f"test {next(numbers)}"))
+            session.commit()
+            with crucible.checkpoint() as checkpoint:
+                for _ in range(2):
+                    session.add(User(name=f"test {next(numbers)}"))
+                    session.commit()
+                    checkpoint.reset()
+
+for number in range(60):
+    globals()[f"Test{number}"] = type(f"Test{number}", (Each,), {})
+"""
+)
+
+
+def test_layers_beside_a_thread(project):
+    """No test gets a value that a row of the thread has, which came while a layer was taken."""
+    text = LAYERS.replace("DRIVER", "psycopg").replace("POOL", "QueuePool")
+    project.run(text, "-W", "error").assert_outcomes(passed=60)

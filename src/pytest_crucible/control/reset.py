@@ -53,7 +53,7 @@ from .answer import Answer, OtherBackend
 from .driver import psycopg, sql
 from .marks import MARK
 from .rights import OWN, Rights
-from .sent_query import NAME, SentQuery
+from .sent_query import NAME, LostAnswerError, SentQuery
 
 # Inserting a row again takes about 6 µs; a clone takes 20 to 50 ms, and a new connection for every engine.
 MOST_ROWS = 5_000
@@ -192,7 +192,7 @@ class Control:
         with self._lock:
             try:
                 text = self._reset.answer()
-            except psycopg.errors.LockNotAvailable:
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, LostAnswerError):
                 return Answer("locked")
             self._until_sweep -= 1
             if not self._until_sweep:

@@ -191,8 +191,8 @@ END $$;
 -- Reset every sequence that moved. A cached one always counts as moved: a setval() may have set it to its old value
 -- while sessions keep their cached ones. On 18 each sequence is compared as it is read, which takes a third of the time
 -- of a join with sequence_now(); the last value alone is cheaper still, but NULL for a sequence that was not called.
--- "shared": other backends may go on meanwhile; "writing": some of them have transactions that write, and may stay.
-CREATE FUNCTION pg_crucible.restore_sequences(shared boolean, writing boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+-- "shared": other backends may go on meanwhile.
+CREATE FUNCTION pg_crucible.restore_sequences(shared boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     moved oid[];
 BEGIN
@@ -206,9 +206,8 @@ BEGIN
           FROM pg_crucible.sequence s JOIN pg_crucible.sequence_now() n USING (seqid)
          WHERE s.cached OR (n.last_value, n.is_called) IS DISTINCT FROM (s.last_value, s.is_called);
     END IF;
-    IF moved IS NOT NULL AND (shared OR writing) THEN
-        PERFORM pg_crucible.place_shared_sequences(CASE WHEN writing
-            THEN ARRAY(SELECT unnest(moved) EXCEPT SELECT unnest(pg_crucible.sequences_in_use())) ELSE moved END);
+    IF moved IS NOT NULL AND shared THEN
+        PERFORM pg_crucible.place_shared_sequences(moved);
     ELSIF moved IS NOT NULL THEN
         PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
            FROM pg_crucible.sequence WHERE seqid = ANY (moved);
@@ -216,24 +215,51 @@ BEGIN
     RETURN moved IS NOT NULL;
 END $$;
 
--- Reset sequences that no transaction uses, so that none that comes meanwhile gets a value twice. It has taken values
--- before the setval(), if at all, and then holds its lock still, or has left its mark: in that case the sequences go on
--- behind all values that it may have taken.
-CREATE FUNCTION pg_crucible.place_shared_sequences(free oid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Reset sequences so that no writing transaction of another backend gets a value twice. One that such a transaction uses
+-- stays as it is.
+CREATE FUNCTION pg_crucible.place_shared_sequences(moved oid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    before bigint[] := ARRAY(SELECT coalesce(pg_sequence_last_value(seqid), last_value)
-                               FROM unnest(free) WITH ORDINALITY AS f (seqid, n)
-                               JOIN pg_crucible.sequence USING (seqid) ORDER BY n);
-    late boolean;
+    used oid[] := pg_crucible.sequences_in_use();
+    free oid[];
+    before bigint[];
 BEGIN
+    -- First those whose other users wait from here until the end of the reset: this takes long.
+    PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
+       FROM pg_crucible.sequence WHERE cached AND seqid = ANY (moved) AND NOT seqid = ANY (used);
+    IF FOUND THEN
+        used := pg_crucible.sequences_in_use();
+    END IF;
+    SELECT array_agg(seqid), array_agg(coalesce(pg_sequence_last_value(seqid), last_value)) INTO free, before
+      FROM pg_crucible.sequence WHERE NOT cached AND seqid = ANY (moved) AND NOT seqid = ANY (used);
     PERFORM pg_crucible.place_sequence(seqid, last_value, is_called, cached)
        FROM pg_crucible.sequence WHERE seqid = ANY (free);
-    -- In this order, in two statements: a transaction that holds no lock any more has committed its mark.
-    late := pg_crucible.sequences_in_use() && free;
-    IF late OR EXISTS (SELECT FROM pg_crucible.mark) THEN
-        PERFORM setval(p.seqrelid::regclass, least(greatest(b.last_value + 100 * p.seqincrement, p.seqmin), p.seqmax))
-           FROM unnest(free, before) AS b (seqid, last_value) JOIN pg_sequence p ON p.seqrelid = b.seqid;
+    PERFORM pg_crucible.move_on(free, before);
+END $$;
+
+-- Return those of the sequences "placed" that transactions have come to use since it was looked for such: they may have
+-- taken values before the setval(). Each goes on behind these, with a distance for those that come meanwhile. Such a
+-- transaction holds its lock still, or has committed its mark: the locks are read first.
+CREATE FUNCTION pg_crucible.move_on(placed oid[], before bigint[]) RETURNS oid[] LANGUAGE plpgsql AS $$
+DECLARE
+    late oid[] := pg_crucible.sequences_in_use();
+BEGIN
+    IF EXISTS (SELECT FROM pg_crucible.mark) THEN
+        late := late || ARRAY(
+            SELECT d.objid FROM pg_crucible.mark m JOIN pg_depend d ON d.refobjid = m.relid
+             WHERE d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+             UNION ALL
+            SELECT d.refobjid FROM pg_crucible.mark m JOIN pg_attrdef a ON a.adrelid = m.relid JOIN pg_depend d ON d.objid = a.oid
+             WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass);
     END IF;
+    IF NOT late && placed THEN
+        RETURN '{}';
+    END IF;
+    PERFORM setval(p.seqrelid::regclass, CASE
+               WHEN b.last_value + 100 * p.seqincrement::numeric BETWEEN p.seqmin AND p.seqmax
+               THEN (b.last_value + 100 * p.seqincrement::numeric)::bigint ELSE b.last_value END)
+       FROM unnest(placed, before) AS b (seqid, last_value) JOIN pg_sequence p ON p.seqrelid = b.seqid
+      WHERE b.seqid = ANY (late);
+    RETURN ARRAY(SELECT unnest(placed) INTERSECT SELECT unnest(late));
 END $$;
 
 -- The sequences whose nextval() open transactions of other backends have called that write, too: transactions of wide
@@ -255,16 +281,35 @@ END $$;
 CREATE FUNCTION pg_crucible.note_sequences(noted_layer integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     s record;
+    used oid[] := pg_crucible.sequences_in_use();
+    placed oid[] := '{}';
+    before bigint[] := '{}';
+    late oid[];
 BEGIN
     FOR s IN SELECT q.seqid, q.cached, n.last_value, n.is_called
                FROM pg_crucible.sequence q JOIN pg_crucible.sequence_now() n USING (seqid)
               WHERE (n.last_value, n.is_called) IS DISTINCT FROM (q.last_value, q.is_called) OR noted_layer = 0 LOOP
-        PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached);
-        UPDATE pg_crucible.sequence q SET last_value = s.last_value, is_called = s.is_called WHERE q.seqid = s.seqid;
-        INSERT INTO pg_crucible.layer_sequence VALUES (noted_layer, s.seqid, s.last_value, s.is_called)
-            ON CONFLICT (layer, seqid) DO UPDATE
-            SET last_value = s.last_value, is_called = s.is_called, taken = clock_timestamp();
+        IF NOT s.seqid = ANY (used) THEN
+            PERFORM pg_crucible.place_sequence(s.seqid, s.last_value, s.is_called, s.cached);
+            placed := placed || s.seqid;
+            before := before || s.last_value;
+        END IF;
+        PERFORM pg_crucible.note_sequence(noted_layer, s.seqid, s.last_value, s.is_called);
     END LOOP;
+    late := pg_crucible.move_on(placed, before);
+    IF late <> '{}' THEN
+        PERFORM pg_crucible.note_sequence(noted_layer, n.seqid, n.last_value, n.is_called)
+           FROM pg_crucible.sequence_now() n WHERE n.seqid = ANY (late);
+    END IF;
+END $$;
+
+CREATE FUNCTION pg_crucible.note_sequence(noted_layer integer, noted oid, value bigint, called boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE pg_crucible.sequence q SET last_value = value, is_called = called WHERE q.seqid = noted;
+    INSERT INTO pg_crucible.layer_sequence VALUES (noted_layer, noted, value, called)
+        ON CONFLICT (layer, seqid) DO UPDATE
+        SET last_value = excluded.last_value, is_called = excluded.is_called, taken = clock_timestamp();
 END $$;
 
 -- restore_tables() restores the marked tables: it deletes the rows that are not the baseline's, inserts the baseline's in
@@ -435,7 +480,7 @@ BEGIN
     END IF;
     temporary := coalesce(temporary, pg_crucible.temporary_backends());
     IF marked IS NULL AND temporary IS NULL THEN
-        IF NOT pg_crucible.restore_sequences(held, allowed <> '{}') AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
+        IF NOT pg_crucible.restore_sequences(held OR allowed <> '{}') AND NOT EXISTS (SELECT FROM pg_crucible.sequence WHERE unlogged) THEN
             PERFORM set_config('pg_crucible.wal', position, false);
         END IF;
         RETURN NULL;
@@ -466,6 +511,6 @@ BEGIN
     END IF;
     deaths := pg_crucible.restore_tables(tables, seeded) || jsonb_build_object(
         'pg_crucible.mark', coalesce(noted, 0), 'pg_crucible.touched', coalesce(cardinality(logs), 0));
-    PERFORM pg_crucible.restore_sequences(held, allowed <> '{}');
+    PERFORM pg_crucible.restore_sequences(held OR allowed <> '{}');
     RETURN jsonb_build_object('dead', deaths, 'temporary', coalesce(temporary, '[]'));
 END $$;

@@ -26,13 +26,14 @@ BEGIN
        OR EXISTS (SELECT FROM pg_crucible.tracked WHERE relid = ANY (marked) AND clone_only) THEN
         RETURN NULL;
     END IF;
-    PERFORM pg_crucible.note_sequences(taken_layer);
     before := pg_crucible.known(marked);
     WITH taken AS (DELETE FROM pg_crucible.touched WHERE relid = ANY (marked) RETURNING relid, k)
     SELECT CASE WHEN NOT altered THEN coalesce(array_agg(relid), '{}') END, array_agg(k) INTO logs, keys FROM taken;
     FOR t IN SELECT * FROM pg_crucible.tracked k WHERE k.kind = 'r' AND k.relid = ANY (marked) LOOP
         PERFORM pg_crucible.capture_table(t, taken_layer, pg_crucible.logged_keys(t, logs, keys));
     END LOOP;
+    -- After the rows: the values of those that were committed meanwhile are behind it.
+    PERFORM pg_crucible.note_sequences(taken_layer);
     PERFORM pg_crucible.redefine(marked, before);
     before := pg_crucible.known(marked);
     PERFORM pg_crucible.rehearse_layer(marked);
@@ -121,7 +122,8 @@ BEGIN
         'WHERE b.n IS NULL ORDER BY a.place', a, b);
 END $$;
 
--- Remove a layer from the baseline, in any order, and mark its tables so that the next reset restores them.
+-- Remove a layer from the baseline, in any order, and mark its tables so that the next reset restores them, and after
+-- them their sequences.
 -- If a later layer removed a row that this layer added, the later layer no longer restores it. A row that this layer
 -- removed, and whose key a later layer has used since, returns when the later layer is removed.
 -- Returns whether it was done: if a table has changed since, the layer's rows no longer fit it.
@@ -154,7 +156,6 @@ BEGIN
     DELETE FROM pg_crucible.layer_sequence WHERE layer = gone;
     PERFORM pg_crucible.latest_sequences();
     PERFORM pg_crucible.redefine(relations, before);
-    PERFORM pg_crucible.restore_sequences(true, true);
     RETURN true;
 END $$;
 
@@ -303,5 +304,5 @@ BEGIN
     PERFORM pg_crucible.restore_tables(relations, relations);
     PERFORM pg_crucible.identify(t) FROM pg_crucible.tracked t WHERE t.relid = ANY (relations) AND t.big;
     PERFORM pg_crucible.latest_sequences();
-    PERFORM pg_crucible.restore_sequences(false, false);
+    PERFORM pg_crucible.restore_sequences(false);
 END $$;

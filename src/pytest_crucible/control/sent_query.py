@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 NAME = b"pg_crucible_sent"
 
 
+class LostAnswerError(Exception):
+    """A sign that a time-out or Ctrl-C came when the answer did, which is lost: the statement is to be sent again."""
+
+
 class SentQuery:
     """The statement of a connection that is prepared as `NAME`; its result is one value.
 
@@ -30,32 +34,37 @@ class SentQuery:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.is_under_way = False
         self._libpq = connection.pgconn
+        self._is_answered = False
         self._answer: str | None = None
         self._error: psycopg.Error | None = None
 
     def send(self, *parameters: str) -> None:
         """Send the statement with *parameters*, as text; an error is raised where the answer is asked for."""
         self._answer = self._error = None
+        self._is_answered = False
         try:
             for _ in range(2):  # an error if the server has closed its end: first the reason is read, then the end
                 self._libpq.consume_input()
+            self.is_under_way = True  # before it is: a time-out or Ctrl-C may come at any time
             self._libpq.send_query_prepared(NAME, [parameter.encode() for parameter in parameters])
             while self._libpq.flush():
                 self._wait(select.POLLIN | select.POLLOUT)
         except psycopg.Error as error:
+            self.is_under_way = False
             self._error = error
-        else:
-            self.is_under_way = True
 
     def answer(self) -> str | None:
         """Return the value that the statement sent last has returned, as text; wait for it.
 
         Raises:
+            LostAnswerError: Something interrupted the process when the answer came.
             psycopg.Error: The statement failed, or could not be sent.
         """
         self.wait()
         if self._error is not None:
             raise self._error
+        if not self._is_answered:
+            raise LostAnswerError
         return self._answer
 
     def wait(self) -> None:
@@ -67,6 +76,7 @@ class SentQuery:
                 _check(result)
                 value = result.get_value(0, 0)
                 self._answer = None if value is None else value.decode()
+                self._is_answered = True
         except psycopg.Error as error:
             self._error = error
             while self._libpq.status == psycopg.pq.ConnStatus.OK and self._result() is not None:

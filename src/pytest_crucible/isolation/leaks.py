@@ -7,7 +7,8 @@ on a sequence only. Of the others
 
 * a transaction that wrote before the test stays, and is ended only if it blocks the reset;
 * a transaction under way in a thread or a task of a wide fixture or of the lifespan gets a bounded wait, and stays;
-* the initialisation of a connection by its pool, before the first checkout, gets a bounded wait, and stays;
+* the initialisation of a connection by its pool, before the first checkout, gets a bounded wait, and stays if it has
+  written nothing;
 * every other one is a leak: it wrote in this test, it is aborted, or it locks. Its holder rolls it back, and the test
   that left it gets a warning.
 """
@@ -162,7 +163,7 @@ def judge(backends: Iterable[OtherBackend], connections: Iterable[Opened], now: 
             verdict.stay.add(backend.pid)
             if (backend.wrote or backend.locks) and backend.open and is_active(opened):
                 verdict.busy.add(backend.key)
-        elif opened is not None and opened.is_new:
+        elif opened is not None and opened.is_new and not (backend.wrote or backend.locks):
             verdict.new.add(backend.pid)
         else:
             verdict.leaks.append(leak(backend, opened, now))
