@@ -142,20 +142,25 @@ UNTRUSTED = {
 }
 
 
+def build_template(admin: Admin, name: str, schema: str) -> Template:
+    """Return a template whose *schema* is SQL."""
+    admin.role(OWNER)
+    admin.create(name, owner=OWNER, template="template0")
+    address = admin.address.to(name)
+    with psycopg.connect(**address.to(name, user=OWNER).libpq(), autocommit=True) as connection:
+        connection.execute(schema)
+    admin.empty(name)
+    reset.install(address, RIGHTS)
+    admin.empty(name)
+    return Template(name, OWNER)
+
+
 class Database:
     """A worker database whose tables have many rows if they have more than two, and a connection to it."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
-        self._template = Template("keys_template", OWNER)
-        admin.role(OWNER)
-        admin.create(self._template.name, owner=OWNER, template="template0")
-        address = admin.address.to(self._template.name)
-        with psycopg.connect(**address.to(address.database, user=OWNER).libpq(), autocommit=True) as connection:
-            connection.execute(SCHEMA)
-        admin.empty(self._template.name)
-        reset.install(address, RIGHTS)
-        admin.empty(self._template.name)
+        self._template = build_template(admin, "keys_template", SCHEMA)
         self._clone()
         self.baseline = self.state()
 

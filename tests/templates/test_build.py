@@ -468,6 +468,7 @@ def test_a_template_that_is_dropped_when_a_run_finds_it_is_built(project, templa
             assert is_unused
             found = pool.submit(templates.get_or_build, run, wanted, lambda _: None)
             while not project.admin._value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not found.done(), found.result()
                 time.sleep(0.005)
             other.drop(name)
         assert found.result(60).built
