@@ -13,6 +13,13 @@ from .conftest import gone_after, supervisor_of
 LONG = 600
 
 
+@pytest.fixture(autouse=True)
+def last_user(take):
+    """End a server that still lingers after the test: its last user asks for no time."""
+    yield
+    take().release()
+
+
 @pytest.mark.slow
 def test_the_next_user_finds_the_server(take):
     """The server lives on, answers, and ends with the first user that does not ask for more."""
