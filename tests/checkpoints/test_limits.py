@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from tests.checkpoints.modules import SCHEMA
+
 OPEN = """
 from pytest_crucible import UsageError
 
@@ -88,62 +90,6 @@ def test_order(crucible):
 def test_open_transactions(project, head):
     """An open transaction that has written is an error that names it; one that has only read stays."""
     project.run(head + OPEN, "-W", "error").assert_outcomes(passed=8)
-
-
-SCHEMA = """
-@pytest.fixture(scope="module", autouse=True)
-def seed():
-    add("seed")
-
-async def test_in_a_block(crucible, db_session, async_client):
-    db_session.add(User(name="before"))
-    await db_session.commit()
-    with crucible.checkpoint() as checkpoint:
-        for number in range(2):
-            run("ALTER TABLE users ADD extra int")
-            (await async_client.post("/users", params={"name": "inside"})).raise_for_status()
-            await db_session.execute(text("DROP TABLE users"))
-            await db_session.commit()
-            checkpoint.reset()
-            assert names() == ["before", "seed"] and next_id() == 3
-    assert names() == ["before", "seed"]
-    assert await db_session.scalar(select(func.count()).select_from(User)) == 2
-    add("inside")
-
-def test_is_clean(): assert names() == ["seed"] and next_id() == 2
-
-def test_before_a_block(crucible, sync_session):
-    add("before")
-    run("CREATE TABLE more (id int)")
-    with crucible.checkpoint() as checkpoint:
-        for _ in range(2):
-            run("INSERT INTO more VALUES (1)")
-            add("inside")
-            checkpoint.reset()
-            assert run("SELECT * FROM more") == [] and names() == ["before", "seed"]
-    run("INSERT INTO more VALUES (1)")
-    with crucible.checkpoint():
-        run("DROP TABLE more")
-    assert run("SELECT * FROM more") == [(1,)] and names() == ["before", "seed"]
-
-def test_is_clean_again():
-    assert names() == ["seed"] and next_id() == 2
-    assert run("SELECT to_regclass('more')") == [(None,)]
-
-def test_after_a_block(crucible):
-    add("before")
-    with crucible.checkpoint():
-        add("inside")
-        with crucible.checkpoint():
-            add("more")
-        run("CREATE TABLE more (id int)")
-    assert names() == ["before", "seed"] and run("SELECT to_regclass('more')") == [(None,)]
-    run("CREATE TABLE more (id int)")
-
-def test_is_clean_at_last():
-    assert names() == ["seed"] and next_id() == 2
-    assert run("SELECT to_regclass('more')") == [(None,)]
-"""
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import given, settings
+from program_checks import QUICK
 from programs import LEAKS, Program, programs
 from psycopg.rows import tuple_row
 from seats import PATIENCE, Asynchronous, Orm, Raw, Seat
 from snapshot import Snapshot
-from test_reset import QUICK
 
 from pytest_crucible.errors import LeakWarning
 from pytest_crucible.run import Run

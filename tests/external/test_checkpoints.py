@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.checkpoints.conftest import HEAD
-from tests.checkpoints.test_blocks import SYNCHRONOUS
-from tests.checkpoints.test_limits import SCHEMA
+from tests.checkpoints.modules import SCHEMA, SYNCHRONOUS
 
 
 @pytest.mark.slow

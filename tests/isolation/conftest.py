@@ -12,6 +12,7 @@ import pytest
 # Everything here is imported by its plain name, also by the recipe.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from plain_twin import Twin
 from world import World
 
 from pytest_crucible.control import rights
@@ -47,3 +48,11 @@ def engines(world_cache: Path) -> Iterator[World]:
     """Yield a worker database that nothing but engines uses."""
     with opened(world_cache, only_engines=True) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def twin(world: World) -> Iterator[Twin]:
+    """Yield the plain database."""
+    twin = Twin(world)
+    yield twin
+    twin.close(for_ever=True)

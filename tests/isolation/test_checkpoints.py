@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from program_checks import QUICK
 from programs import LEAKS, ROW_PROGRAMS, ROWS, Program, _joined, _mix, _steps
-from test_reset import QUICK
 from world import Block, World
 
 from tests.shared.examples import examples

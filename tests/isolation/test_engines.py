@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from program_checks import QUICK, THOROUGH, check
 from programs import LEAKS, Program, programs
-from test_reset import QUICK, THOROUGH, check
 from world import World
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from plain_twin import Twin
+from program_checks import QUICK, THOROUGH, check, missed
 from programs import LEAKS, Program, interleaved, programs
-from test_differential import Twin, twin
-from test_reset import QUICK, THOROUGH, check, missed
 from world import World
 
 from tests.shared.examples import examples
@@ -17,8 +17,6 @@ KEYED = {
     *("altered", "author", "book", "counter", "egg", "hen", "label", "node", 'other."Se""lect %s 100%"'),
     *("other.author", "parcel_high_5", "parcel_high_9", "parcel_low", "ranked", "secret", "target"),
 }
-
-__all__ = ["twin"]
 
 
 def test_the_tables_with_a_key_are_restored_by_key(world: World):

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from test_keys import RIGHTS, build_template
+from sql_template import RIGHTS, build_template
 
 from pytest_crucible.control import Admin, Control, templates
 from pytest_crucible.control.sent_query import SentQuery

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from program_checks import QUICK
 from programs import OF_SESSION, ROW_PROGRAMS, Program, _joined, _mix, _steps
-from test_reset import QUICK
 from wide import Child, Wide, WideThread
 from world import World
 

@@ -51,6 +51,13 @@ def test_no_test_is_too_long():
     assert [f"{name(path)}: {node.name}" for path, node in tests if statements(node) > 40] == []
 
 
+def test_no_test_module_imports_another():
+    """A test module is no library: by its plain name it would hide a module of a project that runs in this process."""
+    imports = [(path, node) for path in TEST_FILES for node in nodes(path) if isinstance(node, ast.ImportFrom)]
+    found = [f"{name(path)}: {node.module}" for path, node in imports if re.search(r"(^|\.)test_", node.module or "")]
+    assert found == []
+
+
 def test_every_test_says_what_holds():
     """Each test has a docstring whose first line is a sentence."""
     tests = [(path, node) for path in TESTS for node in functions(path) if node.name.startswith("test_")]
