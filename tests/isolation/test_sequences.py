@@ -14,7 +14,6 @@ import pytest
 from sql_template import RIGHTS, build_template
 
 from pytest_crucible.control import Admin, Control, templates
-from pytest_crucible.control.sent_query import SentQuery
 from pytest_crucible.control.templates import Template
 from pytest_crucible.server import lease
 
@@ -160,22 +159,3 @@ def test_a_deadlock_is_an_answer_like_a_lock_in_the_way(database: Database):
     assert database.control.reset().done == "locked"
     database.control._run(definition)
     assert database.control.reset().done == "reset"
-
-
-def test_an_interruption_while_the_answer_comes(database: Database, monkeypatch: pytest.MonkeyPatch):
-    """The answer is lost, and the reset is done again over the same connection."""
-    database.run(ADD)
-    result = SentQuery._result
-
-    def interrupted(query: SentQuery) -> None:
-        result(query)
-        raise KeyboardInterrupt
-
-    database.control.send_reset()
-    with monkeypatch.context() as patch:
-        patch.setattr(SentQuery, "_result", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            database.control.answer()
-    assert database.control.answer().done == "locked"
-    assert database.control.reset().done == "reset"
-    assert database.run(ADD) == 1

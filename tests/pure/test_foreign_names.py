@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.util import greenlet_spawn
@@ -99,6 +100,10 @@ NAMES: dict[str, tuple[str, Callable[[], object]]] = {
     "RepresentationPrinter": (
         "Schemathesis replaces it in Hypothesis by one that prints nothing; there is no way to ask it not to",
         hypothesis_printer,
+    ),
+    "wait": (
+        "psycopg waits in it for each answer; it cancels the statement at Ctrl-C, and at no other exception",
+        lambda: "self._conn.wait(" in inspect.getsource(psycopg.Cursor.execute),
     ),
     "iter_route_contexts": ("FastAPI tells by it what applies to the routes of included routers", fastapi_contexts),
     "greenlet_spawn": (

@@ -58,11 +58,13 @@ def connect(address: Address, options: str = "") -> psycopg.Connection[tuple[Any
     Raises:
         ServerError: If the server does not answer, has no such database, or has too many clients.
     """
+    from .connection import ControlConnection
+
     try:
         kwargs: dict[str, Any] = libpq(address) | {"application_name": "pytest-crucible"}
         # Settings in the startup message win over those of the role and cost no round trip.
         kwargs["options"] = f"{LASTING} {options}"
-        return psycopg.connect(autocommit=True, row_factory=psycopg.rows.tuple_row, **kwargs)
+        return ControlConnection.connect(autocommit=True, row_factory=psycopg.rows.tuple_row, **kwargs)
     except psycopg.OperationalError as error:
         raise _explained(error, address) from without_frames(error)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from .driver import psycopg
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGresult
+    from psycopg.pq.abc import PGconn, PGresult
 
 NAME = b"pg_crucible_sent"
 
 
 class LostAnswerError(Exception):
-    """A sign that a time-out or Ctrl-C came when the answer did, which is lost: the statement is to be sent again."""
+    """A sign that a time-out or Ctrl-C came when the answer did, which is lost."""
 
 
 class SentQuery:
@@ -48,7 +48,7 @@ class SentQuery:
             self.is_under_way = True  # before it is: a time-out or Ctrl-C may come at any time
             self._libpq.send_query_prepared(NAME, [parameter.encode() for parameter in parameters])
             while self._libpq.flush():
-                self._wait(select.POLLIN | select.POLLOUT)
+                _wait(self._libpq, select.POLLIN | select.POLLOUT)
         except psycopg.Error as error:
             self.is_under_way = False
             self._error = error
@@ -72,27 +72,30 @@ class SentQuery:
         if not self.is_under_way:
             return
         try:
-            while (result := self._result()) is not None:
+            while (result := next_result(self._libpq)) is not None:
                 _check(result)
                 value = result.get_value(0, 0)
                 self._answer = None if value is None else value.decode()
                 self._is_answered = True
         except psycopg.Error as error:
             self._error = error
-            while self._libpq.status == psycopg.pq.ConnStatus.OK and self._result() is not None:
+            while self._libpq.status == psycopg.pq.ConnStatus.OK and next_result(self._libpq) is not None:
                 pass  # libpq accepts a new query only after the end of the last one
         self.is_under_way = False
 
-    def _result(self) -> PGresult | None:
-        while self._libpq.is_busy():
-            self._wait(select.POLLIN)
-            self._libpq.consume_input()
-        return self._libpq.get_result()
 
-    def _wait(self, events: int) -> None:
-        poll = select.poll()
-        poll.register(self._libpq.socket, events)
-        poll.poll()
+def next_result(libpq: PGconn) -> PGresult | None:
+    """Return the next result of the statement that *libpq* has sent, or None after the last one; wait for it."""
+    while libpq.is_busy():
+        _wait(libpq, select.POLLIN)
+        libpq.consume_input()
+    return libpq.get_result()
+
+
+def _wait(libpq: PGconn, events: int) -> None:
+    poll = select.poll()
+    poll.register(libpq.socket, events)
+    poll.poll()
 
 
 def _check(result: PGresult) -> None:
