@@ -200,6 +200,7 @@ def _register_fixtures(config: pytest.Config) -> None:
 def _register_hooks(config: pytest.Config) -> None:
     from . import fixtures
     from .fixtures.readiness import Readiness
+    from .fixtures.wide_fixtures import WideFixtures
     from .report import Summary, line_writer
 
     plugins = config.pluginmanager
@@ -223,6 +224,7 @@ def _register_hooks(config: pytest.Config) -> None:
         plugins.register(by_faker, "crucible-faker")
     run = config.stash[fixtures.RUN]
     run.worker.templates.progress.say = line_writer(config)
+    plugins.register(WideFixtures(run), "crucible-wide-fixtures")
     plugins.register(Hooks(run, Readiness(config)), "crucible-hooks")
     server = mask(run.settings.server)
     plugins.register(Summary(run.figures, server), "crucible-summary")
@@ -246,7 +248,7 @@ def marker_arguments(
 
 
 class Hooks:
-    """The hooks around fixtures and tests; registered only where the plugin is on."""
+    """The hooks around tests; registered only where the plugin is on."""
 
     def __init__(self, run: Run, readiness: Readiness) -> None:
         self.run = run
@@ -338,32 +340,6 @@ class Hooks:
                     "Replace it in the test, or move the test to a folder where a database is allowed."
                 )
         return None
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, object, object]:
-        """Take the commits of a fixture of a wider scope into its layer; its overrides hold until it is torn down."""
-        if fixturedef.scope == "function":
-            return (yield)
-        try:
-            with (
-                self.run.isolation.fixture(fixturedef, fixturedef.argname),
-                self.run.overridden.coming_up(fixturedef) as see,
-            ):
-                value = yield
-                see(value)
-                self.run.isolation.resets.fixtures[fixturedef] = fixturedef.argname, value
-                return value
-        except CrucibleError:
-            # It was set up, and shall be again for a test that asks for it in time.
-            fixturedef.finish(request)  # type: ignore[arg-type] # a SubRequest, which is not public
-            raise
-
-    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Take off the layer of a fixture of a wider scope that was torn down."""
-        if fixturedef.scope != "function":
-            self.run.end_fixture(fixturedef)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -105,6 +105,10 @@ NAMES: dict[str, tuple[str, Callable[[], object]]] = {
         "psycopg waits in it for each answer; it cancels the statement at Ctrl-C, and at no other exception",
         lambda: "self._conn.wait(" in inspect.getsource(psycopg.Cursor.execute),
     ),
+    "cached_result": (
+        "pytest finishes only fixtures that have one, and refuses one whose set-up did not begin from then on",
+        lambda: "self.cached_result is None" in inspect.getsource(pytest.FixtureDef.finish),
+    ),
     "iter_route_contexts": ("FastAPI tells by it what applies to the routes of included routers", fastapi_contexts),
     "greenlet_spawn": (
         "SQLAlchemy runs synchronous code over asynchronous drivers by it; AsyncSession.run_sync() needs a session",
