@@ -289,7 +289,7 @@ class Hooks:
             # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
             item.stash[AROUND].enter_context(self.run.isolated(test))
         with self.run.isolation.watchdog.watching(item.nodeid):
-            self.run.isolation.before_setup(getattr(item, "fixturenames", ()))
+            self.run.before_setup(getattr(item, "fixturenames", ()))
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

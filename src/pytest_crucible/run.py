@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from .app import application
 from .app.applications import Applications
 from .app.overrides import DependencyOverrides
-from .errors import UsageError
+from .errors import CrucibleError, UsageError
 from .errors.hints import Explain, Hints
 from .factories import Factories
 from .handle import Test
 from .isolation.isolation import Isolation
 from .isolation.lifespan import Lifespan
 from .isolation.pending_tasks import PendingTasks
+from .isolation.resets import IsolatedTest
 from .isolation.session_provider import SessionProvider
 from .queries import Queries, QueryLog
 from .report import Figures, Repetition
@@ -147,6 +148,7 @@ class Run:
     def isolated(self, test: Test) -> Iterator[Test]:
         """Isolate *test*: what it commits in here is reset at the end, and what it overrides is restored."""
         redirect = self.worker.redirect
+        self._end_unfinished()
         self.uncommitted.begin()
         self.unawaited.begin()
         redirect.prohibition.set(test.forbidden)
@@ -159,16 +161,37 @@ class Run:
                     with self.current.ending:
                         yield test
             finally:
-                self.current = None
-                redirect.end_test()
-                redirect.prohibition.set(None)
-                try:
-                    if "checkpoints" in vars(self):
-                        self.checkpoints.end_test(test)
-                finally:
-                    self.isolation.end_test(test)
+                self._end(test)
         finally:
             redirect.others.end_test()  # the last: it may raise its warning
+
+    def _end(self, test: IsolatedTest, *, again: bool = False) -> None:
+        self.current = None
+        self.worker.redirect.end_test()
+        self.worker.redirect.prohibition.set(None)
+        try:
+            if "checkpoints" in vars(self):
+                self.checkpoints.end_test(test)
+        except CrucibleError:  # after anything else, such as a time-out, the whole end is repeated
+            self.isolation.end_test(test, again=again)
+            raise
+        self.isolation.end_test(test, again=again)
+
+    def before_setup(self, fixtures: Collection[str]) -> None:
+        """Wait for the reset, before hooks and *fixtures* of the next test see a database."""
+        self._end_unfinished()
+        self.isolation.wide_lifespans.check(fixtures)
+
+    def _end_unfinished(self) -> None:
+        """End the last test once more, and the fixtures that went with it, if a time-out has cut their ends short."""
+        self.isolation.finish_reset()
+        if (test := self.isolation.unfinished) is not None:
+            try:
+                self._end(test, again=True)
+            except Exception:
+                self.isolation.unfinished = None  # no time-out: every later test would fail alike
+                raise
+        self.isolation.finish_fixtures()
 
     @contextmanager
     def overriding(self, test: Test, requested: Iterable[str], fixture: Callable[[str], Any]) -> Iterator[None]:

@@ -94,7 +94,7 @@ class World:
                 results = [seats[seat].execute(statement) for seat, statement in program]
                 for number in used - set(leaks):
                     seats[number].end()
-            self.late += self.run.isolation.is_resetting
+            self.late += any(database.is_resetting for database in self.run.worker.databases)
             self.run.isolation.finish_reset()
         for number in used:
             seats[number].settle()

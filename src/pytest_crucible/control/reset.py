@@ -192,8 +192,10 @@ class Control:
         with self._lock:
             try:
                 text = self._reset.answer()
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, LostAnswerError):
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 return Answer("locked")
+            except LostAnswerError:  # it may have been "clone", with which the marks are gone
+                return Answer("clone", why="a time-out during the reset")
             self._until_sweep -= 1
             if not self._until_sweep:
                 self._sweep()

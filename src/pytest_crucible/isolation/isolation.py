@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import CrucibleError, LeakWarning, ServerError
@@ -41,6 +41,7 @@ class Isolation:
         ended: The backends that were ended, for errors that follow.
         is_last: Whether no test of this process follows.
         is_last_of_group: Whether no test of the same class or module follows.
+        unfinished: The test whose end is not complete: it goes on, is being reset, or a time-out has cut its end short.
     """
 
     def __init__(self, settings: Settings, worker: Worker, figures: Figures) -> None:
@@ -52,9 +53,11 @@ class Isolation:
         self.watchdog = Watchdog(worker)
         self.ended = Ended()
         self.is_last = self.is_last_of_group = False
+        self.unfinished: IsolatedTest | None = None
         self._libraries = Libraries(self.wide_lifespans)
         self._settings = settings
         self._reset_after: IsolatedTest | None = None
+        self._torn_down: list[Hashable] = []
         self._is_wary = False
         self._worker = worker
 
@@ -73,15 +76,9 @@ class Isolation:
         """Note the *group* (class or module) of the test that comes now, and that *following* it, if any."""
         self.is_last, self.is_last_of_group = following is None, following is not group
 
-    def before_setup(self, fixtures: Collection[str]) -> None:
-        """Wait for the reset, before hooks and *fixtures* of the next test see a database."""
-        self.finish_reset()
-        self.wide_lifespans.check(fixtures)
-
     def begin_test(self, test: IsolatedTest) -> None:
         """Make the databases ready, and note when *test* begins and which transactions are open before it."""
         worker = self._worker
-        self.finish_reset()
         self.children.reset_after_end()
         self.layers.in_test = True
         for variable in self._settings.variables():
@@ -94,12 +91,17 @@ class Isolation:
         self.watchdog.test_began = test.began
         if not worker.redirect.test:  # what modules have left open; later, fixtures are looked at
             worker.note_open()
+        self.unfinished = test
 
-    def end_test(self, test: IsolatedTest) -> None:
+    def end_test(self, test: IsolatedTest, *, again: bool = False) -> None:
         """Reset the databases that *test* may have changed, or have the next test get fresh clones.
 
         Where nothing but another test of the same class or module can come, the reset is only sent, and `finish_reset`
         waits for it: meanwhile pytest reports the test, and prepares the next one.
+
+        Args:
+            test: The test.
+            again: Whether a time-out has cut its end short: then any database may have changed.
 
         Raises:
             LeakWarning: If the user made it an error, and the test left a transaction open.
@@ -109,21 +111,41 @@ class Isolation:
         worker = self._worker
         self.layers.in_test = False
         self.watchdog.test_began = math.inf
-        if worker.parent is not None:
-            worker.parent.reset()
-        if not worker.started:
-            return
+        with self._completing():
+            if worker.parent is not None:
+                worker.parent.reset()
+            if again:
+                self._discard_unanswered()
+            if worker.started:
+                self._end(test, worker.databases if again else self.children.touched(), late=again)
+
+    def _end(self, test: IsolatedTest, databases: Collection[Database], *, late: bool) -> None:
         if test.isolation == "clone" or test.is_kept():
             test.leaks += self.resets.end_leaks(test)
-            self._finish(test)
+            self._finish(test, databases, late=late)
             return
-        touched = self.children.touched()
-        self.resets.send(touched, test)
-        if self._must_wait(test, touched):
+        self.resets.send([database for database in databases if not database.stale], test)
+        if late or self._must_wait(test, databases):
             test.leaks += self.resets.finish(test)
-            self._finish(test)
+            self._finish(test, late=late)
         else:
             self._reset_after = test
+
+    def _discard_unanswered(self) -> None:
+        """Discard databases of which it is unknown whether they were reset: the answer may ask for a fresh clone."""
+        for database in self._worker.databases:
+            if database.is_resetting:
+                database.discard()
+
+    @contextmanager
+    def _completing(self) -> Iterator[None]:
+        """Note that the end of a test is complete, unless a time-out cuts it short, or a reset was only sent."""
+        try:
+            yield
+        except (CrucibleError, LeakWarning):
+            self.unfinished = None
+            raise
+        self.unfinished = self._reset_after
 
     def send_within(self, test: IsolatedTest, databases: Collection[Database]) -> bool:
         """Send the reset of *databases* to their baseline, while *test* goes on.
@@ -155,11 +177,6 @@ class Isolation:
             self.wide_lifespans.resume()
         return leaks
 
-    @property
-    def is_resetting(self) -> bool:
-        """True if the reset after the last test is under way."""
-        return self._reset_after is not None
-
     def finish_reset(self) -> None:
         """Wait until the databases are reset after the last test, and report what it left open.
 
@@ -171,13 +188,9 @@ class Isolation:
             ResetError: Likewise.
         """
         if (test := self._reset_after) is not None:
-            with suppress(ServerError):  # the next test that uses the database gets it
-                try:
-                    test.leaks += self.resets.finish(test)
-                except CrucibleError:
-                    self._reset_after = None  # after anything else, such as a time-out, the reset is still to be done
-                    raise
-                self._reset_after = None
+            self._reset_after = None
+            with suppress(ServerError), self._completing():  # the next user of a lost database gets a fresh one
+                test.leaks += self.resets.finish(test)
                 self._finish(test, late=True)
 
     def _finish_reset_at_end(self) -> None:
@@ -198,13 +211,13 @@ class Isolation:
             or not self._worker.can_finish_later(touched)
         )
 
-    def _finish(self, test: IsolatedTest, *, late: bool = False) -> None:
+    def _finish(self, test: IsolatedTest, touched: Iterable[Database] = (), *, late: bool = False) -> None:
         worker = self._worker
         if test.is_kept():
             self._suspend(worker.databases)
             test.kept = worker.keep(test.id)
         elif test.isolation == "clone":
-            for database in self.children.touched():
+            for database in touched:
                 database.discard()
         if worker.stale:
             self._make_way_for_clones(test)
@@ -227,13 +240,29 @@ class Isolation:
 
     def end_fixture(self, key: Hashable) -> None:
         """Take the layer of a wide fixture off that was torn down, and reset what its teardown did."""
+        self._torn_down.append(key)  # until that is done: a time-out may come
         self._finish_reset_at_end()
         self.resets.fixtures.pop(key, None)
-        if self.layers.gone(key):
-            if stale := [database for database in self._worker.databases if database.stale]:
-                self._suspend(stale)
-            self.resets.between_tests(self._worker.databases)
-            self.wide_lifespans.resume()
+        self._end_fixtures(again=False)
+
+    def finish_fixtures(self) -> None:
+        """Do what follows the teardown of wide fixtures once more, where a time-out has cut it short."""
+        if self._torn_down:
+            self._discard_unanswered()
+            self._end_fixtures(again=True)
+
+    def _end_fixtures(self, *, again: bool) -> None:
+        try:
+            gone = [self.layers.gone(key) for key in self._torn_down]
+            if again or any(gone):
+                if stale := [database for database in self._worker.databases if database.stale]:
+                    self._suspend(stale)
+                self.resets.between_tests(self._worker.databases)
+                self.wide_lifespans.resume()
+        except Exception:
+            self._torn_down.clear()
+            raise
+        self._torn_down.clear()
 
     def _make_way_for_clones(self, test: IsolatedTest) -> None:
         """Shut down what uses stale databases."""

@@ -76,13 +76,16 @@ class Layers:
 
     def gone(self, key: Hashable) -> bool:
         """Take off the layer of *key*, a fixture that was torn down; return whether it was ever set up."""
-        number = self._of.pop(key, None)
+        number = self._of.get(key)
         if number is None:
             return False
-        for part in self._parts.pop(number, ()):
+        for part in self._parts.get(number, ()):
             self.gone(part)
         if self._worker.started:
             self._worker.take_off(number)
+        # Last: a time-out may come, and then this is done again.
+        self._parts.pop(number, None)
+        self._of.pop(key, None)
         return True
 
     def _capture(self, number: int, name: str) -> None:

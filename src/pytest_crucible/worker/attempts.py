@@ -32,8 +32,12 @@ class Attempts:
             raise self.refusal().with_traceback(None)
         try:
             yield
+        except Exception as error:
+            self.error = error
+            raise
         except BaseException as error:
-            self.error = error if isinstance(error, Exception) else templates.cut_off(error, last=self._is_last)
+            if not self.made:  # a build may take longer than each time-out; a fresh clone is made at the next use
+                self.error = templates.cut_off(error, last=self._is_last)
             raise
         self.made = True
 

@@ -114,17 +114,17 @@ class Bases:
         for base in self._all:
             if layer not in base.layers:
                 continue
-            is_off = base is self._all[-1] and control is not None and control.take_off(layer)
             is_saved = layer not in base.unsaved
-            base.layers.discard(layer)
-            base.unsaved.discard(layer)
-            if is_off and control is not None:
+            if is_saved or base.unsaved - {layer}:
+                base.gone.add(layer)  # also where it comes off now, until that is done: a time-out may come
+            if base is self._all[-1] and control is not None and control.take_off(layer):
                 if is_saved:
                     base.save(control)
-                continue
-            if is_saved or base.unsaved:
-                base.gone.add(layer)
-            fits = fits and (base is not self._all[-1] or control is None)
+                base.gone.discard(layer)
+            else:
+                fits = fits and (base is not self._all[-1] or control is None)
+            base.unsaved.discard(layer)
+            base.layers.discard(layer)
         return fits
 
     def drop_copy(self, layer: int, admin: Admin) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from ..control import Admin, Answer, Control, Rights, templates
 from ..control import database_names as names
 from ..control.database_names import WorkerNames
 from ..control.driver import psycopg
-from ..errors import ServerError
+from ..errors import CrucibleError, ServerError
 from ..redirect import Target, forks
 from ..settings import Settings
 from .attempts import Attempts
@@ -185,13 +187,15 @@ class Database:
 
     def discard(self) -> None:
         """Have the next user of the database get a fresh clone."""
+        self.is_resetting = False
         self.stale = self._control is not None
         self.needs_clones = self.needs_clones or self.stale
 
     def send_reset(self, allowed: tuple[int, ...] = (), *, held: bool = False, every_one: bool = False) -> None:
         """Send the reset; every use of the database waits for it. See `Control.send_reset`."""
-        self.connect().send_reset(allowed, held=held, every_one=every_one)
-        self._answer, self.is_resetting = None, True
+        control = self.connect()
+        self._answer, self.is_resetting = None, True  # before it is sent: a time-out may come at any time
+        control.send_reset(allowed, held=held, every_one=every_one)
 
     def answer(self) -> Answer:
         """Return the answer to the reset that was sent last; discard the database where only a clone can restore it.
@@ -224,10 +228,22 @@ class Database:
     def keep(self, test: str, run: str) -> str:
         """Set the database of a failed *test* aside under a name of its own, which is returned."""
         kept = names.kept(test, run, self.key or "")
-        self.disconnect()
-        self._source.admin.rename(self.name, kept)
-        self._clone()
+        with self._discarded_if_cut_short():
+            self.disconnect()
+            self._source.admin.rename(self.name, kept)
+            self._clone()
         return kept
+
+    @contextmanager
+    def _discarded_if_cut_short(self) -> Iterator[None]:
+        """Discard the database if a time-out or Ctrl-C cuts the block short: its contents are unknown then."""
+        try:
+            yield
+        except (CrucibleError, psycopg.Error):
+            raise
+        except BaseException:
+            self.discard()
+            raise
 
     # -- layers ------------------------------------------------------------------------------------------------------
 
@@ -239,30 +255,33 @@ class Database:
         """
         if self.stale:
             return False
-        captured = self.connect().capture(layer)
-        if captured:
-            self._source.bases.captured(layer, self.connect(), briefly=briefly)
-        return captured
+        with self._discarded_if_cut_short():
+            captured = self.connect().capture(layer)
+            if captured:
+                self._source.bases.captured(layer, self.connect(), briefly=briefly)
+            return captured
 
     def copy_as_layer(self, layer: int) -> None:
         """Copy the whole database as the layer of a wide fixture that changed the schema; all connections to it end."""
         admin, _, bases = self._source
-        control = self.connect()
-        bases.save(control)
-        control.seal()
-        control.close()
-        copy = templates.keep_as_template(admin, self.name, next(self._further_names), self.template.owner)
-        bases.add(copy, layer)
-        self._clone()
+        with self._discarded_if_cut_short():
+            control = self.connect()
+            bases.save(control)
+            control.seal()
+            control.close()
+            copy = templates.keep_as_template(admin, self.name, next(self._further_names), self.template.owner)
+            bases.add(copy, layer)
+            self._clone()
 
     def take_off(self, layer: int, reason: str = "DDL in the teardown of a wide fixture") -> None:
         """Take *layer* off, and leave the rest of the baseline; *reason*: of the fresh clone, where it needs one."""
         admin, _, bases = self._source
-        if bases.drop_copy(layer, admin):
-            self.discard()
-        if not bases.take_off(layer, None if self.stale else self._control):
-            self.clones.append(reason)
-            self.discard()
+        with self._discarded_if_cut_short():
+            if bases.drop_copy(layer, admin):
+                self.discard()
+            if not bases.take_off(layer, None if self.stale else self._control):
+                self.clones.append(reason)
+                self.discard()
 
     def forget(self, layer: int) -> None:
         """Have the next clone made without *layer*, which stays in this one."""
