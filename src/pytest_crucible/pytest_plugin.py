@@ -285,11 +285,12 @@ class Hooks:
 
         item.stash[AROUND] = ExitStack()
         test = item.stash[TEST] = self._test(item)
-        if "crucible_test" not in getattr(item, "fixturenames", ()):
-            # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
-            item.stash[AROUND].enter_context(self.run.isolated(test))
+        fixtures = getattr(item, "fixturenames", ())
         with self.run.isolation.watchdog.watching(item.nodeid):
-            self.run.before_setup(getattr(item, "fixturenames", ()))
+            self.run.before_setup(fixtures)
+            if "crucible_test" not in fixtures:
+                # An item of the user's own kind has no fixtures, and so no finalizer of the first one.
+                item.stash[AROUND].enter_context(self.run.isolated(test))
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

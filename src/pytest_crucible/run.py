@@ -148,7 +148,6 @@ class Run:
     def isolated(self, test: Test) -> Iterator[Test]:
         """Isolate *test*: what it commits in here is reset at the end, and what it overrides is restored."""
         redirect = self.worker.redirect
-        self._end_unfinished()
         self.uncommitted.begin()
         self.unawaited.begin()
         redirect.prohibition.set(test.forbidden)
@@ -178,12 +177,10 @@ class Run:
         self.isolation.end_test(test, again=again)
 
     def before_setup(self, fixtures: Collection[str]) -> None:
-        """Wait for the reset, before hooks and *fixtures* of the next test see a database."""
-        self._end_unfinished()
-        self.isolation.wide_lifespans.check(fixtures)
+        """Wait for the reset, before hooks and *fixtures* of the next test see a database.
 
-    def _end_unfinished(self) -> None:
-        """End the last test once more, and the fixtures that went with it, if a time-out has cut their ends short."""
+        Where a time-out has cut the end of the last test short, or of fixtures that went with it, it is done again.
+        """
         self.isolation.finish_reset()
         if (test := self.isolation.unfinished) is not None:
             try:
@@ -192,6 +189,7 @@ class Run:
                 self.isolation.unfinished = None  # no time-out: every later test would fail alike
                 raise
         self.isolation.finish_fixtures()
+        self.isolation.wide_lifespans.check(fixtures)
 
     @contextmanager
     def overriding(self, test: Test, requested: Iterable[str], fixture: Callable[[str], Any]) -> Iterator[None]:

@@ -180,9 +180,11 @@ def test_items_that_are_no_python_functions(suite):
     result = suite.run(
         conftest="""
         import people, pytest
+        from pytest_crucible.run import current_test
 
         class Item(pytest.Item):
             def runtest(self):
+                assert current_test()[1].handle.id == self.nodeid
                 assert people.names() == []
                 people.add("ada")
 

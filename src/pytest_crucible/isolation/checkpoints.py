@@ -173,9 +173,9 @@ class Checkpoints:
         if depth == len(self._layers):
             self._layers.append(CheckpointLayer(self._isolation.layers.new_number()))
         layer = self._layers[depth]
+        layer.databases.update(databases)  # before it is taken: a time-out may come
         with self._isolation.users.resumed():
             self._isolation.layers.capture_of_test(layer.number, databases)
-        layer.databases.update(databases)
         self._open.append(checkpoint)
         self._test = test
         return contents

@@ -79,6 +79,7 @@ class Isolation:
     def begin_test(self, test: IsolatedTest) -> None:
         """Make the databases ready, and note when *test* begins and which transactions are open before it."""
         worker = self._worker
+        self.finish_reset()
         self.children.reset_after_end()
         self.layers.in_test = True
         for variable in self._settings.variables():

@@ -79,14 +79,24 @@ class Bases:
             base.save(control)
         return gone
 
-    def captured(self, layer: int, control: Control, *, briefly: bool = False) -> None:
-        """Note that *layer* was captured in the present clone; *briefly*: it need not be saved before a clone."""
+    def capture(self, layer: int, control: Control, *, briefly: bool = False) -> bool | None:
+        """Take commits into *layer* of the present clone; *briefly*: it need not be saved before the next clone.
+
+        Returns:
+            Whether there were any; None if only a copy of the whole database can be that layer.
+        """
         base = self._all[-1]
-        base.layers.add(layer)
-        if briefly:
-            base.unsaved.add(layer)
-        else:
+        is_new, is_saved = layer not in base.layers, layer not in base.unsaved
+        base.layers.add(layer)  # before it is taken: a time-out may come, and then it is taken off again
+        base.unsaved.add(layer)
+        captured = control.capture(layer)
+        if captured and not briefly:
             base.save(control)
+        if not captured and is_saved:
+            base.unsaved.discard(layer)
+        if not captured and is_new:
+            base.layers.discard(layer)
+        return captured
 
     def save(self, control: Control | None) -> None:
         """Save the layers of the present clone, which is about to go, if some are only there."""

@@ -187,9 +187,9 @@ class Database:
 
     def discard(self) -> None:
         """Have the next user of the database get a fresh clone."""
-        self.is_resetting = False
         self.stale = self._control is not None
         self.needs_clones = self.needs_clones or self.stale
+        self.is_resetting = False  # last: a thread that connects looks at it first
 
     def send_reset(self, allowed: tuple[int, ...] = (), *, held: bool = False, every_one: bool = False) -> None:
         """Send the reset; every use of the database waits for it. See `Control.send_reset`."""
@@ -256,10 +256,7 @@ class Database:
         if self.stale:
             return False
         with self._discarded_if_cut_short():
-            captured = self.connect().capture(layer)
-            if captured:
-                self._source.bases.captured(layer, self.connect(), briefly=briefly)
-            return captured
+            return self._source.bases.capture(layer, self.connect(), briefly=briefly)
 
     def copy_as_layer(self, layer: int) -> None:
         """Copy the whole database as the layer of a wide fixture that changed the schema; all connections to it end."""
