@@ -183,7 +183,7 @@ def test_the_health_check(project, head):
     """Hypothesis complains of fixtures that are not Crucible's, and where examples are not isolated."""
     result = project.run(head + COMPLAINTS)
     result.assert_outcomes(passed=2, failed=3)
-    failed = [f"FAILED *::{name} - *FailedHealth*" for name in ("test_other", "test_rollback", "test_none")]
+    failed = [f"E *FailedHealthCheck: *::{name}'*" for name in ("test_other", "test_rollback", "test_none")]
     result.stdout.fnmatch_lines(failed)
 
 
