@@ -9,6 +9,7 @@ import pytest
 
 import pytest_crucible.fixtures  # noqa: F401 # or each run inside would import it anew
 from pytest_crucible.pytest_plugin import SETTINGS
+from pytest_crucible.server import lease
 from pytest_crucible.settings import OPTIONS
 
 VALUES = {option.name: json.loads(option.metavar) for option in OPTIONS}
@@ -55,6 +56,7 @@ def test_every_option_in_every_file(pytester, name, table, text):
         expected = tuple(value) if isinstance(value, list) else value
         assert getattr(spy.settings, option.field) == expected, option.name
         assert spy.settings.sources[option.name] == "file"
+    lease("embedded", root=pytester.path).release()  # or its server would linger
 
 
 @pytest.mark.parametrize(
